@@ -1,0 +1,146 @@
+"""Conditions: what distinguishes one trial from another, drawn or forced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ngym_core.errors import nearest, unknown
+from ngym_core.random import Draws
+
+__all__ = ["Conditions"]
+
+Array: TypeAlias = NDArray[Any]
+
+
+class Conditions:
+    """The conditions of n trials: each is drawn by name from a random stream of its own.
+
+    A caller may force any condition that is drawn. The draw is made all the same, so that forcing one
+    condition leaves all later trials as they were.
+
+    Args:
+        n: How many trials.
+        draws: Where randomness comes from.
+        forced: Name -> one value, or one for each trial.
+
+    Attributes:
+        n: Number of trials.
+        draws: Where randomness comes from.
+        conditions: Name -> (n, ...) values, drawn, forced or set.
+        carried: What is carried from trial to trial; it restarts with the seed.
+    """
+
+    def __init__(self, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
+        self.n = n
+        self.draws = draws
+        self.carried = draws.carried
+        self.conditions: dict[str, Array] = {}
+        self._forced = dict(forced or {})
+        self._free: set[str] = set()
+
+    def choice(
+        self,
+        name: str,
+        options: ArrayLike,
+        p: ArrayLike | None = None,
+        *,
+        size: int | None = None,
+        free: bool | Sequence[Any] = False,
+    ) -> Array:
+        """Draw a condition among options.
+
+        Args:
+            name: Name of the condition.
+            options: (k,) options, or k rows of m numbers.
+            p: (k,) probabilities, or (n, k) for each trial; equal ones by default.
+            size: Draw so many for each trial, independently.
+            free: What a caller may force: one of the options (False), any number (True), or one of these.
+
+        Returns:
+            (n,), (n, size) or (n, m) chosen or forced options.
+        """
+        options = np.asarray(options)
+        drawn = self.draws.choice(name, self.n, options, p, size)
+        value = self.condition(name, drawn)
+        if name in self._forced and free is not True:
+            allowed = options if free is False else np.asarray(free)
+            rows = value.reshape(-1, *allowed.shape[1:])
+            found = (rows[:, None] == allowed[None]).reshape(len(rows), len(allowed), -1).all(-1).any(-1)
+            if not found.all():
+                wrong = rows[~found][0].tolist()
+                raise ValueError(f"The condition {name!r} is forced to {wrong!r}. {nearest(wrong, allowed.tolist())}")
+        return value
+
+    def uniform(self, name: str, low: float, high: float) -> Array:
+        """Draw a condition between low and high, shape (n,)."""
+        return self.condition(name, self.draws.uniform(name, self.n, low, high))
+
+    def bernoulli(self, name: str, p: ArrayLike, size: int | None = None) -> Array:
+        """Draw a condition that is true with probability p (a number or (n,)), shape (n,) or (n, size)."""
+        u = self.draws.random(name, self.n, size)
+        p = np.asarray(p)
+        return self.condition(name, u < (p if size is None or p.ndim == 0 else p[:, None]))
+
+    def permutation(self, name: str, k: int) -> Array:
+        """Draw a condition that is an order of 0 to k - 1, shape (n, k)."""
+        return self.condition(name, self.draws.permutation(name, self.n, k))
+
+    def set(self, name: str, value: ArrayLike) -> Array:
+        """Note a condition that follows from others; it cannot be forced.
+
+        Args:
+            name: Name of the condition.
+            value: One value, or (n, ...).
+
+        Returns:
+            (n, ...) values.
+        """
+        value = np.asarray(value)
+        self.conditions[name] = np.broadcast_to(value, self.n) if value.ndim == 0 else value
+        return self.conditions[name]
+
+    def refuse_unknown(self, task: str) -> None:
+        """Refuse forced conditions that were not drawn.
+
+        Raises:
+            UnknownNameError: Such a condition.
+        """
+        for name in self._forced:
+            if name not in self._free:
+                raise unknown(f"condition of {task}", name, self._free)
+
+    def condition(self, name: str, drawn: Array) -> Array:
+        """Note a condition that was drawn, or what the caller forces instead.
+
+        Args:
+            name: Name of the condition.
+            drawn: (n, ...) drawn values.
+
+        Returns:
+            (n, ...) values.
+
+        Raises:
+            ValueError: A forced value that is not finite or has the wrong shape.
+        """
+        self._free.add(name)
+        if name in self._forced:
+            value = np.asarray(self._forced[name])
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise ValueError(f"The condition {name!r} is forced to {self._forced[name]!r}, which is not finite.")
+            if value.ndim == 1 and drawn.ndim == 1 and value.shape != (self.n,):
+                raise ValueError(f"The condition {name!r} is forced to {len(value)} values for {self.n} trials.")
+            try:
+                drawn = np.broadcast_to(value, drawn.shape)
+            except ValueError:
+                raise ValueError(
+                    f"The condition {name!r} is forced to a value of shape {value.shape}; expected {drawn.shape[1:]} "
+                    f"or {drawn.shape}."
+                ) from None
+        elif not drawn.flags.writeable:
+            drawn = drawn.copy()
+        self.conditions[name] = drawn
+        return drawn

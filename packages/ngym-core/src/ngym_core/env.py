@@ -1,0 +1,382 @@
+"""TrialEnv: the class that speaks reset and step."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, ClassVar, TypeAlias
+
+import gymnasium
+import gymnasium.error
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from ngym_core.one_trial import OneTrial
+from ngym_core.random import Draws
+from ngym_core.rules import Rule
+from ngym_core.sessions import is_one_at_a_time, of_trial, sample_trials
+from ngym_core.timing import Parameters, has_own_state
+from ngym_core.trials import Trials
+
+__all__ = ["TrialEnv"]
+
+Info: TypeAlias = dict[str, Any]
+Step: TypeAlias = tuple[Any, Any, bool, bool, Info]
+
+EMPTY_TRIAL_MS = 10_000
+"""Length of a trial that has no period, in ms."""
+
+
+class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
+    """A task made of trials, as a Gymnasium env.
+
+    A task is a subclass that sets `observation_space` and `action_space` and says in `_new_trials` how
+    n trials look. What an action earns is the task's `rule`; a task with a protocol of its own defines
+    `_step` instead. A task in NeuroGym's style defines `_new_trial(self, **kwargs) -> dict` and
+    `_step(self, action)`; it works everywhere, only slower.
+
+    Args:
+        dt: Time step in ms.
+        num_trials_before_reset: After so many trials an episode ends (`truncated`).
+        r_tmax: Reward added when a trial runs out of steps.
+        rewards: Values that replace `default_rewards`.
+        timing: Values that replace `default_timing` (ms), see `timing.check_duration`.
+
+    Attributes:
+        default_timing: Period -> duration in ms.
+        default_rewards: Event -> reward.
+        rule: What an action earns.
+        abort: Whether breaking fixation ends the trial.
+        draws_ahead: False if the next trial depends on what the agent did, so that it cannot be drawn before.
+        dt: Time step in ms.
+        timing: Period -> duration; a changed value counts from the next trial on.
+        rewards: Event -> reward; a changed value counts at once.
+        performance: Score of the trial so far, set back before each trial.
+        num_tr: Number of trials begun since the last reset.
+
+    Raises:
+        ValueError: A time step that is not a positive number, or a duration or reward that is no number.
+        UnknownNameError: A key that the task does not have.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (Gymnasium's type)
+    default_timing: ClassVar[Mapping[str, Any]] = {}
+    default_rewards: ClassVar[Mapping[str, float]] = {}
+    rule: Rule = Rule()
+    abort: bool = False
+    draws_ahead: ClassVar[bool] = True
+    one_at_a_time: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Complete the metadata and note the style of the task."""
+        super().__init_subclass__(**kwargs)
+        cls.metadata = {"render_modes": [], **cls.metadata}
+        cls.one_at_a_time = cls._new_trial is not TrialEnv._new_trial
+
+    def __init__(
+        self,
+        dt: float = 100,
+        num_trials_before_reset: int = 10_000_000,
+        r_tmax: float = 0,
+        *,
+        rewards: Mapping[str, float] | None = None,
+        timing: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not (isinstance(dt, (int, float, np.number)) and 0 < dt < float("inf")):
+            raise ValueError(f"dt={dt!r} must be a positive number of ms.")
+        self.dt = dt
+        self.r_tmax = r_tmax
+        self.num_tr_exp = num_trials_before_reset
+        self.timing = Parameters("timing", self.default_timing, timing)
+        self.rewards = Parameters("reward", self.default_rewards, rewards)
+        self.performance: float = 0
+        self.num_tr = 0
+        self.trial = {}
+        self.t_ind = 0
+        self._length = int(EMPTY_TRIAL_MS / dt)
+        self._top: gymnasium.Env[Any, Any] = self
+        self._shown: Any = self
+        self._now: Any = SimpleNamespace()
+        self._times = {}
+        self._started = False
+        self._waiting = False
+        self._ob_now: Any = None
+        self._draw_from(Draws())
+
+    def __str__(self) -> str:
+        """Show the class in angle brackets, as Gymnasium does."""
+        return f"<{type(self).__name__}>"
+
+    # ---- what a task says ------------------------------------------------------------------------
+
+    def _new_trials(self, trials: Trials) -> None:
+        """Draw conditions, add periods, paint observations and set the ground truth of n trials."""
+        raise NotImplementedError(f"{self} defines neither _new_trials nor NeuroGym's _new_trial.")
+
+    def _new_trial(self, **kwargs: Any) -> dict[str, Any]:
+        """NeuroGym's style: build one trial with the env's verbs and return its conditions."""
+        raise NotImplementedError(f"{self} is not written in NeuroGym's style.")
+
+    def _step(self, action: Any) -> Step:
+        """Evaluate an action by the task's rule. A task with a protocol of its own overrides it."""
+        now = self._now
+        now.step = self.t_ind
+        now.gt = gt = self._gt_list[self.t_ind] if self._gt_list else self.gt[self.t_ind].copy()
+        reward, ends = self.rule.one(self, now, self._checked(action))
+        self.performance = now.performance
+        return self.ob_now, reward, False, False, {"new_trial": ends, "gt": gt}
+
+    def post_step(self, ob: Any, reward: Any, terminated: bool, truncated: bool, info: Info) -> Step:
+        """Change what a step returns. A task may override it."""
+        return ob, reward, terminated, truncated, info
+
+    # ---- randomness ------------------------------------------------------------------------------
+
+    def seed(self, seed: int | None = None) -> list[int | None]:
+        """Restart all randomness, and all that is carried from trial to trial, at the next trial.
+
+        Args:
+            seed: Any integer from 0; None takes one from the operating system.
+
+        Returns:
+            A list with the seed.
+        """
+        self._draw_from(Draws(seed))
+        self.action_space.seed(seed)
+        return [seed]
+
+    def _draw_from(self, draws: Draws) -> None:
+        self._draws = draws
+        for period, value in self.timing.items():
+            if has_own_state(value) and hasattr(value, "seed"):
+                value.seed(int(draws.stream(f"timing/{period}/seed").integers(2**32)))
+        self._np_random = draws.np_random
+        self._np_random_seed = draws.seed
+
+    @property
+    def rng(self) -> np.random.RandomState:  # type: ignore[override]
+        """`np_random` with NumPy's legacy method names, for tasks written in NeuroGym's style."""
+        rng = self.__dict__.get("_rng")
+        if rng is None or rng[0] is not self._np_random:
+            rng = (self._np_random, np.random.RandomState(self._np_random.bit_generator))  # type: ignore[union-attr]
+            self.__dict__["_rng"] = rng
+        return rng[1]
+
+    # ---- trials ----------------------------------------------------------------------------------
+
+    def generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
+        """Make n consecutive trials; users call `sample_trials` or `new_trial`."""
+        if self.one_at_a_time:
+            return Trials.join([self._build_one(of_trial(forced, i, n)) for i in range(n)])
+        trials = Trials(self, n, draws, forced)
+        self._new_trials(trials)
+        return trials.finish()
+
+    def _build_one(self, forced: Mapping[str, Any]) -> Trials:
+        """Build a trial in NeuroGym's style."""
+        for name in ("ob", "gt"):
+            self.__dict__.pop(name, None)
+        self._trials = trials = Trials(self, 1, self._draws)
+        self._times = {}
+        conditions = self._new_trial(**forced)
+        return trials.adopt(conditions, self.__dict__.get("ob"), self.__dict__.get("gt"), int(EMPTY_TRIAL_MS / self.dt))
+
+    def install(self, trials: Trials) -> None:
+        """Make the first of these trials the one that the env plays."""
+        one = trials[0]
+        self._trials, self._times = trials, {}
+        self.ob, self.gt, self.trial = one.ob, one.gt, one.conditions
+        self._gt_list: list[int] = one.gt.tolist() if one.gt.ndim == 1 else []
+        self._length = one.length
+        self.t_ind = 0
+        self._started = True
+        self._now = SimpleNamespace(performance=0.0, timeout=0.0)
+        for name, value in self.rule.begin(self, trials).items():
+            setattr(self._now, name, _first(value))
+        if not self.one_at_a_time:
+            self.performance = self._now.performance
+
+    def set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
+        """Let a wrapper decide about new trials."""
+        self._top = wrapper
+        self._shown = wrapper if is_one_at_a_time(wrapper) else self
+
+    def new_trial(self, **kwargs: Any) -> dict[str, Any]:
+        """Begin a new trial at once.
+
+        Args:
+            **kwargs: Conditions to force, for example ``ground_truth=1``.
+
+        Returns:
+            The conditions of the trial.
+
+        Raises:
+            UnknownNameError: A condition that the task does not have.
+            ValueError: A value that the condition cannot have.
+        """
+        self.performance = 0
+        self.install(self.generate(1, self._draws, kwargs))
+        return copied(self.trial)
+
+    def _next_trial(self) -> None:
+        self._top.new_trial()  # type: ignore[attr-defined]
+        self.num_tr += 1
+
+    def sample_trials(
+        self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any
+    ) -> Trials:
+        """Make n consecutive trials at once, without touching the trial that is being played.
+
+        Args:
+            n: How many.
+            seed: Make the first n trials of this seed. By default the env's own stream goes on.
+            draws: Where randomness comes from, instead of a seed.
+            **conditions: Conditions to force: one value, or one for each trial.
+
+        Returns:
+            The trials.
+
+        Raises:
+            ValueError: n below 1, or a value that the condition cannot have.
+            UnknownNameError: A condition that the task does not have.
+        """
+        return sample_trials(self, n, seed, draws, conditions)
+
+    def trial_length_stats(self, num_trials: int = 10_000) -> dict[str, float]:
+        """Measure how long trials are, in steps, without touching the env.
+
+        Args:
+            num_trials: How many trials to make.
+
+        Returns:
+            `mean`, `std`, `percentile_95`, `max`, `min`, `median`, and `seq_len`, a window that holds
+            three trials of nearly any length.
+        """
+        draws, left, lengths = Draws(0), num_trials, []
+        while left > 0:
+            n = min(left, 1000)
+            lengths.append(sample_trials(self._top, n, None, draws, {}).lengths)
+            left -= n
+        steps = np.concatenate(lengths) if lengths else np.zeros(1)
+        percentile_95 = float(np.percentile(steps, 95))
+        return {
+            "mean": round(float(steps.mean()), 3),
+            "std": round(float(steps.std()), 3),
+            "percentile_95": round(percentile_95, 3),
+            "max": float(steps.max()),
+            "min": float(steps.min()),
+            "median": float(np.median(steps)),
+            "seq_len": 3 * int(np.ceil(percentile_95)),
+        }
+
+    # ---- reset and step --------------------------------------------------------------------------
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:
+        """Begin an episode with a new trial.
+
+        Args:
+            seed: Restart all randomness; the episode then replays. By default the streams go on.
+            options: Gymnasium's; nothing is read from it.
+
+        Returns:
+            The first observation of the trial, and `info` with the conditions (`trial`).
+        """
+        if seed is not None:
+            self._draw_from(Draws(seed))
+        self.num_tr = 0
+        if self._waiting and seed is None:
+            self.num_tr = 1
+        else:
+            self._next_trial()
+        self._waiting = False
+        ob, _, _, _, info = self.post_step(self._observation(), 0.0, False, False, {"trial": copied(self.trial)})
+        return ob, info
+
+    def step(self, action: Any) -> Step:
+        """Take one step.
+
+        Args:
+            action: The agent's action.
+
+        Returns:
+            Observation after the step (at a trial's end the first one of the next trial), reward,
+            `terminated` (False), `truncated` (after `num_trials_before_reset` trials) and `info`:
+            `new_trial` (whether the trial ended), `gt` (ground truth of this step), and at a trial's
+            end `performance`, `ended_trial` (the conditions of the trial that ended) and `trial`
+            (those of the new one).
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first `reset` or `new_trial`.
+            gymnasium.error.InvalidAction: An action that the action space does not have.
+        """
+        if not self._started:
+            raise gymnasium.error.ResetNeeded(f"{self}: call reset() before step().")
+        ob, reward, terminated, truncated, info = self._step(action)
+        if "new_trial" not in info:
+            info["new_trial"] = False
+        if "gt" not in info:
+            info["gt"] = self._gt_list[self.t_ind] if self._gt_list else self.gt[self.t_ind].copy()
+        self.t_ind += 1
+        if self.t_ind >= self._length and not info["new_trial"]:
+            info["new_trial"] = True
+            reward += self.r_tmax + self._now.timeout
+        if info["new_trial"]:
+            info["performance"] = self.performance
+            info["ended_trial"] = self.trial
+            if self.num_tr >= self.num_tr_exp:
+                self._waiting = truncated = True
+            self._next_trial()
+            info["trial"] = copied(self.trial)
+        if ob is self._ob_now:
+            ob = self._observation()
+        return self.post_step(ob, reward, terminated, truncated, info)
+
+    def _observation(self) -> NDArray[Any]:
+        ob: NDArray[Any] = self._shown.ob[self.t_ind]
+        return ob.copy()
+
+    @property
+    def ob_now(self) -> Any:
+        """The observation at this step. A `_step` that returns it lets `step` return the next one."""
+        self._ob_now = self.ob[self.t_ind]
+        return self._ob_now
+
+    def _checked(self, action: Any) -> Any:
+        """Give the action in the type that the rule expects."""
+        space = self.action_space
+        if isinstance(space, spaces.Discrete):
+            try:
+                index = operator.index(action.item() if isinstance(action, np.ndarray) and action.size == 1 else action)
+            except TypeError:
+                index = -1
+            if 0 <= index < space.n:
+                return index
+        else:
+            array = np.asarray(action)
+            if array.shape == space.shape and array.dtype.kind in "fiu":
+                return array
+        raise gymnasium.error.InvalidAction(
+            f"{self}: the action {action!r} is none of {space}. {_action_hint(space)}"
+        )
+
+    def render(self) -> None:
+        """Show nothing; figures come from the package ngym-plot."""
+
+
+def _action_hint(space: gymnasium.Space[Any]) -> str:
+    if isinstance(space, spaces.Discrete):
+        return f"Expected an integer from {space.start} to {space.start + space.n - 1}."
+    return f"Expected numbers of shape {space.shape}."
+
+
+def _first(value: Any) -> Any:
+    """The first trial's value of what a rule needs to know: a Python number, or a row."""
+    value = np.asarray(value)
+    return value[0] if value.ndim > 1 else value.flat[0].item()
+
+
+def copied(trial: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy conditions, so that no two returns share one."""
+    return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in trial.items()}

@@ -1,0 +1,132 @@
+"""Say in words what there is: tasks, wrappers, tags."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import gymnasium
+
+from ngym_core import registry
+from ngym_core.errors import UnknownNameError, nearest
+from ngym_core.spaces import names_of
+from ngym_core.timing import duration_name
+
+__all__ = ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"]
+
+
+def show_all_tasks(tag: str | None = None, *, collections: bool = True) -> None:
+    """Print the ids of all tasks, those of installed packs included.
+
+    Args:
+        tag: Only tasks with this tag.
+        collections: The tasks of collections too.
+
+    Raises:
+        UnknownNameError: A tag that no task has.
+    """
+    _show(f"Available tasks with tag '{tag}':" if tag else "Available tasks:", registry.all_envs(tag, collections=collections))
+
+
+def show_all_wrappers() -> None:
+    """Print the names of all wrappers."""
+    _show("Available wrappers:", registry.all_wrappers())
+
+
+def show_all_tags() -> None:
+    """Print all tags with their meaning."""
+    tags = registry.all_tags()
+    width = max(map(len, tags), default=0)
+    _show("Available tags:", [f"{tag:{width}}  {registry.tag_meaning(tag)}".rstrip() for tag in tags])
+
+
+def show_info(obj_: Any) -> None:
+    """Print what a task or a wrapper is.
+
+    Args:
+        obj_: An id, a wrapper's name, or an env.
+
+    Raises:
+        ValueError: A name that is neither.
+        TypeError: Neither a name nor an env.
+    """
+    print(describe(obj_))
+
+
+def describe(obj_: Any) -> str:
+    """Say what a task or a wrapper is.
+
+    Args:
+        obj_: An id, a wrapper's name, or an env.
+
+    Returns:
+        Several lines: purpose, paper, tags, and for a task its spaces, periods and rewards.
+
+    Raises:
+        ValueError: A name that is neither.
+        TypeError: Neither a name nor an env.
+    """
+    if isinstance(obj_, gymnasium.Env):
+        return _describe_task(obj_)
+    if not isinstance(obj_, str):
+        raise TypeError(f"Expected a str or gym.Env, got {type(obj_)}.")
+    try:
+        return _describe_wrapper(registry.wrapper_spec(obj_))
+    except UnknownNameError:
+        pass
+    try:
+        env = registry.make(obj_)
+    except UnknownNameError as error:
+        names = [*registry.all_envs(collections=True), *registry.all_wrappers()]
+        raise ValueError(f"Unknown environment or wrapper: {obj_}. {nearest(obj_, names)}") from error
+    return _describe_task(env)
+
+
+def _show(title: str, lines: Iterable[str]) -> None:
+    print("\n".join([title, *(f"  {line}" for line in lines)]))
+
+
+def _describe_task(env: gymnasium.Env[Any, Any]) -> str:
+    task: Any = env.unwrapped
+    lines = [type(task).__name__, _first_paragraph(type(task)), "", *_paper(task.metadata)]
+    if task.metadata.get("tags"):
+        lines += [f"Tags: {', '.join(task.metadata['tags'])}."]
+    lines += ["", f"Time step: {task.dt} ms"]
+    for title, space in (("Observation", env.observation_space), ("Action", env.action_space)):
+        lines += [f"{title}: {space}", *(f"  {name}: {_indices(index)}" for name, index in names_of(space).items())]
+    lines += ["Periods (ms):", *(f"  {period}: {duration_name(value)}" for period, value in task.timing.items())]
+    if task.rewards:
+        lines += ["Rewards:", *(f"  {event}: {value}" for event, value in _items(task.rewards))]
+    return "\n".join(lines)
+
+
+def _describe_wrapper(spec: registry.WrapperSpec) -> str:
+    target: Any = spec.load()
+    metadata = dict(getattr(target, "metadata", {}))
+    parameters = list(inspect.signature(target).parameters.values())[1:]
+    lines = [spec.name, metadata.get("description") or _first_paragraph(target), *_paper(metadata, missing=False)]
+    return "\n".join([*lines, f"Parameters: {', '.join(map(str, parameters)) or 'none'}"])
+
+
+def _first_paragraph(cls: type) -> str:
+    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+
+
+def _paper(metadata: Any, missing: bool = True) -> list[str]:
+    name, link = (" ".join(str(metadata.get(k) or "").split()) for k in ("paper_name", "paper_link"))
+    if not (name or link):
+        return ["Paper: none"] if missing else []
+    return [f"Paper: {name or 'name missing'} <{link}>" if link else f"Paper: {name}"]
+
+
+def _indices(index: Any) -> str:
+    if isinstance(index, int):
+        return str(index)
+    index = list(map(int, index))
+    together = len(index) > 3 and index == list(range(index[0], index[-1] + 1))
+    return f"{index[0]} to {index[-1]}" if together else ", ".join(map(str, index))
+
+
+def _items(rewards: Any) -> Iterable[tuple[Any, Any]]:
+    return rewards.items() if hasattr(rewards, "items") else enumerate(rewards)  # type: ignore[no-any-return]

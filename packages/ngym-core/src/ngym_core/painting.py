@@ -1,0 +1,115 @@
+"""Painting arrays of trials: slices where all trials share a period's edges, masks where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[Any]
+Steps: TypeAlias = int | NDArray[np.int64]
+"""Time steps: one integer where all trials agree, else (n,)."""
+Span: TypeAlias = tuple[Steps, Steps]
+"""Start and end (excluded) in steps."""
+
+
+def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, assign: bool) -> None:
+    """Add a value to a span of every trial, or set it.
+
+    Args:
+        array: (n, T, ...) observations or ground truth, changed in place.
+        value: A number, (n,) for each trial, (n or 1, ...) for each trial and channel, or (n or 1,
+            steps, ...) for each step as well where all trials share the span.
+        span: Start and end in steps.
+        where: Index on the last axis.
+        assign: Set instead of add.
+
+    Raises:
+        ValueError: A value whose shape fits neither.
+    """
+    window, inside = _window(array, span)
+    target = window[..., where] if array.ndim > 2 else window
+    value = _spread(value, target, len(array))
+    if inside is not None:
+        inside = np.broadcast_to(inside, window.shape[:2]).reshape(*window.shape[:2], *[1] * (array.ndim - 2))
+    if assign:
+        np.copyto(target, value, casting="unsafe", where=True if inside is None else inside)
+    elif inside is None:
+        _add(target, value)
+    else:
+        np.add(target, value, out=target, where=inside, casting="unsafe")
+    if not isinstance(where, slice):
+        window[..., where] = target
+
+
+def add_noise(
+    array: Array, draw: Callable[[tuple[int, ...]], Array], mu: float, sigma: ArrayLike, span: Span, where: Any
+) -> None:
+    """Add Gaussian noise to a span of every trial, drawn trial by trial and step by step.
+
+    Args:
+        array: (n, T, ...) observations, changed in place.
+        draw: Gives standard normal numbers of a shape.
+        mu: Mean.
+        sigma: Standard deviation, a number or (n,).
+        span: Start and end in steps.
+        where: Index on the last axis.
+    """
+    window, inside = _window(array, span)
+    target = window[..., where]
+    sigma = np.asarray(sigma)
+    if inside is None:
+        noise = draw(target.shape)
+    else:
+        rows = np.nonzero(inside)[0]
+        noise = draw((len(rows), *target.shape[2:]))
+        sigma = sigma[rows] if sigma.ndim else sigma
+    noise *= sigma.reshape(-1, *[1] * (noise.ndim - 1)) if sigma.ndim else sigma
+    if mu:
+        noise += mu
+    if inside is None:
+        _add(target, noise)
+    else:
+        target[inside] += noise
+    if not isinstance(where, slice):
+        window[..., where] = target
+
+
+def _window(array: Array, span: Span) -> tuple[Array, Array | None]:
+    """Give the steps of a span in all trials, and, where edges differ, a mask (n, steps) of those inside."""
+    start, stop = span
+    if isinstance(start, int) and isinstance(stop, int):
+        return array[:, start:stop], None
+    first = int(np.min(start))
+    steps = np.arange(first, max(int(np.max(stop)), first))
+    start, stop = np.asarray(start), np.asarray(stop)
+    return array[:, first : first + len(steps)], (steps >= start[..., None]) & (steps < stop[..., None])
+
+
+def _spread(value: ArrayLike, target: Array, n: int) -> Array:
+    """Shape a value so that it broadcasts against the target (n, steps, ...)."""
+    value = np.asarray(value)
+    if value.ndim == target.ndim - 1:
+        value = value[:, None]
+    elif value.ndim == 1:
+        value = value.reshape(-1, *[1] * (target.ndim - 1))
+    fits = all(v in (1, t) for v, t in zip(value.shape, target.shape, strict=False))
+    if value.ndim not in (0, target.ndim) or not fits:
+        raise ValueError(
+            f"A value of shape {np.shape(value)} cannot be painted on {n} trials, {target.shape[1]} steps and channels of "
+            f"shape {target.shape[2:]}; expected a number, ({n},) for each trial, ({n}, k) for each trial and channel, "
+            f"(1, k) for each channel, or ({n}, steps, k)."
+        )
+    return value.astype(target.dtype, copy=False)
+
+
+def _add(target: Array, value: Array) -> None:
+    """Add in place; channel by channel where a row of channels is too short for NumPy's inner loop."""
+    if target.ndim == 3 and 1 < target.shape[2] <= 8 and target.size > 2000:
+        for k in range(target.shape[2]):
+            column = target[..., k]
+            column += value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0]
+    else:
+        np.add(target, value, out=target, casting="unsafe")

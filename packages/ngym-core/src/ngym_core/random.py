@@ -1,0 +1,281 @@
+"""One door for randomness: named streams, and the distributions that tasks draw from."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ngym_core.errors import nearest
+
+__all__ = ["Draws", "Sampled", "TruncExp", "random_number_fn", "random_number_name", "trunc_exp"]
+
+Array = NDArray[Any]
+DISTRIBUTIONS = ("uniform", "choice", "truncated_exponential", "constant")
+
+
+class Sampled(Protocol):
+    """A duration given as an object: `sample` draws n values (ms) from a generator."""
+
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
+        """Draw n durations in ms, shape (n,)."""
+        ...
+
+
+@lru_cache(maxsize=4096)
+def _spawn_key(name: str) -> tuple[int, ...]:
+    digest = hashlib.sha256(name.encode()).digest()
+    return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
+
+
+class Draws:
+    """All randomness of one session (an env, a lane, a row of a dataset), by name.
+
+    Each named draw has a random stream of its own that depends on the seed and the name alone, and
+    each trial takes a fixed share of it. So the sequence of trials is the same drawn one at a time
+    or a thousand at a time, a draw added to a task leaves all others as they were, and two seeds
+    share nothing.
+
+    What a task or a wrapper carries from trial to trial (a block, the previous choice) lives in
+    `carried`, so that it restarts with the seed too.
+
+    Args:
+        seed: Any integer from 0; None takes one from the operating system.
+        np_random: The generator that Gymnasium calls `np_random`; by default made from the seed.
+
+    Attributes:
+        seed: The seed.
+        np_random: Gymnasium's generator, for tasks written in NeuroGym's style.
+        carried: State that goes from trial to trial.
+    """
+
+    def __init__(self, seed: int | None = None, *, np_random: np.random.Generator | None = None) -> None:
+        sequence = np.random.SeedSequence(seed)
+        self.seed: int = sequence.entropy  # type: ignore[assignment]
+        self.np_random = np_random or np.random.Generator(np.random.PCG64(sequence))
+        self.carried: dict[str, Any] = {}
+        self._streams: dict[str, np.random.Generator] = {}
+        self._root: Draws = self
+        self._prefix = ""
+
+    def child(self, name: str) -> Draws:
+        """Give a wrapper its own names and its own `carried` within the same session."""
+        child = object.__new__(type(self))
+        child.__dict__.update(self.__dict__)
+        child._prefix = f"{self._prefix}{name}/"
+        child.carried = self._root.carried.setdefault(child._prefix, {})
+        return child
+
+    def stream(self, name: str) -> np.random.Generator:
+        """Give the generator of a named draw."""
+        name = self._prefix + name
+        try:
+            return self._streams[name]
+        except KeyError:
+            sequence = np.random.SeedSequence(self.seed, spawn_key=_spawn_key(name))
+            return self._streams.setdefault(name, np.random.Generator(np.random.SFC64(sequence)))
+
+    def random(self, name: str, n: int, size: int | None = None) -> Array:
+        """Draw uniform numbers in [0, 1), shape (n,) or (n, size)."""
+        return self.stream(name).random(n if size is None else (n, size))
+
+    def uniform(self, name: str, n: int, low: ArrayLike, high: ArrayLike) -> Array:
+        """Draw uniform numbers between low and high (numbers or (n,) arrays), shape (n,)."""
+        return np.asarray(low + (np.asarray(high) - low) * self.random(name, n))  # type: ignore[operator]
+
+    def choice(self, name: str, n: int, options: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
+        """Draw among options with equal or given probabilities.
+
+        Args:
+            name: Name of the draw.
+            n: How many trials.
+            options: (k,) options, or (k, m) options of m numbers each.
+            p: (k,) probabilities, or (n, k) for each trial; each row sums to 1.
+            size: How many independent draws for each trial; None for one without an axis of its own.
+
+        Returns:
+            (n,), (n, size) or, for options of m numbers, (n, m) chosen options.
+        """
+        options = np.asarray(options)
+        return options[self.index(name, n, len(options), p, size)]
+
+    def index(self, name: str, n: int, k: int, p: ArrayLike | None = None, size: int | None = None) -> Array:
+        """Draw indices from 0 to k - 1 with equal or given probabilities, shape (n,) or (n, size)."""
+        u = self.random(name, n, size)
+        if p is None:
+            return (u * k).astype(np.int64)
+        edges = np.cumsum(np.asarray(p, float), axis=-1)
+        edges /= edges[..., -1:]
+        return (u[..., None] >= edges).sum(axis=-1)
+
+    def integers(self, name: str, n: int, low: int, high: int) -> Array:
+        """Draw integers from low to high - 1, shape (n,)."""
+        return low + self.index(name, n, high - low)
+
+    def other(self, name: str, n: int, k: int, than: ArrayLike) -> Array:
+        """Draw indices from 0 to k - 1 that differ from `than` ((n,) indices), shape (n,)."""
+        return (np.asarray(than) + 1 + self.index(name, n, k - 1)) % k
+
+    def permutation(self, name: str, n: int, k: int) -> Array:
+        """Draw orders of 0 to k - 1, one for each trial, shape (n, k)."""
+        return np.argsort(self.random(name, n, k), axis=1, kind="stable")
+
+    def normal(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Draw standard normal numbers (float32) of a shape whose first axis counts trials or steps."""
+        return self.stream(name).standard_normal(shape, dtype=np.float32)
+
+    def truncated_exponential(self, name: str, n: int, mean: float, low: float = 0, high: float = math.inf) -> Array:
+        """Draw from an exponential with this mean, cut to [low, high), shape (n,)."""
+        _check_window(mean, low, high)
+        return _invert(self.random(name, n), mean, low, high)
+
+    def sample(self, name: str, n: int, distribution: Sampled) -> Array:
+        """Draw n values from an object with a `sample` method, shape (n,)."""
+        return np.asarray(distribution.sample(self.stream(name), n), float)
+
+
+def _check_window(mean: float, low: float, high: float) -> None:
+    if not (math.isfinite(mean) and mean > 0):
+        raise ValueError(f"The mean of a truncated exponential must be a positive number, not {mean!r}.")
+    if not math.isfinite(low) or math.isnan(high):
+        raise ValueError(f"The window of a truncated exponential must be two numbers, not {low!r} to {high!r}.")
+
+
+def _invert(u: ArrayLike, mean: float, low: float, high: float) -> Array:
+    """Turn uniform numbers in [0, 1) into draws, by the inverse of the distribution function."""
+    if low >= high:
+        return np.full(np.shape(u), float(high))
+    low = max(low, 0.0)
+    drawn = low - mean * np.log1p(np.asarray(u) * math.expm1((low - high) / mean))
+    return np.asarray(np.minimum(drawn, np.nextafter(high, -math.inf)))
+
+
+class TruncExp:
+    """An exponential distribution cut to a window, for durations in ms.
+
+    As a value in a task's `timing` it draws from the task's own streams. It can also be called, as
+    in NeuroGym, and then draws from a generator of its own.
+
+    Args:
+        vmean: Mean of the exponential before it is cut, in ms.
+        vmin: Lower end of the window, included.
+        vmax: Upper end, excluded. If it is not above `vmin`, every draw is `vmax`.
+
+    Raises:
+        ValueError: The mean is not a positive number, or an end is not a number.
+    """
+
+    def __init__(self, vmean: float, vmin: float = 0, vmax: float = math.inf) -> None:
+        _check_window(vmean, vmin, vmax)
+        self.vmean, self.vmin, self.vmax = vmean, vmin, vmax
+        self.rng = np.random.RandomState()
+
+    def __repr__(self) -> str:
+        """Show the distribution as one writes it."""
+        return f"TruncExp({self.vmean}, {self.vmin}, {self.vmax})"
+
+    def __eq__(self, other: object) -> bool:
+        """Two distributions are equal when they have the same mean and window."""
+        return isinstance(other, TruncExp) and (self.vmean, self.vmin, self.vmax) == (other.vmean, other.vmin, other.vmax)
+
+    def __hash__(self) -> int:
+        """Hash by mean and window."""
+        return hash((self.vmean, self.vmin, self.vmax))
+
+    def seed(self, seed: int | None = None) -> None:
+        """Restart the generator that calls draw from."""
+        self.rng = np.random.RandomState(seed)
+
+    def __call__(self, *args: object) -> float:
+        """Draw one value in ms from the object's own generator."""
+        return trunc_exp(self.rng, self.vmean, self.vmin, self.vmax)
+
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
+        """Draw n durations in ms, one uniform number each, shape (n,)."""
+        return _invert(rng.random(n), self.vmean, self.vmin, self.vmax)
+
+
+def trunc_exp(rng: Any, vmean: float, vmin: float = 0, vmax: float = math.inf) -> float:
+    """Draw one value from an exponential cut to [vmin, vmax).
+
+    With the same generator it gives NeuroGym's number, which is drawn by rejection; a window that
+    holds less than a thousandth of the exponential, for which rejection takes too long or for
+    ever, is drawn by inversion.
+
+    Args:
+        rng: A `numpy.random.RandomState` or `Generator`.
+        vmean: Mean before the cut.
+        vmin: Lower end, included.
+        vmax: Upper end, excluded. If it is not above `vmin`, the result is `vmax`.
+
+    Returns:
+        The value, in the unit of the arguments (ms in tasks).
+
+    Raises:
+        ValueError: The mean is not a positive number, or an end is not a number.
+    """
+    _check_window(vmean, vmin, vmax)
+    if vmin >= vmax:
+        return vmax
+    below = max(vmin, 0.0)
+    if math.exp(-below / vmean) - math.exp(-vmax / vmean) < 1e-3:
+        return float(_invert(rng.random(), vmean, vmin, vmax))
+    while True:
+        value = rng.exponential(vmean)
+        if vmin <= value < vmax:
+            return float(value)
+
+
+def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
+    """Make a function that draws one number each time it is called.
+
+    Args:
+        dist: ``uniform``, ``choice``, ``truncated_exponential`` or ``constant``.
+        args: (low, high); the options; (mean[, min[, max]]); or the constant.
+        rng: A `numpy.random.RandomState` or `Generator`.
+
+    Returns:
+        A function without arguments.
+
+    Raises:
+        ValueError: Another distribution, or arguments it cannot take.
+    """
+    if dist == "uniform":
+        return lambda: rng.uniform(*args)
+    if dist == "choice":
+        return lambda: rng.choice(args)
+    if dist == "truncated_exponential":
+        return lambda: trunc_exp(rng, *args)
+    if dist == "constant":
+        return lambda: args
+    raise ValueError(f"Unknown distribution: {dist}. {nearest(dist, DISTRIBUTIONS)}")
+
+
+def random_number_name(dist: str, args: Any) -> str:
+    """Say a distribution in words, for tables and figures.
+
+    Args:
+        dist: ``uniform``, ``choice``, ``truncated_exponential`` or ``constant``.
+        args: Its arguments, as for `random_number_fn`.
+
+    Returns:
+        For example ``uniform between 200 and 500``.
+
+    Raises:
+        ValueError: Another distribution.
+    """
+    if dist == "uniform":
+        return f"uniform between {args[0]} and {args[1]}"
+    if dist == "choice":
+        return f"choice within {list(args) if isinstance(args, Sequence) else args}"
+    if dist == "truncated_exponential":
+        words = ("mean", "min", "max")
+        return "truncated exponential with " + ", ".join(f"{w} {a}" for w, a in zip(words, args, strict=False))
+    if dist == "constant":
+        return f"constant {args}"
+    raise ValueError(f"Unknown distribution: {dist}. {nearest(dist, DISTRIBUTIONS)}")

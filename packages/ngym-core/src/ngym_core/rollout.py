@@ -1,0 +1,145 @@
+"""run_env: play an env with a model, a fixed action or at random, and keep everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from ngym_core.registry import make
+
+__all__ = ["run_env"]
+
+
+def run_env(
+    env: Any,
+    num_steps: int = 200,
+    num_trials: int | None = None,
+    def_act: Any = None,
+    model: Any = None,
+    *,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """Play an env and record every step.
+
+    Args:
+        env: A task, a Gymnasium env around one, a Stable-Baselines3 `VecEnv` with one env, or an id.
+        num_steps: How many steps.
+        num_trials: Stop after so many trials instead.
+        def_act: An action to repeat.
+        model: What acts: something with ``predict(ob, state=..., episode_start=..., deterministic=...)``,
+            as in Stable-Baselines3, or a function of the observation. Its recurrent state is
+            carried over trials and restarts with each episode.
+        seed: Seed of `reset` and, for random actions, of the action space.
+
+    Returns:
+        Arrays with one row for each step:
+
+        * `ob`: observation after the step, (T, *observation shape);
+        * `ob_cum`: running sum of the observations since the trial began, likewise;
+        * `actions`, `rewards`, `gt`: (T, ...);
+        * `perf`: performance at a trial's end, else NaN, (T,);
+        * `trial_end`: whether a trial ended, (T,) bool;
+        * `actions_end_of_trial`: the action at a trial's end, else NaN;
+        * `states`: hidden states of a recurrent model, (T, units), or None;
+
+        and `initial_ob`, the observation after reset, and `trials`, one dictionary of conditions for
+        each trial that ended.
+
+    Raises:
+        ValueError: No steps or trials asked for, more than one env, or an env that reports no trials.
+        TypeError: A model that cannot predict.
+    """
+    if isinstance(env, str):
+        env = make(env)
+    if (num_trials if num_trials is not None else num_steps) < 1:
+        raise ValueError(f"num_steps={num_steps!r} and num_trials={num_trials!r}: ask for at least one.")
+    player = _Player(env, def_act, model, seed)
+    initial_ob = player.reset()
+    rows: list[dict[str, Any]] = []
+    trials: list[dict[str, Any]] = []
+    total = np.array(initial_ob, float)
+    while len(rows) < num_steps if num_trials is None else len(trials) < num_trials:
+        row, ended = player.step()
+        total = total + row["ob"]
+        rows.append({**row, "ob_cum": total})
+        if row["trial_end"]:
+            trials.append(ended)
+            total = np.zeros_like(total)
+    data: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    ends = data["trial_end"].reshape(-1, *[1] * (data["actions"].ndim - 1))
+    data["actions_end_of_trial"] = np.where(ends, data["actions"], np.nan)
+    data["states"] = None if data["states"].dtype == object else data["states"]
+    return {**data, "initial_ob": initial_ob, "trials": trials}
+
+
+class _Player:
+    """One env and what acts in it, whichever way both are spoken to."""
+
+    def __init__(self, env: Any, def_act: Any, model: Any, seed: int | None) -> None:
+        self.env, self.def_act, self.model, self.seed = env, def_act, model, seed
+        self.vector = hasattr(env, "num_envs")
+        if self.vector and env.num_envs != 1:
+            raise ValueError(f"run_env plays one env, not {env.num_envs}.")
+        if model is not None and not (hasattr(model, "predict") or callable(model)):
+            raise TypeError(f"The model {model!r} has no `predict` and is no function.")
+        if seed is not None:
+            env.action_space.seed(seed)
+        self.state: Any = None
+        self.start = True
+
+    def reset(self) -> Any:
+        if self.vector:
+            if self.seed is not None:
+                self.env.seed(self.seed)
+            self.ob = self.env.reset()[0]
+        else:
+            self.ob = self.env.reset(seed=self.seed)[0]
+        return np.array(self.ob)
+
+    def step(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        action = self._action()
+        if self.vector:
+            obs, rewards, dones, infos = self.env.step(np.asarray(action)[None])
+            ob, reward, info, self.start = obs[0], float(rewards[0]), infos[0], bool(dones[0])
+        else:
+            ob, reward, terminated, truncated, info = self.env.step(action)
+            self.start = terminated or truncated
+        if "new_trial" not in info:
+            raise ValueError(f"{self.env} reports no trials (info has no 'new_trial'); is it a trial-based task?")
+        row = {
+            "ob": np.array(info.get("terminal_observation", ob)),
+            "actions": np.array(action),
+            "rewards": float(reward),
+            "gt": np.array(info.get("gt", 0)),
+            "perf": float(info["performance"]) if info["new_trial"] else np.nan,
+            "trial_end": bool(info["new_trial"]),
+            "states": _units(self.state),
+        }
+        self.ob = self.env.reset()[0] if self.start and not self.vector else ob
+        return row, dict(info.get("ended_trial", {}))
+
+    def _action(self) -> Any:
+        if self.model is None:
+            return self.env.action_space.sample() if self.def_act is None else self.def_act
+        if not hasattr(self.model, "predict"):
+            action = self.model(self.ob)
+        elif self.vector:
+            starts = np.array([self.start])
+            actions, self.state = self.model.predict(self.ob[None], state=self.state, episode_start=starts, deterministic=True)
+            action = actions[0]
+        else:
+            predicted = self.model.predict(self.ob, state=self.state, episode_start=np.array([self.start]), deterministic=True)
+            action, self.state = predicted
+        if isinstance(self.env.action_space, spaces.Discrete):
+            return int(np.asarray(action).reshape(-1)[0])
+        return np.asarray(action)
+
+
+def _units(state: Any) -> Any:
+    """The hidden state of the last recurrent layer, (units,), of whatever a model returns as its state."""
+    if state is None:
+        return None
+    hidden = np.asarray(state[0] if isinstance(state, tuple) else state)
+    return hidden.reshape(-1, hidden.shape[-1])[-1].copy()

@@ -1,0 +1,208 @@
+"""What an action earns: one small class for each rule, for one env and for N lanes.
+
+A rule is declared on a task (`rule = FixateThenChoose()`). When trials are made, `begin` says what
+the rule needs to know about each of them; at each step `one` (one env, plain Python) or `lanes` (N
+lanes, arrays) says what the action earns and whether it ends the trial. Both see a `now` with
+
+* `step` and `gt`: step in the trial and the ground truth of this step,
+* `performance`: the score of the trial so far, which they may change,
+* `timeout`: the reward added if the trial runs out of steps,
+* whatever `begin` returned, under its names. A rule may change these; they start anew with each trial.
+
+They are numbers for `one` and (N,) arrays for `lanes`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.painting import Span
+
+if TYPE_CHECKING:
+    from ngym_core.trials import Trials
+
+__all__ = ["FixateThenChoose", "ProduceInterval", "Rule"]
+
+
+class Rule:
+    """No action earns anything and none ends a trial; the base of all rules."""
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Say what the evaluators need to know about each trial.
+
+        Args:
+            task: The task.
+            trials: The trials that were made.
+
+        Returns:
+            Name -> a value shared by all trials, or (n,). The names `performance` (the score of a trial
+            in which nothing happens) and `timeout` (the reward when it runs out of steps) default to 0.
+        """
+        return {}
+
+    def one(self, task: Any, now: Any, action: Any) -> tuple[float, bool]:
+        """Evaluate one action.
+
+        Args:
+            task: The task; its rewards are read at each step, so that a changed reward counts at once.
+            now: See the module.
+            action: The action: an integer, or an array for a `Box`.
+
+        Returns:
+            Reward, and whether the trial ends.
+        """
+        return 0.0, False
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes.
+
+        Args:
+            task: The task.
+            now: See the module.
+            action: (N,) actions, or (N, k).
+
+        Returns:
+            Rewards (N,) float64, and which trials end, (N,) bool.
+        """
+        return np.zeros(len(action)), np.zeros(len(action), bool)
+
+
+def _edges(trials: Trials, periods: str | tuple[str, ...] | None) -> Span:
+    """Give the edges in steps of one or several periods, of the whole trial for None."""
+    if periods is None:
+        return 0, trials.gt.shape[1]
+    return trials.span(*([periods] if isinstance(periods, str) else periods))
+
+
+@dataclass(frozen=True)
+class FixateThenChoose(Rule):
+    """Withhold any action while fixating, then answer once.
+
+    In the decision period the first action other than 0 ends the trial: if it equals the ground truth
+    it earns `correct` and full performance, otherwise `fail`. While fixating an action other than 0
+    earns `abort`, and ends the trial if the task's `abort` is true. Where the ground truth of the
+    decision is 0 (no-go), withholding to the end is full performance; where it is not, running out of
+    steps earns `miss` if the task has such a reward.
+
+    Args:
+        fixation: The period (or periods, one after another) to fixate in; None for all but the decision.
+        decision: The period to answer in.
+    """
+
+    fixation: str | tuple[str, ...] | None = "fixation"
+    decision: str = "decision"
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note the edges of both periods, and in which trials a response is due."""
+        opens, closes = trials.span(self.decision)
+        hold = _edges(trials, self.fixation)
+        first = np.minimum(opens, trials.gt.shape[1] - 1)
+        go = trials.gt[np.arange(trials.n), first] != 0
+        return {
+            "opens": opens,
+            "closes": closes,
+            "hold_from": hold[0],
+            "hold_to": hold[1],
+            "performance": (~go).astype(float),
+            "timeout": go * task.rewards.get("miss", 0.0),
+        }
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if action == 0:
+            return 0.0, False
+        if now.opens <= now.step < now.closes:
+            if action == now.gt:
+                now.performance = 1.0
+                return task.rewards["correct"], True
+            now.performance = 0.0
+            return task.rewards.get("fail", 0.0), True
+        if now.hold_from <= now.step < now.hold_to:
+            if task.abort:
+                now.performance = 0.0
+            return task.rewards["abort"], task.abort
+        return 0.0, False
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        acted = action != 0
+        answers = acted & (now.opens <= now.step) & (now.step < now.closes)
+        early = acted & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
+        right = answers & (action == now.gt)
+        reward = np.where(right, task.rewards["correct"], 0.0)
+        reward[answers & ~right] = task.rewards.get("fail", 0.0)
+        reward[early] = task.rewards["abort"]
+        ends = answers | early if task.abort else answers
+        now.performance[ends] = right[ends]
+        return reward, ends
+
+
+@dataclass(frozen=True)
+class ProduceInterval(Rule):
+    """Respond when an interval has passed.
+
+    Action 1 within the window ends the trial. The time since the clock started is compared with the
+    interval: if it is off by at most ``prod_margin * interval + 25`` ms (`prod_margin` is the task's),
+    the response earns `correct`, scaled down to a tenth with the error, and full performance;
+    otherwise `fail`. Before that an action other than 0 earns `abort`, and ends the trial if the
+    task's `abort` is true.
+
+    Args:
+        interval: The condition that holds the interval in ms.
+        clock: The period whose end starts the clock.
+        window: The period (or periods, one after another) in which a response counts.
+        fixation: The period (or periods) in which an action earns `abort`; None for all but the window.
+    """
+
+    interval: str
+    clock: str
+    window: str | tuple[str, ...]
+    fixation: str | tuple[str, ...] | None = "fixation"
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note the edges of window and fixation, the start of the clock and the interval."""
+        opens, closes = _edges(trials, self.window)
+        hold = _edges(trials, self.fixation)
+        return {
+            "opens": opens,
+            "closes": closes,
+            "hold_from": hold[0],
+            "hold_to": hold[1],
+            "clock": trials.span(self.clock)[1],
+            "interval": trials.conditions[self.interval].astype(float),
+        }
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if now.opens <= now.step < now.closes:
+            if action != 1:
+                return 0.0, False
+            margin = task.prod_margin * now.interval + 25
+            error = abs((now.step - now.clock) * task.dt - now.interval) / margin
+            if error > 1:
+                return task.rewards["fail"], True
+            now.performance = 1.0
+            return max((1 - error) * math.sqrt(1 - error), 0.1) * task.rewards["correct"], True
+        if action != 0 and now.hold_from <= now.step < now.hold_to:
+            return task.rewards["abort"], task.abort
+        return 0.0, False
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        inside = (now.opens <= now.step) & (now.step < now.closes)
+        answers = inside & (action == 1)
+        early = (action != 0) & ~inside & (now.hold_from <= now.step) & (now.step < now.hold_to)
+        margin = task.prod_margin * now.interval + 25
+        error = np.abs((now.step - now.clock) * task.dt - now.interval) / margin
+        near = answers & (error <= 1)
+        left = np.where(near, 1 - error, 0.0)
+        reward = np.where(near, np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"], 0.0)
+        reward[answers & ~near] = task.rewards["fail"]
+        reward[early] = task.rewards["abort"]
+        now.performance[near] = 1.0
+        return reward, answers | early if task.abort else answers

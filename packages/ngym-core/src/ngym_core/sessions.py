@@ -1,0 +1,85 @@
+"""Trials of an env apart from the one that it plays, also where state lives in attributes (NeuroGym's style)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+
+from ngym_core.random import Draws
+from ngym_core.timing import has_own_state
+
+if TYPE_CHECKING:
+    from ngym_core.env import TrialEnv
+    from ngym_core.trials import Trials
+
+
+def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
+    """List an env and everything it wraps, from the outermost wrapper to the task."""
+    found = [env]
+    while isinstance(found[-1], gymnasium.Wrapper):
+        found.append(found[-1].env)
+    return found
+
+
+def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:
+    """Whether the task or a wrapper is written in NeuroGym's style, which makes one trial at a time."""
+    return any(getattr(layer, "one_at_a_time", False) for layer in layers(env))
+
+
+class Session:
+    """One more life of an env: within ``with session:`` the env has this life's attributes.
+
+    The attributes of all layers are copied when the session is made and exchanged when it is
+    entered and left. The objects stay the same, so that a function in `timing` that closes over
+    the task draws from the session's generator, not from the original's.
+
+    Args:
+        env: The env, with its wrappers.
+        shared: Objects that are not copied.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], shared: list[Any]) -> None:
+        self._layers = layers(env)
+        memo: dict[int, Any] = {id(thing): thing for thing in [*self._layers, *shared]}
+        self._states = [copy.deepcopy(layer.__dict__, memo) for layer in self._layers]
+
+    def __enter__(self) -> None:
+        """Give the env this session's attributes."""
+        self._exchange()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Give the env its own attributes back."""
+        self._exchange()
+
+    def _exchange(self) -> None:
+        for i, layer in enumerate(self._layers):
+            layer.__dict__, self._states[i] = self._states[i], layer.__dict__
+
+
+def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
+    """Make n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"n={n!r} must be an integer from 1.")
+    task: TrialEnv = env.unwrapped
+    if draws is None:
+        draws = task._draws if seed is None else Draws(seed)
+    if not (is_one_at_a_time(env) or any(map(has_own_state, task.timing.values()))):
+        return env.generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+    session = draws.carried.get("session")
+    if session is None:
+        session = Session(env, shared=[task._draws])
+        with session:
+            task._draw_from(draws)
+        draws.carried["session"] = session
+    with session:
+        return env.generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+
+
+def of_trial(forced: Mapping[str, Any], i: int, n: int) -> dict[str, Any]:
+    """Conditions forced on trial i of n."""
+    return {k: v[i] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}

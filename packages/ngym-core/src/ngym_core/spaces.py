@@ -1,0 +1,117 @@
+"""Gymnasium's `Box` and `Discrete` with named channels and actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from ngym_core.errors import unknown
+
+__all__ = ["Box", "Discrete", "Names", "Where", "channels", "names_of"]
+
+Names: TypeAlias = Mapping[str, Any]
+Where: TypeAlias = Any
+"""Channels: a name, an index, a slice, or a sequence of indices on the last axis."""
+
+
+def _checked(name: Names | None, size: int, what: str) -> dict[str, Any]:
+    if not isinstance(name, Mapping):
+        raise TypeError(f"type(name)={type(name)} must be `dict` or `NoneType`.")
+    for label, index in name.items():
+        indices = np.atleast_1d(np.asarray(index))
+        if indices.dtype.kind not in "iu":
+            raise TypeError(f"name[{label!r}]={index!r} must be an index or a sequence of indices.")
+        if indices.size and (indices.min() < 0 or indices.max() >= size):
+            raise ValueError(f"name[{label!r}]={index!r} lies outside the {size} {what} of the space.")
+    return dict(name)
+
+
+class Box(spaces.Box):
+    """A box of numbers whose last axis has named channels.
+
+    Args:
+        low: Lower bound, a number or an array of the space's shape.
+        high: Upper bound, likewise.
+        name: Channel name -> index, list, range or array of indices on the last axis. Without
+            names the attribute `name` does not exist, as in NeuroGym.
+        **kwargs: Gymnasium's own (`shape`, `dtype`, `seed`).
+
+    Raises:
+        TypeError: `name` is not a mapping to indices.
+        ValueError: A name points outside the space.
+    """
+
+    name: dict[str, Any]
+
+    def __init__(self, low: Any, high: Any, name: Names | None = None, **kwargs: Any) -> None:
+        super().__init__(low, high, **kwargs)
+        if name is not None:
+            self.name = _checked(name, self.shape[-1] if self.shape else 0, "channels")
+
+
+class Discrete(spaces.Discrete):
+    """A finite set of numbered actions, some of them named.
+
+    Args:
+        n: How many.
+        name: Action name -> action, or the actions of a set of choices in order.
+        **kwargs: Gymnasium's own (`start`, `seed`).
+
+    Raises:
+        TypeError: `name` is not a mapping to indices.
+        ValueError: A name points outside the space.
+    """
+
+    name: dict[str, Any]
+
+    def __init__(self, n: int, name: Names | None = None, **kwargs: Any) -> None:
+        super().__init__(n, **kwargs)
+        if name is not None:
+            self.name = _checked(name, int(self.start) + int(self.n), "actions")
+
+
+def names_of(space: gymnasium.Space[Any]) -> dict[str, Any]:
+    """Give the names of a space, empty where it has none."""
+    return getattr(space, "name", None) or {}
+
+
+def channels(space: gymnasium.Space[Any], where: Where) -> Any:
+    """Translate `where` into an index for the last axis of the space.
+
+    Args:
+        space: The observation or action space.
+        where: A name of the space, an index, a slice, or a sequence of indices.
+
+    Returns:
+        A slice if the channels are neighbours (painting is fastest then), else an index array.
+
+    Raises:
+        UnknownNameError: A name that the space does not have.
+        IndexError: An index outside the space.
+    """
+    if isinstance(where, slice):
+        return where
+    if not isinstance(where, (str, int)):
+        return _indices(space, where)
+    known: dict[str | int, Any] = space.__dict__.setdefault("_channels", {})
+    if where not in known:
+        names = names_of(space)
+        if isinstance(where, str) and where not in names:
+            raise unknown("channel", where, names)
+        known[where] = _indices(space, names[where] if isinstance(where, str) else where)
+    return known[where]
+
+
+def _indices(space: gymnasium.Space[Any], where: Any) -> Any:
+    index = np.atleast_1d(np.asarray(where))
+    size = space.shape[-1] if space.shape else 0
+    if index.dtype.kind not in "iu" or index.ndim != 1 or (index.size and not -size <= index.min() <= index.max() < size):
+        raise IndexError(f"where={where!r} is not a channel of a space with {size} channels.")
+    index = index % size if size else index
+    if index.size and (np.diff(index) == 1).all():
+        return slice(int(index[0]), int(index[-1]) + 1)
+    return index

@@ -1,0 +1,95 @@
+"""Perceptual decisions: report what a noisy stimulus shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ngym_core.env import TrialEnv
+from ngym_core.rules import FixateThenChoose
+from ngym_core.spaces import Box, Discrete
+from ngym_core.tasktools import options, ring, tuning
+from ngym_core.trials import Trials
+
+
+class PerceptualDecisionMaking(TrialEnv):
+    """Report the direction of a noisy stimulus (random-dot motion, without the dots).
+
+    Channels:
+        fixation: 0. 1 during fixation, else 0.
+        stimulus: 1 to dim_ring. 0.5 + coh / 200 * cos(distance to the shown direction), with noise.
+
+    Actions:
+        fixation: 0.
+        choice: 1 to dim_ring. The direction that was shown.
+
+    Periods (ms):
+        fixation: 100.
+        stimulus: 2000.
+        delay: 0.
+        decision: 100.
+
+    Conditions:
+        ground_truth: 0 to dim_ring - 1. The direction.
+        coh: One of `cohs`, in percent. How strong the evidence is.
+
+    Rewards:
+        abort: -0.1. An action other than 0 during fixation.
+        correct: 1.0. The right choice in the decision period; it ends the trial.
+        fail: 0.0. Another choice; it ends the trial.
+
+    Args:
+        dt: Time step in ms.
+        dim_ring: Number of directions.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        cohs: Coherences in percent, by default 0, 6.4, 12.8, 25.6, 51.2.
+        sigma: Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).
+        abort: Whether breaking fixation ends the trial.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: No coherence, or one that is not finite.
+    """
+
+    metadata = {
+        "paper_name": "The analysis of visual motion: a comparison of neuronal and psychophysical performance",
+        "paper_link": "https://www.jneurosci.org/content/12/12/4745",
+        "tags": ["perceptual", "two-alternative", "supervised"],
+    }
+    default_timing = {"fixation": 100, "stimulus": 2000, "delay": 0, "decision": 100}
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
+    rule = FixateThenChoose()
+
+    def __init__(
+        self,
+        dt: float = 100,
+        dim_ring: int = 2,
+        rewards: Mapping[str, float] | None = None,
+        timing: Mapping[str, Any] | None = None,
+        cohs: Sequence[float] | None = None,
+        sigma: float = 1.0,
+        abort: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.cohs = options("cohs", [0, 6.4, 12.8, 25.6, 51.2] if cohs is None else cohs)
+        self.sigma = sigma / np.sqrt(dt)
+        self.abort = abort
+        self.theta = ring(dim_ring)
+        self.choices = np.arange(dim_ring)
+        channels = range(1, dim_ring + 1)
+        self.observation_space = Box(-np.inf, np.inf, {"fixation": 0, "stimulus": channels}, shape=(1 + dim_ring,))
+        self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": channels})
+
+    def _new_trials(self, trials: Trials) -> None:
+        ground_truth = trials.choice("ground_truth", self.choices)
+        coh = trials.choice("coh", self.cohs, free=True)
+        trials.add_period(["fixation", "stimulus", "delay", "decision"])
+        evidence = tuning(self.theta, self.theta[ground_truth]) * (coh / 200)[:, None] + 0.5
+        trials.add_ob(1, "fixation", where="fixation")
+        trials.add_ob(evidence, "stimulus", where="stimulus")
+        trials.add_randn(0, self.sigma, "stimulus", where="stimulus")
+        trials.set_groundtruth(ground_truth, "decision", where="choice")

@@ -1,0 +1,170 @@
+"""How long a period lasts: the values that a `timing` dictionary may hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.errors import nearest, unknown
+from ngym_core.random import Draws, TruncExp, random_number_name
+
+__all__ = ["Parameters", "check_duration", "draw_duration", "duration_name", "has_own_state", "to_steps"]
+
+DISTRIBUTIONS = ("uniform", "choice", "truncated_exponential", "constant", "until")
+
+
+class Parameters(dict[str, Any]):
+    """The timing or the rewards of a task: a dictionary that refuses keys the task does not have.
+
+    Args:
+        kind: What the values are (``timing`` or ``reward``), for the error.
+        default: Every key with its default.
+        given: The user's values.
+
+    Raises:
+        UnknownNameError: A key that the task does not have, here or in a later assignment.
+    """
+
+    def __init__(self, kind: str, default: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> None:
+        super().__init__(default)
+        self.kind = kind
+        self.update(given or {})
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle like a plain dictionary of its kind."""
+        return type(self), (self.kind, dict(self))
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Change a value."""
+        if key not in self:
+            raise unknown(f"{self.kind} key", key, self)
+        if self.kind == "timing":
+            check_duration(key, value)
+        elif isinstance(value, Real) and not math.isfinite(value):
+            raise ValueError(f"The {self.kind} {key!r} must be a finite number, not {value!r}.")
+        super().__setitem__(key, value)
+
+    def update(self, given: Mapping[str, Any]) -> None:  # type: ignore[override]
+        """Change several values."""
+        for key, value in given.items():
+            self[key] = value
+
+
+def check_duration(period: str, value: Any) -> None:
+    """Check a timing value.
+
+    Args:
+        period: Name of the period, for the error.
+        value: A number (ms); a sequence of numbers (one is chosen with equal probability); a pair
+            (distribution, arguments); an object with a `sample(rng, n)` method such as `TruncExp`;
+            or any function without arguments, called once for each trial.
+
+    Raises:
+        ValueError: A negative or non-finite number, an empty sequence, or an unknown distribution.
+        TypeError: Anything else.
+    """
+    if hasattr(value, "sample") or callable(value):
+        return
+    if isinstance(value, Real):
+        numbers: Any = [value]
+    elif isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
+        if len(value) == 0:
+            raise ValueError(f"timing[{period!r}] is empty.")
+        numbers = value
+        if isinstance(value[0], str):
+            if len(value) != 2 or value[0] not in DISTRIBUTIONS:
+                raise ValueError(
+                    f"Distribution {value[0]} not found: timing[{period!r}]={value!r} must be a pair "
+                    f"(distribution, arguments). {nearest(value[0], DISTRIBUTIONS)}"
+                )
+            numbers = np.atleast_1d(value[1])[:2] if value[0] == "truncated_exponential" else np.atleast_1d(value[1])
+    else:
+        raise TypeError(
+            f"timing[{period!r}]={value!r} must be a number of ms, a sequence of numbers, a pair (distribution, "
+            "arguments), an object with a `sample` method or a function."
+        )
+    if not all(isinstance(x, Real) and math.isfinite(x) and x >= 0 for x in numbers):
+        raise ValueError(f"timing[{period!r}]={value!r} must hold finite numbers of ms from 0.")
+
+
+def has_own_state(value: Any) -> bool:
+    """Whether a timing value is a function, which may draw from anywhere, instead of a distribution."""
+    return callable(value) and not hasattr(value, "sample")
+
+
+def duration_name(value: Any) -> str:
+    """Say a timing value in words."""
+    if isinstance(value, (Real, TruncExp)):
+        return str(value)
+    if callable(value) or hasattr(value, "sample"):
+        return getattr(value, "__name__", type(value).__name__)
+    if not isinstance(value[0], str):
+        return random_number_name("choice", list(value))
+    return f"until {value[1]}" if value[0] == "until" else random_number_name(value[0], value[1])
+
+
+def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> Any:
+    """Draw the duration of a period for n trials.
+
+    Args:
+        period: Name of the period and of the draw.
+        value: A timing value, see `check_duration`.
+        n: How many trials.
+        draws: Where randomness comes from.
+        start: When the period begins (ms), a number or (n,); ``until`` needs it.
+
+    Returns:
+        The duration in ms before it is cut to the time step: a number if all trials share it, else (n,).
+
+    Raises:
+        ValueError: A value that is no timing value, or ``until`` a time that has passed.
+    """
+    name = f"timing/{period}"
+    if isinstance(value, (int, float, Real)):
+        return value
+    if hasattr(value, "sample"):
+        return draws.sample(name, n, value)
+    if has_own_state(value):
+        return np.array([value() for _ in range(n)], float)
+    check_duration(period, value)
+    if not isinstance(value[0], str):
+        return draws.choice(name, n, value)
+    distribution, args = value
+    if distribution == "until":
+        left = args - np.asarray(start)
+        if (left < 0).any():
+            raise ValueError(f"timing[{period!r}] lasts until {args} ms, but the period begins at {np.max(start)} ms.")
+        return left[()]
+    if distribution == "constant":
+        return args
+    return getattr(draws, distribution)(name, n, *((args,) if distribution == "choice" else args))
+
+
+def to_steps(ms: Any, dt: float) -> int | NDArray[np.int64]:
+    """Cut times to whole steps.
+
+    Args:
+        ms: A time in ms, or (n,).
+        dt: Time step in ms.
+
+    Returns:
+        Steps: an integer if all are equal, else (n,) int64.
+
+    Raises:
+        ValueError: A time that is not a finite number from 0.
+    """
+    if isinstance(ms, (int, float)):
+        if not 0 <= ms < math.inf:
+            raise ValueError(f"A duration must be a finite number of ms from 0, not {ms!r}.")
+        return int(ms / dt + 1e-9)
+    ms = np.asarray(ms, float)
+    if not (np.isfinite(ms).all() and (ms >= 0).all()):
+        raise ValueError(f"A duration must be a finite number of ms from 0, not {ms[~(ms >= 0) | np.isinf(ms)][0]!r}.")
+    steps = np.floor(ms / dt + 1e-9).astype(np.int64)
+    first = steps.flat[0]
+    return int(first) if steps.ndim == 0 or (steps == first).all() else steps

@@ -1,0 +1,412 @@
+"""Trials: n trials on a common clock, all arrays, drawn and painted at once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ngym_core.conditions import Conditions
+from ngym_core.errors import InvalidOperationError, unknown
+from ngym_core.painting import Span, Steps, add_noise, paint
+from ngym_core.random import Draws
+from ngym_core.spaces import Where, channels, names_of
+from ngym_core.timing import draw_duration, to_steps
+
+if TYPE_CHECKING:
+    from ngym_core.env import TrialEnv
+
+__all__ = ["Trial", "Trials"]
+
+Array: TypeAlias = NDArray[Any]
+Period: TypeAlias = "str | Sequence[str] | Span | None"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        ob: Observations, (steps, *observation shape).
+        gt: Ground truth, (steps, *action shape).
+        conditions: Name -> value.
+        start: Period -> its first step.
+        end: Period -> the step after its last.
+        dt: Time step in ms.
+    """
+
+    ob: Array
+    gt: Array
+    conditions: dict[str, Any]
+    start: dict[str, int]
+    end: dict[str, int]
+    dt: float
+
+    @property
+    def length(self) -> int:
+        """Number of steps."""
+        return len(self.ob)
+
+
+class Trials(Conditions):
+    """n trials of a task: what a task's `_new_trials` fills in.
+
+    A task draws its conditions, adds its periods, paints its observations and sets its ground truth
+    for all n trials at once. Values to paint are a number, (n,) for each trial, (n, k) for each trial
+    and channel, (1, k) for each channel, or (n, steps, k) where all trials share the period.
+
+    Args:
+        task: The task; its timing, spaces and time step are used.
+        n: How many trials.
+        draws: Where randomness comes from.
+        forced: Conditions the caller forces: name -> one value or one for each trial.
+
+    Attributes:
+        n: Number of trials.
+        dt: Time step in ms.
+        draws: Where randomness comes from.
+        conditions: Name -> (n, ...) values, drawn, forced or set.
+        spans: Period -> start and end in steps, integers where all trials agree, else (n,).
+        total: Length in steps, likewise.
+        carried: What the task carries from trial to trial; it restarts with the seed.
+    """
+
+    def __init__(self, task: TrialEnv, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
+        super().__init__(n, draws, forced)
+        self.task = task
+        self.dt = task.dt
+        self.spans: dict[str, Span] = {}
+        self.total: Steps = 0
+        self._ob: Array | None = None
+        self._gt: Array | None = None
+        self._noises: dict[str, int] = {}
+
+    # ---- periods ---------------------------------------------------------------------------------
+
+    def add_period(
+        self,
+        period: str | Sequence[str],
+        duration: Any = None,
+        before: str | None = None,
+        after: str | float | None = None,
+    ) -> None:
+        """Add a period, or several one after another.
+
+        Args:
+            period: Its name, or names.
+            duration: ms, one for all or (n,); for several periods a list of these (None: from the
+                timing). By default drawn from the task's timing.
+            before: The (one) period ends where this one begins.
+            after: The period begins where this one ends, or at this time in ms; by default at 0.
+
+        Raises:
+            InvalidOperationError: The trials are painted already.
+            UnknownNameError: A period without timing, or an unknown `before` or `after`.
+            ValueError: A duration that is no time, a period that would begin before the trial, not as
+                many durations as periods, or `before` with several periods.
+        """
+        if self._ob is not None or self._gt is not None:
+            raise InvalidOperationError(f"Period {period!r} is added to a trial that is painted already; add it first.")
+        if not isinstance(period, str):
+            durations = [None] * len(period) if duration is None else duration
+            if len(durations) != len(period):
+                raise ValueError(f"len(duration)={len(durations)} and len(period)={len(period)} must be the same.")
+            if before is not None:
+                raise ValueError(f"before={before!r} goes with one period, not with {len(period)}; use `after`.")
+            for name, ms in zip(period, durations, strict=True):
+                self.add_period(name, ms, after=after)
+                after = name
+            return
+        start: Steps = 0
+        if isinstance(after, str):
+            start = self.span(after)[1]
+        elif after is not None:
+            start = to_steps(after, self.dt)
+        if duration is None:
+            duration = draw_duration(period, self._timing(period), self.n, self.draws, start * np.asarray(self.dt))
+        steps = to_steps(duration, self.dt)
+        self._warn_if_lost(period, duration, steps)
+        if before is not None and after is None:
+            start = self.span(before)[0] - steps
+            if np.min(start) < 0:
+                raise ValueError(f"Period {period!r} would begin {-np.min(start) * self.dt} ms before the trial.")
+        stop = start + steps
+        self.spans[period] = (start, stop)
+        if isinstance(stop, int) and isinstance(self.total, int):
+            self.total = max(stop, self.total)
+        else:
+            self.total = to_steps(np.maximum(stop, self.total), 1)
+
+    def duration(self, period: str, name: str | None = None) -> Array:
+        """Draw the duration of a period as a condition, cut to whole steps.
+
+        Args:
+            period: The period whose timing is used.
+            name: Name of the condition; by default that of the period.
+
+        Returns:
+            (n,) ms. Give it to `add_period`.
+        """
+        steps = to_steps(draw_duration(period, self._timing(period), self.n, self.draws, 0), self.dt)
+        return self.condition(name or period, np.broadcast_to(steps * np.asarray(self.dt), self.n))
+
+    def span(self, *periods: str) -> Span:
+        """Give the first step of a period and the step after its last; of several, from the first to the last.
+
+        Raises:
+            UnknownNameError: A period that the trials do not have.
+        """
+        for period in periods:
+            if period not in self.spans:
+                raise unknown("period", period, self.spans)
+        if len(periods) == 1:
+            return self.spans[periods[0]]
+        starts, stops = zip(*(self.spans[p] for p in periods), strict=True)
+        return to_steps(np.minimum.reduce(np.broadcast_arrays(*starts)), 1), to_steps(
+            np.maximum.reduce(np.broadcast_arrays(*stops)), 1
+        )
+
+    def _timing(self, period: str) -> Any:
+        if period not in self.task.timing:
+            raise unknown("period", period, self.task.timing)
+        return self.task.timing[period]
+
+    def _warn_if_lost(self, period: str, duration: Any, steps: Steps) -> None:
+        if np.min(steps) == 0 and np.any((np.asarray(steps) == 0) & (np.asarray(duration) > 0)):
+            warnings.warn(
+                f"{self.task}: the period {period!r} is shorter than the time step of {self.dt} ms and has no step.",
+                stacklevel=2,
+            )
+
+    # ---- painting --------------------------------------------------------------------------------
+
+    def add_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
+        """Add to the observations.
+
+        Args:
+            value: What to add, see the class.
+            period: A period, several, a pair of steps (start, end), or None for the whole trial.
+            where: Channels: a name, an index, a slice, or indices; None for all.
+        """
+        for span in self._regions(period):
+            paint(self.ob, value, span, self._channels(where), assign=False)
+
+    def set_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
+        """Set the observations; the arguments are those of `add_ob`."""
+        for span in self._regions(period):
+            paint(self.ob, value, span, self._channels(where), assign=True)
+
+    def add_randn(self, mu: float = 0, sigma: ArrayLike = 1, period: Period = None, where: Where = None) -> None:
+        """Add Gaussian noise, independent over trials, steps and channels.
+
+        Args:
+            mu: Mean.
+            sigma: Standard deviation per step, a number or (n,).
+            period: As for `add_ob`; each period has a random stream of its own.
+            where: Channels, as for `add_ob`.
+        """
+        index = self._channels(where)
+        names = [period] if period is None or isinstance(period, str) else list(period)
+        for name, span in zip(names, self._regions(period), strict=False):
+            label = f"noise/{name}/{where}"
+            self._noises[label] = again = self._noises.get(label, -1) + 1
+            draw = partial(self.draws.normal, f"{label}/{again}" if again else label)
+            add_noise(self.ob, draw, mu, sigma, span, index)
+
+    def set_groundtruth(self, value: ArrayLike, period: Period = None, where: str | None = None) -> None:
+        """Set the action that earns the most.
+
+        Args:
+            value: The action, a number, (n,), or (n, k) for actions of k numbers; with `where`, an
+                index into the actions of that name.
+            period: As for `add_ob`.
+            where: A name of the action space.
+
+        Raises:
+            UnknownNameError: A name that the action space does not have.
+        """
+        if where is not None:
+            names = names_of(self.task.action_space)
+            if where not in names:
+                raise unknown("action", where, names)
+            value = np.atleast_1d(np.asarray(names[where]))[np.asarray(value)]
+        for span in self._regions(period):
+            paint(self.gt, value, span, slice(None), assign=True)
+
+    @property
+    def ob(self) -> Array:
+        """Observations, (n, T, *observation shape); zero after a trial's end."""
+        if self._ob is None:
+            space = self.task.observation_space
+            dtype = space.dtype if np.issubdtype(space.dtype, np.floating) else np.float32
+            self._ob = np.zeros((self.n, self._steps(), *self._shape(space, "observation")), dtype)
+        return self._ob
+
+    @property
+    def gt(self) -> Array:
+        """Ground truth, (n, T, *action shape): the action that earns the most at each step."""
+        if self._gt is None:
+            space = self.task.action_space
+            self._gt = np.zeros((self.n, self._steps(), *self._shape(space, "action")), space.dtype)
+        return self._gt
+
+    def _steps(self) -> int:
+        shortest = int(np.min(self.total))
+        if shortest == 0:
+            raise ValueError(
+                f"{self.task}: a trial has no step: its periods {list(self.spans)} are shorter than dt={self.dt} ms."
+                if self.spans
+                else f"{self.task}: a trial needs a period; call `add_period` before painting."
+            )
+        return int(np.max(self.total))
+
+    def _shape(self, space: Any, what: str) -> tuple[int, ...]:
+        if space.shape is None:
+            raise ValueError(f"{self.task}: the {what} space {space} has no shape, so a trial of it is no array.")
+        return tuple(space.shape)
+
+    def _channels(self, where: Where) -> Any:
+        return slice(None) if where is None else channels(self.task.observation_space, where)
+
+    def _regions(self, period: Period) -> Iterator[Span]:
+        if period is None:
+            yield 0, self.total
+        elif isinstance(period, str):
+            yield self.span(period)
+        elif all(isinstance(p, str) for p in period):
+            for name in period:
+                yield self.span(name)  # type: ignore[arg-type]
+        else:
+            start, stop = period
+            yield to_steps(start, 1), to_steps(stop, 1)
+
+    # ---- the result ------------------------------------------------------------------------------
+
+    def finish(self) -> Trials:
+        """Complete the trials: build what was not painted and refuse conditions that the task does not have."""
+        self.refuse_unknown(str(self.task))
+        space = self.task.observation_space
+        if self.ob.dtype != space.dtype:
+            self._ob = self.ob.astype(space.dtype)
+        _ = self.gt
+        return self
+
+    def adopt(self, conditions: Mapping[str, Any], ob: Array | None, gt: Array | None, steps: int) -> Trials:
+        """Complete one trial that a task built in NeuroGym's style.
+
+        Args:
+            conditions: What the task's `_new_trial` returned.
+            ob: Observations that the task made itself, (steps, *observation shape).
+            gt: Ground truth that the task made itself, (steps, *action shape).
+            steps: Length of a trial that has neither periods nor observations.
+
+        Returns:
+            The trial, n = 1.
+        """
+        self.conditions = {name: _column([value]) for name, value in conditions.items()}
+        if not self.spans:
+            self.total = steps if ob is None else len(ob)
+        if not self.painted and ob is not None:
+            self._ob = np.asarray(ob)[None]
+        if not self.has_gt and gt is not None:
+            self._gt = np.asarray(gt)[None]
+        return self.finish()
+
+    @classmethod
+    def join(cls, parts: Sequence[Trials]) -> Trials:
+        """Put trials one after another; what some of them lack (a period, a condition) is 0 or None there."""
+        if len(parts) == 1:
+            return parts[0]
+        joined = cls(parts[0].task, sum(p.n for p in parts), parts[0].draws)
+        joined.total = to_steps(np.concatenate([p.lengths for p in parts]), 1)
+        for name in dict.fromkeys(name for p in parts for name in p.spans):
+            edges = [p.spans.get(name, (0, 0)) for p in parts]
+            start, end = (np.concatenate([np.broadcast_to(e[i], p.n) for e, p in zip(edges, parts, strict=True)]) for i in (0, 1))
+            joined.spans[name] = (to_steps(start, 1), to_steps(end, 1))
+        for name in dict.fromkeys(name for p in parts for name in p.conditions):
+            joined.conditions[name] = _column([v for p in parts for v in p.conditions.get(name, [None] * p.n)])
+        row = 0
+        for part in parts:
+            rows = slice(row, row + part.n)
+            joined.ob[rows, : part.ob.shape[1]] = part.ob
+            joined.gt[rows, : part.gt.shape[1]] = part.gt
+            row += part.n
+        return joined
+
+    @property
+    def painted(self) -> bool:
+        """Whether there are observations already, so that no period can be added."""
+        return self._ob is not None
+
+    @property
+    def has_gt(self) -> bool:
+        """Whether there is a ground truth already."""
+        return self._gt is not None
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of steps of each trial, (n,)."""
+        return np.array(np.broadcast_to(self.total, self.n), np.int64)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """True at the steps that belong to a trial, (n, T)."""
+        return np.asarray(np.arange(self.ob.shape[1]) < self.lengths[:, None])
+
+    @property
+    def start(self) -> dict[str, NDArray[np.int64]]:
+        """Period -> first step in each trial, (n,)."""
+        return {p: np.array(np.broadcast_to(s[0], self.n), np.int64) for p, s in self.spans.items()}
+
+    @property
+    def end(self) -> dict[str, NDArray[np.int64]]:
+        """Period -> the step after its last in each trial, (n,)."""
+        return {p: np.array(np.broadcast_to(s[1], self.n), np.int64) for p, s in self.spans.items()}
+
+    def __len__(self) -> int:
+        """Number of trials."""
+        return self.n
+
+    def __getitem__(self, i: int) -> Trial:
+        """Give one trial, cut to its length; the arrays are views."""
+        if not -self.n <= i < self.n:
+            raise IndexError(f"Trial {i} of {self.n} trials.")
+        length = _at(self.total, i)
+        return Trial(
+            ob=self.ob[i, :length],
+            gt=self.gt[i, :length],
+            conditions={name: _scalar(values[i]) for name, values in self.conditions.items()},
+            start={p: _at(s[0], i) for p, s in self.spans.items()},
+            end={p: _at(s[1], i) for p, s in self.spans.items()},
+            dt=self.dt,
+        )
+
+    def __iter__(self) -> Iterator[Trial]:
+        """Go through the trials one by one."""
+        return (self[i] for i in range(self.n))
+
+
+def _at(steps: Steps, i: int) -> int:
+    return steps if isinstance(steps, int) else int(steps[i])
+
+
+def _column(values: list[Any]) -> Array:
+    """Put one value for each trial into an array; values that fit no array of numbers become objects."""
+    try:
+        column = np.array(values)
+    except ValueError:
+        column = np.empty(len(values), object)
+        column[:] = values
+    return column
+
+
+def _scalar(value: Any) -> Any:
+    """One trial's condition: a Python scalar, or a copy of its row."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.copy() if isinstance(value, np.ndarray) else value

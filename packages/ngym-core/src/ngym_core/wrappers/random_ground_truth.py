@@ -1,0 +1,46 @@
+"""RandomGroundTruth: choose the ground truth of each trial with given probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ngym_core.random import Draws
+from ngym_core.wrapper import TrialWrapper
+
+
+class RandomGroundTruth(TrialWrapper):
+    """Choose the ground truth of each trial with given probabilities.
+
+    Args:
+        env: A task that has `choices`.
+        p: Probability of each choice, (k,); equal by default. A caller may force another `p`.
+
+    Raises:
+        AttributeError: The task has no `choices`.
+        ValueError: Probabilities that are not one for each choice, or do not sum to 1.
+    """
+
+    metadata = {"description": "Chooses the ground truth of each trial with given probabilities.", "paper_link": None}
+
+    def __init__(self, env: gymnasium.Env[Any, Any], p: Sequence[float] | None = None) -> None:
+        super().__init__(env)
+        if not hasattr(self.task, "choices"):
+            raise AttributeError("RandomGroundTruth requires task to have attribute choices.")
+        self.p = self._probabilities(p)
+
+    def _probabilities(self, p: Any) -> Any:
+        k = len(self.task.choices)  # type: ignore[attr-defined]
+        p = np.full(k, 1 / k) if p is None else np.asarray(p, float)
+        if p.shape[-1:] != (k,) or (p < 0).any() or not np.allclose(p.sum(axis=-1), 1):
+            raise ValueError(f"p={p} must be {k} probabilities that sum to 1, one for each choice.")
+        return p
+
+    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+        """Draw the ground truth of n trials."""
+        p = self._probabilities(forced.pop("p")) if "p" in forced else self.p
+        ground_truth = draws.choice("ground_truth", n, self.task.choices, p)  # type: ignore[attr-defined]
+        return {"ground_truth": ground_truth, **forced}
