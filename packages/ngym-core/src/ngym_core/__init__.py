@@ -23,6 +23,7 @@ from ngym_core.registry import (
 from ngym_core.rollout import run_env
 from ngym_core.rules import FixateThenChoose, ProduceInterval, Rule
 from ngym_core.trials import Trial, Trials
+from ngym_core.vector import TrialVectorEnv, make_vec
 from ngym_core.wrapper import TrialWrapper
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ __all__ = [
     "TaskSpec",
     "Trial",
     "TrialEnv",
+    "TrialVectorEnv",
     "TrialWrapper",
     "Trials",
     "TruncExp",
@@ -50,6 +52,7 @@ __all__ = [
     "get_collection",
     "hookimpl",
     "make",
+    "make_vec",
     "register",
     "run_env",
     "show_all_tags",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -13,6 +14,18 @@ Steps: TypeAlias = int | NDArray[np.int64]
 """Time steps: one integer where all trials agree, else (n,)."""
 Span: TypeAlias = tuple[Steps, Steps]
 """Start and end (excluded) in steps."""
+NOISE_BLOCK = 16_384
+"""So many normal numbers are drawn and added at a time."""
+
+
+def lowest(steps: Steps) -> int:
+    """The smallest of some steps."""
+    return steps if isinstance(steps, int) else int(steps.min())
+
+
+def highest(steps: Steps) -> int:
+    """The largest of some steps."""
+    return steps if isinstance(steps, int) else int(steps.max())
 
 
 def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, assign: bool) -> None:
@@ -35,11 +48,11 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, assign: boo
     if inside is not None:
         inside = np.broadcast_to(inside, window.shape[:2]).reshape(*window.shape[:2], *[1] * (array.ndim - 2))
     if assign:
-        np.copyto(target, value, casting="unsafe", where=True if inside is None else inside)
+        np.copyto(target, value, where=True if inside is None else inside)
     elif inside is None:
         _add(target, value)
     else:
-        np.add(target, value, out=target, where=inside, casting="unsafe")
+        np.add(target, value, out=target, where=inside)
     if not isinstance(where, slice):
         window[..., where] = target
 
@@ -51,7 +64,7 @@ def add_noise(
 
     Args:
         array: (n, T, ...) observations, changed in place.
-        draw: Gives standard normal numbers of a shape.
+        draw: Gives the next standard normal numbers, in a shape; what it gave before may be overwritten.
         mu: Mean.
         sigma: Standard deviation, a number or (n,).
         span: Start and end in steps.
@@ -60,6 +73,16 @@ def add_noise(
     window, inside = _window(array, span)
     target = window[..., where]
     sigma = np.asarray(sigma)
+    together = max(1, NOISE_BLOCK // max(1, math.prod(target.shape[1:])))
+    for first in range(0, len(array), together):
+        some = slice(first, first + together)
+        _add_noise(target[some], draw, mu, sigma[some] if sigma.ndim else sigma, None if inside is None else inside[some])
+    if not isinstance(where, slice):
+        window[..., where] = target
+
+
+def _add_noise(target: Array, draw: Callable[[tuple[int, ...]], Array], mu: float, sigma: Array, inside: Any) -> None:
+    """Add noise to trials few enough that it stays in the processor's cache."""
     if inside is None:
         noise = draw(target.shape)
     else:
@@ -73,8 +96,6 @@ def add_noise(
         _add(target, noise)
     else:
         target[inside] += noise
-    if not isinstance(where, slice):
-        window[..., where] = target
 
 
 def _window(array: Array, span: Span) -> tuple[Array, Array | None]:
@@ -82,27 +103,28 @@ def _window(array: Array, span: Span) -> tuple[Array, Array | None]:
     start, stop = span
     if isinstance(start, int) and isinstance(stop, int):
         return array[:, start:stop], None
-    first = int(np.min(start))
-    steps = np.arange(first, max(int(np.max(stop)), first))
+    first = lowest(start)
+    steps = np.arange(first, max(highest(stop), first))
     start, stop = np.asarray(start), np.asarray(stop)
     return array[:, first : first + len(steps)], (steps >= start[..., None]) & (steps < stop[..., None])
 
 
 def _spread(value: ArrayLike, target: Array, n: int) -> Array:
-    """Shape a value so that it broadcasts against the target (n, steps, ...)."""
-    value = np.asarray(value)
+    """Shape a value so that it broadcasts against the target (n, steps, ...), in the target's type."""
+    value = np.asarray(value, target.dtype)
+    if value.ndim == 0:
+        return value
     if value.ndim == target.ndim - 1:
         value = value[:, None]
     elif value.ndim == 1:
         value = value.reshape(-1, *[1] * (target.ndim - 1))
-    fits = all(v in (1, t) for v, t in zip(value.shape, target.shape, strict=False))
-    if value.ndim not in (0, target.ndim) or not fits:
+    if value.ndim != target.ndim or any(v not in (1, t) for v, t in zip(value.shape, target.shape, strict=True)):
         raise ValueError(
             f"A value of shape {np.shape(value)} cannot be painted on {n} trials, {target.shape[1]} steps and channels of "
             f"shape {target.shape[2:]}; expected a number, ({n},) for each trial, ({n}, k) for each trial and channel, "
             f"(1, k) for each channel, or ({n}, steps, k)."
         )
-    return value.astype(target.dtype, copy=False)
+    return value
 
 
 def _add(target: Array, value: Array) -> None:
@@ -112,4 +134,4 @@ def _add(target: Array, value: Array) -> None:
             column = target[..., k]
             column += value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0]
     else:
-        np.add(target, value, out=target, casting="unsafe")
+        target += value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -25,6 +26,8 @@ class Sampled(Protocol):
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Draw n durations in ms, shape (n,)."""
         ...
+
+_scratch = threading.local()
 
 
 @lru_cache(maxsize=4096)
@@ -126,8 +129,17 @@ class Draws:
         return np.argsort(self.random(name, n, k), axis=1, kind="stable")
 
     def normal(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Draw standard normal numbers (float32) of a shape whose first axis counts trials or steps."""
-        return self.stream(name).standard_normal(shape, dtype=np.float32)
+        """Draw standard normal numbers of a shape whose first axis counts trials or steps.
+
+        Returns:
+            float32 numbers in memory that the next call may use again: work with them at once.
+        """
+        size = math.prod(shape)
+        if getattr(_scratch, "size", -1) < size:
+            _scratch.size, _scratch.memory = size, np.empty(size, np.float32)
+        noise: NDArray[np.float32] = _scratch.memory[:size].reshape(shape)
+        self.stream(name).standard_normal(dtype=np.float32, out=noise)
+        return noise
 
     def truncated_exponential(self, name: str, n: int, mean: float, low: float = 0, high: float = math.inf) -> Array:
         """Draw from an exponential with this mean, cut to [low, high), shape (n,)."""

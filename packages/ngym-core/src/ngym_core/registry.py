@@ -130,7 +130,12 @@ def register(spec: TaskSpec, owner: str = "this program") -> None:
     if spec.id in gymnasium.registry:
         log.warning("Gymnasium has an env %r of its own; only ngym_core.make gives the task of %s.", spec.id, owner)
         return
-    gymnasium.register(spec.id, entry_point="ngym_core.registry:_make_registered", kwargs={"ngym_id": spec.id})
+    gymnasium.register(
+        spec.id,
+        entry_point="ngym_core.registry:_make_registered",
+        vector_entry_point="ngym_core.vector:_make_registered",
+        kwargs={"ngym_id": spec.id},
+    )
 
 
 def register_wrapper(spec: WrapperSpec, owner: str = "this program") -> None:

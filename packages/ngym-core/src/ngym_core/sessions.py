@@ -66,6 +66,7 @@ def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, condi
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n={n!r} must be an integer from 1.")
     task: TrialEnv = env.unwrapped
+    env = next(layer for layer in layers(env) if hasattr(layer, "generate"))
     if draws is None:
         draws = task._draws if seed is None else Draws(seed)
     if not (is_one_at_a_time(env) or any(map(has_own_state, task.timing.values()))):

@@ -158,13 +158,15 @@ def to_steps(ms: Any, dt: float) -> int | NDArray[np.int64]:
     Raises:
         ValueError: A time that is not a finite number from 0.
     """
-    if isinstance(ms, (int, float)):
+    if isinstance(ms, (int, float)):  # before all else: most durations are constant
         if not 0 <= ms < math.inf:
             raise ValueError(f"A duration must be a finite number of ms from 0, not {ms!r}.")
         return int(ms / dt + 1e-9)
     ms = np.asarray(ms, float)
-    if not (np.isfinite(ms).all() and (ms >= 0).all()):
-        raise ValueError(f"A duration must be a finite number of ms from 0, not {ms[~(ms >= 0) | np.isinf(ms)][0]!r}.")
-    steps = np.floor(ms / dt + 1e-9).astype(np.int64)
-    first = steps.flat[0]
-    return int(first) if steps.ndim == 0 or (steps == first).all() else steps
+    if ms.size == 1:
+        return to_steps(ms.item(), dt)
+    if not (ms.min() >= 0 and ms.max() < math.inf):
+        raise ValueError(f"A duration must be a finite number of ms from 0, not {ms[~((ms >= 0) & (ms < math.inf))][0]!r}.")
+    steps = (ms / dt + 1e-9).astype(np.int64)
+    low = int(steps.min())
+    return low if low == steps.max() else steps

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.conditions import Conditions
 from ngym_core.errors import InvalidOperationError, unknown
-from ngym_core.painting import Span, Steps, add_noise, paint
+from ngym_core.painting import Span, Steps, add_noise, highest, lowest, paint
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, channels, names_of
 from ngym_core.timing import draw_duration, to_steps
@@ -112,35 +112,42 @@ class Trials(Conditions):
         """
         if self._ob is not None or self._gt is not None:
             raise InvalidOperationError(f"Period {period!r} is added to a trial that is painted already; add it first.")
-        if not isinstance(period, str):
-            durations = [None] * len(period) if duration is None else duration
-            if len(durations) != len(period):
-                raise ValueError(f"len(duration)={len(durations)} and len(period)={len(period)} must be the same.")
-            if before is not None:
-                raise ValueError(f"before={before!r} goes with one period, not with {len(period)}; use `after`.")
-            for name, ms in zip(period, durations, strict=True):
-                self.add_period(name, ms, after=after)
-                after = name
+        if isinstance(period, str):
+            self._add_period(period, duration, before, after)
             return
+        durations = [None] * len(period) if duration is None else duration
+        if len(durations) != len(period):
+            raise ValueError(f"len(duration)={len(durations)} and len(period)={len(period)} must be the same.")
+        if before is not None:
+            raise ValueError(f"before={before!r} goes with one period, not with {len(period)}; use `after`.")
+        for name, ms in zip(period, durations, strict=True):
+            self._add_period(name, ms, None, after)
+            after = name
+
+    def _add_period(self, period: str, duration: Any, before: str | None, after: str | float | None) -> None:
         start: Steps = 0
         if isinstance(after, str):
             start = self.span(after)[1]
         elif after is not None:
             start = to_steps(after, self.dt)
         if duration is None:
-            duration = draw_duration(period, self._timing(period), self.n, self.draws, start * np.asarray(self.dt))
+            duration = draw_duration(period, self._timing(period), self.n, self.draws, start * self.dt)
         steps = to_steps(duration, self.dt)
-        self._warn_if_lost(period, duration, steps)
+        if lowest(steps) == 0 and np.any((np.asarray(steps) == 0) & (np.asarray(duration) > 0)):
+            warnings.warn(
+                f"{self.task}: the period {period!r} is shorter than the time step of {self.dt} ms and has no step.",
+                stacklevel=4,
+            )
         if before is not None and after is None:
             start = self.span(before)[0] - steps
-            if np.min(start) < 0:
-                raise ValueError(f"Period {period!r} would begin {-np.min(start) * self.dt} ms before the trial.")
+            if lowest(start) < 0:
+                raise ValueError(f"Period {period!r} would begin {-lowest(start) * self.dt} ms before the trial.")
         stop = start + steps
         self.spans[period] = (start, stop)
         if isinstance(stop, int) and isinstance(self.total, int):
             self.total = max(stop, self.total)
         else:
-            self.total = to_steps(np.maximum(stop, self.total), 1)
+            self.total = np.maximum(stop, self.total)
 
     def duration(self, period: str, name: str | None = None) -> Array:
         """Draw the duration of a period as a condition, cut to whole steps.
@@ -175,13 +182,6 @@ class Trials(Conditions):
         if period not in self.task.timing:
             raise unknown("period", period, self.task.timing)
         return self.task.timing[period]
-
-    def _warn_if_lost(self, period: str, duration: Any, steps: Steps) -> None:
-        if np.min(steps) == 0 and np.any((np.asarray(steps) == 0) & (np.asarray(duration) > 0)):
-            warnings.warn(
-                f"{self.task}: the period {period!r} is shorter than the time step of {self.dt} ms and has no step.",
-                stacklevel=2,
-            )
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -256,14 +256,13 @@ class Trials(Conditions):
         return self._gt
 
     def _steps(self) -> int:
-        shortest = int(np.min(self.total))
-        if shortest == 0:
+        if lowest(self.total) == 0:
             raise ValueError(
                 f"{self.task}: a trial has no step: its periods {list(self.spans)} are shorter than dt={self.dt} ms."
                 if self.spans
                 else f"{self.task}: a trial needs a period; call `add_period` before painting."
             )
-        return int(np.max(self.total))
+        return highest(self.total)
 
     def _shape(self, space: Any, what: str) -> tuple[int, ...]:
         if space.shape is None:

@@ -94,5 +94,5 @@ class ReadySetGo(TrialEnv):
         trials.add_ob(1, "ready", where="ready")
         trials.add_ob(1, "set", where="set")
         onset, (opens, closes) = trials.span("measure")[1], trials.span("production")
-        best = np.clip(onset + np.rint(production / self.dt).astype(int), opens, closes - 1)
+        best = np.minimum(np.maximum(onset + np.rint(production / self.dt).astype(int), opens), closes - 1)
         trials.set_groundtruth(1, (best, best + 1))

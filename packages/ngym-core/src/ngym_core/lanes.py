@@ -1,0 +1,254 @@
+"""N lanes of one task: by arrays where a rule evaluates them all, by a loop where a task steps by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.env import TrialEnv
+from ngym_core.random import Draws
+from ngym_core.sessions import Session, is_one_at_a_time, sample_trials
+from ngym_core.trials import Trials
+
+__all__ = ["Lanes", "LoopLanes", "RuleLanes", "steps_by_rule"]
+
+Array: TypeAlias = NDArray[Any]
+Info: TypeAlias = dict[str, Any]
+
+
+def steps_by_rule(env: Any) -> bool:
+    """Whether N lanes of this env can be stepped by arrays: its steps are those of a rule, its trials come ahead."""
+    task = type(env.unwrapped)
+    plain = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step
+    return plain and task.draws_ahead and not is_one_at_a_time(env)
+
+
+class Lanes:
+    """N lanes of one task.
+
+    Args:
+        env: The task with its trial wrappers.
+        n: Number of lanes.
+
+    Attributes:
+        num_tr: Trials begun in this episode, (n,).
+    """
+
+    def __init__(self, env: Any, n: int) -> None:
+        self.env, self.n = env, n
+        self.task: TrialEnv = env.unwrapped
+        self.num_tr = np.zeros(n, np.int64)
+
+    def seed(self, lane: int, seed: int | None) -> None:
+        """Restart a lane's randomness; the lane must begin a trial next."""
+        raise NotImplementedError
+
+    def begin(self, lanes: Array) -> None:
+        """Begin a new trial in some lanes (indices)."""
+        raise NotImplementedError
+
+    def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
+        """Take one step in all lanes but those that stand still, (n,) bool.
+
+        Returns:
+            Rewards (n,), which trials ended (n,), and the info of the step.
+        """
+        raise NotImplementedError
+
+    def observe(self) -> Array:
+        """Give the present observations, (n, *observation shape), the caller's own."""
+        raise NotImplementedError
+
+    def conditions(self, lanes: Array) -> Info:
+        """Give the conditions of the present trials of some lanes, as an entry of `info`."""
+        raise NotImplementedError
+
+
+class RuleLanes(Lanes):
+    """Lanes whose trials are drawn ahead in blocks and whose actions one rule evaluates, all at once.
+
+    Args:
+        env: The task with its trial wrappers.
+        n: Number of lanes.
+        memory: Bytes that the blocks of all lanes may take.
+    """
+
+    def __init__(self, env: Any, n: int, memory: int) -> None:
+        super().__init__(env, n)
+        self.rule = self.task.rule
+        self.now = SimpleNamespace()
+        probe = sample_trials(env, 16, None, Draws(0), {})
+        bytes_per_trial = probe.lengths.mean() * (probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes)
+        self.together = int(np.clip(memory / (n * bytes_per_trial), 1, 128))
+        self._draws: list[Draws] = [Draws() for _ in range(n)]
+        self._room = int(self.together * probe.lengths.max())
+        self._ob = np.empty((n, self._room, *probe.ob.shape[2:]), probe.ob.dtype)
+        self._gt = np.empty((n, self._room, *probe.gt.shape[2:]), probe.gt.dtype)
+        self._edges = np.zeros((n, self.together + 1), np.int64)
+        self._trial = np.full(n, self.together)
+        self._facts: dict[str, Array] = {}
+        self._conditions: dict[str, Array] = {}
+        self._step, self._left, self._at = (np.zeros(n, np.int64) for _ in range(3))
+        self._rows = np.arange(n)
+        self._make_room(probe)
+
+    def _make_room(self, probe: Trials) -> None:
+        """Allocate what a block of trials holds beside its arrays."""
+        for name, value in self._facts_of(probe).items():
+            self._facts[name] = np.empty((self.n, self.together, *value.shape[1:]), value.dtype)
+            setattr(self.now, name, np.zeros((self.n, *value.shape[1:]), value.dtype))
+        for name, value in probe.conditions.items():
+            self._conditions[name] = np.empty((self.n, self.together, *value.shape[1:]), value.dtype)
+
+    def _facts_of(self, trials: Trials) -> dict[str, Array]:
+        facts = {"performance": 0.0, "timeout": 0.0, **self.rule.begin(self.task, trials)}
+        return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
+
+    def seed(self, lane: int, seed: int | None) -> None:
+        """Restart a lane's randomness; the lane must begin a trial next."""
+        self._draws[lane] = Draws(seed)
+        self._trial[lane] = self.together
+
+    def begin(self, lanes: Array) -> None:
+        """Begin a new trial in some lanes, drawing blocks of trials where they are used up."""
+        self._trial[lanes] += 1
+        for lane in lanes[self._trial[lanes] >= self.together]:
+            self._fill(int(lane))
+        trial = self._trial[lanes]
+        starts = self._edges[lanes, trial]
+        self._left[lanes] = self._edges[lanes, trial + 1] - starts
+        self._at[lanes] = lanes * self._room + starts
+        self._step[lanes] = 0
+        for name, facts in self._facts.items():
+            getattr(self.now, name)[lanes] = facts[lanes, trial]
+
+    def _fill(self, lane: int) -> None:
+        trials = sample_trials(self.env, self.together, None, self._draws[lane], {})
+        lengths = trials.lengths
+        total = int(lengths.sum())
+        if total > self._room:
+            self._grow(total)
+        same = total == trials.ob.shape[1] * trials.n
+        for store, values in ((self._ob, trials.ob), (self._gt, trials.gt)):
+            store[lane, :total] = values.reshape(-1, *values.shape[2:]) if same else values[trials.mask]
+        np.cumsum(lengths, out=self._edges[lane, 1:])
+        for name, value in self._facts_of(trials).items():
+            self._facts[name][lane] = value
+        for name, value in trials.conditions.items():
+            self._conditions[name][lane] = value
+        self._trial[lane] = 0
+
+    def _grow(self, room: int) -> None:
+        wider = room + room // 8
+        self._at += self._rows * (wider - self._room)
+        for name in ("_ob", "_gt"):
+            old = getattr(self, name)
+            new = np.empty((self.n, wider, *old.shape[2:]), old.dtype)
+            new[:, : self._room] = old
+            setattr(self, name, new)
+        self._room = wider
+
+    def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
+        """Evaluate the rule for all lanes and advance their clocks."""
+        now = self.now
+        now.step = self._step
+        now.gt = gt = self._gt.reshape(-1, *self._gt.shape[2:]).take(self._at, axis=0)
+        held = {name: getattr(now, name)[still].copy() for name in self._facts} if still.any() else {}
+        reward, ends = self.rule.lanes(self.task, now, actions)
+        moved = ~still
+        self._step += moved
+        self._left -= moved
+        late = (self._left <= 0) & ~ends
+        reward = reward + np.where(late, now.timeout + self.task.r_tmax, 0.0)
+        ends = ends | late
+        if held:
+            reward[still], ends[still] = 0.0, False
+            for name, value in held.items():
+                getattr(now, name)[still] = value
+        self._at += moved & ~ends
+        info: Info = {"new_trial": ends, "gt": gt}
+        if ends.any():
+            lanes = np.nonzero(ends)[0]
+            info["performance"] = np.where(ends, now.performance, 0.0)
+            info["_performance"] = ends.copy()
+            info |= self._entry("ended_trial", lanes)
+            self.begin(lanes)
+            info |= self._entry("trial", lanes)
+        return reward, ends, info
+
+    def observe(self) -> Array:
+        """Give the present observations."""
+        flat = self._ob.reshape(-1, *self._ob.shape[2:])
+        return np.asarray(flat.take(self._at, axis=0))
+
+    def conditions(self, lanes: Array) -> Info:
+        """Give the conditions of the present trials of some lanes."""
+        return self._entry("trial", lanes)
+
+    def _entry(self, key: str, lanes: Array) -> Info:
+        """An entry of `info` that only some lanes have: name -> (n, ...), with masks."""
+        mask = np.zeros(self.n, bool)
+        mask[lanes] = True
+        entry: Info = {}
+        for name, values in self._conditions.items():
+            numbers = values.dtype.kind in "biuf"
+            column = np.zeros((self.n, *values.shape[2:]), values.dtype) if numbers else np.full(self.n, None, object)
+            column[lanes] = values[lanes, self._trial[lanes]]
+            entry[name], entry[f"_{name}"] = column, mask.copy()
+        return {key: entry, f"_{key}": mask}
+
+
+class LoopLanes(Lanes):
+    """Lanes that take their steps one after another, for tasks with a `_step` of their own.
+
+    Args:
+        env: The task with its trial wrappers.
+        n: Number of lanes.
+        add_info: Gymnasium's way of joining the info of one lane to those of the others.
+    """
+
+    def __init__(self, env: Any, n: int, add_info: Callable[[Info, Info, int], Info]) -> None:
+        super().__init__(env, n)
+        self._add_info = add_info
+        self.task.num_tr_exp = 2**62
+        self._sessions: Sequence[Session] = [Session(env, shared=[self.task._draws]) for _ in range(n)]
+        space = env.observation_space
+        self._ob = np.zeros((n, *space.shape), space.dtype)
+
+    def seed(self, lane: int, seed: int | None) -> None:
+        """Restart a lane's randomness; the lane must begin a trial next."""
+        with self._sessions[lane]:
+            self.task._draw_from(Draws(seed))
+
+    def begin(self, lanes: Array) -> None:
+        """Begin a new trial in some lanes."""
+        for lane in lanes:
+            with self._sessions[lane]:
+                self._ob[lane] = self.env.reset()[0]
+
+    def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
+        """Step one lane after another."""
+        reward, ends = np.zeros(self.n), np.zeros(self.n, bool)
+        info: Info = {}
+        for lane in np.nonzero(~still)[0]:
+            with self._sessions[lane]:
+                self._ob[lane], reward[lane], _, _, one = self.env.step(actions[lane])
+                ends[lane] = one["new_trial"]
+                info = self._add_info(info, one, int(lane))
+        return reward, ends, {k: v for k, v in info.items() if k not in ("_new_trial", "_gt")}
+
+    def observe(self) -> Array:
+        """Give the present observations."""
+        return self._ob.copy()
+
+    def conditions(self, lanes: Array) -> Info:
+        """Give the conditions of the present trials of some lanes."""
+        info: Info = {}
+        for lane in lanes:
+            with self._sessions[lane]:
+                info = self._add_info(info, {"trial": dict(self.task.trial)}, int(lane))
+        return info

@@ -1,0 +1,239 @@
+"""TrialVectorEnv: N lanes of one task, array in, array out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import gymnasium.error
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from ngym_core.lanes import Lanes, LoopLanes, RuleLanes, steps_by_rule
+
+__all__ = ["TrialVectorEnv", "make_vec"]
+
+Array: TypeAlias = NDArray[Any]
+Info: TypeAlias = dict[str, Any]
+
+MEMORY = 64 * 2**20
+"""Bytes that trials drawn ahead may take, over all lanes."""
+
+
+class TrialVectorEnv(VectorEnv[Any, Any, Any]):
+    """N lanes of one task.
+
+    Lane i after ``reset(seed=s)`` plays what the single env plays after ``reset(seed=s + i)``. A step is
+    a fixed number of array operations, whatever N is; tasks with a `_step` of their own, and those in
+    NeuroGym's style, are stepped one lane after another instead. Rewards are (N,) float64; `info` holds
+    (N,) arrays with masks under the same name with an underscore, as Gymnasium's own vector envs do.
+
+    Args:
+        env: The task with its trial wrappers. It serves all lanes and is not to be stepped itself.
+        num_envs: N.
+        autoreset_mode: What happens after an episode's end (`num_trials_before_reset` trials).
+        memory: Bytes that trials drawn ahead may take, over all lanes.
+
+    Raises:
+        ValueError: Less than one lane.
+    """
+
+    def __init__(
+        self,
+        env: Any,
+        num_envs: int,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        memory: int = MEMORY,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs={num_envs!r} must be an integer from 1.")
+        self.env = env
+        self.task = env.unwrapped
+        self.spec = self.task.spec
+        self.num_envs = num_envs
+        self.single_observation_space = env.observation_space
+        self.single_action_space = env.action_space
+        self.observation_space = batch_space(env.observation_space, num_envs)
+        self.action_space = batch_space(env.action_space, num_envs)
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**self.task.metadata, "autoreset_mode": self.autoreset_mode}
+        self.trials_per_episode: int = self.task.num_tr_exp
+        self.lanes: Lanes = (
+            RuleLanes(env, num_envs, memory) if steps_by_rule(env) else LoopLanes(env, num_envs, self._add_info)
+        )
+        self._over = np.zeros(num_envs, bool)
+        self._started = np.zeros(num_envs, bool)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, Info]:
+        """Begin an episode in all lanes, or in those of ``options["reset_mask"]``.
+
+        Args:
+            seed: An integer s seeds lane i with s + i; a list has one seed for each lane.
+            options: ``reset_mask``, (N,) bool: the lanes to reset.
+
+        Returns:
+            Observations (N, *observation shape), and `info` with the conditions of the trials.
+
+        Raises:
+            ValueError: Not one seed for each lane, or a mask of another shape or without any lane.
+            TypeError: A mask that is no boolean array.
+        """
+        mask = self._mask(options)
+        seeds = [None] * self.num_envs if seed is None else seed
+        if isinstance(seeds, (int, np.integer)):
+            seeds = [int(seeds) + i for i in range(self.num_envs)]
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"There are {len(seeds)} seeds for {self.num_envs} lanes.")
+        if seed is not None:
+            super().reset(seed=seeds[0])
+        lanes = np.nonzero(mask)[0]
+        for lane in lanes:
+            if seeds[lane] is not None:
+                self.lanes.seed(int(lane), seeds[lane])
+                self._over[lane] = False
+        self.lanes.begin(lanes[~self._over[lanes]])
+        self.lanes.num_tr[lanes] = 1
+        self._over[lanes] = False
+        self._started[lanes] = True
+        return self.lanes.observe(), self.lanes.conditions(lanes)
+
+    def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
+        """Take one step in all lanes.
+
+        Args:
+            actions: (N,) integers, or (N, *action shape) numbers.
+
+        Returns:
+            Observations (N, *observation shape), rewards (N,), `terminated` (N,), `truncated` (N,) and
+            `info`: see `TrialEnv.step`.
+
+        Raises:
+            gymnasium.error.ResetNeeded: A lane that was not reset, or whose episode is over and that
+                does not reset by itself.
+            gymnasium.error.InvalidAction: Actions of another shape or outside the space.
+        """
+        actions = self._checked(actions)
+        still = self._over
+        if not self._started.all() or (still.any() and self.autoreset_mode == AutoresetMode.DISABLED):
+            which = np.nonzero(~self._started | still)[0].tolist()
+            raise gymnasium.error.ResetNeeded(f"Reset the lanes {which} before stepping them.")
+        reward, ends, info = self.lanes.step(actions, still)
+        truncated = ends & (self.lanes.num_tr >= self.trials_per_episode)
+        self.lanes.num_tr += ends
+        ob = self.lanes.observe()
+        everywhere = ~still
+        info = {**info, "_new_trial": everywhere, "_gt": everywhere.copy()} if everywhere.any() else {}
+        if still.any():
+            info = self._merge(info, self.lanes.conditions(np.nonzero(still)[0]))
+            self.lanes.num_tr[still] = 1
+        self._over = truncated
+        if truncated.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
+            info = self._final(info, ob, truncated)
+            self.lanes.num_tr[truncated] = 1
+            self._over = np.zeros(self.num_envs, bool)
+        return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Nothing is open."""
+
+    def _final(self, info: Info, ob: Array, over: Array) -> Info:
+        """Move the info of finished lanes to `final_info`, as Gymnasium does where lanes reset in the same step."""
+        final_ob = np.full(self.num_envs, None, object)
+        for lane in np.nonzero(over)[0]:
+            final_ob[lane] = ob[lane].copy()
+        final_info, rest = _split(info, over)
+        rest = self._merge(rest, self.lanes.conditions(np.nonzero(over)[0]))
+        extra = {"final_obs": final_ob, "_final_obs": over.copy(), "final_info": final_info, "_final_info": over.copy()}
+        return {**rest, **extra}
+
+    def _merge(self, info: Info, other: Info) -> Info:
+        """Join infos that different lanes have."""
+        for key, value in other.items():
+            if key not in info:
+                info[key] = value
+            elif isinstance(value, dict):
+                info[key] = self._merge(info[key], value)
+            elif key.startswith("_"):
+                info[key] = info[key] | value
+            else:
+                mask = other[f"_{key}"]
+                info[key][mask] = value[mask]
+        return info
+
+    def _mask(self, options: dict[str, Any] | None) -> Array:
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return np.ones(self.num_envs, bool)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"options['reset_mask'] must be an array of booleans, not {mask!r}.")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(f"options['reset_mask'] must be ({self.num_envs},) with at least one lane, not {mask!r}.")
+        return mask
+
+    def _checked(self, actions: Any) -> Array:
+        space = self.single_action_space
+        actions = np.asarray(actions)
+        if isinstance(space, spaces.Discrete):
+            if actions.shape == (self.num_envs,) and actions.dtype.kind in "iu":
+                first = int(space.start)
+                if first <= actions.min() and actions.max() < first + space.n:
+                    return actions
+        elif actions.shape == (self.num_envs, *space.shape) and actions.dtype.kind in "fiu":
+            return actions
+        raise gymnasium.error.InvalidAction(
+            f"Actions must be ({self.num_envs},) elements of {space}, not an array of shape {actions.shape} and type "
+            f"{actions.dtype}" + (f" from {actions.min()} to {actions.max()}." if actions.size and actions.dtype.kind in "iuf" else ".")
+        )
+
+
+def _split(info: Info, over: Array) -> tuple[Info, Info]:
+    """Split info into that of lanes whose episode is over and that of the others."""
+    final: Info = {}
+    rest: Info = {}
+    for key, value in info.items():
+        if key.startswith("_"):
+            continue
+        mask = info.get(f"_{key}", np.ones(len(over), bool))
+        for part, lanes in ((final, mask & over), (rest, mask & ~over)):
+            if not lanes.any():
+                continue
+            if isinstance(value, dict):
+                part[key] = _split(value, over)[0 if part is final else 1]
+            else:
+                part[key] = np.zeros_like(value) if value.dtype != object else np.full(value.shape, None, object)
+                part[key][lanes] = value[lanes]
+            part[f"_{key}"] = lanes
+    return final, rest
+
+
+def make_vec(id_: str, num_envs: int, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> TrialVectorEnv:
+    """Make N lanes of a task.
+
+    Args:
+        id_: Its id.
+        num_envs: N.
+        wrappers: Trial wrappers, see `make`.
+        **kwargs: Parameters of the task, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
+
+    Returns:
+        The lanes.
+
+    Raises:
+        UnknownTaskError: There is no such task.
+        ValueError: Less than one lane.
+    """
+    from ngym_core.registry import make
+
+    vector = {key: kwargs.pop(key) for key in ("autoreset_mode", "memory") if key in kwargs}
+    return TrialVectorEnv(make(id_, wrappers=wrappers, **kwargs), num_envs, **vector)
+
+
+def _make_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> TrialVectorEnv:
+    """What `gymnasium.make_vec` calls."""
+    return make_vec(ngym_id, num_envs, **kwargs)
