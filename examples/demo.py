@@ -1,0 +1,63 @@
+"""The main job in one go: train a recurrent agent, test it, look at what it does.
+
+Run it with ``python -m nox -s demo``. The task is PerceptualDecisionMaking with a stimulus of 500 ms.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+import ngym_core as ngym
+from ngym_plot import plot_env, plot_psychometric
+from ngym_sb3 import Recipe, Run
+
+OUT = Path("demo-output")
+TASK = "PerceptualDecisionMaking-v0"
+PARAMETERS = {"timing": {"stimulus": 500}}
+
+
+def main() -> None:
+    started = time.time()
+    run = Run(TASK, Recipe(steps=80_000, seed=0, task_kwargs=PARAMETERS))
+    before = run.test()
+    print(f"Correct decisions before training: {before.performance:.1%}")
+    with click.progressbar(length=run.recipe.steps, label="Training", file=sys.stderr) as bar:
+        run.train(bar.update)
+    after = run.test()
+    print(f"Correct decisions after training:  {after.performance:.1%} (an ideal observer: {ideal_observer():.1%})")
+    print(after.by_condition())
+
+    OUT.mkdir(exist_ok=True)
+    behaviour = OUT / "behaviour.png"
+    env = ngym.make(TASK, num_trials_before_reset=1, **PARAMETERS)
+    plot_env(env, num_trials=12, model=run.model, name="A trained agent", fname=behaviour, seed=1)
+
+    psychometric = OUT / "psychometric.png"
+    table = after.table
+    evidence = np.where(table["ground_truth"] == 1, table["coh"], -table["coh"])
+    choice = np.where(table["choice"] == 0, np.nan, table["choice"] == 2)
+    ax, fit = plot_psychometric(evidence, choice, title=f"{len(choice)} test trials")
+    ax.set(xlabel="Signed coherence (%)", ylabel="P(choice 2)")
+    ax.figure.savefig(psychometric, dpi=200)
+    print(
+        f"Wrote {behaviour} (what the trained agent sees and does) and {psychometric} (its choices; slope "
+        f"{fit.slope:.2f} per %, bias {fit.bias:.1f} %) after {time.time() - started:.0f} s."
+    )
+
+
+def ideal_observer() -> float:
+    """Share of correct decisions of an observer that adds up all the evidence."""
+    env = ngym.make(TASK, **PARAMETERS)
+    steps = env.timing["stimulus"] / env.dt
+    d = env.cohs / 100 * math.sqrt(steps) / (env.sigma * math.sqrt(2))
+    return float(np.mean([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in d]))
+
+
+if __name__ == "__main__":
+    main()
