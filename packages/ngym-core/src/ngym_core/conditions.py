@@ -31,6 +31,7 @@ class Conditions:
         n: Number of trials.
         draws: Where randomness comes from.
         conditions: Name -> (n, ...) values, drawn, forced or set.
+        free: Names of the conditions that were drawn, and so can be forced.
         carried: What is carried from trial to trial; it restarts with the seed.
     """
 
@@ -40,7 +41,7 @@ class Conditions:
         self.carried = draws.carried
         self.conditions: dict[str, Array] = {}
         self._forced = dict(forced or {})
-        self._free: set[str] = set()
+        self.free: set[str] = set()
 
     def choice(
         self,
@@ -110,8 +111,8 @@ class Conditions:
             UnknownNameError: Such a condition.
         """
         for name in self._forced:
-            if name not in self._free:
-                raise unknown(f"condition of {task}", name, self._free)
+            if name not in self.free:
+                raise unknown(f"condition of {task}", name, self.free)
 
     def condition(self, name: str, drawn: Array) -> Array:
         """Note a condition that was drawn, or what the caller forces instead.
@@ -126,7 +127,7 @@ class Conditions:
         Raises:
             ValueError: A forced value that is not finite or has the wrong shape.
         """
-        self._free.add(name)
+        self.free.add(name)
         if name in self._forced:
             value = np.asarray(self._forced[name])
             if value.dtype.kind == "f" and not np.isfinite(value).all():

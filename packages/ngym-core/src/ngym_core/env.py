@@ -49,6 +49,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         default_rewards: Event -> reward.
         rule: What an action earns.
         abort: Whether breaking fixation ends the trial.
+        chance: Mean performance of random actions (each as likely as the others at each step), if it is known.
         draws_ahead: False if the next trial depends on what the agent did, so that it cannot be drawn before.
         dt: Time step in ms.
         timing: Period -> duration; a changed value counts from the next trial on.
@@ -61,11 +62,12 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         UnknownNameError: A key that the task does not have.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (Gymnasium's type)
+    metadata: dict[str, Any] = {"render_modes": []}
     default_timing: ClassVar[Mapping[str, Any]] = {}
     default_rewards: ClassVar[Mapping[str, float]] = {}
     rule: Rule = Rule()
     abort: bool = False
+    chance: ClassVar[float | None] = None
     draws_ahead: ClassVar[bool] = True
     one_at_a_time: ClassVar[bool] = False
 
@@ -224,9 +226,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         self._top.new_trial()  # type: ignore[attr-defined]
         self.num_tr += 1
 
-    def sample_trials(
-        self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any
-    ) -> Trials:
+    def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
         """Make n consecutive trials at once, without touching the trial that is being played.
 
         Args:
@@ -357,9 +357,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
             array = np.asarray(action)
             if array.shape == space.shape and array.dtype.kind in "fiu":
                 return array
-        raise gymnasium.error.InvalidAction(
-            f"{self}: the action {action!r} is none of {space}. {_action_hint(space)}"
-        )
+        raise gymnasium.error.InvalidAction(f"{self}: the action {action!r} is none of {space}. {_action_hint(space)}")
 
     def render(self) -> None:
         """Show nothing; figures come from the package ngym-plot."""

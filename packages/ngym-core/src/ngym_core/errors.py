@@ -41,10 +41,10 @@ def nearest(name: object, valid: Iterable[object]) -> str:
     names = sorted({str(v) for v in valid})
     if not names:
         return "There is none here."
-    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
     lowered = {n.lower(): n for n in names}
     if not close:
-        close = [lowered[m] for m in difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.5)]
+        close = [lowered[m] for m in difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)]
     hint = "Did you mean " + " or ".join(map(repr, close)) + "? " if close else ""
     shown = ", ".join(map(repr, names[:40])) + (", ..." if len(names) > 40 else "")
     return f"{hint}Valid: {shown}."

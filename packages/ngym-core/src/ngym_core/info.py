@@ -26,7 +26,9 @@ def show_all_tasks(tag: str | None = None, *, collections: bool = True) -> None:
     Raises:
         UnknownNameError: A tag that no task has.
     """
-    _show(f"Available tasks with tag '{tag}':" if tag else "Available tasks:", registry.all_envs(tag, collections=collections))
+    _show(
+        f"Available tasks with tag '{tag}':" if tag else "Available tasks:", registry.all_envs(tag, collections=collections)
+    )
 
 
 def show_all_wrappers() -> None:
@@ -96,7 +98,7 @@ def _describe_task(env: gymnasium.Env[Any, Any]) -> str:
     for title, space in (("Observation", env.observation_space), ("Action", env.action_space)):
         lines += [f"{title}: {space}", *(f"  {name}: {_indices(index)}" for name, index in names_of(space).items())]
     lines += ["Periods (ms):", *(f"  {period}: {duration_name(value)}" for period, value in task.timing.items())]
-    if task.rewards:
+    if len(task.rewards):
         lines += ["Rewards:", *(f"  {event}: {value}" for event, value in _items(task.rewards))]
     return "\n".join(lines)
 
@@ -129,4 +131,4 @@ def _indices(index: Any) -> str:
 
 
 def _items(rewards: Any) -> Iterable[tuple[Any, Any]]:
-    return rewards.items() if hasattr(rewards, "items") else enumerate(rewards)  # type: ignore[no-any-return]
+    return rewards.items() if hasattr(rewards, "items") else enumerate(rewards)

@@ -234,11 +234,11 @@ class LoopLanes(Lanes):
         """Step one lane after another."""
         reward, ends = np.zeros(self.n), np.zeros(self.n, bool)
         info: Info = {}
-        for lane in np.nonzero(~still)[0]:
+        for lane in np.nonzero(~still)[0].tolist():
             with self._sessions[lane]:
                 self._ob[lane], reward[lane], _, _, one = self.env.step(actions[lane])
                 ends[lane] = one["new_trial"]
-                info = self._add_info(info, one, int(lane))
+                info = self._add_info(info, one, lane)
         return reward, ends, {k: v for k, v in info.items() if k not in ("_new_trial", "_gt")}
 
     def observe(self) -> Array:

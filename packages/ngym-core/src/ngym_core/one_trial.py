@@ -159,9 +159,7 @@ class OneTrial:
         """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from `rng`."""
         self._paint_ob(lambda ob: mu + self.rng.randn(*ob.shape) * sigma, period, where, assign=False)
 
-    def set_groundtruth(
-        self, value: ArrayLike, period: str | Sequence[str] | None = None, where: str | None = None
-    ) -> None:
+    def set_groundtruth(self, value: ArrayLike, period: str | Sequence[str] | None = None, where: str | None = None) -> None:
         """Set the ground truth of one trial.
 
         Args:

@@ -27,6 +27,7 @@ class Sampled(Protocol):
         """Draw n durations in ms, shape (n,)."""
         ...
 
+
 _scratch = threading.local()
 
 
@@ -105,7 +106,7 @@ class Draws:
             (n,), (n, size) or, for options of m numbers, (n, m) chosen options.
         """
         options = np.asarray(options)
-        return options[self.index(name, n, len(options), p, size)]
+        return np.asarray(options[self.index(name, n, len(options), p, size)])
 
     def index(self, name: str, n: int, k: int, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw indices from 0 to k - 1 with equal or given probabilities, shape (n,) or (n, size)."""
@@ -114,7 +115,7 @@ class Draws:
             return (u * k).astype(np.int64)
         edges = np.cumsum(np.asarray(p, float), axis=-1)
         edges /= edges[..., -1:]
-        return (u[..., None] >= edges).sum(axis=-1)
+        return np.asarray((u[..., None] >= edges).sum(axis=-1))
 
     def integers(self, name: str, n: int, low: int, high: int) -> Array:
         """Draw integers from low to high - 1, shape (n,)."""

@@ -195,7 +195,8 @@ def register_all(
 def unregister(ids: Iterable[str]) -> None:
     """Forget tasks and wrappers."""
     for id_ in ids:
-        if _tasks.pop(id_, None) is not None and id_ in gymnasium.registry:
+        known = gymnasium.registry.get(id_)
+        if _tasks.pop(id_, None) is not None and known is not None and known.kwargs.get("ngym_id") == id_:
             del gymnasium.registry[id_]
         _wrappers.pop(id_, None)
         _owners.pop(id_, None)

@@ -127,10 +127,14 @@ class _Player:
             action = self.model(self.ob)
         elif self.vector:
             starts = np.array([self.start])
-            actions, self.state = self.model.predict(self.ob[None], state=self.state, episode_start=starts, deterministic=True)
+            actions, self.state = self.model.predict(
+                self.ob[None], state=self.state, episode_start=starts, deterministic=True
+            )
             action = actions[0]
         else:
-            predicted = self.model.predict(self.ob, state=self.state, episode_start=np.array([self.start]), deterministic=True)
+            predicted = self.model.predict(
+                self.ob, state=self.state, episode_start=np.array([self.start]), deterministic=True
+            )
             action, self.state = predicted
         if isinstance(self.env.action_space, spaces.Discrete):
             return int(np.asarray(action).reshape(-1)[0])

@@ -12,7 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import nearest
 
-__all__ = ["circular_dist", "correct_2AFC", "get_idx", "get_periods_idx", "minmax_number", "options", "ring", "to_map", "tuning"]
+__all__ = [
+    "circular_dist",
+    "correct_2AFC",
+    "get_idx",
+    "get_periods_idx",
+    "minmax_number",
+    "options",
+    "ring",
+    "to_map",
+    "tuning",
+]
 
 
 def ring(n: int) -> NDArray[np.float64]:
@@ -102,7 +112,7 @@ def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.f
     if "tmax" not in periods:
         raise KeyError(f"periods needs 'tmax', the end of the trial in ms; it has {sorted(periods)}.")
     steps = int(periods["tmax"] / dt + 1e-9)
-    t = np.arange(steps + 1) * dt if steps else np.zeros(1)
+    t = np.asarray(np.arange(steps + 1) * dt, float)
     edges = {name: [int(np.ceil(x / dt - 1e-9)) for x in edge] for name, edge in periods.items() if name != "tmax"}
     return t, {name: [i for i in range(max(a, 0), b) if i <= steps] for name, (a, b) in edges.items()}
 

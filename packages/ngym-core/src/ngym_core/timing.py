@@ -88,7 +88,7 @@ def check_duration(period: str, value: Any) -> None:
             f"timing[{period!r}]={value!r} must be a number of ms, a sequence of numbers, a pair (distribution, "
             "arguments), an object with a `sample` method or a function."
         )
-    if not all(isinstance(x, Real) and math.isfinite(x) and x >= 0 for x in numbers):
+    if not all(isinstance(x, Real) and 0 <= float(x) < math.inf for x in numbers):
         raise ValueError(f"timing[{period!r}]={value!r} must hold finite numbers of ms from 0.")
 
 

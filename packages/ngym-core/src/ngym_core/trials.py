@@ -325,7 +325,9 @@ class Trials(Conditions):
         joined.total = to_steps(np.concatenate([p.lengths for p in parts]), 1)
         for name in dict.fromkeys(name for p in parts for name in p.spans):
             edges = [p.spans.get(name, (0, 0)) for p in parts]
-            start, end = (np.concatenate([np.broadcast_to(e[i], p.n) for e, p in zip(edges, parts, strict=True)]) for i in (0, 1))
+            start, end = (
+                np.concatenate([np.broadcast_to(e[i], p.n) for e, p in zip(edges, parts, strict=True)]) for i in (0, 1)
+            )
             joined.spans[name] = (to_steps(start, 1), to_steps(end, 1))
         for name in dict.fromkeys(name for p in parts for name in p.conditions):
             joined.conditions[name] = _column([v for p in parts for v in p.conditions.get(name, [None] * p.n)])

@@ -93,9 +93,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         if seed is not None:
             super().reset(seed=seeds[0])
         lanes = np.nonzero(mask)[0]
-        for lane in lanes:
+        for lane in lanes.tolist():
             if seeds[lane] is not None:
-                self.lanes.seed(int(lane), seeds[lane])
+                self.lanes.seed(lane, seeds[lane])
                 self._over[lane] = False
         self.lanes.begin(lanes[~self._over[lanes]])
         self.lanes.num_tr[lanes] = 1
@@ -176,9 +176,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             raise ValueError(f"options['reset_mask'] must be ({self.num_envs},) with at least one lane, not {mask!r}.")
         return mask
 
-    def _checked(self, actions: Any) -> Array:
-        space = self.single_action_space
-        actions = np.asarray(actions)
+    def _checked(self, given: Any) -> Array:
+        space: Any = self.single_action_space
+        actions: Array = np.asarray(given)
         if isinstance(space, spaces.Discrete):
             if actions.shape == (self.num_envs,) and actions.dtype.kind in "iu":
                 first = int(space.start)
@@ -188,7 +188,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             return actions
         raise gymnasium.error.InvalidAction(
             f"Actions must be ({self.num_envs},) elements of {space}, not an array of shape {actions.shape} and type "
-            f"{actions.dtype}" + (f" from {actions.min()} to {actions.max()}." if actions.size and actions.dtype.kind in "iuf" else ".")
+            f"{actions.dtype}"
+            + (f" from {actions.min()} to {actions.max()}." if actions.size and actions.dtype.kind in "iuf" else ".")
         )
 
 

@@ -90,8 +90,6 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.task.install(self.generate(1, self.task._draws, kwargs))
         return copied(self.task.trial)
 
-    def sample_trials(
-        self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any
-    ) -> Trials:
+    def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
         """Make n consecutive trials at once, see `TrialEnv.sample_trials`."""
         return sample_trials(self, n, seed, draws, conditions)

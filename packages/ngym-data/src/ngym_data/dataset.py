@@ -82,7 +82,7 @@ class Dataset:
         leading = (self.batch_size, windows * self.seq_len)
         self._inputs = np.empty((*leading, *probe.ob.shape[2:]), probe.ob.dtype)
         self._target = np.empty((*leading, *probe.gt.shape[2:]), probe.gt.dtype)
-        shape = leading[:1] + (self.seq_len,) if batch_first else (self.seq_len, self.batch_size)
+        shape = (*leading[:1], self.seq_len) if batch_first else (self.seq_len, self.batch_size)
         self.inputs_shape = [*shape, *probe.ob.shape[2:]]
         self.target_shape = [*shape, *probe.gt.shape[2:]]
         self.seed(self.env.unwrapped._draws.seed if seed is None else seed)  # type: ignore[attr-defined]

@@ -60,7 +60,7 @@ class PlotConfig:
         raise TypeError(f"plot_config={config!r} must be a PlotConfig, a dictionary or None.")
 
     @property
-    def rc(self) -> dict[str, float]:
+    def rc(self) -> dict[Any, float]:
         """The matplotlib settings that follow from it."""
         scale = self.font_size / 9
         sizes = {"font.size": 9, "axes.labelsize": 9, "axes.titlesize": 10, "legend.fontsize": 8}

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
 from ngym_plot.panels import to_pixels
@@ -38,16 +39,19 @@ def plot_env_3dbox(ob: ArrayLike, fname: str | Path = "", env: Any = None) -> Fu
     ax.set_position((0, 0, 1, 1))
     ax.axis("off")
     picture = ax.imshow(to_pixels(frames[0]), cmap="gray", vmin=frames.min(), vmax=frames.max())
-    animation = FuncAnimation(
-        figure, lambda t: [picture.set_data(to_pixels(frames[t]))], frames=len(frames), interval=interval, blit=False
-    )
+
+    def show(t: int) -> list[AxesImage]:
+        picture.set_data(to_pixels(frames[t]))
+        return [picture]
+
+    animation = FuncAnimation(figure, show, frames=len(frames), interval=round(interval), blit=False)
     if fname:
-        _save(animation, Path(fname).expanduser(), 1000 / interval)
+        _save(animation, Path(fname).expanduser(), max(1, round(1000 / interval)))
         plt.close(figure)
     return animation
 
 
-def _save(animation: FuncAnimation, path: Path, fps: float) -> None:
+def _save(animation: FuncAnimation, path: Path, fps: int) -> None:
     """Save a film, completely or not at all."""
     suffix = ".mp4" if FFMpegWriter.isAvailable() and path.suffix != ".gif" else ".gif"
     path = path.with_suffix(suffix) if path.suffix in (".mp4", ".gif") else path.with_name(path.name + suffix)

@@ -25,7 +25,7 @@ def heat_panel(ax: Axes, side: Axes, clock: Clock, values: Array, space: Any, la
     extent = (*clock.edges, -0.5, k - 0.5)
     image = ax.imshow(values.T, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
     bar = ax.figure.colorbar(image, cax=side.inset_axes((0.0, 0.05, 0.06, 0.9)))
-    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.5)
     bar.locator = MaxNLocator(nbins=3)
     bar.update_ticks()
     names = names_of(space)

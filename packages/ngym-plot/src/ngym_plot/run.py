@@ -198,15 +198,13 @@ class _Run:
             raise ValueError("A time axis in ms needs env, which knows the time step.")
         self.clock = Clock(len(ob), 1 if dt is None else dt, config.unit)
 
-    def _of_length(self, name: str, values: Any) -> Array:
-        values = np.asarray(values)
+    def _of_length(self, name: str, given: Any) -> Array:
+        values: Array = np.asarray(given)
         if values.ndim == 0 or len(values) != len(self.ob):
             raise ValueError(f"{name} must have one row for each of the {len(self.ob)} steps, not shape {values.shape}.")
         return values
 
-    def draw(
-        self, legend: bool, traces: Sequence[str] | None, name: str, fname: Any, fig_kwargs: dict[str, Any]
-    ) -> Figure:
+    def draw(self, legend: bool, traces: Sequence[str] | None, name: str, fname: Any, fig_kwargs: dict[str, Any]) -> Figure:
         """Draw all panels and save the figure if a file is named."""
         rows = 2 + sum(x is not None for x in (self.rewards, self.performance, self.states))
         heights = [1.6, 1.2, *[1.0] * (rows - 2)]
@@ -214,10 +212,10 @@ class _Run:
         options = {"figsize": size, "sharex": "col", **fig_kwargs}
         ratios = {"height_ratios": heights, "width_ratios": (1, 0.16)}
         with style(self.config):
-            figure, grid = plt.subplots(rows, 2, squeeze=False, gridspec_kw=ratios, **options)
+            figure, grid = _grid(rows, 2, squeeze=False, gridspec_kw=ratios, **options)
             for side in grid[:, 1]:
                 side.axis("off")
-            self._observations(*grid[0], traces, heights[0])
+            self._observations(grid[0, 0], grid[0, 1], traces, heights[0])
             panels.actions_panel(grid[1, 0], self.clock, self.actions, self.gt, _space(self.env, "action_space"))
             rest = iter(grid[2:].tolist())
             if self.rewards is not None:
@@ -225,7 +223,8 @@ class _Run:
             if self.performance is not None:
                 panels.performance_panel(next(rest)[0], self.clock, self.performance)
             if self.states is not None:
-                panels.heat_panel(*next(rest), self.clock, self.states, None, "Unit")
+                ax, side = next(rest)
+                panels.heat_panel(ax, side, self.clock, self.states, None, "Unit")
             self._finish(figure, grid, legend, name)
             if fname is not None:
                 save(figure, fname)
@@ -261,6 +260,10 @@ class _Run:
         if name:
             grid[0, 0].set_title(name)
         figure.align_ylabels(grid[:, 0].tolist())
+
+
+def _grid(rows: int, columns: int, **options: Any) -> tuple[Figure, Any]:
+    return plt.subplots(rows, columns, **options)
 
 
 def _attribute(env: Any, name: str) -> Any:

@@ -16,7 +16,7 @@ import ngym_core as ngym
 __all__ = ["NgymVecEnv", "make_sb3_env"]
 
 Array: TypeAlias = NDArray[Any]
-Indices: TypeAlias = None | int | Iterable[int]
+Indices: TypeAlias = int | Iterable[int] | None
 
 
 def make_sb3_env(
@@ -121,7 +121,7 @@ class NgymVecEnv(VecEnv):
         self._returns += reward
         self._steps += 1
         infos = self._infos(info)
-        for lane in np.nonzero(done)[0]:
+        for lane in np.nonzero(done)[0].tolist():
             final = _of_lane(info["final_info"], lane)
             infos[lane] = {
                 **final,
@@ -137,7 +137,7 @@ class NgymVecEnv(VecEnv):
         """One dictionary for each lane: a short one where no trial ended."""
         gt = info.get("gt", np.zeros(self.num_envs))
         infos: list[dict[str, Any]] = [{"new_trial": False, "gt": g} for g in gt]
-        for lane in np.nonzero(info.get("_performance", np.zeros(self.num_envs, bool)))[0]:
+        for lane in np.nonzero(info.get("_performance", np.zeros(self.num_envs, bool)))[0].tolist():
             infos[lane] = _of_lane(info, lane)
         return infos
 
@@ -163,7 +163,9 @@ class NgymVecEnv(VecEnv):
         """Call a method of the task, once for each lane."""
         return [getattr(self.lanes.env, method_name)(*args, **kwargs) for _ in self._get_indices(indices)]
 
-    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Indices = None) -> list[bool]:
+    def env_is_wrapped(
+        self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Indices = None
+    ) -> list[bool]:
         """Say whether the lanes have a wrapper; episode statistics are our own, so `Monitor` counts as one."""
         from stable_baselines3.common.monitor import Monitor
 

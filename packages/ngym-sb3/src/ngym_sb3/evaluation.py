@@ -64,7 +64,7 @@ class _Player:
 
     def __init__(self, model: Any, env: NgymVecEnv, deterministic: bool) -> None:
         self.model, self.env, self.deterministic = model, env, deterministic
-        self.ob = env.reset()
+        self.ob: Any = env.reset()
         self.state: Any = None
         self.starts = np.ones(env.num_envs, bool)
         self.dt = env.get_attr("dt")[0]

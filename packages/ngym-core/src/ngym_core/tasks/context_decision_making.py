@@ -71,6 +71,7 @@ class ContextDecisionMaking(TrialEnv):
     default_timing = {"fixation": 300, "stimulus": 750, "delay": TruncExp(600, 300, 3000), "decision": 100}
     default_rewards = {"abort": -0.1, "correct": 1.0}
     rule = FixateThenChoose()
+    chance = 1 / 3
 
     def __init__(
         self,
@@ -111,7 +112,9 @@ class ContextDecisionMaking(TrialEnv):
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, self.cued, where="fixation")
         shown = np.where(context == 1, other_choice, ground_truth), np.where(context == 1, ground_truth, other_choice)
-        evidence = [tuning(self.theta, self.theta[s - 1]) * (c / 200)[:, None] + 0.5 for s, c in zip(shown, strengths, strict=True)]
+        evidence = [
+            tuning(self.theta, self.theta[s - 1]) * (c / 200)[:, None] + 0.5 for s, c in zip(shown, strengths, strict=True)
+        ]
         for i in self.choices.tolist():
             for m in (1, 2):
                 trials.add_ob(evidence[m - 1][:, i - 1], "stimulus", where=f"stim{i}_mod{m}")

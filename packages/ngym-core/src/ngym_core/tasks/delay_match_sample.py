@@ -60,6 +60,7 @@ class DelayMatchSample(TrialEnv):
     default_timing = {"fixation": 300, "sample": 500, "delay": 1000, "test": 500, "decision": 900}
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = FixateThenChoose()
+    chance = (1 - 3**-9) / 2
 
     def __init__(
         self,

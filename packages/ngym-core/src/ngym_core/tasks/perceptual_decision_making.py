@@ -62,6 +62,7 @@ class PerceptualDecisionMaking(TrialEnv):
     default_timing = {"fixation": 100, "stimulus": 2000, "delay": 0, "decision": 100}
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = FixateThenChoose()
+    chance = 1 / 3
 
     def __init__(
         self,

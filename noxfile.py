@@ -1,0 +1,92 @@
+"""Sessions: lint, types, tests (one for each package, one for all), wheels, demo, bench. Plain `nox` runs the first four."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests", "wheels"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+
+PACKAGES = {"core": ["core"], "data": ["core", "data"], "plot": ["core", "plot"], "sb3": ["core", "sb3"]}
+ALL = ["core", "data", "plot", "sb3"]
+ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def install(session: nox.Session, *packages: str, extra: tuple[str, ...] = ()) -> None:
+    """Install packages of this repository, in place, with what they declare and nothing else."""
+    session.env.update(ENV)
+    if "sb3" in packages:
+        session.install("-c", "constraints.txt", "torch")
+    paths = [part for package in packages for part in ("-e", f"packages/ngym-{package}")]
+    session.install("-c", "constraints.txt", *paths, *extra)
+
+
+def groups(*names: str) -> tuple[str, ...]:
+    """Give the tools of a group in pyproject.toml."""
+    return tuple(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *names))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.env.update(ENV)
+    session.install(*groups("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict, on all sources."""
+    install(session, *ALL, extra=groups("types"))
+    session.run("mypy", *[f"packages/ngym-{package}/src" for package in ALL])
+
+
+@nox.session
+@nox.parametrize("package", [*PACKAGES, "all"])
+def tests(session: nox.Session, package: str) -> None:
+    """The tests of one package with its own dependencies only, or all tests with the four packages together."""
+    install(session, *(ALL if package == "all" else PACKAGES[package]), extra=groups("test"))
+    where = ["tests/test_layers.py", "tests/test_readme.py"] if package == "all" else [f"tests/{package}"]
+    session.run("python", "-m", "pytest", *where, *session.posargs)
+
+
+@nox.session
+@nox.parametrize("package", list(PACKAGES))
+def wheels(session: nox.Session, package: str) -> None:
+    """Build wheels, install them alone, and run their tests outside the repository."""
+    session.env.update(ENV)
+    session.install("build")
+    folder = Path(session.create_tmp()).resolve()
+    for old in ("dist", "outside"):
+        shutil.rmtree(folder / old, ignore_errors=True)
+    for name in PACKAGES[package]:
+        session.run("python", "-m", "build", "--wheel", "-o", str(folder / "dist"), f"packages/ngym-{name}", silent=True)
+    if package == "sb3":
+        session.install("-c", "constraints.txt", "torch")
+    built = sorted(map(str, (folder / "dist").glob("*.whl")))
+    session.install("-c", "constraints.txt", "--force-reinstall", "--no-deps", *built)
+    session.install("-c", "constraints.txt", *built, *groups("test"))
+    outside = folder / "outside"
+    shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("pyproject.toml", outside)
+    session.chdir(outside)
+    session.run("python", "-m", "pytest", f"tests/{package}", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Train an agent, test it and draw what it does, into demo-output/."""
+    install(session, *ALL)
+    session.run("python", "examples/demo.py")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print how fast things are on this machine."""
+    install(session, *ALL)
+    session.run("python", "tests/benchmarks/generation.py", *session.posargs)

@@ -1,0 +1,136 @@
+"""The `ngym` command: what is installed, what it is, and whether it keeps its promises."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+import ngym_core as ngym
+from ngym_core import registry
+from ngym_core.errors import TaskError, UnknownNameError
+
+__all__ = ["main"]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+@click.version_option(ngym.__version__, prog_name="ngym")
+def cli() -> None:
+    """Tasks of cognitive neuroscience: list, describe and check them. Packs add commands."""
+
+
+@cli.command("list")
+@click.option("--tag", help="Only tasks with this tag.")
+@as_json
+def list_tasks(tag: str | None, as_json: bool) -> None:
+    """List all tasks."""
+    ids = registry.all_envs(tag, collections=True)
+    if as_json:
+        click.echo(json.dumps([_task(id_) for id_ in ids], indent=2))
+    else:
+        click.echo("\n".join(ids))
+
+
+def _task(id_: str) -> dict[str, Any]:
+    spec = registry.task_spec(id_)
+    paper = {key: " ".join(str(spec.metadata.get(key) or "").split()) for key in ("paper_name", "paper_link")}
+    return {"id": id_, "collection": spec.collection, "tags": list(spec.metadata.get("tags", [])), **paper}
+
+
+@cli.command()
+@click.argument("name")
+def info(name: str) -> None:
+    """Describe the task or wrapper NAME."""
+    click.echo(ngym.describe(name))
+
+
+@cli.command()
+@as_json
+def tags(as_json: bool) -> None:
+    """List all tags with their meaning."""
+    meanings = {tag: registry.tag_meaning(tag) for tag in registry.all_tags()}
+    if as_json:
+        click.echo(json.dumps(meanings, indent=2))
+    else:
+        ngym.show_all_tags()
+
+
+@cli.command()
+@as_json
+def wrappers(as_json: bool) -> None:
+    """List all wrappers."""
+    if as_json:
+        click.echo(json.dumps(registry.all_wrappers(), indent=2))
+    else:
+        ngym.show_all_wrappers()
+
+
+@cli.command()
+@as_json
+def plugins(as_json: bool) -> None:
+    """List the installed packs, and why some of them do not work."""
+    packs = registry.plugins.packs if registry.plugins is not None else []
+    if as_json:
+        click.echo(json.dumps([pack.as_dict() for pack in packs], indent=2))
+        return
+    for pack in packs:
+        click.echo(
+            f"{pack.name}  ({pack.distribution} {pack.version})  {pack.state}"
+            f"  {len(pack.tasks)} tasks, {len(pack.wrappers)} wrappers  {', '.join(pack.hooks)}"
+        )
+        if pack.error:
+            click.echo(f"    {pack.error}")
+
+
+@cli.command()
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All tasks.")
+@as_json
+def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Check that the tasks IDS keep what every task promises."""
+    from ngym_core.testing import check_task
+
+    names = registry.all_envs(collections=True) if everything else list(ids)
+    if not names:
+        raise click.UsageError("Name tasks to check, or give --all.")
+    done, broken = [], []
+    width = max(map(len, names))
+    if not as_json:
+        click.echo(f"{'task':{width}}  chance  oracle  random  trials/s")
+    for name in names:
+        try:
+            result = check_task(name)
+        except TaskError as error:
+            broken.append(name)
+            click.echo(str(error), err=True)
+            continue
+        done.append(result.as_dict())
+        if not as_json:
+            chance = "     -" if result.chance is None else f"{result.chance:6.3f}"
+            click.echo(
+                f"{name:{width}}  {chance}  {result.oracle:6.3f}  {result.random:6.3f}  {result.trials_per_second:8,.0f}"
+            )
+    if as_json:
+        click.echo(json.dumps(done, indent=2))
+    if broken:
+        raise click.ClickException(f"{len(broken)} of {len(names)} tasks break a promise: {', '.join(broken)}")
+
+
+def main() -> None:
+    """Run the command line, with what the packs add to it."""
+    if registry.plugins is not None:
+        registry.plugins.add_commands(cli)
+    try:
+        cli(prog_name="ngym", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except (UnknownNameError, ValueError, TypeError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,327 @@
+"""check_task: does a task keep what every task promises? For our tasks and everybody's."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from gymnasium.utils.env_checker import check_env
+from numpy.typing import NDArray
+
+from ngym_core.env import TrialEnv
+from ngym_core.errors import TaskError
+from ngym_core.random import Draws
+from ngym_core.registry import make
+from ngym_core.sessions import sample_trials
+from ngym_core.trials import Trials
+from ngym_core.vector import TrialVectorEnv
+
+__all__ = ["Check", "check_task"]
+
+Array: TypeAlias = NDArray[Any]
+MAX_STEPS = 20_000
+"""A trial that lasts longer counts as one that never ends."""
+EXPECTED_WARNINGS = (
+    "minimum value is -infinity",  # Gaussian noise has no bounds
+    "maximum value is infinity",
+    "Official support for the `seed` function is dropped",  # NeuroGym's users call it
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `check_task` measured.
+
+    Attributes:
+        task: Id or name.
+        chance: The stated mean performance of random actions, or None.
+        oracle: Mean performance of an agent that plays the ground truth.
+        random: Mean performance of random actions.
+        trials_per_second: How many trials a second `sample_trials` makes, 1,024 at a time.
+    """
+
+    task: str
+    chance: float | None
+    oracle: float
+    random: float
+    trials_per_second: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give all attributes, for JSON."""
+        return asdict(self)
+
+
+def check_task(
+    task: str | Callable[[], Any], *, seeds: tuple[int, ...] = (0, 1), trials: int = 20, random_trials: int = 600
+) -> Check:
+    """Check that a task keeps its promises.
+
+    Whole trials are played with the oracle agent (it plays the ground truth: full performance in every
+    trial, and at least the reward of any random agent), and with random agents (the stated chance
+    level). The task must replay from `reset(seed)`, keep to its spaces and types at every step, make
+    the same trials one at a time and many at a time and in lanes, honour forced conditions, share no
+    array or dictionary between returns, and pass Gymnasium's own checker without a warning.
+
+    Args:
+        task: An id, or a function that makes the env.
+        seeds: Seeds to play.
+        trials: Trials for each seed.
+        random_trials: Trials of random actions to compare with the chance level.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        TaskError: One or more promises are broken; the message lists all of them.
+    """
+    build: Callable[[], Any] = (lambda: make(task)) if isinstance(task, str) else task
+    name = task if isinstance(task, str) else str(build())
+    checks: list[Callable[[], Iterator[str]]] = [
+        lambda: _check_spaces(build, seeds[0], trials),
+        lambda: _check_oracle(build, seeds, trials),
+        lambda: _check_replay(build, seeds, trials),
+        lambda: _check_blocks(build, seeds[0]),
+        lambda: _check_forced(build, seeds[0]),
+        lambda: _check_lanes(build, seeds[0], trials),
+        lambda: _check_gymnasium(build),
+    ]
+    breaches: list[str] = []
+    for check in checks:
+        try:
+            breaches += check()
+        except Exception as error:  # a task may break in any way; all of them are reported together
+            breaches.append(f"{type(error).__name__}: {error}")
+    chance = getattr(build().unwrapped, "chance", None)
+    random = _performance(build, seeds, random_trials // len(seeds), oracle=False)
+    breaches += _check_chance(chance, random)
+    if breaches:
+        raise TaskError("\n  - ".join([f"{name} breaks {len(breaches)} promises:", *breaches]))
+    oracle = _performance(build, seeds, trials, oracle=True)
+    return Check(name, chance, float(oracle.mean()), float(random.mean()), _speed(build()))
+
+
+@dataclass
+class _Played:
+    """Trials that an agent played: (trials,) arrays, and all that came back."""
+
+    performance: Array
+    reward: Array
+    returns: list[tuple[Any, ...]]
+
+
+def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0) -> _Played:
+    """Play whole trials; stop at `MAX_STEPS` steps in a trial."""
+    rng = np.random.default_rng([agent_seed, seed])
+    space = env.action_space
+    space.seed(int(rng.integers(2**31)))
+    ob, info = env.reset(seed=seed)
+    returns: list[tuple[Any, ...]] = [(ob, 0.0, False, False, info)]
+    performance: list[float] = []
+    rewards: list[float] = []
+    reward, steps = 0.0, 0
+    while len(performance) < trials and steps < MAX_STEPS:
+        action = np.array(env.unwrapped.gt_now) if oracle else space.sample()
+        returns.append(env.step(action if space.shape else int(action)))
+        reward += float(returns[-1][1])
+        steps += 1
+        if returns[-1][4]["new_trial"]:
+            performance.append(float(returns[-1][4]["performance"]))
+            rewards.append(reward)
+            reward, steps = 0.0, 0
+    return _Played(np.array(performance), np.array(rewards), returns)
+
+
+def _performance(build: Callable[[], Any], seeds: tuple[int, ...], trials: int, *, oracle: bool) -> Array:
+    return np.concatenate([_play(build(), seed, trials, oracle=oracle).performance for seed in seeds])
+
+
+def _check_spaces(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
+    """Observations, ground truth and types at every step; nothing shared between returns."""
+    env = build()
+    truths = (gt for trial in sample_trials(env, trials, seed, None, {}) for gt in trial.gt)
+    wrong = next((gt for gt in truths if not env.action_space.contains(gt)), None)
+    if wrong is not None:
+        yield f"the ground truth {wrong} is not in {env.action_space}"
+        return
+    for oracle in (True, False):
+        played = _play(env, seed, trials, oracle=oracle)
+        for step, (ob, reward, terminated, truncated, _) in enumerate(played.returns):
+            if not env.observation_space.contains(ob):
+                yield f"step {step}: the observation {_shown(ob)} is not in {env.observation_space}"
+            if not np.isfinite(reward) or not isinstance(reward, (int, float, np.floating)):
+                yield f"step {step}: the reward {reward!r} is not a finite number"
+            if type(terminated) is not bool or type(truncated) is not bool:
+                yield f"step {step}: terminated={terminated!r} and truncated={truncated!r} must be Python booleans"
+        for step, (one, two) in enumerate(zip(played.returns, played.returns[1:], strict=False)):
+            if np.shares_memory(one[0], two[0]) or _share(one[4], two[4]):
+                yield f"steps {step} and {step + 1} return the same array or dictionary"
+                break
+
+
+def _share(one: Any, two: Any) -> bool:
+    """Whether two infos share a dictionary or an array."""
+    mine = {id(v) for v in _parts(one)}
+    return any(id(v) in mine for v in _parts(two))
+
+
+def _parts(info: dict[str, Any]) -> Iterator[Any]:
+    yield info
+    for value in info.values():
+        if isinstance(value, dict):
+            yield from _parts(value)
+        elif isinstance(value, (np.ndarray, list)):
+            yield value
+
+
+def _check_oracle(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
+    """Whoever plays the ground truth earns full performance, and at least what random actions earn."""
+    sure = getattr(build().unwrapped, "sure_rewards", True)
+    for seed in seeds:
+        oracle = _play(build(), seed, trials, oracle=True)
+        if len(oracle.performance) < trials:
+            yield f"seed {seed}: trial {len(oracle.performance)} of the oracle does not end within {MAX_STEPS} steps"
+            continue
+        short = np.nonzero(oracle.performance < 1 - 1e-9)[0]
+        if len(short):
+            yield (
+                f"seed {seed}: the oracle's performance is {oracle.performance[short[0]]:g} in trial {short[0]} "
+                f"({len(short)} of {trials} below 1)"
+            )
+        for agent in range(3) if sure else ():
+            random = _play(build(), seed, trials, oracle=False, agent_seed=agent).reward
+            better = np.nonzero(random > oracle.reward[: len(random)] + 1e-9)[0]
+            if len(better):
+                k = better[0]
+                yield f"seed {seed}: random actions earn {random[k]:g} in trial {k}, the oracle {oracle.reward[k]:g}"
+                break
+
+
+def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
+    """The same seed replays, in a new env and in a used one; another seed plays something else."""
+    used = build()
+    for seed in seeds:
+        first = _play(build(), seed, trials, oracle=False)
+        for which, env in (("a new env", build()), ("a used env", used)):
+            again = _play(env, seed, trials, oracle=False)
+            if not _equal(first.returns, again.returns):
+                yield f"seed {seed} does not replay in {which}"
+    streams = [sample_trials(build(), trials, seed, None, {}).ob for seed in seeds[:2]]
+    if len(streams) == 2 and np.array_equal(streams[0], streams[1]) and getattr(used.unwrapped, "random_trials", True):
+        yield f"the seeds {seeds[0]} and {seeds[1]} make the same trials"
+
+
+def _check_blocks(build: Callable[[], Any], seed: int) -> Iterator[str]:
+    """One trial at a time, some at a time, many at a time: the same trials."""
+    whole = list(sample_trials(build(), 24, seed, None, {}))
+    for sizes in ([1] * 24, [7, 7, 7, 3], [16, 8]):
+        env, draws = build(), Draws(seed)
+        parts = [trial for n in sizes for trial in sample_trials(env, n, None, draws, {})]
+        for k, (one, two) in enumerate(zip(whole, parts, strict=True)):
+            if not _equal((one.ob, one.gt, one.conditions, one.end), (two.ob, two.gt, two.conditions, two.end)):
+                yield f"trial {k} drawn in blocks of {sizes[0]} differs from the same trial drawn in a block of 24"
+                break
+    if getattr(build().unwrapped, "draws_ahead", True):
+        env = build()
+        env.reset(seed=seed)
+        for k, trial in enumerate(whole[:8]):
+            if not _equal((trial.ob, trial.gt), (env.unwrapped.ob, env.unwrapped.gt)):
+                yield f"trial {k} of sample_trials(seed={seed}) is not the trial that reset(seed={seed}) plays"
+                break
+            env.new_trial()
+
+
+def _check_forced(build: Callable[[], Any], seed: int) -> Iterator[str]:
+    """Each condition that is drawn can be forced, and then shows in the trial."""
+    env = build()
+    drawn = sample_trials(env, 64, seed, None, {})
+    for name in sorted(drawn.free):
+        values = drawn.conditions[name]
+        rows, first = np.unique(values.reshape(len(values), -1), axis=0, return_index=True)
+        made = [sample_trials(env, 16, seed, None, {name: values[first[k]]}) for k in sorted({0, len(rows) - 1})]
+        for trials, k in zip(made, sorted({0, len(rows) - 1}), strict=True):
+            if not (trials.conditions[name] == values[first[k]]).all():
+                yield f"the condition {name!r} forced to {_shown(values[first[k]])} is not kept"
+        if len(made) == 2 and _same_trials(env.unwrapped, *made):
+            yield f"forcing the condition {name!r} changes neither observations nor ground truth nor rewards"
+
+
+def _same_trials(task: TrialEnv, one: Trials, two: Trials) -> bool:
+    same = one.ob.shape == two.ob.shape and np.array_equal(one.ob, two.ob) and np.array_equal(one.gt, two.gt)
+    return same and _equal(task.rule.begin(task, one), task.rule.begin(task, two))
+
+
+def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
+    """Lane i seeded s + i plays what the single env seeded s + i plays."""
+    lanes = TrialVectorEnv(build(), 3)
+    singles = [build() for _ in range(3)]
+    rng = np.random.default_rng(seed)
+    lanes.action_space.seed(seed)
+    ob, _ = lanes.reset(seed=seed)
+    if not _equal(list(ob), [env.reset(seed=seed + i)[0] for i, env in enumerate(singles)]):
+        yield "lanes and single envs begin with different observations"
+        return
+    for step in range(20 * trials):
+        actions = lanes.action_space.sample()
+        if rng.random() < 0.7:  # whoever acts all the time never sees the end of a trial
+            actions = np.array([env.unwrapped.gt_now for env in singles], actions.dtype)
+        ob, reward, _, _, info = lanes.step(actions)
+        discrete = not lanes.single_action_space.shape
+        for i, env in enumerate(singles):
+            one = env.step(int(actions[i]) if discrete else actions[i])
+            mine = (one[0], float(one[1]), one[4]["new_trial"], one[4].get("performance", 0.0), one[4]["gt"])
+            performance = info["performance"][i] if "performance" in info else 0.0
+            if not _equal(mine, (ob[i], float(reward[i]), bool(info["new_trial"][i]), performance, info["gt"][i])):
+                yield f"step {step}: lane {i} and the single env with its seed differ"
+                return
+
+
+def _check_gymnasium(build: Callable[[], Any]) -> Iterator[str]:
+    """Gymnasium's own checker, in which every warning counts but those of `EXPECTED_WARNINGS`."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with contextlib.suppress(ImportError):
+            check_env(build(), skip_render_check=True)
+    for warning in caught:
+        message = " ".join(re.sub(r"\x1b\[\d+m", "", str(warning.message)).split())
+        if not any(expected in message for expected in EXPECTED_WARNINGS):
+            yield f"Gymnasium's checker warns: {message}"
+
+
+def _check_chance(chance: float | None, performance: Array) -> Iterator[str]:
+    """Random actions score the stated chance level, within 3.5 standard errors."""
+    if chance is None or len(performance) == 0:
+        return
+    error = 3.5 * np.sqrt(max(float(performance.var()), chance * (1 - chance), 1e-4) / len(performance))
+    if abs(performance.mean() - chance) > error:
+        yield f"random actions score {performance.mean():.3f} +- {error:.3f} in {len(performance)} trials, not {chance:.3f}"
+
+
+def _speed(env: Any) -> float:
+    draws = Draws(0)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        sample_trials(env, 1024, None, draws, {})
+        times.append(time.perf_counter() - start)
+    return 1024 / min(times)
+
+
+def _equal(one: Any, two: Any) -> bool:
+    """Compare nested tuples, lists and dictionaries of arrays and scalars, bit by bit."""
+    if isinstance(one, dict):
+        return isinstance(two, dict) and one.keys() == two.keys() and all(_equal(one[k], two[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(two) and all(map(_equal, one, two))
+    one, two = np.asarray(one), np.asarray(two)
+    floats = one.dtype.kind == "f" and two.dtype.kind == "f"
+    return one.shape == two.shape and np.array_equal(one, two, equal_nan=floats)
+
+
+def _shown(value: Any) -> str:
+    return np.array2string(np.asarray(value), threshold=8, precision=4)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+
+
+def test_listings_are_printed(capsys):
+    assert ngym.show_all_tasks() is None
+    assert capsys.readouterr().out.startswith("Available tasks:\n  ContextDecisionMaking-v0\n")
+    ngym.show_all_tasks("timing")
+    assert "Available tasks with tag 'timing':\n  ReadySetGo-v0" in capsys.readouterr().out
+    ngym.show_all_wrappers()
+    assert "RandomGroundTruth-v0" in capsys.readouterr().out
+    ngym.show_all_tags()
+    assert "go-no-go                       the agent acts or withholds the action" in capsys.readouterr().out
+
+
+def test_a_task_is_described(capsys):
+    assert ngym.show_info("PerceptualDecisionMaking-v0") is None
+    text = capsys.readouterr().out
+    for part in (
+        "PerceptualDecisionMaking\nReport the direction of a noisy stimulus",
+        "Paper: The analysis of visual motion",
+        "<https://www.jneurosci.org/content/12/12/4745>",
+        "Tags: perceptual, two-alternative, supervised.",
+        "stimulus: 1, 2",
+        "stimulus: 2000",
+        "abort: -0.1",
+    ):
+        assert part in text
+    wrapped = gym.make("ngym_core:PerceptualDecisionMaking-v0")
+    assert ngym.describe(wrapped) == text.rstrip("\n")
+    many = ngym.describe(ngym.make("PerceptualDecisionMaking", dim_ring=16))
+    assert "stimulus: 1 to 16" in many
+
+
+def test_a_task_without_paper_tags_or_names():
+    class Bare(ngym.TrialEnv):
+        """One line.
+
+        Another.
+        """
+
+        observation_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+        action_space = gym.spaces.Discrete(2)
+
+    env = Bare()
+    env.timing = {"cue": lambda: 100, "delay": ("uniform", (1, 2))}
+    env.rewards = np.ones(2)
+    text = ngym.describe(env)
+    assert text.startswith("Bare\nOne line.\n\nPaper: none\n")
+    assert "delay: uniform between 1 and 2" in text
+    assert "0: 1.0" in text
+    assert "Tags" not in text
+
+
+def test_a_wrapper_is_described():
+    text = ngym.describe("RandomGroundTruth-v0")
+    assert text.startswith("RandomGroundTruth-v0\nChooses the ground truth")
+    assert "Parameters: p" in text
+
+
+def test_what_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="Unknown environment or wrapper: ReadySetGoo. Did you mean 'ReadySetGo-v0'"):
+        ngym.describe("ReadySetGoo")
+    with pytest.raises(TypeError, match="Expected a str or gym.Env, got <class 'int'>"):
+        ngym.describe(3)
+    with pytest.raises(KeyError, match="Unknown tag 'tming'. Did you mean 'timing'"):
+        ngym.show_all_tasks("tming")

@@ -1,0 +1,180 @@
+"""Packs from outside, built and installed as users install them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ngym_core as ngym
+from ngym_core import plugins
+
+PACKS = Path(__file__).parent.parent / "packs"
+BAD = {
+    "broken_import": "ModuleNotFoundError: No module named 'a_module_that_nobody_has'",
+    "wrong_hook": "ngym_tasks",
+    "taken_id": "The task id 'ReadySetGo-v0' belongs to ngym-core",
+}
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """Folders with one installed pack each."""
+    folders = {}
+    for pack in sorted(p.name for p in PACKS.iterdir() if p.is_dir()):
+        folders[pack] = tmp_path_factory.mktemp("packs") / pack
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target"]
+        subprocess.run([*command, str(folders[pack]), str(PACKS / pack)], check=True)
+    return folders
+
+
+@pytest.fixture
+def python(installed):
+    """Run Python code in a program in which some packs are installed."""
+
+    def run(code, *packs, ok=True, command=("-c",), **variables):
+        path = os.pathsep.join(str(installed[p]) for p in packs)
+        env = {k: v for k, v in os.environ.items() if not k.startswith("NGYM_")} | {"PYTHONPATH": path, **variables}
+        done = subprocess.run([sys.executable, *command, *code.split("\0")], capture_output=True, text=True, env=env)
+        assert (done.returncode == 0) == ok, done.stderr
+        return done.stdout, done.stderr
+
+    return run
+
+
+def test_a_good_pack_is_everywhere(python):
+    code = """
+import gymnasium as gym, numpy as np, ngym_core as ngym
+from ngym_core.testing import check_task
+ngym.show_all_tasks()
+assert ngym.all_envs("flashing") == ["Flash-v0", "OldFlash-v0"]
+assert "Left-v0" in ngym.all_wrappers()
+assert gym.make("ngym_core:Flash-v0").reset(seed=0)[0].tolist() == [1, 0, 0]
+assert ngym.make_vec("OldFlash-v0", 2).reset(seed=0)[0].shape == (2, 3)
+for id_ in ("Flash-v0", "OldFlash-v0"):
+    check_task(id_)
+left = ngym.make("OldFlash-v0", wrappers=["Left"]).sample_trials(20, seed=0)
+assert set(left.conditions["ground_truth"]) == {0}
+assert ngym.make("OldFlash-v0").dt == 50
+try:
+    import ngym_data
+except ImportError:
+    pass
+else:
+    for id_ in ("Flash-v0", "OldFlash-v0"):
+        inputs, target = ngym_data.Dataset(id_, batch_size=2, seq_len=40, seed=0)()
+        assert inputs.shape == (40, 2, 3) and set(np.unique(target)) == {0, 1, 2}
+"""
+    out, err = python(code, "good")
+    assert "  Flash-v0\n" in out
+    assert err == ""
+
+
+def test_a_good_pack_is_on_the_command_line(python):
+    def ngym_command(*args):
+        return python("\0".join(args), "good", command=("-m", "ngym_core"))[0]
+
+    assert "OldFlash-v0" in ngym_command("list", "--tag", "flashing")
+    assert "a light flashes" in ngym_command("tags")
+    assert ngym_command("flash") == "a flash\n"
+    pack = next(p for p in json.loads(ngym_command("plugins", "--json")) if p["name"] == "good")
+    assert (pack["distribution"], pack["version"], pack["state"]) == ("ngym-good-pack", "1.2.3", "ok")
+    assert pack["tasks"] == ["Flash-v0", "OldFlash-v0"]
+    assert pack["hooks"] == ["ngym_commands", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
+
+
+@pytest.mark.parametrize("pack", BAD)
+def test_a_bad_pack_costs_only_itself(python, pack):
+    code = "import ngym_core as ngym; assert 'Flash-v0' in ngym.all_envs(); ngym.make('ReadySetGo-v0').reset()"
+    _, err = python(code, "good", pack)
+    distribution = f"ngym-{pack.replace('_', '-')}"
+    assert err.count("PluginWarning") == 1
+    assert distribution in err
+    assert BAD[pack] in err
+    out, _ = python("plugins\0--json", "good", pack, command=("-W", "ignore", "-m", "ngym_core"))
+    states = {p["distribution"]: (p["state"], p["error"]) for p in json.loads(out)}
+    assert states["ngym-good-pack"][0] == "ok"
+    assert states[distribution][0] == "failed"
+    assert BAD[pack] in states[distribution][1]
+    out, _ = python("plugins", "good", pack, command=("-W", "ignore", "-m", "ngym_core"))
+    assert BAD[pack] in out
+
+
+def test_make_quotes_the_error_of_a_failed_pack(python):
+    out, _ = python("import ngym_core as ngym\ntry: ngym.make('Mine-v0')\nexcept KeyError as e: print(e)", "taken_id")
+    assert "The pack 'taken' of ngym-taken-id has it but failed: ValueError: The task id 'ReadySetGo-v0' belongs" in out
+    out, _ = python("import ngym_core as ngym\ntry: ngym.make('X-v0')\nexcept KeyError as e: print(e)", "broken_import")
+    assert "(The pack 'broken' of ngym-broken-import failed to load: ModuleNotFoundError" in out
+
+
+def test_two_packs_with_one_name_are_both_seen(python):
+    code = "import ngym_core as ngym; ngym.make('TwinA-v0').reset(); ngym.make('TwinB-v0').reset()"
+    assert python(code, "twin_a", "twin_b")[1] == ""
+    out, _ = python("plugins\0--json", "twin_a", "twin_b", command=("-m", "ngym_core"))
+    assert {p["distribution"] for p in json.loads(out) if p["name"] == "twin"} == {"ngym-twin-a", "ngym-twin-b"}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "tasks"),
+    [("good", {"Flash-v0"}), ("ngym-twin-a", {"TwinA-v0"}), ("", set()), ("good, ngym-twin-b", {"Flash-v0", "TwinB-v0"})],
+)
+def test_packs_can_be_allowed_by_name(python, allowed, tasks):
+    code = "import ngym_core as ngym; print(*ngym.all_envs())"
+    out, _ = python(code, "good", "twin_a", "twin_b", NGYM_PLUGINS=allowed)
+    assert set(out.split()) & {"Flash-v0", "TwinA-v0", "TwinB-v0"} == tasks
+    out, _ = python("plugins\0--json", "good", "twin_a", command=("-m", "ngym_core"), NGYM_PLUGINS="good")
+    assert {p["name"]: p["state"] for p in json.loads(out)}["twin"] == "blocked"
+
+
+@pytest.mark.parametrize("pack", BAD)
+def test_strict_mode_raises(python, pack):
+    _, err = python("import ngym_core", pack, ok=False, NGYM_STRICT="1")
+    assert BAD[pack] in err
+
+
+class Pack:
+    """A plugin made in a test."""
+
+    def __init__(self, **hooks):
+        for name, function in hooks.items():
+            setattr(self, name, ngym.hookimpl(function))
+
+
+def spec(id_="Pack-v0"):
+    return ngym.TaskSpec(id_, "a:B")
+
+
+@pytest.mark.parametrize(
+    ("pack", "error", "message"),
+    [
+        (Pack(), ValueError, "It implements no hook; mark its functions with ngym_core.hookimpl"),
+        (Pack(ngym_task=lambda: [spec()]), ValueError, "There is no hook 'ngym_task'. Did you mean 'ngym_tasks'"),
+        (Pack(ngym_tasks=lambda: spec()), TypeError, "ngym_tasks must return several TaskSpec, not TaskSpec"),
+        (Pack(ngym_tasks=lambda: "Pack-v0"), TypeError, "ngym_tasks must return several TaskSpec, not 'Pack-v0'"),
+        (Pack(ngym_tasks=lambda: ["Pack-v0"]), TypeError, "ngym_tasks must return TaskSpec objects, not 'Pack-v0'"),
+        (Pack(ngym_wrappers=lambda: [spec()]), TypeError, "ngym_wrappers must return WrapperSpec objects"),
+        (Pack(ngym_tasks=lambda: [spec(), spec()]), ValueError, "The task id 'Pack-v0' belongs to"),
+        (Pack(ngym_tasks=lambda: [spec()], ngym_tags=lambda: {"timing": "x"}), ValueError, "The tag 'timing' means"),
+        (Pack(ngym_tasks=lambda: 1 / 0), ZeroDivisionError, "division by zero"),
+    ],
+)
+def test_a_pack_registers_as_a_whole_or_not_at_all(pack, error, message):
+    status = plugins.PackStatus("pack", "a-pack", "1")
+    manager = plugins.Plugins()
+    with pytest.raises(error, match=message):
+        manager.add(pack, status)
+    assert "Pack-v0" not in ngym.all_envs(collections=True)
+    assert not manager.manager.is_registered(pack)
+
+
+def test_a_command_that_fails_costs_only_its_pack():
+    manager = plugins.Plugins()
+    status = plugins.PackStatus("pack", "a-pack", "1")
+    manager.add(Pack(ngym_commands=lambda group: group.nothing()), status)
+    with pytest.warns(plugins.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
+        manager.add_commands(object())
+    assert status.state == "failed"

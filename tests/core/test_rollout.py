@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+
+from .toy import Toy
+
+
+class Model:
+    """A recurrent model as Stable-Baselines3 has them: its state counts steps since the episode began."""
+
+    def __init__(self, action=0):
+        self.action, self.starts = action, []
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=False):
+        assert deterministic
+        self.starts.append(bool(np.all(episode_start)))
+        count = np.zeros((1, 1, 2)) if state is None or np.all(episode_start) else state[0]
+        return np.array(self.action), (count + 1, count + 1)
+
+
+def test_every_step_is_recorded():
+    env = Toy(timing={"delay": 100})
+    data = ngym.run_env(env, num_steps=20, def_act=0, seed=0)
+    assert data["ob"].shape == (20, 3)
+    assert np.array_equal(np.nonzero(data["trial_end"])[0], [6, 13])
+    assert np.array_equal(~np.isnan(data["perf"]), data["trial_end"])
+    assert np.isnan(data["actions_end_of_trial"]).sum() == 18
+    assert [len(data[k]) for k in ("actions", "rewards", "gt", "ob_cum")] == [20] * 4
+    assert data["states"] is None
+    other = Toy(timing={"delay": 100})
+    other.reset(seed=0)
+    assert np.array_equal(data["initial_ob"], other.ob[0])
+    assert np.array_equal(data["ob"][:6], other.ob[1:])
+    assert np.allclose(data["ob_cum"][6], other.ob.sum(axis=0) + data["ob"][6], atol=1e-5)
+    assert np.allclose(data["ob_cum"][7], data["ob"][7])
+    assert len(data["trials"]) == 2
+    assert data["trials"][0] == other.trial
+
+
+def test_trials_are_counted():
+    assert ngym.run_env(Toy(), num_trials=3, seed=0)["trial_end"].sum() == 3
+    assert ngym.run_env("PerceptualDecisionMaking-v0", num_trials=2, seed=0)["trial_end"][-1]
+
+
+def test_random_actions_depend_on_the_seed():
+    runs = [ngym.run_env(Toy(), 50, seed=s)["actions"].tolist() for s in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_hidden_states_are_kept_and_restart_with_each_episode():
+    model = Model()
+    data = ngym.run_env(Toy(num_trials_before_reset=2, timing={"delay": 100}), num_trials=5, model=model, seed=0)
+    assert data["states"].shape == (35, 2)
+    assert data["states"][:, 0].tolist() == [*range(1, 15), *range(1, 15), *range(1, 8)]
+    assert [i for i, start in enumerate(model.starts) if start] == [0, 14, 28]
+
+
+def test_a_function_can_act():
+    env = Toy()
+    data = ngym.run_env(env, num_trials=5, model=lambda ob: env.gt_now, seed=0)
+    assert np.nanmean(data["perf"]) == 1
+
+
+def test_envs_of_gymnasium_around_ours_play():
+    env = gym.make("ngym_core:PerceptualDecisionMaking-v0")
+    assert ngym.run_env(env, num_trials=2, def_act=0, seed=0)["trial_end"].sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: ngym.run_env(Toy(), 0), ValueError, "num_steps=0 and num_trials=None: ask for at least one"),
+        (lambda: ngym.run_env(Toy(), num_trials=0), ValueError, "num_trials=0"),
+        (lambda: ngym.run_env(ngym.TrialVectorEnv(Toy(), 2)), ValueError, "plays one env, not 2"),
+        (lambda: ngym.run_env(Toy(), model=3), TypeError, "The model 3 has no `predict` and is no function"),
+        (lambda: ngym.run_env(gym.make("CartPole-v1"), 3), ValueError, "reports no trials"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ngym_core as ngym
+
+TASK = SimpleNamespace(
+    rewards={"abort": -0.1, "correct": 1.3, "fail": -0.7, "miss": -0.5}, abort=False, prod_margin=0.2, dt=80
+)
+RULES = {
+    "fixate-then-choose": (ngym.FixateThenChoose(), 3),
+    "fixate everywhere": (ngym.FixateThenChoose(fixation=None), 3),
+    "two fixations": (ngym.FixateThenChoose(fixation=("fixation", "delay")), 3),
+    "interval": (ngym.ProduceInterval("interval", clock="fixation", window="decision"), 2),
+    "interval, two windows": (ngym.ProduceInterval("interval", "fixation", ("delay", "decision"), fixation=None), 2),
+}
+
+
+def trials_of(lengths, gt):
+    """Trials of three periods whose lengths (steps) differ."""
+    n = len(gt)
+
+    class Task(ngym.TrialEnv):
+        default_timing = dict.fromkeys(("fixation", "delay", "decision"), 100)
+        observation_space = ngym.spaces.Box(0, 1, shape=(1,))
+        action_space = ngym.spaces.Discrete(3)
+
+    trials = ngym.Trials(Task(dt=80), n, ngym.Draws(0))
+    trials.set("interval", np.linspace(80, 700, n))
+    trials.add_period(["fixation", "delay", "decision"], [80 * np.array(row) for row in lengths])
+    trials.set_groundtruth(gt, "decision")
+    return trials
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("abort", [False, True])
+@given(data=st.data())
+def test_one_env_and_n_lanes_agree(name, abort, data):
+    rule, actions = RULES[name]
+    task = SimpleNamespace(**{**vars(TASK), "abort": abort})
+    n = data.draw(st.integers(1, 6))
+    steps = st.lists(st.integers(1, 5), min_size=n, max_size=n)
+    trials = trials_of(
+        data.draw(st.tuples(steps, steps, steps)), data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))
+    )
+    at = np.array([data.draw(st.integers(0, int(length) - 1)) for length in trials.lengths])
+    action = np.array(data.draw(st.lists(st.integers(0, actions - 1), min_size=n, max_size=n)))
+    facts = {"performance": 0.0, "timeout": 0.0, **rule.begin(task, trials)}
+    columns = {key: np.array(np.broadcast_to(value, n)) for key, value in facts.items()}
+    lanes = SimpleNamespace(step=at, gt=trials.gt[np.arange(n), at], **{k: v.copy() for k, v in columns.items()})
+    rewards, ends = rule.lanes(task, lanes, action)
+    for i in range(n):
+        one = SimpleNamespace(step=int(at[i]), gt=int(lanes.gt[i]), **{k: v[i].item() for k, v in columns.items()})
+        reward, end = rule.one(task, one, int(action[i]))
+        assert (reward, bool(end), one.performance) == (rewards[i], ends[i], lanes.performance[i])
+
+
+def play(rule, gt, actions, abort=False, task=TASK):
+    """Play a trial: fixation 2 steps, delay 1 step, decision 3 steps."""
+    task = SimpleNamespace(**{**vars(task), "abort": abort})
+    facts = {"performance": 0.0, "timeout": 0.0, **rule.begin(task, trials := trials_of(([2], [1], [3]), [gt]))}
+    now = SimpleNamespace(**{k: np.ravel(v)[0] for k, v in facts.items()})
+    rewards = []
+    for step, action in enumerate(actions):
+        now.step, now.gt = step, trials.gt[0, step]
+        reward, ends = rule.one(task, now, action)
+        rewards.append(reward)
+        if ends:
+            return rewards, now.performance, step
+    return [*rewards[:-1], rewards[-1] + now.timeout], now.performance, None
+
+
+@pytest.mark.parametrize(
+    ("gt", "actions", "abort", "expected"),
+    [
+        (2, [0, 0, 0, 0, 2], False, ([0, 0, 0, 0, 1.3], 1, 4)),
+        (2, [0, 0, 0, 1], False, ([0, 0, 0, -0.7], 0, 3)),
+        (2, [1, 0, 1, 2], False, ([-0.1, 0, 0, 1.3], 1, 3)),
+        (2, [0, 1], True, ([0, -0.1], 0, 1)),
+        (2, [0] * 6, False, ([0, 0, 0, 0, 0, -0.5], 0, None)),
+        (0, [0] * 6, False, ([0] * 6, 1, None)),
+        (0, [0, 0, 0, 1], False, ([0, 0, 0, -0.7], 0, 3)),
+        (0, [1], True, ([-0.1], 0, 0)),
+    ],
+)
+def test_fixate_then_choose(gt, actions, abort, expected):
+    assert play(ngym.FixateThenChoose(), gt, actions, abort) == expected
+
+
+@pytest.mark.parametrize(("step", "reward", "performance"), [(3, 0.1 * 1.3, 1), (4, -0.7, 0)])
+def test_produce_interval_pays_by_its_error(step, reward, performance):
+    rule = ngym.ProduceInterval("interval", clock="fixation", window=("delay", "decision"))
+    # the interval is 80 ms, the clock starts at step 2, the margin is 0.2 * 80 + 25 = 41 ms
+    got = play(rule, 0, [0] * step + [1])
+    expected = ([0.0] * step + [1.3], 1, step) if step == 3 else ([0.0] * step + [reward], performance, step)
+    assert got == expected
+
+
+def test_a_rule_that_pays_nothing():
+    assert ngym.Rule().one(TASK, None, 1) == (0, False)
+    rewards, ends = ngym.Rule().lanes(TASK, None, np.zeros(3))
+    assert rewards.tolist() == [0, 0, 0]
+    assert ends.tolist() == [False] * 3

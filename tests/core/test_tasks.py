@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core import registry
+from ngym_core.spaces import names_of
+from ngym_core.testing import check_task
+
+IDS = ngym.all_envs(collections=True)
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_every_task_keeps_its_promises(id_):
+    result = check_task(id_)
+    assert result.oracle == 1
+    assert result.trials_per_second > 0
+
+
+def sections(cls):
+    """The tables of a task's docstring: section -> {name: text}."""
+    text = inspect.getdoc(cls)
+    found = {}
+    for title, body in re.findall(r"^(\w[\w ()]*):\n((?:    .*\n?|\n)+)", text, re.MULTILINE):
+        entries = re.findall(r"^    ([\w{}\-]+): ((?:.|\n {8})*)", body, re.MULTILINE)
+        found[title] = {name: " ".join(value.split()) for name, value in entries}
+    return found
+
+
+def indices(text, env, i):
+    """What a table says about an index: a number, or an expression of the task's parameters, or a range of these."""
+    signature = inspect.signature(type(env)).parameters
+    known = {name: p.default for name, p in signature.items() if p.default is not p.empty} | {"i": i}
+    parts = [part for part in re.split(r" to |, | or ", text.split(". ")[0].rstrip(".")) if part]
+    numbers = [eval(part, {}, known) for part in parts]
+    return list(range(numbers[0], numbers[1] + 1)) if " to " in text.split(". ")[0] else numbers
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_the_tables_of_the_docstring_are_true(id_):
+    spec = registry.task_spec(id_)
+    cls = spec.load()
+    env = ngym.make(id_).unwrapped
+    tables = sections(cls)
+    for title, space in (("Channels", env.observation_space), ("Actions", env.action_space)):
+        names = names_of(space)
+        for name, index in names.items():
+            entry = name if name in tables[title] else re.sub(r"\d", "{i}", name, count=1)
+            assert entry in tables[title], f"{title} lacks {name!r}"
+            number = re.search(r"\d", name)
+            said = indices(tables[title][entry], env, int(number.group()) if number else None)
+            assert said == np.atleast_1d(index).tolist(), f"{title} {name}"
+    for period, value in env.timing.items():
+        said = tables["Periods (ms)"][period]
+        default = eval(re.match(r"(.*?)\.( |$)", said).group(1), {"TruncExp": ngym.TruncExp})
+        assert default == value, f"Periods {period}"
+    for event, value in env.rewards.items():
+        assert float(tables["Rewards"][event].split(". ")[0].rstrip(".")) == value, f"Rewards {event}"
+    for name in env.sample_trials(2, seed=0).conditions:
+        assert name in tables["Conditions"], f"Conditions lacks {name!r}"
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            assert name in tables["Args"], f"Args lacks {name!r}"
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_tags_have_a_meaning(id_):
+    for tag in registry.task_spec(id_).metadata.get("tags", []):
+        assert registry.tag_meaning(tag), tag
+
+
+def test_context_decision_making_can_show_when_to_answer():
+    plain, cued = (ngym.make("ContextDecisionMaking", go_cue=cue).sample_trials(5, seed=0) for cue in (False, True))
+    assert np.array_equal(plain.ob[..., 1:], cued.ob[..., 1:])
+    for trial in cued:
+        assert (trial.ob[:, 0] == 1).tolist() == [True] * trial.start["decision"] + [False]
+    with pytest.raises(ValueError, match="impl_context_modality=2 must be 0 or 1"):
+        ngym.make("ContextDecisionMaking", impl_context_modality=2)
+
+
+def test_ready_set_go_pays_most_where_its_ground_truth_stands():
+    for dt, gain in ((80, 1), (20, 1.3), (50, 0.7), (40, 2.3)):
+        env = ngym.make("ReadySetGo", dt=dt, gain=gain)
+        for seed in range(5):
+            env.reset(seed=seed)
+            paid = []
+            for go in range(env.start_ind["production"], len(env.gt)):
+                env.reset(seed=seed)
+                for _ in range(go):
+                    env.step(0)
+                paid.append((env.step(1)[1], go))
+            best = max(paid)[0]
+            env.reset(seed=seed)
+            truth = int(np.argmax(env.gt))
+            assert {go: reward for reward, go in paid}[truth] == best
+    assert ngym.make("ReadySetGo").sample_trials(2, seed=0, measure=1200).conditions["production"].tolist() == [1200, 1200]
+    for wrong in ({"gain": 0}, {"prod_margin": -1}, {"gain": np.nan}):
+        with pytest.raises(ValueError, match="must be positive numbers"):
+            ngym.make("ReadySetGo", **wrong)
+
+
+@pytest.mark.parametrize("cohs", [[], [np.nan], "high"])
+def test_coherences_are_checked(cohs):
+    with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
+        ngym.make("PerceptualDecisionMaking", cohs=cohs)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ngym_core import tasktools
+
+RECORDED = json.loads((Path(__file__).parent.parent / "golden/data/utils.json").read_text())
+
+
+@pytest.mark.parametrize("case", RECORDED["to_map"], ids=str)
+def test_to_map(case):
+    assert dict(tasktools.to_map(*case["args"])) == case["value"]
+
+
+def test_to_map_of_nothing():
+    assert not tasktools.to_map()
+
+
+@pytest.mark.parametrize("case", RECORDED["get_periods_idx"], ids=str)
+def test_get_periods_idx(case):
+    t, index = tasktools.get_periods_idx(case["dt"], case["periods"])
+    assert t.tolist() == case["t"]
+    assert index == case["idx"]
+
+
+def test_get_periods_idx_with_a_fractional_step():
+    t, index = tasktools.get_periods_idx(0.1, {"a": (0, 0.2), "tmax": 0.3})
+    assert t == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert index == {"a": [0, 1]}
+    with pytest.raises(KeyError, match="needs 'tmax'"):
+        tasktools.get_periods_idx(0.1, {"a": (0, 0.2)})
+
+
+def test_get_idx():
+    assert tasktools.get_idx([0, 10, 20, 30], (10, 30)) == [1, 2]
+
+
+@pytest.mark.parametrize("case", RECORDED["minmax_number"], ids=str)
+def test_minmax_number(case):
+    assert list(tasktools.minmax_number(case["dist"], case["args"])) == case["value"]
+
+
+def test_minmax_number_of_an_open_window_and_an_unknown_distribution():
+    assert tasktools.minmax_number("truncated_exponential", (600,)) == (0, np.inf)
+    with pytest.raises(ValueError, match="Unknown distribution: constnat. Did you mean 'constant'"):
+        tasktools.minmax_number("constnat", 3)
+
+
+@pytest.mark.parametrize("case", RECORDED["circular_dist"], ids=str)
+def test_circular_dist(case):
+    assert tasktools.circular_dist(case["args"]).tolist() == pytest.approx(case["value"])
+
+
+def test_circular_dist_beyond_a_circle():
+    assert tasktools.circular_dist(3 * np.pi) == pytest.approx(np.pi)
+
+
+@pytest.mark.parametrize("case", RECORDED["correct_2AFC"], ids=str)
+def test_correct_2afc(case):
+    perf = SimpleNamespace(**{k: case[k] for k in ("n_trials", "n_decision", "n_correct")})
+    assert tasktools.correct_2AFC(perf) == pytest.approx(tuple(case["value"]))
+
+
+def test_correct_2afc_without_trials():
+    assert tasktools.correct_2AFC(SimpleNamespace(n_trials=0, n_decision=0, n_correct=0)) == (0, 0)
+
+
+def test_a_ring_has_the_directions_asked_for():
+    for n in (1, 2, 61, 122, 197):
+        assert len(tasktools.ring(n)) == n
+    with pytest.raises(ValueError, match="at least one direction, not 0"):
+        tasktools.ring(0)
+    assert tasktools.tuning(tasktools.ring(2), [0.0]).tolist() == [[1, -1]]
+
+
+@pytest.mark.parametrize("values", [[], [np.nan], 3, ["a"]])
+def test_options_are_checked(values):
+    with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
+        tasktools.options("cohs", values)

@@ -1,0 +1,39 @@
+"""A small task for tests: three periods, one of them random, noise on a ring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import ngym_core as ngym
+
+
+class Toy(ngym.TrialEnv):
+    metadata = {"tags": ["perceptual"], "paper_name": None, "paper_link": None}
+    default_timing = {"fixation": 100, "stimulus": 300, "delay": (100, 200, 300), "decision": 200}
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
+    rule = ngym.FixateThenChoose()
+
+    def __init__(self, dt: float = 100, rewards=None, timing=None, sigma: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.sigma = sigma
+        self.choices = [0, 1]
+        self.observation_space = ngym.spaces.Box(-np.inf, np.inf, {"fixation": 0, "stimulus": [1, 2]}, shape=(3,))
+        self.action_space = ngym.spaces.Discrete(3, {"fixation": 0, "choice": [1, 2]})
+
+    def _new_trials(self, trials: ngym.Trials) -> None:
+        side = trials.choice("ground_truth", self.choices)
+        strength = trials.choice("strength", [0.5, 1.0], free=True)
+        trials.add_period(["fixation", "stimulus", "delay", "decision"])
+        trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
+        trials.add_ob(np.eye(2)[side] * strength[:, None], "stimulus", where="stimulus")
+        trials.add_randn(0, self.sigma, ["stimulus", "delay"], where="stimulus")
+        trials.set_groundtruth(side, "decision", where="choice")
+
+
+def toy_trials(n: int = 4, **kwargs: Any) -> ngym.Trials:
+    """Trials to be painted by a test: fixation, and a delay that differs between trials."""
+    task = Toy(timing={"delay": lambda: next(delays)}, **kwargs)
+    delays = iter([100, 300, 200, 100] * n)
+    return ngym.Trials(task, n, ngym.Draws(0))
