@@ -51,8 +51,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The tests of one package with its own dependencies only, or all tests with the four packages together."""
     install(session, *(ALL if package == "all" else PACKAGES[package]), extra=groups("test"))
-    where = ["tests/test_layers.py", "tests/test_readme.py"] if package == "all" else [f"tests/{package}"]
-    session.run("python", "-m", "pytest", *where, *session.posargs)
+    together = ["tests/test_api.py", "tests/test_layers.py", "tests/test_readme.py"]
+    session.run("python", "-m", "pytest", *(together if package == "all" else [f"tests/{package}"]), *session.posargs)
 
 
 @nox.session

@@ -1,15 +1,15 @@
 """ngym: trial-based tasks of cognitive neuroscience for reinforcement and supervised learning.
 
-Users write ``import ngym_core as ngym``.
+Users write ``import ngym_core as ngym``. Importing it finds the installed packs; everything else is
+imported when it is first used.
 """
 
-from ngym_core import spaces
-from ngym_core.env import TrialEnv
+from typing import TYPE_CHECKING
+
 from ngym_core.errors import InvalidOperationError, UnknownNameError, UnknownTaskError
 from ngym_core.hookspecs import hookimpl
-from ngym_core.info import describe, show_all_tags, show_all_tasks, show_all_wrappers, show_info
-from ngym_core.plugins import find_packs as _find_packs
-from ngym_core.random import Draws, TruncExp
+from ngym_core.lazy import attach
+from ngym_core.plugins import find_packs
 from ngym_core.registry import (
     TaskSpec,
     WrapperSpec,
@@ -18,13 +18,20 @@ from ngym_core.registry import (
     all_wrappers,
     get_collection,
     make,
+    make_vec,
     register,
 )
-from ngym_core.rollout import run_env
-from ngym_core.rules import FixateThenChoose, ProduceInterval, Rule
-from ngym_core.trials import Trial, Trials
-from ngym_core.vector import TrialVectorEnv, make_vec
-from ngym_core.wrapper import TrialWrapper
+
+if TYPE_CHECKING:
+    from ngym_core import spaces as spaces
+    from ngym_core.env import TrialEnv
+    from ngym_core.info import describe, show_all_tags, show_all_tasks, show_all_wrappers, show_info
+    from ngym_core.random import Draws, TruncExp
+    from ngym_core.rollout import run_env
+    from ngym_core.rules import FixateThenChoose, ProduceInterval, Rule
+    from ngym_core.trials import Trial, Trials
+    from ngym_core.vector import TrialVectorEnv
+    from ngym_core.wrapper import TrialWrapper
 
 __version__ = "0.1.0"
 
@@ -62,5 +69,19 @@ __all__ = [
     "spaces",
 ]
 
+__getattr__ = attach(
+    __name__,
+    {
+        "env": ["TrialEnv"],
+        "info": ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"],
+        "random": ["Draws", "TruncExp"],
+        "rollout": ["run_env"],
+        "rules": ["FixateThenChoose", "ProduceInterval", "Rule"],
+        "trials": ["Trial", "Trials"],
+        "vector": ["TrialVectorEnv"],
+        "wrapper": ["TrialWrapper"],
+    },
+    modules=["spaces"],
+)
 
-_find_packs(__version__)
+find_packs(__version__)

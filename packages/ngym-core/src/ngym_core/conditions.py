@@ -104,7 +104,7 @@ class Conditions:
         self.conditions[name] = np.broadcast_to(value, self.n) if value.ndim == 0 else value
         return self.conditions[name]
 
-    def refuse_unknown(self, task: str) -> None:
+    def refuse_unknown(self, task: object) -> None:
         """Refuse forced conditions that were not drawn.
 
         Raises:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import unknown
 from ngym_core.painting import paint
-from ngym_core.spaces import Where, channels, names_of
+from ngym_core.spaces import Where, actions, channels
 from ngym_core.timing import draw_duration, to_steps
 
 if TYPE_CHECKING:
@@ -172,10 +172,7 @@ class OneTrial:
         """
         self._build_gt()
         if where is not None:
-            names = names_of(self.action_space)
-            if where not in names:
-                raise unknown("action", where, names)
-            value = np.atleast_1d(np.asarray(names[where]))[np.asarray(value)]
+            value = actions(self.action_space, where)[np.asarray(value)]
         for one in self._periods(period):
             self.gt[self._slice(one)] = value
 

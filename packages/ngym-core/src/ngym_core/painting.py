@@ -72,7 +72,7 @@ def add_noise(
     """
     window, inside = _window(array, span)
     target = window[..., where]
-    sigma = np.asarray(sigma)
+    sigma = np.asarray(sigma, array.dtype)  # in the type of the noise, or NumPy would work in double precision
     together = max(1, NOISE_BLOCK // max(1, math.prod(target.shape[1:])))
     for first in range(0, len(array), together):
         some = slice(first, first + together)

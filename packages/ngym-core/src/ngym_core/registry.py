@@ -16,6 +16,7 @@ from ngym_core.errors import UnknownTaskError, nearest, unknown
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
     from ngym_core.plugins import Plugins
+    from ngym_core.vector import TrialVectorEnv
 
 __all__ = [
     "TaskSpec",
@@ -25,6 +26,7 @@ __all__ = [
     "all_wrappers",
     "get_collection",
     "make",
+    "make_vec",
     "register",
     "task_spec",
     "wrapper_spec",
@@ -133,7 +135,7 @@ def register(spec: TaskSpec, owner: str = "this program") -> None:
     gymnasium.register(
         spec.id,
         entry_point="ngym_core.registry:_make_registered",
-        vector_entry_point="ngym_core.vector:_make_registered",
+        vector_entry_point="ngym_core.registry:_make_vec_registered",
         kwargs={"ngym_id": spec.id},
     )
 
@@ -263,9 +265,36 @@ def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
     return env
 
 
+def make_vec(id_: str, num_envs: int, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> TrialVectorEnv:
+    """Make N lanes of a task.
+
+    Args:
+        id_: Its id.
+        num_envs: N.
+        wrappers: Trial wrappers, see `make`.
+        **kwargs: Parameters of the task, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
+
+    Returns:
+        The lanes.
+
+    Raises:
+        UnknownTaskError: There is no such task.
+        ValueError: Less than one lane.
+    """
+    from ngym_core.vector import TrialVectorEnv
+
+    vector = {key: kwargs.pop(key) for key in ("autoreset_mode", "memory") if key in kwargs}
+    return TrialVectorEnv(make(id_, wrappers=wrappers, **kwargs), num_envs, **vector)
+
+
 def _make_registered(ngym_id: str, **kwargs: Any) -> Any:
     """What `gymnasium.make` calls."""
     return make(ngym_id, **kwargs)
+
+
+def _make_vec_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> TrialVectorEnv:
+    """What `gymnasium.make_vec` calls."""
+    return make_vec(ngym_id, num_envs, **kwargs)
 
 
 def _check_parameters(id_: str, target: Any, given: Mapping[str, Any]) -> None:

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from ngym_core.errors import unknown
 
-__all__ = ["Box", "Discrete", "Names", "Where", "channels", "names_of"]
+__all__ = ["Box", "Discrete", "Names", "Where", "actions", "channels", "names_of"]
 
 Names: TypeAlias = Mapping[str, Any]
 Where: TypeAlias = Any
@@ -103,6 +104,21 @@ def channels(space: gymnasium.Space[Any], where: Where) -> Any:
         if isinstance(where, str) and where not in names:
             raise unknown("channel", where, names)
         known[where] = _indices(space, names[where] if isinstance(where, str) else where)
+    return known[where]
+
+
+def actions(space: gymnasium.Space[Any], where: str) -> NDArray[np.int64]:
+    """Give the actions of a name of the action space, in order.
+
+    Raises:
+        UnknownNameError: A name that the space does not have.
+    """
+    known: dict[str, NDArray[np.int64]] = space.__dict__.setdefault("_actions", {})
+    if where not in known:
+        names = names_of(space)
+        if where not in names:
+            raise unknown("action", where, names)
+        known[where] = np.atleast_1d(np.asarray(names[where]))
     return known[where]
 
 

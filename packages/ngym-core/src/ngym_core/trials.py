@@ -15,7 +15,7 @@ from ngym_core.conditions import Conditions
 from ngym_core.errors import InvalidOperationError, unknown
 from ngym_core.painting import Span, Steps, add_noise, highest, lowest, paint
 from ngym_core.random import Draws
-from ngym_core.spaces import Where, channels, names_of
+from ngym_core.spaces import Where, actions, channels
 from ngym_core.timing import draw_duration, to_steps
 
 if TYPE_CHECKING:
@@ -131,9 +131,12 @@ class Trials(Conditions):
         elif after is not None:
             start = to_steps(after, self.dt)
         if duration is None:
-            duration = draw_duration(period, self._timing(period), self.n, self.draws, start * self.dt)
+            duration = self._timing(period)
+            if not isinstance(duration, (int, float)):
+                duration = draw_duration(period, duration, self.n, self.draws, start * self.dt)
         steps = to_steps(duration, self.dt)
-        if lowest(steps) == 0 and np.any((np.asarray(steps) == 0) & (np.asarray(duration) > 0)):
+        constant = isinstance(duration, (int, float))
+        if lowest(steps) == 0 and (duration > 0 if constant else ((steps == 0) & (np.asarray(duration) > 0)).any()):
             warnings.warn(
                 f"{self.task}: the period {period!r} is shorter than the time step of {self.dt} ms and has no step.",
                 stacklevel=4,
@@ -144,10 +147,8 @@ class Trials(Conditions):
                 raise ValueError(f"Period {period!r} would begin {-lowest(start) * self.dt} ms before the trial.")
         stop = start + steps
         self.spans[period] = (start, stop)
-        if isinstance(stop, int) and isinstance(self.total, int):
-            self.total = max(stop, self.total)
-        else:
-            self.total = np.maximum(stop, self.total)
+        both = isinstance(stop, int) and isinstance(self.total, int)
+        self.total = max(stop, self.total) if both else np.maximum(stop, self.total)
 
     def duration(self, period: str, name: str | None = None) -> Array:
         """Draw the duration of a period as a condition, cut to whole steps.
@@ -168,20 +169,22 @@ class Trials(Conditions):
         Raises:
             UnknownNameError: A period that the trials do not have.
         """
-        for period in periods:
-            if period not in self.spans:
-                raise unknown("period", period, self.spans)
-        if len(periods) == 1:
-            return self.spans[periods[0]]
-        starts, stops = zip(*(self.spans[p] for p in periods), strict=True)
+        try:
+            if len(periods) == 1:
+                return self.spans[periods[0]]
+            spans = [self.spans[p] for p in periods]
+        except KeyError as error:
+            raise unknown("period", error.args[0], self.spans) from None
+        starts, stops = zip(*spans, strict=True)
         return to_steps(np.minimum.reduce(np.broadcast_arrays(*starts)), 1), to_steps(
             np.maximum.reduce(np.broadcast_arrays(*stops)), 1
         )
 
     def _timing(self, period: str) -> Any:
-        if period not in self.task.timing:
-            raise unknown("period", period, self.task.timing)
-        return self.task.timing[period]
+        try:
+            return self.task.timing[period]
+        except KeyError:
+            raise unknown("period", period, self.task.timing) from None
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -231,10 +234,7 @@ class Trials(Conditions):
             UnknownNameError: A name that the action space does not have.
         """
         if where is not None:
-            names = names_of(self.task.action_space)
-            if where not in names:
-                raise unknown("action", where, names)
-            value = np.atleast_1d(np.asarray(names[where]))[np.asarray(value)]
+            value = actions(self.task.action_space, where)[np.asarray(value)]
         for span in self._regions(period):
             paint(self.gt, value, span, slice(None), assign=True)
 
@@ -288,7 +288,7 @@ class Trials(Conditions):
 
     def finish(self) -> Trials:
         """Complete the trials: build what was not painted and refuse conditions that the task does not have."""
-        self.refuse_unknown(str(self.task))
+        self.refuse_unknown(self.task)
         space = self.task.observation_space
         if self.ob.dtype != space.dtype:
             self._ob = self.ob.astype(space.dtype)

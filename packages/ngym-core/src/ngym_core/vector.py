@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ngym_core.lanes import Lanes, LoopLanes, RuleLanes, steps_by_rule
 
-__all__ = ["TrialVectorEnv", "make_vec"]
+__all__ = ["TrialVectorEnv"]
 
 Array: TypeAlias = NDArray[Any]
 Info: TypeAlias = dict[str, Any]
@@ -211,30 +211,3 @@ def _split(info: Info, over: Array) -> tuple[Info, Info]:
                 part[key][lanes] = value[lanes]
             part[f"_{key}"] = lanes
     return final, rest
-
-
-def make_vec(id_: str, num_envs: int, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> TrialVectorEnv:
-    """Make N lanes of a task.
-
-    Args:
-        id_: Its id.
-        num_envs: N.
-        wrappers: Trial wrappers, see `make`.
-        **kwargs: Parameters of the task, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
-
-    Returns:
-        The lanes.
-
-    Raises:
-        UnknownTaskError: There is no such task.
-        ValueError: Less than one lane.
-    """
-    from ngym_core.registry import make
-
-    vector = {key: kwargs.pop(key) for key in ("autoreset_mode", "memory") if key in kwargs}
-    return TrialVectorEnv(make(id_, wrappers=wrappers, **kwargs), num_envs, **vector)
-
-
-def _make_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> TrialVectorEnv:
-    """What `gymnasium.make_vec` calls."""
-    return make_vec(ngym_id, num_envs, **kwargs)

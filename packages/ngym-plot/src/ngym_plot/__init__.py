@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ngym_core.lazy import attach
 
 if TYPE_CHECKING:
     from ngym_core.rollout import run_env
@@ -26,27 +28,13 @@ __all__ = [
     "visualize_run",
 ]
 
-_HOMES = {
-    "PlotConfig": "ngym_plot.config",
-    "PsychometricFit": "ngym_plot.psychometric",
-    "fit_psychometric": "ngym_plot.psychometric",
-    "plot_env": "ngym_plot.run",
-    "plot_env_1dbox": "ngym_plot.run",
-    "plot_env_3dbox": "ngym_plot.images",
-    "plot_psychometric": "ngym_plot.psychometric",
-    "run_env": "ngym_core.rollout",
-    "visualize_run": "ngym_plot.run",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from where it lives when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__ = attach(
+    __name__,
+    {
+        "config": ["PlotConfig"],
+        "images": ["plot_env_3dbox"],
+        "ngym_core.rollout": ["run_env"],
+        "psychometric": ["PsychometricFit", "fit_psychometric", "plot_psychometric"],
+        "run": ["plot_env", "plot_env_1dbox", "visualize_run"],
+    },
+)

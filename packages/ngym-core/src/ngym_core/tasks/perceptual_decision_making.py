@@ -80,6 +80,7 @@ class PerceptualDecisionMaking(TrialEnv):
         self.sigma = sigma / np.sqrt(dt)
         self.abort = abort
         self.theta = ring(dim_ring)
+        self.tuning = tuning(self.theta, self.theta)
         self.choices = np.arange(dim_ring)
         channels = range(1, dim_ring + 1)
         self.observation_space = Box(-np.inf, np.inf, {"fixation": 0, "stimulus": channels}, shape=(1 + dim_ring,))
@@ -89,7 +90,7 @@ class PerceptualDecisionMaking(TrialEnv):
         ground_truth = trials.choice("ground_truth", self.choices)
         coh = trials.choice("coh", self.cohs, free=True)
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
-        evidence = tuning(self.theta, self.theta[ground_truth]) * (coh / 200)[:, None] + 0.5
+        evidence = self.tuning[ground_truth] * (coh / 200)[:, None] + 0.5
         trials.add_ob(1, "fixation", where="fixation")
         trials.add_ob(evidence, "stimulus", where="stimulus")
         trials.add_randn(0, self.sigma, "stimulus", where="stimulus")

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ngym_core as ngym
+from ngym_data import Dataset
+
+IDS = ngym.all_envs(collections=True)
+
+
+def stream(dataset, steps):
+    """The first steps that each row delivers, (rows, steps, ...)."""
+    axis = 1 if dataset.batch_first else 0
+    batches = [dataset() for _ in range(-(-steps // dataset.seq_len))]
+    inputs, target = (np.concatenate(part, axis=axis) for part in zip(*batches, strict=True))
+    if not dataset.batch_first:
+        inputs, target = inputs.swapaxes(0, 1), target.swapaxes(0, 1)
+    return inputs[:, :steps], target[:, :steps]
+
+
+def played(id_, seed, steps, **kwargs):
+    """The steps of the trials that an env plays under a seed."""
+    env = ngym.make(id_, **kwargs)
+    env.reset(seed=seed)
+    ob, gt = [env.ob.copy()], [env.gt.copy()]
+    while sum(map(len, ob)) < steps:
+        env.new_trial()
+        ob.append(env.ob.copy())
+        gt.append(env.gt.copy())
+    return np.concatenate(ob)[:steps], np.concatenate(gt)[:steps]
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_rows_deliver_the_trials_of_their_seeds(id_):
+    dataset = Dataset(id_, batch_size=3, seq_len=50, seed=1)
+    inputs, target = stream(dataset, 400)
+    for row in (0, 2):
+        ob, gt = played(id_, dataset.seeds[row], 400)
+        assert np.array_equal(inputs[row], ob)
+        assert np.array_equal(target[row], gt)
+
+
+@pytest.mark.parametrize("id_", ["ReadySetGo-v0", "PerceptualDecisionMaking-v0"])
+@settings(max_examples=15)
+@given(
+    batch_size=st.integers(1, 5),
+    seq_len=st.integers(1, 120),
+    cache_len=st.one_of(st.none(), st.integers(0, 900), st.just(1e4)),
+    batch_first=st.booleans(),
+)
+def test_streams_do_not_depend_on_how_they_are_cut(id_, batch_size, seq_len, cache_len, batch_first):
+    reference, truth = stream(Dataset(id_, batch_size=5, seq_len=70, seed=9), 350)
+    dataset = Dataset(id_, None, batch_size, seq_len, None, batch_first, cache_len, seed=9)
+    inputs, target = stream(dataset, 350)
+    assert np.array_equal(inputs, reference[:batch_size])
+    assert np.array_equal(target, truth[:batch_size])
+
+
+def test_shapes_and_types():
+    for first, shape in ((False, (100, 16)), (True, (16, 100))):
+        dataset = Dataset("PerceptualDecisionMaking-v0", {"dim_ring": 4}, batch_size=16, seq_len=100, batch_first=first)
+        inputs, target = dataset()
+        assert inputs.shape == (*shape, 5) == tuple(dataset.inputs_shape)
+        assert target.shape == shape == tuple(dataset.target_shape)
+        assert (inputs.dtype, target.dtype) == (np.float32, np.int64)
+        assert inputs.flags.c_contiguous
+        assert dataset.env.action_space.n == 5
+    assert Dataset("ReadySetGo")()[0].shape == (1000, 1, 3)
+
+
+def test_batches_belong_to_the_caller():
+    dataset = Dataset("PerceptualDecisionMaking", batch_size=2, seq_len=10, cache_len=0, seed=0)
+    kept = [dataset() for _ in range(30)]
+    copies = [(a.copy(), b.copy()) for a, b in kept]
+    for inputs, target in kept[:5]:
+        inputs += 5
+        target += 5
+    for _ in range(30):
+        dataset()
+    for one, two in zip(kept[5:], copies[5:], strict=True):
+        assert np.array_equal(one[0], two[0])
+        assert np.array_equal(one[1], two[1])
+    again = Dataset("PerceptualDecisionMaking", batch_size=2, seq_len=10, cache_len=0, seed=0)
+    assert all(np.array_equal(again()[0], inputs) for inputs, _ in copies)
+
+
+def test_seeds():
+    one, two, other = (Dataset("ReadySetGo", batch_size=3, seq_len=60, seed=s) for s in (0, 0, 1))
+    assert np.array_equal(one()[0], two()[0])
+    assert one.seeds == two.seeds
+    assert not set(one.seeds) & set(other.seeds)
+    first = one()[0]
+    one.seed(0)
+    two.seed(0)
+    one()
+    assert np.array_equal(one()[0], first)
+    assert len(set(Dataset("ReadySetGo", batch_size=50, seq_len=1).seeds)) == 50
+
+
+def test_an_env_keeps_its_own_seed():
+    streams = []
+    for _ in range(2):
+        env = ngym.make("ReadySetGo")
+        env.reset(seed=4)
+        dataset = Dataset(env, batch_size=2, seq_len=80)
+        playing = env.ob.copy()
+        streams.append(dataset()[0])
+        assert np.array_equal(env.ob, playing)
+    assert np.array_equal(*streams)
+    assert dataset.env is env
+
+
+def test_wrappers_and_forced_conditions():
+    env = ngym.make("PerceptualDecisionMaking", wrappers=[("RandomGroundTruth", {"p": [1.0, 0.0]})])
+    target = Dataset(env, batch_size=4, seq_len=220, seed=0)()[1]
+    assert set(np.unique(target)) == {0, 1}
+    strong = Dataset("PerceptualDecisionMaking", {"sigma": 0}, 4, 220, seed=0, conditions={"coh": 51.2})()[0]
+    assert np.unique(strong[..., 1]).tolist() == pytest.approx([0, 0.244, 0.756])
+
+
+def test_an_env_of_gymnasium_around_ours():
+    env = gym.make("ngym_core:PerceptualDecisionMaking-v0")
+    assert Dataset(env, batch_size=2, seq_len=30, seed=0)()[0].shape == (30, 2, 3)
+
+
+def test_iteration():
+    dataset = Dataset("ReadySetGo", batch_size=1, seq_len=10, max_batch=3, seed=0)
+    assert len(dataset) == 3
+    for _ in dataset:
+        break
+    assert len(list(dataset)) == 3
+    assert len(list(dataset)) == 3
+    for _ in range(10):
+        dataset()
+    with pytest.raises(TypeError, match="without max_batch has no end and no length"):
+        len(Dataset("ReadySetGo"))
+
+
+def test_memory_is_bounded():
+    dataset = Dataset("PerceptualDecisionMaking", batch_size=64, seq_len=100)
+    for _ in range(50):
+        dataset()
+    held = sum(part.nbytes for part in (dataset._inputs, dataset._target))
+    held += sum(part.base.nbytes if part.base is not None else 0 for pair in dataset._left for part in pair)
+    assert held < 2 * 64 * 2**20
+
+
+class Negative(gym.ObservationWrapper):
+    def __init__(self, env):
+        super().__init__(env)
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
+
+    def observation(self, observation):
+        return np.append(observation, np.float32(0))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: Dataset("ReadySetGo", 512),
+            TypeError,
+            "env_kwargs=512 must be a dictionary .* was batch_size meant",
+        ),
+        (lambda: Dataset(ngym.make("ReadySetGo"), {"dt": 20}), TypeError, r"env_kwargs=\{'dt': 20\} goes with an id"),
+        (lambda: Dataset([1]), TypeError, r"type\(env\)=<class 'list'> must be `gym.Env`"),
+        (lambda: Dataset(gym.make("CartPole-v1")), TypeError, "must be `gym.Env`"),
+        (lambda: Dataset("ReadySetGoo"), KeyError, "Unknown task 'ReadySetGoo'"),
+        (lambda: Dataset("ReadySetGo", batch_size=0), ValueError, "batch_size=0 must be an integer from 1"),
+        (lambda: Dataset("ReadySetGo", seq_len=2.5), ValueError, "seq_len=2.5 must be an integer from 1"),
+        (lambda: Dataset("ReadySetGo", max_batch=-1), ValueError, "max_batch=-1 must be an integer from 1"),
+        (lambda: Dataset("ReadySetGo", conditions={"coh": 3}), KeyError, "Unknown condition of <ReadySetGo> 'coh'"),
+        (lambda: Dataset(Negative(ngym.make("ReadySetGo"))), TypeError, r"shape \(4,\), its trials have \(3,\)"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from stable_baselines3 import PPO
+from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.monitor import Monitor
+
+import ngym_core as ngym
+from ngym_core.wrapper import TrialWrapper
+from ngym_sb3 import NgymVecEnv, make_sb3_env
+
+ID = "PerceptualDecisionMaking-v0"
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_single_envs_pass_the_check_of_stable_baselines3(id_):
+    check_env(ngym.make(id_))
+
+
+def test_lanes_play_what_single_envs_play():
+    env = make_sb3_env(ID, 3, trials_per_episode=2, seed=5)
+    ob = env.reset()
+    singles = [ngym.make(ID) for _ in range(3)]
+    assert np.array_equal(ob, [e.reset(seed=5 + i)[0] for i, e in enumerate(singles)])
+    rng = np.random.default_rng(0)
+    returns, lengths, trials = np.zeros(3), np.zeros(3, int), np.zeros(3, int)
+    ended = 0
+    for _ in range(300):
+        actions = rng.integers(0, 3, 3)
+        ob, reward, done, infos = env.step(actions)
+        assert reward.dtype == np.float32
+        for i, single in enumerate(singles):
+            expected = single.step(int(actions[i]))
+            returns[i] += expected[1]
+            lengths[i] += 1
+            trials[i] += expected[4]["new_trial"]
+            assert np.array_equal(ob[i], expected[0])
+            assert reward[i] == np.float32(expected[1])
+            assert infos[i]["gt"] == expected[4]["gt"]
+            assert done[i] == (expected[4]["new_trial"] and trials[i] % 2 == 0)
+            if expected[4]["new_trial"]:
+                assert infos[i]["performance"] == expected[4]["performance"]
+                assert infos[i]["ended_trial"] == expected[4]["ended_trial"]
+            if done[i]:
+                ended += 1
+                assert np.array_equal(infos[i]["terminal_observation"], expected[0])
+                assert infos[i]["TimeLimit.truncated"] is True
+                assert infos[i]["episode"] == {"r": pytest.approx(returns[i]), "l": lengths[i], "t": 0.0}
+                assert infos[i]["is_success"] == (expected[4]["performance"] == 1)
+                returns[i], lengths[i] = 0, 0
+    assert ended > 10
+
+
+def test_stable_baselines3_logs_reward_and_success(capsys):
+    env = make_sb3_env(ID, 4, timing={"stimulus": 200})
+    model = PPO("MlpPolicy", env, n_steps=32, batch_size=64, verbose=1, device="cpu")
+    model.learn(256)
+    out = capsys.readouterr().out
+    assert "ep_rew_mean" in out
+    assert "success_rate" in out
+
+
+def test_seeds():
+    env = make_sb3_env(ID, 2, seed=1)
+    env.reset()
+    first = env.step([0, 0])[0]
+    env.seed(1)
+    env.reset()
+    assert np.array_equal(env.step([0, 0])[0], first)
+    env.reset()
+    assert not np.array_equal(env.step([0, 0])[0], first)
+
+
+def test_attributes_reach_the_task():
+    env = make_sb3_env(ID, 2, wrappers=["RandomGroundTruth"])
+    assert env.get_attr("dt") == [100, 100]
+    assert env.get_attr("task_name") == ["PerceptualDecisionMaking"] * 2
+    assert env.get_attr("p", indices=[0])[0].tolist() == [0.5, 0.5]
+    env.set_attr("abort", True)
+    assert env.lanes.task.abort is True
+    assert env.env_method("trial_length_stats", 5, indices=0)[0]["mean"] == 22
+    assert env.env_is_wrapped(TrialWrapper) == [True, True]
+    assert env.env_is_wrapped(Monitor) == [True, True]
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: make_sb3_env(ID, 0), ValueError, "num_envs=0 must be an integer from 1"),
+        (lambda: make_sb3_env(ID, trials_per_episode=0), ValueError, "trials_per_episode=0 must be an integer from 1"),
+        (lambda: make_sb3_env("Nothing-v0"), KeyError, "Unknown task 'Nothing-v0'"),
+        (lambda: make_sb3_env(ngym.make(ID), dt=20), TypeError, r"made already; wrappers and \['dt'\] go with an id"),
+        (lambda: NgymVecEnv(ngym.make_vec(ID, 2)), ValueError, "needs lanes that reset in the same step"),
+        (lambda: make_sb3_env(ID, 2).set_attr("abort", True, 0), ValueError, "All lanes share one task"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
