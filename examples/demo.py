@@ -30,7 +30,9 @@ def main() -> None:
     with click.progressbar(length=run.recipe.steps, label="Training", file=sys.stderr) as bar:
         run.train(bar.update)
     after = run.test()
-    print(f"Correct decisions after training:  {after.performance:.1%} (expected of an ideal observer: {ideal_observer():.1%})")
+    print(
+        f"Correct decisions after training:  {after.performance:.1%} (expected of an ideal observer: {ideal_observer():.1%})"
+    )
     print(after.by_condition())
 
     OUT.mkdir(exist_ok=True)

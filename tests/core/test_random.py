@@ -18,7 +18,6 @@ DRAWS = {
     "weighted": lambda d, n: d.choice("x", n, [3, 5, 9], [0.1, 0.2, 0.7]),
     "rows": lambda d, n: d.choice("x", n, [[1, 2], [3, 4]]),
     "several": lambda d, n: d.choice("x", n, [3, 5, 9], size=4),
-    "integers": lambda d, n: d.integers("x", n, 2, 7),
     "uniform": lambda d, n: d.uniform("x", n, 2, 7),
     "other": lambda d, n: d.other("x", n, 5, np.full(n, 2)),
     "permutation": lambda d, n: d.permutation("x", n, 6),

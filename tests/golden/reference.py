@@ -20,6 +20,9 @@ class ReferenceDraws(Draws):
         self.rs = np.random.RandomState(seed)
         self._truncated: dict[str, np.random.RandomState] = {}
 
+    def where(self, used: Any) -> Draws:
+        return self if np.all(used) else Draws(0)
+
     def random(self, name: str, n: int, size: int | None = None) -> Any:
         assert n == 1, "the reference draws one trial at a time"
         return self.rs.random_sample(n if size is None else (n, size))

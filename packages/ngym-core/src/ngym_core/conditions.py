@@ -80,6 +80,11 @@ class Conditions:
         """Draw a condition between low and high, shape (n,)."""
         return self.condition(name, self.draws.uniform(name, self.n, low, high))
 
+    def given(self, name: str) -> Array | None:
+        """Give the values (n,) that a caller forces on a condition, or None; for conditions that follow from others."""
+        self.free.add(name)
+        return np.broadcast_to(self._forced[name], self.n) if name in self._forced else None
+
     def bernoulli(self, name: str, p: ArrayLike, size: int | None = None) -> Array:
         """Draw a condition that is true with probability p (a number or (n,)), shape (n,) or (n, size)."""
         u = self.draws.random(name, self.n, size)

@@ -20,9 +20,11 @@ from ngym_core.sessions import is_one_at_a_time, of_trial, sample_trials
 from ngym_core.timing import Parameters, has_own_state
 from ngym_core.trials import Trials
 
-__all__ = ["TrialEnv"]
+__all__ = ["Rewards", "Timing", "TrialEnv"]
 
 Info: TypeAlias = dict[str, Any]
+Rewards: TypeAlias = Mapping[str, float] | None
+Timing: TypeAlias = Mapping[str, Any] | None
 Step: TypeAlias = tuple[Any, Any, bool, bool, Info]
 
 EMPTY_TRIAL_MS = 10_000
@@ -50,6 +52,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         rule: What an action earns.
         abort: Whether breaking fixation ends the trial.
         chance: Mean performance of random actions (each as likely as the others at each step), if it is known.
+        sure_rewards: False if the right action may go unrewarded by chance.
         draws_ahead: False if the next trial depends on what the agent did, so that it cannot be drawn before.
         dt: Time step in ms.
         timing: Period -> duration; a changed value counts from the next trial on.
@@ -68,6 +71,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
     rule: Rule = Rule()
     abort: bool = False
     chance: ClassVar[float | None] = None
+    sure_rewards: ClassVar[bool] = True
     draws_ahead: ClassVar[bool] = True
     one_at_a_time: ClassVar[bool] = False
 
@@ -92,7 +96,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         self.r_tmax = r_tmax
         self.num_tr_exp = num_trials_before_reset
         self.timing = Parameters("timing", self.default_timing, timing)
-        self.rewards = Parameters("reward", self.default_rewards, rewards)
+        self.rewards = Parameters("reward", self.default_rewards, rewards, self.rule.events if self.default_rewards else ())
         self.performance: float = 0
         self.num_tr = 0
         self.trial = {}
@@ -125,7 +129,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         """Evaluate an action by the task's rule. A task with a protocol of its own overrides it."""
         now = self._now
         now.step = self.t_ind
-        now.gt = gt = self._gt_list[self.t_ind] if self._gt_list else self.gt[self.t_ind].copy()
+        now.gt = gt = self._truth()
         reward, ends = self.rule.one(self, now, self._checked(action))
         self.performance = now.performance
         return self.ob_now, reward, False, False, {"new_trial": ends, "gt": gt}
@@ -317,7 +321,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         if "new_trial" not in info:
             info["new_trial"] = False
         if "gt" not in info:
-            info["gt"] = self._gt_list[self.t_ind] if self._gt_list else self.gt[self.t_ind].copy()
+            info["gt"] = self._truth()
         self.t_ind += 1
         if self.t_ind >= self._length and not info["new_trial"]:
             info["new_trial"] = True
@@ -334,8 +338,23 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         return self.post_step(ob, reward, terminated, truncated, info)
 
     def _observation(self) -> NDArray[Any]:
-        ob: NDArray[Any] = self._shown.ob[self.t_ind]
-        return ob.copy()
+        ob: NDArray[Any] = self._shown.ob[self.t_ind].copy()
+        if self.rule.moves:
+            self._now.step = self.t_ind
+            self.rule.show(self, self._now, ob)
+        return ob
+
+    def _truth(self) -> Any:
+        """The ground truth of this step, the caller's own."""
+        if self.rule.moves:
+            self._now.step = self.t_ind
+            return self.rule.truth(self, self._now)
+        return self._gt_list[self.t_ind] if self._gt_list else self.gt[self.t_ind].copy()
+
+    @property
+    def gt_now(self) -> Any:
+        """Ground truth at this step."""
+        return self._truth()
 
     @property
     def ob_now(self) -> Any:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
-from ngym_core.sessions import Session, is_one_at_a_time, sample_trials
+from ngym_core.sessions import Session, is_one_at_a_time, layers, sample_trials
 from ngym_core.trials import Trials
 
 __all__ = ["Lanes", "LoopLanes", "RuleLanes", "steps_by_rule"]
@@ -22,8 +23,9 @@ Info: TypeAlias = dict[str, Any]
 
 def steps_by_rule(env: Any) -> bool:
     """Whether N lanes of this env can be stepped by arrays: its steps are those of a rule, its trials come ahead."""
-    task = type(env.unwrapped)
+    task, wrappers = type(env.unwrapped), [type(layer) for layer in layers(env)[:-1]]
     plain = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step
+    plain = plain and all(w.step is gymnasium.Wrapper.step and w.reset is gymnasium.Wrapper.reset for w in wrappers)
     return plain and task.draws_ahead and not is_one_at_a_time(env)
 
 
@@ -156,7 +158,7 @@ class RuleLanes(Lanes):
         """Evaluate the rule for all lanes and advance their clocks."""
         now = self.now
         now.step = self._step
-        now.gt = gt = self._gt.reshape(-1, *self._gt.shape[2:]).take(self._at, axis=0)
+        now.gt = gt = self.rule.truth(self.task, now) if self.rule.moves else _rows(self._gt, self._at)
         held = {name: getattr(now, name)[still].copy() for name in self._facts} if still.any() else {}
         reward, ends = self.rule.lanes(self.task, now, actions)
         moved = ~still
@@ -182,8 +184,11 @@ class RuleLanes(Lanes):
 
     def observe(self) -> Array:
         """Give the present observations."""
-        flat = self._ob.reshape(-1, *self._ob.shape[2:])
-        return np.asarray(flat.take(self._at, axis=0))
+        ob = _rows(self._ob, self._at)
+        if self.rule.moves:
+            self.now.step = self._step
+            self.rule.show(self.task, self.now, ob)
+        return ob
 
     def conditions(self, lanes: Array) -> Info:
         """Give the conditions of the present trials of some lanes."""
@@ -200,6 +205,12 @@ class RuleLanes(Lanes):
             column[lanes] = values[lanes, self._trial[lanes]]
             entry[name], entry[f"_{name}"] = column, mask.copy()
         return {key: entry, f"_{key}": mask}
+
+
+def _rows(store: Array, at: Array) -> Array:
+    """Rows of (lanes, steps, ...) arrays, by their place in all lanes end to end."""
+    rows: Array = store.reshape(-1, *store.shape[2:]).take(at, axis=0)
+    return rows
 
 
 class LoopLanes(Lanes):

@@ -97,11 +97,6 @@ class OneTrial:
         t = self.t if t is None else t
         return self.start_t[period] <= t < self.end_t[period]
 
-    @property
-    def gt_now(self) -> Any:
-        """Ground truth at this step."""
-        return self.gt[self.t_ind]
-
     # ---- building --------------------------------------------------------------------------------
 
     def sample_time(self, period: str) -> float:

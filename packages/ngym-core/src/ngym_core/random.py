@@ -67,6 +67,11 @@ class Draws:
         self._root: Draws = self
         self._prefix = ""
 
+    @property
+    def used(self) -> bool:
+        """Whether anything was drawn by name."""
+        return bool(self._streams)
+
     def child(self, name: str) -> Draws:
         """Give a wrapper its own names and its own `carried` within the same session."""
         child = object.__new__(type(self))
@@ -74,6 +79,10 @@ class Draws:
         child._prefix = f"{self._prefix}{name}/"
         child.carried = self._root.carried.setdefault(child._prefix, {})
         return child
+
+    def where(self, used: ArrayLike) -> Draws:
+        """Give the draws of which only some trials make use, (n,) bool; for the stream's sake all trials draw."""
+        return self
 
     def stream(self, name: str) -> np.random.Generator:
         """Give the generator of a named draw."""
@@ -108,18 +117,14 @@ class Draws:
         options = np.asarray(options)
         return np.asarray(options[self.index(name, n, len(options), p, size)])
 
-    def index(self, name: str, n: int, k: int, p: ArrayLike | None = None, size: int | None = None) -> Array:
-        """Draw indices from 0 to k - 1 with equal or given probabilities, shape (n,) or (n, size)."""
+    def index(self, name: str, n: int, k: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
+        """Draw indices from 0 to k - 1 (k is a number or (n,)), evenly or with given probabilities, (n,) or (n, size)."""
         u = self.random(name, n, size)
         if p is None:
-            return (u * k).astype(np.int64)
+            return np.asarray(u * k).astype(np.int64)
         edges = np.cumsum(np.asarray(p, float), axis=-1)
         edges /= edges[..., -1:]
         return np.asarray((u[..., None] >= edges).sum(axis=-1))
-
-    def integers(self, name: str, n: int, low: int, high: int) -> Array:
-        """Draw integers from low to high - 1, shape (n,)."""
-        return low + self.index(name, n, high - low)
 
     def other(self, name: str, n: int, k: int, than: ArrayLike) -> Array:
         """Draw indices from 0 to k - 1 that differ from `than` ((n,) indices), shape (n,)."""

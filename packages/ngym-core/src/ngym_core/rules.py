@@ -9,14 +9,15 @@ lanes, arrays) says what the action earns and whether it ends the trial. Both se
 * `timeout`: the reward added if the trial runs out of steps,
 * whatever `begin` returned, under its names. A rule may change these; they start anew with each trial.
 
-They are numbers for `one` and (N,) arrays for `lanes`.
+They are numbers for `one` and (N,) arrays for `lanes`. Where what the agent sees or should do depends
+on what it did before in the trial, the rule says so (`moves`) and defines `show` and `truth`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,19 @@ from ngym_core.painting import Span
 if TYPE_CHECKING:
     from ngym_core.trials import Trials
 
-__all__ = ["FixateThenChoose", "ProduceInterval", "Rule"]
+__all__ = ["FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule"]
 
 
 class Rule:
-    """No action earns anything and none ends a trial; the base of all rules."""
+    """No action earns anything and none ends a trial; the base of all rules.
+
+    Attributes:
+        events: Rewards that a user may set for the rule beside those the task has.
+        moves: Whether actions change what the agent sees or should do later in the trial.
+    """
+
+    events: ClassVar[tuple[str, ...]] = ()
+    moves: ClassVar[bool] = False
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Say what the evaluators need to know about each trial.
@@ -44,6 +53,13 @@ class Rule:
             in which nothing happens) and `timeout` (the reward when it runs out of steps) default to 0.
         """
         return {}
+
+    def show(self, task: Any, now: Any, ob: NDArray[Any]) -> None:
+        """Paint what depends on the agent into observations, (channels,) or (N, channels), in place."""
+
+    def truth(self, task: Any, now: Any) -> Any:
+        """Give the ground truth of this step where it depends on the agent, a number or (N,)."""
+        raise NotImplementedError(f"{type(self).__name__} moves but does not say what is true.")
 
     def one(self, task: Any, now: Any, action: Any) -> tuple[float, bool]:
         """Evaluate one action.
@@ -72,11 +88,27 @@ class Rule:
         return np.zeros(len(action)), np.zeros(len(action), bool)
 
 
-def _edges(trials: Trials, periods: str | tuple[str, ...] | None) -> Span:
+def edges(trials: Trials, periods: str | tuple[str, ...] | None) -> Span:
     """Give the edges in steps of one or several periods, of the whole trial for None."""
     if periods is None:
         return 0, trials.gt.shape[1]
     return trials.span(*([periods] if isinstance(periods, str) else periods))
+
+
+def broken(task: Any, now: Any) -> tuple[float, bool]:
+    """Evaluate an action that breaks fixation."""
+    if task.abort:
+        now.performance = 0.0
+    return task.rewards["abort"], task.abort
+
+
+def broken_lanes(task: Any, now: Any, early: NDArray[np.bool_], reward: NDArray[Any]) -> NDArray[np.bool_]:
+    """Evaluate the actions that break fixation, (N,): changes the rewards, gives which trials end."""
+    reward[early] = task.rewards["abort"]
+    if not task.abort:
+        return np.zeros_like(early)
+    now.performance[early] = 0.0
+    return early
 
 
 @dataclass(frozen=True)
@@ -96,50 +128,90 @@ class FixateThenChoose(Rule):
 
     fixation: str | tuple[str, ...] | None = "fixation"
     decision: str = "decision"
+    events = ("abort", "correct", "fail", "miss")
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of both periods, and in which trials a response is due."""
         opens, closes = trials.span(self.decision)
-        hold = _edges(trials, self.fixation)
+        hold = edges(trials, self.fixation)
         first = np.minimum(opens, trials.gt.shape[1] - 1)
-        go = trials.gt[np.arange(trials.n), first] != 0
-        return {
-            "opens": opens,
-            "closes": closes,
-            "hold_from": hold[0],
-            "hold_to": hold[1],
-            "performance": (~go).astype(float),
-            "timeout": go * task.rewards.get("miss", 0.0),
-        }
+        due = trials.gt[np.arange(trials.n), first] != 0
+        facts = {"opens": opens, "closes": closes, "hold_from": hold[0], "hold_to": hold[1]}
+        return {**facts, "performance": (~due).astype(float), "timeout": due * task.rewards.get("miss", 0.0)}
+
+    def pay(self, task: Any, now: Any, action: int) -> tuple[float, float]:
+        """Give reward and performance of an answer."""
+        right = action == now.gt
+        return task.rewards["correct"] if right else task.rewards.get("fail", 0.0), float(right)
+
+    def pay_lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Give rewards and performance of answers, (N,) each."""
+        right = action == now.gt
+        return np.where(right, task.rewards["correct"], task.rewards.get("fail", 0.0)), right.astype(float)
 
     def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if action == 0:
             return 0.0, False
         if now.opens <= now.step < now.closes:
-            if action == now.gt:
-                now.performance = 1.0
-                return task.rewards["correct"], True
-            now.performance = 0.0
-            return task.rewards.get("fail", 0.0), True
+            reward, now.performance = self.pay(task, now, action)
+            return reward, True
         if now.hold_from <= now.step < now.hold_to:
-            if task.abort:
-                now.performance = 0.0
-            return task.rewards["abort"], task.abort
+            return broken(task, now)
         return 0.0, False
 
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         acted = action != 0
         answers = acted & (now.opens <= now.step) & (now.step < now.closes)
+        paid, performance = self.pay_lanes(task, now, action)
+        reward = np.where(answers, paid, 0.0)
+        now.performance[answers] = performance[answers]
         early = acted & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
-        right = answers & (action == now.gt)
-        reward = np.where(right, task.rewards["correct"], 0.0)
-        reward[answers & ~right] = task.rewards.get("fail", 0.0)
-        reward[early] = task.rewards["abort"]
-        ends = answers | early if task.abort else answers
-        now.performance[ends] = right[ends]
-        return reward, ends
+        return reward, answers | broken_lanes(task, now, early, reward)
+
+
+@dataclass(frozen=True)
+class RespondWhenDue(Rule):
+    """Respond as long as a response is due, and never before.
+
+    An action while fixating earns `abort`, and ends the trial if the task's `abort` is true. Any other
+    action ends the trial: where it equals the ground truth it earns `correct` and full performance,
+    otherwise `fail`. Where no response is ever due, withholding to the end is full performance; where
+    one is, running out of steps earns `miss` if the task has such a reward.
+
+    Args:
+        fixation: The period (or periods, one after another) to fixate in.
+    """
+
+    fixation: str | tuple[str, ...] = "fixation"
+    events = ("abort", "correct", "fail", "miss")
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note the edges of fixation, and in which trials a response is due."""
+        hold = edges(trials, self.fixation)
+        due = (trials.gt != 0).any(axis=1)
+        facts = {"hold_from": hold[0], "hold_to": hold[1], "performance": (~due).astype(float)}
+        return {**facts, "timeout": due * task.rewards.get("miss", 0.0)}
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if action == 0:
+            return 0.0, False
+        if now.hold_from <= now.step < now.hold_to:
+            return broken(task, now)
+        now.performance = float(action == now.gt)
+        return task.rewards["correct" if action == now.gt else "fail"], True
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        acted = action != 0
+        early = acted & (now.hold_from <= now.step) & (now.step < now.hold_to)
+        answers = acted & ~early
+        right = action == now.gt
+        reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
+        now.performance[answers] = right[answers]
+        return reward, answers | broken_lanes(task, now, early, reward)
 
 
 @dataclass(frozen=True)
@@ -166,16 +238,10 @@ class ProduceInterval(Rule):
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of window and fixation, the start of the clock and the interval."""
-        opens, closes = _edges(trials, self.window)
-        hold = _edges(trials, self.fixation)
-        return {
-            "opens": opens,
-            "closes": closes,
-            "hold_from": hold[0],
-            "hold_to": hold[1],
-            "clock": trials.span(self.clock)[1],
-            "interval": trials.conditions[self.interval].astype(float),
-        }
+        opens, closes = edges(trials, self.window)
+        hold = edges(trials, self.fixation)
+        facts = {"opens": opens, "closes": closes, "hold_from": hold[0], "hold_to": hold[1]}
+        return {**facts, "clock": trials.span(self.clock)[1], "interval": trials.conditions[self.interval].astype(float)}
 
     def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
@@ -189,7 +255,7 @@ class ProduceInterval(Rule):
             now.performance = 1.0
             return max((1 - error) * math.sqrt(1 - error), 0.1) * task.rewards["correct"], True
         if action != 0 and now.hold_from <= now.step < now.hold_to:
-            return task.rewards["abort"], task.abort
+            return broken(task, now)
         return 0.0, False
 
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -203,6 +269,5 @@ class ProduceInterval(Rule):
         left = np.where(near, 1 - error, 0.0)
         reward = np.where(near, np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"], 0.0)
         reward[answers & ~near] = task.rewards["fail"]
-        reward[early] = task.rewards["abort"]
         now.performance[near] = 1.0
-        return reward, answers | early if task.abort else answers
+        return reward, answers | broken_lanes(task, now, early, reward)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ngym_core.errors import unknown
 
-__all__ = ["Box", "Discrete", "Names", "Where", "actions", "channels", "names_of"]
+__all__ = ["Box", "Discrete", "Names", "Where", "actions", "channels", "names_of", "unbounded"]
 
 Names: TypeAlias = Mapping[str, Any]
 Where: TypeAlias = Any
@@ -73,6 +73,20 @@ class Discrete(spaces.Discrete):
         super().__init__(n, **kwargs)
         if name is not None:
             self.name = _checked(name, int(self.start) + int(self.n), "actions")
+
+
+def unbounded(name: Names | int) -> Box:
+    """Make an observation space of float32 channels without bounds.
+
+    Args:
+        name: The channels' names, which also say how many there are; or a number of channels without names.
+
+    Returns:
+        The space, of shape (channels,).
+    """
+    if isinstance(name, int):
+        return Box(-np.inf, np.inf, shape=(name,))
+    return Box(-np.inf, np.inf, name, shape=(1 + max(int(np.max(index)) for index in name.values()),))
 
 
 def names_of(space: gymnasium.Space[Any]) -> dict[str, Any]:

@@ -25,24 +25,27 @@ class Parameters(dict[str, Any]):
         kind: What the values are (``timing`` or ``reward``), for the error.
         default: Every key with its default.
         given: The user's values.
+        optional: Further keys that may be given.
 
     Raises:
         UnknownNameError: A key that the task does not have, here or in a later assignment.
     """
 
-    def __init__(self, kind: str, default: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, kind: str, default: Mapping[str, Any], given: Mapping[str, Any] | None = None, optional: Sequence[str] = ()
+    ) -> None:
         super().__init__(default)
-        self.kind = kind
+        self.kind, self.optional = kind, tuple(optional)
         self.update(given or {})
 
     def __reduce__(self) -> Any:
         """Copy and pickle like a plain dictionary of its kind."""
-        return type(self), (self.kind, dict(self))
+        return type(self), (self.kind, dict(self), None, self.optional)
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Change a value."""
-        if key not in self:
-            raise unknown(f"{self.kind} key", key, self)
+        if key not in self and key not in self.optional:
+            raise unknown(f"{self.kind} key", key, [*self, *self.optional])
         if self.kind == "timing":
             check_duration(key, value)
         elif isinstance(value, Real) and not math.isfinite(value):

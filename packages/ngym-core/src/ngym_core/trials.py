@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.conditions import Conditions
-from ngym_core.errors import InvalidOperationError, unknown
+from ngym_core.clock import Clock
 from ngym_core.painting import Span, Steps, add_noise, highest, lowest, paint
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
-from ngym_core.timing import draw_duration, to_steps
+from ngym_core.timing import to_steps
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -53,7 +51,7 @@ class Trial:
         return len(self.ob)
 
 
-class Trials(Conditions):
+class Trials(Clock):
     """n trials of a task: what a task's `_new_trials` fills in.
 
     A task draws its conditions, adds its periods, paints its observations and sets its ground truth
@@ -77,114 +75,8 @@ class Trials(Conditions):
     """
 
     def __init__(self, task: TrialEnv, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
-        super().__init__(n, draws, forced)
-        self.task = task
-        self.dt = task.dt
-        self.spans: dict[str, Span] = {}
-        self.total: Steps = 0
-        self._ob: Array | None = None
-        self._gt: Array | None = None
+        super().__init__(task, n, draws, forced)
         self._noises: dict[str, int] = {}
-
-    # ---- periods ---------------------------------------------------------------------------------
-
-    def add_period(
-        self,
-        period: str | Sequence[str],
-        duration: Any = None,
-        before: str | None = None,
-        after: str | float | None = None,
-    ) -> None:
-        """Add a period, or several one after another.
-
-        Args:
-            period: Its name, or names.
-            duration: ms, one for all or (n,); for several periods a list of these (None: from the
-                timing). By default drawn from the task's timing.
-            before: The (one) period ends where this one begins.
-            after: The period begins where this one ends, or at this time in ms; by default at 0.
-
-        Raises:
-            InvalidOperationError: The trials are painted already.
-            UnknownNameError: A period without timing, or an unknown `before` or `after`.
-            ValueError: A duration that is no time, a period that would begin before the trial, not as
-                many durations as periods, or `before` with several periods.
-        """
-        if self._ob is not None or self._gt is not None:
-            raise InvalidOperationError(f"Period {period!r} is added to a trial that is painted already; add it first.")
-        if isinstance(period, str):
-            self._add_period(period, duration, before, after)
-            return
-        durations = [None] * len(period) if duration is None else duration
-        if len(durations) != len(period):
-            raise ValueError(f"len(duration)={len(durations)} and len(period)={len(period)} must be the same.")
-        if before is not None:
-            raise ValueError(f"before={before!r} goes with one period, not with {len(period)}; use `after`.")
-        for name, ms in zip(period, durations, strict=True):
-            self._add_period(name, ms, None, after)
-            after = name
-
-    def _add_period(self, period: str, duration: Any, before: str | None, after: str | float | None) -> None:
-        start: Steps = 0
-        if isinstance(after, str):
-            start = self.span(after)[1]
-        elif after is not None:
-            start = to_steps(after, self.dt)
-        if duration is None:
-            duration = self._timing(period)
-            if not isinstance(duration, (int, float)):
-                duration = draw_duration(period, duration, self.n, self.draws, start * self.dt)
-        steps = to_steps(duration, self.dt)
-        constant = isinstance(duration, (int, float))
-        if lowest(steps) == 0 and (duration > 0 if constant else ((steps == 0) & (np.asarray(duration) > 0)).any()):
-            warnings.warn(
-                f"{self.task}: the period {period!r} is shorter than the time step of {self.dt} ms and has no step.",
-                stacklevel=4,
-            )
-        if before is not None and after is None:
-            start = self.span(before)[0] - steps
-            if lowest(start) < 0:
-                raise ValueError(f"Period {period!r} would begin {-lowest(start) * self.dt} ms before the trial.")
-        stop = start + steps
-        self.spans[period] = (start, stop)
-        both = isinstance(stop, int) and isinstance(self.total, int)
-        self.total = max(stop, self.total) if both else np.maximum(stop, self.total)
-
-    def duration(self, period: str, name: str | None = None) -> Array:
-        """Draw the duration of a period as a condition, cut to whole steps.
-
-        Args:
-            period: The period whose timing is used.
-            name: Name of the condition; by default that of the period.
-
-        Returns:
-            (n,) ms. Give it to `add_period`.
-        """
-        steps = to_steps(draw_duration(period, self._timing(period), self.n, self.draws, 0), self.dt)
-        return self.condition(name or period, np.broadcast_to(steps * np.asarray(self.dt), self.n))
-
-    def span(self, *periods: str) -> Span:
-        """Give the first step of a period and the step after its last; of several, from the first to the last.
-
-        Raises:
-            UnknownNameError: A period that the trials do not have.
-        """
-        try:
-            if len(periods) == 1:
-                return self.spans[periods[0]]
-            spans = [self.spans[p] for p in periods]
-        except KeyError as error:
-            raise unknown("period", error.args[0], self.spans) from None
-        starts, stops = zip(*spans, strict=True)
-        return to_steps(np.minimum.reduce(np.broadcast_arrays(*starts)), 1), to_steps(
-            np.maximum.reduce(np.broadcast_arrays(*stops)), 1
-        )
-
-    def _timing(self, period: str) -> Any:
-        try:
-            return self.task.timing[period]
-        except KeyError:
-            raise unknown("period", period, self.task.timing) from None
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -204,7 +96,15 @@ class Trials(Conditions):
         for span in self._regions(period):
             paint(self.ob, value, span, self._channels(where), assign=True)
 
-    def add_randn(self, mu: float = 0, sigma: ArrayLike = 1, period: Period = None, where: Where = None) -> None:
+    def add_randn(
+        self,
+        mu: float = 0,
+        sigma: ArrayLike = 1,
+        period: Period = None,
+        where: Where = None,
+        *,
+        only: ArrayLike | None = None,
+    ) -> None:
         """Add Gaussian noise, independent over trials, steps and channels.
 
         Args:
@@ -212,13 +112,16 @@ class Trials(Conditions):
             sigma: Standard deviation per step, a number or (n,).
             period: As for `add_ob`; each period has a random stream of its own.
             where: Channels, as for `add_ob`.
+            only: Which trials (n,) get noise.
         """
         index = self._channels(where)
+        draws = self.draws if only is None else self.draws.where(only)
+        sigma = sigma if only is None else np.where(only, sigma, 0.0)
         names = [period] if period is None or isinstance(period, str) else list(period)
         for name, span in zip(names, self._regions(period), strict=False):
             label = f"noise/{name}/{where}"
             self._noises[label] = again = self._noises.get(label, -1) + 1
-            draw = partial(self.draws.normal, f"{label}/{again}" if again else label)
+            draw = partial(draws.normal, f"{label}/{again}" if again else label)
             add_noise(self.ob, draw, mu, sigma, span, index)
 
     def set_groundtruth(self, value: ArrayLike, period: Period = None, where: str | None = None) -> None:
@@ -338,16 +241,6 @@ class Trials(Conditions):
             joined.gt[rows, : part.gt.shape[1]] = part.gt
             row += part.n
         return joined
-
-    @property
-    def painted(self) -> bool:
-        """Whether there are observations already, so that no period can be added."""
-        return self._ob is not None
-
-    @property
-    def has_gt(self) -> bool:
-        """Whether there is a ground truth already."""
-        return self._gt is not None
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -89,7 +89,7 @@ class ReadySetGo(TrialEnv):
         trials.add_period(["fixation", "ready"])
         trials.add_period("measure", measure, after="fixation")
         trials.add_period("set", after="measure")
-        trials.add_period("production", np.maximum(2 * production, self.dt), after="set")
+        trials.add_period("production", 2 * production, after="set", at_least=1)
         trials.add_ob(1, ["fixation", "measure", "set"], where="fixation")
         trials.add_ob(1, "ready", where="ready")
         trials.add_ob(1, "set", where="set")
