@@ -36,8 +36,11 @@ def compare(build, mode, steps=600, n=3, busy=0.3):
     rng = np.random.default_rng(0)
     for one, two in zip(ours.reset(seed=3), theirs.reset(seed=3), strict=True):
         assert_same(one, two)
+    ours.action_space.seed(0)
     for step in range(steps):
-        actions = rng.integers(0, ours.single_action_space.n, n) * (rng.random(n) < busy)
+        actions = ours.action_space.sample()
+        if not ours.single_action_space.shape:
+            actions *= rng.random(n) < busy
         if step == 100:
             seeds = [5, None, 9]
             for one, two in zip(ours.reset(seed=seeds), theirs.reset(seed=seeds), strict=True):

@@ -66,8 +66,8 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
     """
 
     metadata: dict[str, Any] = {"render_modes": []}
-    default_timing: ClassVar[Mapping[str, Any]] = {}
-    default_rewards: ClassVar[Mapping[str, float]] = {}
+    default_timing: Mapping[str, Any] = {}
+    default_rewards: Mapping[str, float] = {}
     rule: Rule = Rule()
     abort: bool = False
     chance: ClassVar[float | None] = None
@@ -375,7 +375,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         else:
             array = np.asarray(action)
             if array.shape == space.shape and array.dtype.kind in "fiu":
-                return array
+                return array.astype(space.dtype, copy=False)
         raise gymnasium.error.InvalidAction(f"{self}: the action {action!r} is none of {space}. {_action_hint(space)}")
 
     def render(self) -> None:

@@ -168,7 +168,7 @@ class RuleLanes(Lanes):
         reward = reward + np.where(late, now.timeout + self.task.r_tmax, 0.0)
         ends = ends | late
         if held:
-            reward[still], ends[still] = 0.0, False
+            reward[still], ends[still], gt[still] = 0.0, False, 0
             for name, value in held.items():
                 getattr(now, name)[still] = value
         self._at += moved & ~ends
@@ -200,8 +200,8 @@ class RuleLanes(Lanes):
         mask[lanes] = True
         entry: Info = {}
         for name, values in self._conditions.items():
-            numbers = values.dtype.kind in "biuf"
-            column = np.zeros((self.n, *values.shape[2:]), values.dtype) if numbers else np.full(self.n, None, object)
+            plain = values.dtype.kind in "biuf" or values.ndim > 2
+            column = np.zeros((self.n, *values.shape[2:]), values.dtype) if plain else np.full(self.n, None, object)
             column[lanes] = values[lanes, self._trial[lanes]]
             entry[name], entry[f"_{name}"] = column, mask.copy()
         return {key: entry, f"_{key}": mask}

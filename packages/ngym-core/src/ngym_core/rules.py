@@ -27,7 +27,7 @@ from ngym_core.painting import Span
 if TYPE_CHECKING:
     from ngym_core.trials import Trials
 
-__all__ = ["FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule"]
+__all__ = ["FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"]
 
 
 class Rule:
@@ -212,6 +212,29 @@ class RespondWhenDue(Rule):
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
         now.performance[answers] = right[answers]
         return reward, answers | broken_lanes(task, now, early, reward)
+
+
+class TakeAtOnce(Rule):
+    """Any action ends the trial and earns what it pays: the trial's condition `payoff`, (n, actions).
+
+    Performance is full if the action is one of those worth the most: the condition `value`, (n, actions).
+    """
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note what each action pays and whether it is best."""
+        value = trials.conditions["value"]
+        return {"payoff": trials.conditions["payoff"].astype(float), "best": value == value.max(axis=1, keepdims=True)}
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        now.performance = float(now.best[action])
+        return float(now.payoff[action]), True
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        rows = np.arange(len(action))
+        now.performance[:] = now.best[rows, action]
+        return now.payoff[rows, action], np.ones(len(action), bool)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,23 @@ def tuning(theta: NDArray[Any], angle: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.cos(theta - np.asarray(angle)[:, None]))
 
 
+def run_machine(after: NDArray[np.int64], state: int) -> NDArray[np.int64]:
+    """Run a state machine over n inputs at once (by joining steps two and two, then four and four, ...).
+
+    Args:
+        after: (n, states). The state after each input, from each state.
+        state: The state before the first.
+
+    Returns:
+        (n,) the state after each input.
+    """
+    maps, apart = after.copy(), 1
+    while apart < len(maps):
+        maps[apart:] = np.take_along_axis(maps[apart:], maps[:-apart], axis=1)
+        apart *= 2
+    return np.asarray(maps[:, state])
+
+
 def to_map(*args: Any) -> OrderedDict[Any, int]:
     """Map values to their positions.
 

@@ -185,7 +185,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
                 if first <= actions.min() and actions.max() < first + space.n:
                     return actions
         elif actions.shape == (self.num_envs, *space.shape) and actions.dtype.kind in "fiu":
-            return actions
+            return actions.astype(space.dtype, copy=False)
         raise gymnasium.error.InvalidAction(
             f"Actions must be ({self.num_envs},) elements of {space}, not an array of shape {actions.shape} and type "
             f"{actions.dtype}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ngym_core.env import TrialEnv
+from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Box, Discrete
+from ngym_core.spaces import Discrete, unbounded
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
@@ -79,8 +78,8 @@ class ContextDecisionMaking(TrialEnv):
         use_expl_context: bool = False,
         impl_context_modality: int = 0,
         dim_ring: int = 2,
-        rewards: Mapping[str, float] | None = None,
-        timing: Mapping[str, Any] | None = None,
+        rewards: Rewards = None,
+        timing: Timing = None,
         sigma: float = 1.0,
         abort: bool = False,
         *,
@@ -101,7 +100,7 @@ class ContextDecisionMaking(TrialEnv):
         name = {"fixation": 0} | {f"stim{i}_mod{m}": i + (m - 1) * dim_ring for i in self.choices.tolist() for m in (1, 2)}
         if use_expl_context:
             name |= {"context1": 1 + 2 * dim_ring, "context2": 2 + 2 * dim_ring}
-        self.observation_space = Box(-np.inf, np.inf, name, shape=(1 + 2 * dim_ring + 2 * use_expl_context,))
+        self.observation_space = unbounded(name)
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": self.choices})
 
     def _new_trials(self, trials: Trials) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ngym_core.env import TrialEnv
+from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Box, Discrete
+from ngym_core.spaces import Discrete, unbounded
 from ngym_core.tasktools import options, ring, tuning
 from ngym_core.trials import Trials
 
@@ -68,8 +68,8 @@ class PerceptualDecisionMaking(TrialEnv):
         self,
         dt: float = 100,
         dim_ring: int = 2,
-        rewards: Mapping[str, float] | None = None,
-        timing: Mapping[str, Any] | None = None,
+        rewards: Rewards = None,
+        timing: Timing = None,
         cohs: Sequence[float] | None = None,
         sigma: float = 1.0,
         abort: bool = False,
@@ -83,7 +83,7 @@ class PerceptualDecisionMaking(TrialEnv):
         self.tuning = tuning(self.theta, self.theta)
         self.choices = np.arange(dim_ring)
         channels = range(1, dim_ring + 1)
-        self.observation_space = Box(-np.inf, np.inf, {"fixation": 0, "stimulus": channels}, shape=(1 + dim_ring,))
+        self.observation_space = unbounded({"fixation": 0, "stimulus": channels})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": channels})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -95,3 +95,82 @@ class PerceptualDecisionMaking(TrialEnv):
         trials.add_ob(evidence, "stimulus", where="stimulus")
         trials.add_randn(0, self.sigma, "stimulus", where="stimulus")
         trials.set_groundtruth(ground_truth, "decision", where="choice")
+
+
+class PerceptualDecisionMakingDelayResponse(TrialEnv):
+    """Report after a random delay which of two noisy inputs was larger.
+
+    Channels:
+        fixation: 0. 1 until the decision.
+        stimulus: 1 to 2. (1 + coh / 100) / 2 for the larger input, (1 - coh / 100) / 2 for the other, with noise.
+
+    Actions:
+        fixation: 0.
+        choice: 1 to 2. Which input was larger.
+
+    Periods (ms):
+        fixation: 0.
+        stimulus: 1150.
+        delay: (300, 500, 700, 900, 1200, 2000, 3200, 4000).
+        decision: 1500.
+
+    Conditions:
+        ground_truth: 1 or 2. Which input is larger.
+        coh: 0, 6.4, 12.8, 25.6 or 51.2, times `stim_scale`. How strong the evidence is, in percent.
+        sigma: By default sigma / sqrt(dt). Noise of the stimulus per step.
+
+    Rewards:
+        abort: -0.1. An action other than 0 during fixation.
+        correct: 1.0. The right choice in the decision period; it ends the trial.
+        fail: 0.0. The other choice; it ends the trial.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        stim_scale: What the coherences are multiplied with.
+        sigma: Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).
+        **kwargs: Those of `TrialEnv`.
+    """
+
+    metadata = {
+        "paper_name": "Discrete attractor dynamics underlies persistent activity in the frontal cortex",
+        "paper_link": "https://www.nature.com/articles/s41586-019-0919-7",
+        "tags": ["perceptual", "delayed response", "two-alternative", "supervised"],
+    }
+    default_timing = {
+        "fixation": 0,
+        "stimulus": 1150,
+        "delay": (300, 500, 700, 900, 1200, 2000, 3200, 4000),
+        "decision": 1500,
+    }
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
+    rule = FixateThenChoose()
+    chance = (1 - 3**-15) / 2
+
+    def __init__(
+        self,
+        dt: float = 100,
+        rewards: Rewards = None,
+        timing: Timing = None,
+        stim_scale: float = 1.0,
+        sigma: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.cohs = options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.sigma = sigma / np.sqrt(dt)
+        self.choices = [1, 2]
+        self.observation_space = unbounded({"fixation": 0, "stimulus": [1, 2]})
+        self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
+
+    def _new_trials(self, trials: Trials) -> None:
+        ground_truth = trials.choice("ground_truth", self.choices)
+        coh = trials.choice("coh", self.cohs, free=True)
+        sigma = trials.choice("sigma", [self.sigma], free=True)
+        trials.add_period(["fixation", "stimulus", "delay", "decision"])
+        toward = np.where(ground_truth[:, None] == [1, 2], 1, -1)
+        trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
+        trials.add_ob((1 + toward * coh[:, None] / 100) / 2, "stimulus", where="stimulus")
+        trials.add_randn(0, sigma, "stimulus", where="stimulus")
+        trials.set_groundtruth(ground_truth, "decision")

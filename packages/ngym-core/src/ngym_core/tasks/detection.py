@@ -1,0 +1,189 @@
+"""Detection: is there a signal in the noise, and when?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.env import Rewards, Timing, TrialEnv
+from ngym_core.random import TruncExp
+from ngym_core.rules import RespondWhenDue, Rule
+from ngym_core.spaces import Discrete, unbounded
+from ngym_core.trials import Trials
+
+
+class Detection(TrialEnv):
+    """Go as soon as a brief stimulus appears in noise; withhold if none does.
+
+    In trials without a stimulus the noise is drawn twice, so that it is stronger by sqrt(2), as in NeuroGym.
+
+    Channels:
+        fixation: 0. 1 during fixation.
+        stimulus: 1. Noise, and 0.5 more while the stimulus is on.
+
+    Actions:
+        fixation: 0.
+        go: 1. There is a stimulus.
+
+    Periods (ms):
+        fixation: 500.
+        stimulus: TruncExp(1000, 500, 1500). The stimulus may appear in it, and is to be answered until it ends.
+
+    Conditions:
+        ground_truth: 0 (no stimulus) or 1.
+        onset: ms. When it appears, counted from the start of the stimulus period; 0 if it does not.
+
+    Rewards:
+        abort: -0.1. An action during fixation.
+        correct: 1.0. Going after the onset; it ends the trial.
+        fail: -1.0. Going before, or without a stimulus; it ends the trial.
+        miss: -1.0. Not going though there is one. Withholding where there is none earns nothing but full performance.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        sigma: Noise; its standard deviation per step is sigma / sqrt(dt).
+        delay: Onset in ms; random by default.
+        stim_dur: How long the stimulus is on, in ms.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: A negative onset or duration.
+    """
+
+    metadata = {"paper_name": None, "paper_link": None, "tags": ["perceptual", "reaction time", "go-no-go", "supervised"]}
+    default_timing = {"fixation": 500, "stimulus": TruncExp(1000, 500, 1500)}
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": -1.0, "miss": -1.0}
+    rule = RespondWhenDue()
+
+    def __init__(
+        self,
+        dt: float = 100,
+        rewards: Rewards = None,
+        timing: Timing = None,
+        sigma: float = 1.0,
+        delay: float | None = None,
+        stim_dur: float = 100,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        if min(stim_dur, delay or 0) < 0:
+            raise ValueError(f"stim_dur={stim_dur!r} and delay={delay!r} must be times in ms from 0.")
+        self.sigma = sigma / np.sqrt(dt)
+        self.delay = None if delay is None else int(delay / dt + 1e-9)
+        self.stim_dur = int(stim_dur / dt + 1e-9)
+        if self.stim_dur == 0:
+            warnings.warn(f"{self}: a stimulus of {stim_dur} ms is shorter than the time step and not seen.", stacklevel=2)
+        self.choices = [0, 1]
+        self.observation_space = unbounded({"fixation": 0, "stimulus": 1})
+        self.action_space = Discrete(2, {"fixation": 0, "go": 1})
+
+    def _new_trials(self, trials: Trials) -> None:
+        ground_truth = trials.choice("ground_truth", self.choices)
+        trials.add_period(["fixation", "stimulus"])
+        trials.add_ob(1, "fixation", where="fixation")
+        trials.add_randn(0, self.sigma, "stimulus", where="stimulus")
+        start, end = (np.broadcast_to(edge, trials.n) for edge in trials.span("stimulus"))
+        if self.delay is None:
+            room = np.maximum(end - start - self.stim_dur - (self.stim_dur == 1), 1)
+            onset = trials.draws.where(ground_truth == 1).index("onset", trials.n, room)
+        else:
+            onset = np.full(trials.n, self.delay)
+        trials.set("onset", np.where(ground_truth == 1, onset, 0) * self.dt)
+        trials.add_randn(0, self.sigma, "stimulus", where="stimulus", only=ground_truth == 0)
+        onset = np.minimum(start + onset, end)
+        trials.add_ob(0.5 * ground_truth, (onset, np.minimum(onset + self.stim_dur, end)), where="stimulus")
+        trials.set_groundtruth(ground_truth, (onset, end))
+
+
+class AnswerAtTheEnd(Rule):
+    """Only the last step counts: the ground truth earns `correct` and full performance, 0 instead earns `noresp`."""
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note the last step."""
+        return {"last": trials.lengths - 1}
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if now.step < now.last:
+            return 0.0, False
+        now.performance = float(action == now.gt)
+        return task.rewards["correct"] if action == now.gt else task.rewards["noresp"] if action == 0 else 0.0, True
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        ends, right = now.step >= now.last, action == now.gt
+        now.performance[ends] = right[ends]
+        wrong = np.where(action == 0, task.rewards["noresp"], 0.0)
+        return np.where(ends, np.where(right, task.rewards["correct"], wrong), 0.0), ends
+
+
+class ToneDetection(TrialEnv):
+    """Report whether, and at which of three times, a short tone sounded in noise.
+
+    Channels:
+        sound: 0. 1 during the tone, with noise.
+
+    Actions:
+        none: 0. There was no tone.
+        choice: 1 to 3. The time of the tone.
+
+    Periods (ms):
+        stimulus: 2000.
+        toneTiming: [500, 1000, 1500]. When the tone may begin.
+        toneDur: 50. How long it lasts.
+
+    Conditions:
+        ground_truth: 0 (no tone) to 3.
+
+    Rewards:
+        abort: -0.1. Not used.
+        correct: 1.0. The right answer in the last step.
+        noresp: -0.1. No answer in the last step though there was a tone; a wrong answer earns nothing.
+
+    The ground truth stands in all steps, for supervised training; only the answer in the last step earns
+    reward and performance.
+
+    Args:
+        dt: Time step in ms, at most the duration of the tone.
+        sigma: Noise; its standard deviation per step is sigma / sqrt(dt).
+        timing: Durations and onsets (ms) that replace the defaults.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: A time step longer than the tone.
+    """
+
+    metadata = {
+        "paper_name": "Representation of Tones in Noise in the Responses of Auditory Nerve Fibers in Cats",
+        "paper_link": "https://www.jneurosci.org/content/jneuro/5/12/3261.full.pdf",
+        "tags": ["auditory", "perceptual", "supervised", "decision"],
+    }
+    default_timing: Any = {"stimulus": 2000, "toneTiming": [500, 1000, 1500], "toneDur": 50}
+    default_rewards = {"abort": -0.1, "correct": 1.0, "noresp": -0.1}
+    rule = AnswerAtTheEnd()
+    chance = 1 / 4
+
+    def __init__(self, dt: float = 50, sigma: float = 0.2, timing: Timing = None, **kwargs: Any) -> None:
+        super().__init__(dt, timing=timing, **kwargs)
+        onsets: Sequence[float] = self.timing["toneTiming"]
+        if dt > self.timing["toneDur"]:
+            raise ValueError(f"dt={dt} ms is longer than the tone, {self.timing['toneDur']} ms.")
+        self.sigma = sigma / np.sqrt(dt)
+        self.choices = np.arange(1 + len(onsets))
+        self.observation_space = unbounded({"sound": 0})
+        self.action_space = Discrete(len(self.choices), {"none": 0, "choice": self.choices[1:]})
+
+    def _new_trials(self, trials: Trials) -> None:
+        ground_truth = trials.choice("ground_truth", self.choices)
+        trials.add_period("stimulus")
+        steps = [int(ms / self.dt + 1e-9) for ms in (self.timing["toneDur"], *self.timing["toneTiming"])]
+        onset = np.minimum(np.array([0, *steps[1:]])[ground_truth], trials.total)
+        trials.add_ob(ground_truth > 0, (onset, np.minimum(onset + steps[0], trials.total)))
+        trials.add_randn(0, self.sigma)
+        trials.set_groundtruth(ground_truth)

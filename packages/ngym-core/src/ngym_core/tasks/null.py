@@ -1,0 +1,40 @@
+"""Nothing: an empty task, for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ngym_core.env import EMPTY_TRIAL_MS, TrialEnv
+from ngym_core.rules import Rule
+from ngym_core.spaces import Discrete, unbounded
+from ngym_core.trials import Trials
+
+
+class Nothing(Rule):
+    """Nothing can be done, so all is done well."""
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Full performance from the start."""
+        return {"performance": 1.0}
+
+
+class Null(TrialEnv):
+    """See nothing and do nothing: an empty task of 10 s trials, for tests.
+
+    Its one channel is always 0, its only action is 0, and whoever does nothing has full performance.
+
+    Args:
+        dt: Time step in ms.
+        **kwargs: Those of `TrialEnv`.
+    """
+
+    rule = Nothing()
+    chance = 1.0
+
+    def __init__(self, dt: float = 100, **kwargs: Any) -> None:
+        super().__init__(dt, **kwargs)
+        self.observation_space = unbounded(1)
+        self.action_space = Discrete(1)
+
+    def _new_trials(self, trials: Trials) -> None:
+        trials.add_period("nothing", EMPTY_TRIAL_MS)

@@ -1,0 +1,422 @@
+"""Reaching: turn a pointer toward an angle, or report a remembered position."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.env import Rewards, Timing, TrialEnv
+from ngym_core.rules import Rule, broken, broken_lanes
+from ngym_core.spaces import Box, Discrete, unbounded
+from ngym_core.tasktools import ring, tuning
+from ngym_core.trials import Trials
+
+TURN = 0.05
+"""Radians that the pointer turns in a step."""
+Array = NDArray[Any]
+
+
+def _apart(target: Any, pointer: Any) -> Any:
+    """The turn from the pointer to the target, from -pi to pi."""
+    return (target - pointer + np.pi) % (2 * np.pi) - np.pi
+
+
+class Follow(Rule):
+    """Turn a pointer (action 1: up, 2: down) toward one angle after another.
+
+    For each angle the pointer starts at pi and can be turned from when the angle is known. In the paid
+    period a step earns `correct` minus the distance to the angle, at least `fail`. Performance is the share
+    of the paid steps in which the pointer is as near to its angle as it can be.
+
+    The pointer is shown wherever the trial's observations show that of an agent who follows the ground truth.
+
+    Args:
+        channels: The channels that show the pointer, as the cosine of the distance to it.
+        stages: For each angle the condition that holds it, the period from which on it is known, and the paid period.
+    """
+
+    moves = True
+
+    def __init__(self, channels: Any, *stages: tuple[str, str, str]) -> None:
+        self.channels, self.stages = channels, stages
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note the angles, and when each is known and paid."""
+        facts: dict[str, Any] = {"pointer": np.pi, "hits": 0.0, "paid": 0}
+        for k, (angle, known, paid) in enumerate(self.stages):
+            (start, _), (opens, closes) = trials.span(known), trials.span(paid)
+            facts |= {f"target{k}": trials.conditions[angle], f"known{k}": start, f"opens{k}": opens, f"closes{k}": closes}
+            facts["paid"] = facts["paid"] + closes - opens
+        return facts
+
+    def stage(self, now: Any, step: Any) -> tuple[Any, Any, Any]:
+        """The angle to turn to, for how many steps it has been known (negative: not yet), and whether the step is paid."""
+        target, since, paid = now.target0, step - now.known0, (step >= now.opens0) & (step < now.closes0)
+        for k in range(1, len(self.stages)):
+            known, opens, closes = (getattr(now, f"{name}{k}") for name in ("known", "opens", "closes"))
+            target = np.where(step >= known, getattr(now, f"target{k}"), target)
+            since = np.where(step >= known, step - known, since)
+            paid = paid | ((step >= opens) & (step < closes))
+        return target, since, paid
+
+    def ideal(self, target: Any, turns: Any) -> Any:
+        """Where the pointer of an agent is who has followed the ground truth for some turns."""
+        turn = _apart(target, np.pi)
+        return np.pi + TURN * np.sign(turn) * np.clip(turns, 0, np.rint(np.abs(turn) / TURN))
+
+    def show(self, task: Any, now: Any, ob: Array) -> None:
+        """Show the pointer of the agent instead of that of the ideal one."""
+        target, since, _ = self.stage(now, now.step)
+        pointers = self.ideal(target, since), np.where(since <= 0, np.pi, now.pointer)
+        theirs, ours = (np.cos(task.theta - np.asarray(pointer)[..., None]) for pointer in pointers)
+        ob[..., self.channels] = ob[..., self.channels] + (ours - theirs)
+
+    def truth(self, task: Any, now: Any) -> Any:
+        """Turn toward the angle, or stay if it is less than half a turn away."""
+        target, since, _ = self.stage(now, now.step)
+        turn = _apart(target, np.where(since <= 0, np.pi, now.pointer))
+        truth = np.where((since >= 0) & (np.abs(turn) > TURN / 2), np.where(turn > 0, 1, 2), 0)
+        return truth if truth.ndim else int(truth)
+
+    def evaluate(self, task: Any, now: Any, action: Any) -> Any:
+        """Turn the pointer and give the rewards; for one env and for lanes alike."""
+        target, since, paid = self.stage(now, now.step)
+        side = np.where(action == 1, 1, np.where(action == 2, -1, 0)) * (since >= 0)
+        now.pointer = (np.where(since <= 0, np.pi, now.pointer) + TURN * side) % (2 * np.pi)
+        distance = np.abs(_apart(target, now.pointer))
+        best = np.abs(_apart(target, self.ideal(target, since + 1)))
+        now.hits = now.hits + (paid & (distance <= best + TURN / 2))
+        now.performance = now.hits / now.paid
+        return np.where(paid, np.maximum(task.rewards["correct"] - distance, task.rewards["fail"]), 0.0)
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        reward = float(self.evaluate(task, now, action))
+        now.performance = float(now.performance)
+        return reward, False
+
+    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        return self.evaluate(task, now, action), np.zeros(len(action), bool)
+
+
+def follow(trials: Trials, rule: Follow, task: Any) -> None:
+    """Paint the pointer of an agent who follows the ground truth, and the ground truth itself."""
+    now = _Column(rule.begin(task, trials))
+    now.step = np.arange(trials.ob.shape[1])
+    target, since, _ = rule.stage(now, now.step)
+    now.pointer = rule.ideal(target, since)
+    trials.add_ob(np.cos(task.theta - now.pointer[..., None]), where=rule.channels)
+    trials.gt[:] = rule.truth(task, now)
+
+
+class _Column:
+    """Facts about trials, (n,), as columns (n, 1), to be set against the steps of all trials."""
+
+    step: Any
+    pointer: Any
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        for name, value in facts.items():
+            setattr(self, name, value[:, None] if np.ndim(value) else value)
+
+
+class Reaching1D(TrialEnv):
+    """Turn a pointer, step by step, toward a target angle shown on a ring.
+
+    Channels:
+        self: 16 to 31. cos(distance to the pointer).
+        target: 0 to 15. cos(distance to the target), while reaching.
+
+    Actions:
+        fixation: 0. Stay.
+        left: 1. Turn by 0.05.
+        right: 2. Turn by -0.05.
+
+    Periods (ms):
+        fixation: 500.
+        reach: 500.
+
+    Conditions:
+        ground_truth: 0 to 2 pi. The target.
+
+    Rewards:
+        correct: 1.0. In each step of the reach, minus the distance to the target.
+        fail: -0.1. The least that a step of it can earn.
+
+    The pointer starts at pi and can be turned while reaching; the ground truth turns it toward the target.
+    Performance is the share of the reach in which the pointer is as near to the target as it can be. In the
+    observations of `sample_trials` and data sets the pointer follows the ground truth.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        dim_ring: Number of channels of each ring.
+        **kwargs: Those of `TrialEnv`.
+    """
+
+    metadata = {
+        "paper_name": "Neuronal population coding of movement direction",
+        "paper_link": "https://science.sciencemag.org/content/233/4771/1416",
+        "tags": ["motor", "steps action space"],
+    }
+    default_timing = {"fixation": 500, "reach": 500}
+    default_rewards = {"correct": 1.0, "fail": -0.1}
+
+    def __init__(
+        self,
+        dt: float = 100,
+        rewards: Rewards = None,
+        timing: Timing = None,
+        dim_ring: int = 16,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.theta = ring(dim_ring)
+        self.rule = self.follow = Follow(slice(dim_ring, None), ("ground_truth", "reach", "reach"))
+        self.observation_space = unbounded({"self": range(dim_ring, 2 * dim_ring), "target": range(dim_ring)})
+        self.action_space = Discrete(3, {"fixation": 0, "left": 1, "right": 2})
+
+    def _new_trials(self, trials: Trials) -> None:
+        target = trials.uniform("ground_truth", 0, 2 * np.pi)
+        trials.add_period(["fixation", "reach"])
+        trials.add_ob(tuning(self.theta, target), "reach", where="target")
+        follow(trials, self.follow, self)
+
+
+class Reaching1DWithSelfDistraction(TrialEnv):
+    """Turn a pointer toward a target angle; both are shown on one ring, the pointer more strongly.
+
+    Channels:
+        ring: 0 to 31. cos(distance to the pointer), plus, while reaching, 0.3 * cos(distance to the target).
+
+    Actions:
+        fixation: 0. Stay.
+        left: 1. Turn by 0.05.
+        right: 2. Turn by -0.05.
+
+    Periods (ms):
+        fixation: 500.
+        reach: 500.
+
+    Conditions:
+        ground_truth: 0 to 2 pi. The target.
+
+    Rewards:
+        correct: 1.0. In each step of the reach, minus the distance to the target.
+        fail: -0.1. The least that a step of it can earn.
+
+    Ground truth and performance are those of Reaching1D.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        **kwargs: Those of `TrialEnv`.
+    """
+
+    metadata = {"paper_name": None, "paper_link": None, "tags": ["motor", "steps action space"]}
+    default_timing = {"fixation": 500, "reach": 500}
+    default_rewards = {"correct": 1.0, "fail": -0.1}
+    rule = follow_rule = Follow(slice(None), ("ground_truth", "reach", "reach"))
+
+    def __init__(self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.theta = ring(32)
+        self.observation_space = unbounded({"ring": range(32)})
+        self.action_space = Discrete(3, {"fixation": 0, "left": 1, "right": 2})
+
+    def _new_trials(self, trials: Trials) -> None:
+        target = trials.uniform("ground_truth", 0, 2 * np.pi)
+        trials.add_period(["fixation", "reach"])
+        trials.add_ob(0.3 * tuning(self.theta, target), "reach")
+        follow(trials, self.follow_rule, self)
+
+
+class AngleReproduction(TrialEnv):
+    """Remember two angles and reproduce them one after the other by turning a pointer.
+
+    Channels:
+        stimulus: 0 to 15. cos(distance to the shown angle).
+        pointer: 16 to 31. cos(distance to the pointer).
+        go1: 32. 1 while the first angle is to be shown.
+        go2: 33. 1 while the second is.
+
+    Actions:
+        stay: 0.
+        left: 1. Turn by 0.05.
+        right: 2. Turn by -0.05.
+
+    Periods (ms):
+        fixation: 500.
+        stim1: 500.
+        delay1: 500.
+        stim2: 500.
+        delay2: 500.
+        go1: 500.
+        go2: 500.
+
+    Conditions:
+        ground_truth1: 0 to 2 pi. The first angle.
+        ground_truth2: 0 to 2 pi. The second.
+
+    Rewards:
+        correct: 1.0. In each step of go1 and go2, minus the distance to the angle.
+        fail: -0.1. The least that a step of these can earn.
+
+    The pointer starts at pi for each angle; it can be turned to the first from when it is seen, to the second in
+    go2. The ground truth turns toward the angle. Performance is the share of the steps in go1 and go2 in which the
+    pointer is as near to the angle as it can be. In the observations of `sample_trials` and data sets the pointer
+    follows the ground truth.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        **kwargs: Those of `TrialEnv`.
+    """
+
+    metadata = {
+        "paper_name": "Visual perception as retrospective Bayesian decoding from high- to low-level features",
+        "paper_link": "https://www.pnas.org/content/114/43/E9115.short",
+        "tags": ["perceptual", "working memory", "delayed response", "steps action space"],
+    }
+    default_timing = dict.fromkeys(("fixation", "stim1", "delay1", "stim2", "delay2", "go1", "go2"), 500)
+    default_rewards = {"correct": 1.0, "fail": -0.1}
+    rule = follow_rule = Follow(slice(16, 32), ("ground_truth1", "stim1", "go1"), ("ground_truth2", "go2", "go2"))
+
+    def __init__(self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.theta = ring(16)
+        self.observation_space = unbounded({"stimulus": range(16), "pointer": range(16, 32), "go1": 32, "go2": 33})
+        self.action_space = Discrete(3, {"stay": 0, "left": 1, "right": 2})
+
+    def _new_trials(self, trials: Trials) -> None:
+        angles = [trials.uniform(f"ground_truth{i}", 0, 2 * np.pi) for i in (1, 2)]
+        trials.add_period(list(self.timing))
+        for i, angle in enumerate(angles, start=1):
+            trials.add_ob(tuning(self.theta, angle), f"stim{i}", where="stimulus")
+            trials.add_ob(1, f"go{i}", where=f"go{i}")
+        follow(trials, self.follow_rule, self)
+
+
+class ReportPosition(Rule):
+    """Hold during the stimulus, then give a go signal and a position.
+
+    In the decision period the first action whose go signal (its first number) is positive ends the trial; the
+    nearer its second number is to the position, the more of `correct` it earns, and this share is its
+    performance. In the stimulus a go signal that is not negative earns `abort`, and ends the trial if the
+    task's `abort` is true. Running out of steps earns `miss`.
+    """
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note the edges of both periods."""
+        (hold_from, hold_to), (opens, closes) = trials.span("stimulus"), trials.span("decision")
+        facts = {"hold_from": hold_from, "hold_to": hold_to, "opens": opens, "closes": closes}
+        return {**facts, "timeout": task.rewards["miss"]}
+
+    def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if now.opens <= now.step < now.closes and action[0] > 0:
+            now.performance = float(_nearness(action, now.gt))
+            return task.rewards["correct"] * now.performance, True
+        if now.hold_from <= now.step < now.hold_to and not action[0] < 0:
+            return broken(task, now)
+        return 0.0, False
+
+    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        answers = (now.opens <= now.step) & (now.step < now.closes) & (action[:, 0] > 0)
+        now.performance[answers] = _nearness(action, now.gt)[answers]
+        reward = np.where(answers, task.rewards["correct"] * now.performance, 0.0)
+        early = (now.hold_from <= now.step) & (now.step < now.hold_to) & ~(action[:, 0] < 0)
+        return reward, answers | broken_lanes(task, now, early, reward)
+
+
+def _nearness(action: Array, gt: Array) -> Any:
+    """1 for the right position, less with the error, in single precision as the actions are."""
+    error = np.float32(1) + np.abs(action[..., 1] - gt[..., 1])
+    return np.float32(1) / (error * error)
+
+
+class ReachingDelayResponse(TrialEnv):
+    """Remember a position over a delay, then report it with a continuous action.
+
+    Channels:
+        go: 0. 1 in the decision period.
+        stimulus: 1. The position during the stimulus, -0.5 afterwards.
+
+    Actions:
+        go: 0. Negative to hold, positive to respond.
+        position: 1. The position.
+
+    Periods (ms):
+        stimulus: 500.
+        delay: (0, 1000, 2000).
+        decision: 500.
+
+    Conditions:
+        ground_truth: lowbound to highbound. The position.
+
+    Rewards:
+        abort: -0.1. Not holding during the stimulus.
+        correct: 1.0. For a response, divided by (1 + error) squared; it ends the trial.
+        fail: 0.0. Not used.
+        miss: -0.5. Not responding.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        lowbound: Least position.
+        highbound: Greatest position.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: Bounds in the wrong order or outside the spaces (0 to 2).
+    """
+
+    metadata = {
+        "paper_name": None,
+        "paper_link": None,
+        "tags": [
+            "perceptual",
+            "delayed response",
+            "continuous action space",
+            "multidimensional action space",
+            "supervised",
+        ],
+    }
+    default_timing = {"stimulus": 500, "delay": (0, 1000, 2000), "decision": 500}
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": -0.0, "miss": -0.5}
+    rule = ReportPosition()
+
+    def __init__(
+        self,
+        dt: float = 100,
+        rewards: Rewards = None,
+        timing: Timing = None,
+        lowbound: float = 0.0,
+        highbound: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        if not (math.isfinite(lowbound) and 0 <= lowbound <= highbound <= 2):
+            raise ValueError(f"lowbound={lowbound!r} and highbound={highbound!r} must be in order and lie within 0 and 2.")
+        self.lowbound, self.highbound = lowbound, highbound
+        low, high = np.array([0, -2], np.float32), np.array([1, 2], np.float32)
+        self.observation_space = Box(low, high, {"go": 0, "stimulus": 1}, dtype=np.float32)
+        self.action_space = Box(np.array([-1, -1], np.float32), high, {"go": 0, "position": 1}, dtype=np.float32)
+
+    def _new_trials(self, trials: Trials) -> None:
+        position = trials.uniform("ground_truth", self.lowbound, self.highbound)
+        trials.add_period(["stimulus", "delay", "decision"])
+        trials.add_ob(position, "stimulus", where="stimulus")
+        trials.add_ob(-0.5, ["delay", "decision"], where="stimulus")
+        trials.add_ob(1, "decision", where="go")
+        trials.set_groundtruth([[-1, -0.5]], ["stimulus", "delay"])
+        trials.set_groundtruth(np.stack([np.ones(trials.n), position], axis=1), "decision")
