@@ -9,9 +9,9 @@ import ngym_core as ngym
 
 def test_listings_are_printed(capsys):
     assert ngym.show_all_tasks() is None
-    assert capsys.readouterr().out.startswith("Available tasks:\n  ContextDecisionMaking-v0\n")
+    assert capsys.readouterr().out.startswith("Available tasks:\n  AngleReproduction-v0\n")
     ngym.show_all_tasks("timing")
-    assert "Available tasks with tag 'timing':\n  ReadySetGo-v0" in capsys.readouterr().out
+    assert "Available tasks with tag 'timing':\n  IntervalDiscrimination-v0" in capsys.readouterr().out
     ngym.show_all_wrappers()
     assert "RandomGroundTruth-v0" in capsys.readouterr().out
     ngym.show_all_tags()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
 from ngym_core.sessions import Session, is_one_at_a_time, layers, sample_trials
 from ngym_core.trials import Trials
+from ngym_core.wrapper import TrialWrapper
 
 __all__ = ["Lanes", "LoopLanes", "RuleLanes", "steps_by_rule"]
 
@@ -23,10 +23,15 @@ Info: TypeAlias = dict[str, Any]
 
 def steps_by_rule(env: Any) -> bool:
     """Whether N lanes of this env can be stepped by arrays: its steps are those of a rule, its trials come ahead."""
-    task, wrappers = type(env.unwrapped), [type(layer) for layer in layers(env)[:-1]]
-    plain = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step
-    plain = plain and all(w.step is gymnasium.Wrapper.step and w.reset is gymnasium.Wrapper.reset for w in wrappers)
-    return plain and task.draws_ahead and not is_one_at_a_time(env)
+    wrappers, task = layers(env)[:-1], type(env.unwrapped)
+    plain = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step and task.draws_ahead
+    return plain and not is_one_at_a_time(env) and all(_changes_lanes(type(wrapper)) for wrapper in wrappers)
+
+
+def _changes_lanes(wrapper: Any) -> bool:
+    """Whether all that a wrapper does is done for many lanes at once."""
+    ours = issubclass(wrapper, TrialWrapper) and wrapper.step is TrialWrapper.step
+    return ours and wrapper.reset is TrialWrapper.reset and wrapper.generate is TrialWrapper.generate
 
 
 class Lanes:
@@ -47,6 +52,10 @@ class Lanes:
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
+        raise NotImplementedError
+
+    def draws(self, lane: int) -> Draws:
+        """Give a lane's randomness."""
         raise NotImplementedError
 
     def begin(self, lanes: Array) -> None:
@@ -114,6 +123,10 @@ class RuleLanes(Lanes):
         """Restart a lane's randomness; the lane must begin a trial next."""
         self._draws[lane] = Draws(seed)
         self._trial[lane] = self.together
+
+    def draws(self, lane: int) -> Draws:
+        """Give a lane's randomness."""
+        return self._draws[lane]
 
     def begin(self, lanes: Array) -> None:
         """Begin a new trial in some lanes, drawing blocks of trials where they are used up."""

@@ -142,17 +142,17 @@ class OneTrial:
             period: A period, several, or None for the whole trial.
             where: Channels: a name, an index, a slice, or indices; None for all.
         """
-        self._paint_ob(value, period, where, assign=False)
+        self._paint_ob(value, period, where, how="add")
 
     def set_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
         """Set the observations of one trial; the arguments are those of `add_ob`."""
-        self._paint_ob(value, period, where, assign=True)
+        self._paint_ob(value, period, where, how="assign")
 
     def add_randn(
         self, mu: float = 0, sigma: float = 1, period: str | Sequence[str] | None = None, where: Where = None
     ) -> None:
         """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from `rng`."""
-        self._paint_ob(lambda ob: mu + self.rng.randn(*ob.shape) * sigma, period, where, assign=False)
+        self._paint_ob(lambda ob: mu + self.rng.randn(*ob.shape) * sigma, period, where, how="add")
 
     def set_groundtruth(self, value: ArrayLike, period: str | Sequence[str] | None = None, where: str | None = None) -> None:
         """Set the ground truth of one trial.
@@ -171,7 +171,7 @@ class OneTrial:
         for one in self._periods(period):
             self.gt[self._slice(one)] = value
 
-    def _paint_ob(self, value: Value, period: Any, where: Where, *, assign: bool) -> None:
+    def _paint_ob(self, value: Value, period: Any, where: Where, *, how: str) -> None:
         self._build_ob()
         index = slice(None) if where is None else channels(self.observation_space, where)
         for one in self._periods(period):
@@ -180,7 +180,7 @@ class OneTrial:
             painted = np.asarray(value(target) if callable(value) else value)
             if painted.ndim:
                 painted = np.broadcast_to(painted, target.shape)[None]
-            paint(self.ob[None], painted, (steps.start, steps.stop), index, assign=assign)
+            paint(self.ob[None], painted, (steps.start, steps.stop), index, how=how)
 
     def _periods(self, period: Any) -> Iterator[str | None]:
         return iter([period] if period is None or isinstance(period, str) else period)

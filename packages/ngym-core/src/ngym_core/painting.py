@@ -28,8 +28,8 @@ def highest(steps: Steps) -> int:
     return steps if isinstance(steps, int) else int(steps.max())
 
 
-def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, assign: bool) -> None:
-    """Add a value to a span of every trial, or set it.
+def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str) -> None:
+    """Add a value to a span of every trial, set it, or multiply with it.
 
     Args:
         array: (n, T, ...) observations or ground truth, changed in place.
@@ -37,7 +37,7 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, assign: boo
             steps, ...) for each step as well where all trials share the span.
         span: Start and end in steps.
         where: Index on the last axis.
-        assign: Set instead of add.
+        how: ``add``, ``assign`` or ``multiply``.
 
     Raises:
         ValueError: A value whose shape fits neither.
@@ -47,8 +47,11 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, assign: boo
     value = _spread(value, target, len(array))
     if inside is not None:
         inside = np.broadcast_to(inside, window.shape[:2]).reshape(*window.shape[:2], *[1] * (array.ndim - 2))
-    if assign:
-        np.copyto(target, value, where=True if inside is None else inside)
+    everywhere = True if inside is None else inside
+    if how == "assign":
+        np.copyto(target, value, where=everywhere)
+    elif how == "multiply":
+        np.multiply(target, value, out=target, where=everywhere)
     elif inside is None:
         _add(target, value)
     else:

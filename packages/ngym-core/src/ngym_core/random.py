@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import threading
@@ -68,6 +69,25 @@ class Draws:
         self._prefix = ""
 
     @property
+    def state(self) -> dict[str, Any]:
+        """All streams and all that is carried, as plain data; what is set here goes on where that was read."""
+        streams = {name: stream.bit_generator.state for name, stream in self._streams.items()}
+        carried = {key: value for key, value in self._root.carried.items() if key != "session"}
+        state = {"seed": self.seed, "np_random": self.np_random.bit_generator.state}
+        return copy.deepcopy({**state, "streams": streams, "carried": carried})
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        state = copy.deepcopy(state)
+        self.seed = state["seed"]
+        self.np_random.bit_generator.state = state["np_random"]
+        self._streams.clear()
+        for name, value in state["streams"].items():
+            self.stream(name).bit_generator.state = value
+        self._root.carried.clear()
+        self._root.carried.update(state["carried"])
+
+    @property
     def used(self) -> bool:
         """Whether anything was drawn by name."""
         return bool(self._streams)
@@ -128,7 +148,8 @@ class Draws:
 
     def other(self, name: str, n: int, k: int, than: ArrayLike) -> Array:
         """Draw indices from 0 to k - 1 that differ from `than` ((n,) indices), shape (n,)."""
-        return (np.asarray(than) + 1 + self.index(name, n, k - 1)) % k
+        drawn = self.index(name, n, k - 1)
+        return drawn + (drawn >= np.asarray(than))
 
     def permutation(self, name: str, n: int, k: int) -> Array:
         """Draw orders of 0 to k - 1, one for each trial, shape (n, k)."""

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ngym_core.random import Draws
+from ngym_core.tasktools import run_machine
 
 __all__ = ["BaseSchedule", "RandomBlockSchedule", "RandomSchedule", "SequentialBlockSchedule", "SequentialSchedule"]
 
+BlockLength: TypeAlias = "int | float | tuple[int, int]"
+"""Trials in a block: a number, (least, greatest), or a probability below 1 that it ends after each trial."""
+Array: TypeAlias = NDArray[np.int64]
+
 
 class BaseSchedule:
-    """Base of the schedules: called, one returns the index of what comes next.
+    """Base of the schedules: one says which of n things each of a sequence of trials gets.
+
+    A wrapper asks for n trials at once with `take`; the position is then carried with the randomness of
+    the env, lane or data set, and restarts with its seed. Called, a schedule gives the next index from
+    its own random numbers, as in NeuroGym.
 
     Args:
         n: Number of things to choose from.
 
     Attributes:
-        i: The index returned last.
-        count: How often the present block was returned.
+        i: The index returned last by a call.
+        count: How often the present block was returned by calls.
         total_count: How often the schedule was called.
 
     Raises:
@@ -34,12 +48,24 @@ class BaseSchedule:
         self.rng = np.random.RandomState()
 
     def seed(self, seed: int | None = None) -> None:
-        """Restart the random numbers, not the position; `reset` does that."""
+        """Restart the random numbers of calls, not the position; `reset` does that."""
         self.rng = np.random.RandomState(seed)
 
     def reset(self) -> None:
-        """Go back to the start, with the random numbers where they are."""
+        """Go back to the start, with the random numbers of calls where they are."""
         self.total_count = self.count = self.i = 0
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Position and random numbers of calls, as plain data; what is set here goes on where that was read."""
+        kind, keys, *rest = self.rng.get_state()
+        rng = [kind, np.asarray(keys).tolist(), *rest]
+        return {"i": self.i, "count": self.count, "total_count": self.total_count, "rng": rng}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.i, self.count, self.total_count = state["i"], state["count"], state["total_count"]
+        self.rng.set_state(tuple(state["rng"]))
 
     def __call__(self) -> int:
         """Give the next index, 0 to n - 1."""
@@ -55,8 +81,66 @@ class BaseSchedule:
         others = [j for j in range(self.n) if j != self.i]
         return int(self.rng.choice(others)) if others else self.i
 
+    def take(self, n: int, draws: Draws) -> Array:
+        """Give the indices of the next n trials.
 
-class SequentialSchedule(BaseSchedule):
+        Args:
+            n: How many.
+            draws: Randomness, and the position (`carried`).
+
+        Returns:
+            (n,) indices. A schedule of one's own that defines calls only is called n times.
+        """
+        return np.array([self() for _ in range(n)])
+
+
+class BlockSchedule(BaseSchedule):
+    """A schedule that is a sequence of blocks, drawn as far ahead as trials are asked for."""
+
+    def take(self, n: int, draws: Draws) -> Array:
+        """Give the indices of the next n trials, see `BaseSchedule.take`."""
+        indices, lengths = (np.array(x, np.int64) for x in draws.carried.get("blocks", ([], [])))
+        while lengths.sum() < n:
+            last = int(indices[-1]) if len(indices) else draws.carried.get("last")
+            more = max(1, (n - int(lengths.sum())) // self._typical())
+            new = self._blocks(last, more, draws)
+            indices, lengths = np.concatenate([indices, new]), np.concatenate([lengths, self._lengths(new, draws)])
+        taken = np.repeat(indices, lengths)[:n]
+        ends = np.cumsum(lengths)
+        left = ends > n
+        draws.carried["blocks"] = indices[left].tolist(), (np.minimum(lengths, ends - n)[left]).tolist()
+        draws.carried["last"] = int(taken[-1])
+        return taken
+
+    def _typical(self) -> int:
+        """About how many trials a block has."""
+        return 1
+
+    def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
+        """The indices (m,) of the blocks that follow on the last one (None: on nothing)."""
+        raise NotImplementedError
+
+    def _lengths(self, indices: Array, draws: Draws) -> Array:
+        """Trials in blocks (m,)."""
+        return np.ones(len(indices), np.int64)
+
+
+def _others(last: int, m: int, n: int, p: Array | None, draws: Draws) -> Array:
+    """Draw m indices of n, each other than the one before, with equal or given weights (n,)."""
+    if n == 1:
+        return np.zeros(m, np.int64)
+    if p is None:
+        k = draws.index("next", m, n - 1)[:, None]
+        after = k + (k >= np.arange(n))
+    else:
+        weights = np.where(np.eye(n, dtype=bool), 0, p)
+        edges = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
+        u = draws.random("next", m)[:, None, None]
+        after = np.minimum((u >= edges).sum(axis=-1), n - 1)
+    return run_machine(after, last)
+
+
+class SequentialSchedule(BlockSchedule):
     """One after another, again and again, from index 0.
 
     Args:
@@ -72,44 +156,68 @@ class SequentialSchedule(BaseSchedule):
         self.count = 1
         return (self.i + 1) % self.n if self.skip_first or self.total_count else 0
 
+    def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
+        if last is None:
+            last = 0 if self.skip_first else -1
+        return (last + 1 + np.arange(m)) % self.n
 
-class RandomSchedule(BaseSchedule):
-    """Any other than the last, with equal probability; the first is any.
+
+class RandomSchedule(BlockSchedule):
+    """In random order.
 
     Args:
         n: Number of things to choose from.
         skip_first: Begin as NeuroGym does, with any but index 0 (which counts as just played).
+        allow_repeat: Whether the same may come twice in a row.
+        p: Weights, (n,); equal by default. Only `take` uses them.
+
+    Raises:
+        ValueError: Weights that are not one for each, negative, or all zero.
     """
 
-    def __init__(self, n: int, *, skip_first: bool = False) -> None:
+    def __init__(self, n: int, *, skip_first: bool = False, allow_repeat: bool = False, p: ArrayLike | None = None) -> None:
         super().__init__(n)
-        self.skip_first = skip_first
+        self.skip_first, self.allow_repeat = skip_first, allow_repeat
+        self.p = None if p is None else _weights(p, n, allow_repeat)
 
     def _next(self) -> int:
+        if self.allow_repeat:
+            return int(self.rng.choice(self.n, p=self.p))
         return self._another() if self.skip_first or self.total_count else int(self.rng.choice(self.n))
 
+    def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
+        if self.allow_repeat:
+            return draws.index("next", m, self.n, self.p)
+        if last is None and not self.skip_first:
+            first = draws.index("first", 1, self.n, self.p)
+            return np.concatenate([first, _others(int(first[0]), m - 1, self.n, self.p, draws)]) if m > 1 else first
+        return _others(last or 0, m, self.n, self.p, draws)
 
-class SequentialBlockSchedule(BaseSchedule):
+
+class SequentialBlockSchedule(BlockSchedule):
     """Blocks one after another, from block 0.
 
     Args:
         n: Number of blocks.
-        block_lens: Trials in each block, (n,).
+        block_lens: Trials in each block, (n,): a number, (least, greatest) for a uniform choice, or a
+            probability below 1 that the block ends after each trial. Calls take numbers only.
 
     Raises:
-        ValueError: Not n lengths, or a length below 1.
+        ValueError: Not n lengths, or one that is none of these.
     """
 
-    def __init__(self, n: int, block_lens: Sequence[int]) -> None:
+    def __init__(self, n: int, block_lens: Sequence[BlockLength]) -> None:
         super().__init__(n)
         if len(block_lens) != n:
             raise ValueError(f"len(block_lens)={len(block_lens)} must be equal to n={n}.")
-        if min(block_lens) < 1:
-            raise ValueError(f"A block needs at least one trial: block_lens={list(block_lens)}.")
         self.block_lens = block_lens
+        self._ranges = [check_block_length(length) for length in block_lens]
 
     def _next(self) -> int:
-        if self.count < self.block_lens[self.i]:
+        length: Any = self.block_lens[self.i]
+        if not isinstance(length, Integral):
+            raise TypeError(f"Blocks of {length!r} trials can be taken, but not called one by one.")
+        if self.count < int(length):
             self.count += 1
             return self.i
         self.count = 1
@@ -118,9 +226,80 @@ class SequentialBlockSchedule(BaseSchedule):
     def _next_block(self) -> int:
         return (self.i + 1) % self.n
 
+    def _typical(self) -> int:
+        return max(1, int(np.mean([1 / low if high is None else (low + high) / 2 for low, high in self._ranges])))
+
+    def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
+        return ((-1 if last is None else last) + 1 + np.arange(m)) % self.n
+
+    def _lengths(self, indices: Array, draws: Draws) -> Array:
+        lows = np.array([low for low, _ in self._ranges])[indices]
+        if all(low == high for low, high in self._ranges):
+            return lows.astype(np.int64)
+        highs = np.array([0 if high is None else high for _, high in self._ranges])[indices]
+        ranges = highs > 0
+        k = draws.index("length", len(indices), np.where(ranges, highs - lows + 1, 1))
+        if ranges.all():
+            return (lows + k).astype(np.int64)
+        u = draws.random("end", len(indices))
+        geometric = 1 + np.floor(np.log1p(-u) / np.log1p(-np.where(ranges, 0.5, lows)))
+        return np.where(ranges, lows + k, geometric).astype(np.int64)
+
 
 class RandomBlockSchedule(SequentialBlockSchedule):
-    """Blocks in random order, never the same twice in a row, from block 0."""
+    """Blocks in random order, never the same twice in a row, from block 0.
+
+    Args:
+        n: Number of blocks.
+        block_lens: Trials in each block, see `SequentialBlockSchedule`.
+        random_start: Begin with any block; only `take` does.
+    """
+
+    def __init__(self, n: int, block_lens: Sequence[BlockLength], *, random_start: bool = False) -> None:
+        super().__init__(n, block_lens)
+        self.random_start = random_start
 
     def _next_block(self) -> int:
         return self._another()
+
+    def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
+        if last is not None:
+            return _others(last, m, self.n, None, draws)
+        first = draws.index("first", 1, self.n) if self.random_start else np.zeros(1, np.int64)
+        return np.concatenate([first, _others(int(first[0]), m - 1, self.n, None, draws)]) if m > 1 else first
+
+
+def check_block_length(length: Any) -> tuple[float, float | None]:
+    """Check a block length and give it as (least, greatest), or as (probability, None).
+
+    Raises:
+        ValueError: A number below 1 that is no probability, or a range in the wrong order.
+        TypeError: Something else.
+    """
+    if isinstance(length, (tuple, list)):
+        if len(length) != 2 or not all(isinstance(x, Integral) for x in length):
+            raise TypeError(f"A range of block lengths must be two whole numbers, not {length!r}.")
+        if not 1 <= length[0] <= length[1]:
+            raise ValueError(f"A block needs at least one trial, and a range its least length first: {length!r}.")
+        return int(length[0]), int(length[1])
+    if isinstance(length, Integral):
+        if length < 1:
+            raise ValueError(f"A block needs at least one trial, not {length!r}.")
+        return int(length), int(length)
+    if not isinstance(length, Real):
+        raise TypeError(f"A block length must be a whole number, a range of two, or a probability, not {length!r}.")
+    if not 0 < float(length) < 1:
+        raise ValueError(f"A block that ends by chance needs a probability between 0 and 1, not {length!r}.")
+    return float(length), None
+
+
+def _weights(p: ArrayLike, n: int, allow_repeat: bool) -> Any:
+    weights = np.asarray(p, float)
+    least = 1 if allow_repeat else 2
+    if (
+        weights.shape != (n,)
+        or not (np.isfinite(weights).all() and (weights >= 0).all())
+        or (weights > 0).sum() < min(least, n)
+    ):
+        raise ValueError(f"p={p!r} must be {n} weights, at least {least} of them above 0.")
+    return weights / weights.sum()

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
-    """List an env and everything it wraps, from the outermost wrapper to the task."""
-    found = [env]
-    while isinstance(found[-1], gymnasium.Wrapper):
-        found.append(found[-1].env)
+    """List an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
+    found: list[gymnasium.Env[Any, Any]] = []
+    todo = [env]
+    while todo:
+        layer = todo.pop(0)
+        found.append(layer)
+        if isinstance(layer, gymnasium.Wrapper):
+            todo = [*vars(layer).get("envs", [layer.env]), *todo]
     return found
 
 

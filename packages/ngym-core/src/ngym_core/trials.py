@@ -89,12 +89,17 @@ class Trials(Clock):
             where: Channels: a name, an index, a slice, or indices; None for all.
         """
         for span in self._regions(period):
-            paint(self.ob, value, span, self._channels(where), assign=False)
+            paint(self.ob, value, span, self._channels(where), how="add")
 
     def set_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
         """Set the observations; the arguments are those of `add_ob`."""
         for span in self._regions(period):
-            paint(self.ob, value, span, self._channels(where), assign=True)
+            paint(self.ob, value, span, self._channels(where), how="assign")
+
+    def multiply_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
+        """Multiply the observations; the arguments are those of `add_ob`."""
+        for span in self._regions(period):
+            paint(self.ob, value, span, self._channels(where), how="multiply")
 
     def add_randn(
         self,
@@ -139,7 +144,7 @@ class Trials(Clock):
         if where is not None:
             value = actions(self.task.action_space, where)[np.asarray(value)]
         for span in self._regions(period):
-            paint(self.gt, value, span, slice(None), assign=True)
+            paint(self.gt, value, span, slice(None), how="assign")
 
     @property
     def ob(self) -> Array:
@@ -197,6 +202,14 @@ class Trials(Clock):
             self._ob = self.ob.astype(space.dtype)
         _ = self.gt
         return self
+
+    def cut(self, end: Steps) -> None:
+        """End the trials earlier, at a step."""
+        self.total = end
+        for name in ("_ob", "_gt"):
+            array = getattr(self, name)[:, : highest(end)].copy()
+            array[np.arange(array.shape[1]) >= np.broadcast_to(end, self.n)[:, None]] = 0
+            setattr(self, name, array)
 
     def adopt(self, conditions: Mapping[str, Any], ob: Array | None, gt: Array | None, steps: int) -> Trials:
         """Complete one trial that a task built in NeuroGym's style.

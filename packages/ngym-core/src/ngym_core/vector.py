@@ -13,6 +13,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from ngym_core.lanes import Lanes, LoopLanes, RuleLanes, steps_by_rule
+from ngym_core.sessions import layers
+from ngym_core.wrapper import Moment
 
 __all__ = ["TrialVectorEnv"]
 
@@ -65,6 +67,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self.lanes: Lanes = (
             RuleLanes(env, num_envs, memory) if steps_by_rule(env) else LoopLanes(env, num_envs, self._add_info)
         )
+        changing = [w for w in reversed(layers(env)) if getattr(w, "changes_steps", False)]
+        self._wrappers = [(w, w.memory(num_envs)) for w in changing if isinstance(self.lanes, RuleLanes)]
         self._over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
 
@@ -97,11 +101,15 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             if seeds[lane] is not None:
                 self.lanes.seed(lane, seeds[lane])
                 self._over[lane] = False
+            if seeds[lane] is not None or not self._started[lane]:
+                for wrapper, memory in self._wrappers:
+                    wrapper.restart(memory, lane, wrapper.own(self.lanes.draws(lane)))
         self.lanes.begin(lanes[~self._over[lanes]])
         self.lanes.num_tr[lanes] = 1
         self._over[lanes] = False
         self._started[lanes] = True
-        return self.lanes.observe(), self.lanes.conditions(lanes)
+        ob = self.lanes.observe()
+        return self._begun(ob, ob, lanes), self.lanes.conditions(lanes)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
@@ -126,21 +134,58 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         reward, ends, info = self.lanes.step(actions, still)
         truncated = ends & (self.lanes.num_tr >= self.trials_per_episode)
         self.lanes.num_tr += ends
-        ob = self.lanes.observe()
+        seen = self.lanes.observe()
         everywhere = ~still
+        ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0])
         info = {**info, "_new_trial": everywhere, "_gt": everywhere.copy()} if everywhere.any() else {}
         if still.any():
-            info = self._merge(info, self.lanes.conditions(np.nonzero(still)[0]))
+            waited = np.nonzero(still)[0]
+            ob = self._begun(ob, seen, waited)
+            info = self._merge(info, self.lanes.conditions(waited))
             self.lanes.num_tr[still] = 1
         self._over = truncated
         if truncated.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
             info = self._final(info, ob, truncated)
+            ob = self._begun(ob, seen, np.nonzero(truncated)[0])
             self.lanes.num_tr[truncated] = 1
             self._over = np.zeros(self.num_envs, bool)
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing is open."""
+
+    def _changed(self, seen: Array, reward: Array, actions: Array, info: Info, ends: Array, lanes: Array) -> Array:
+        """Let the wrappers change a step of some lanes: rewards and info in place; gives the observations."""
+        if not self._wrappers or not len(lanes):
+            return seen
+        performance = info.get("performance", np.zeros(self.num_envs))[lanes]
+        moment = Moment(lanes, seen[lanes], reward[lanes], actions[lanes], info["gt"][lanes], ends[lanes], performance)
+        for wrapper, memory in self._wrappers:
+            wrapper.change(memory, moment)
+        reward[lanes] = moment.reward
+        for name, values in moment.info.items():
+            said = np.zeros(self.num_envs, bool)
+            said[lanes] = ~np.isnan(values)
+            if said.any():
+                info[name], info[f"_{name}"] = np.zeros(self.num_envs, values.dtype), said
+                info[name][said] = values[~np.isnan(values)]
+        return self._put(np.zeros(self.observation_space.shape or (), moment.ob.dtype), moment)
+
+    def _begun(self, ob: Array, seen: Array, lanes: Array) -> Array:
+        """Let the wrappers change the first observations of episodes in some lanes."""
+        if not self._wrappers:
+            return ob
+        none = np.zeros(len(lanes))
+        moment = Moment(lanes, seen[lanes], none, None, None, none.astype(bool), none)
+        for wrapper, memory in self._wrappers:
+            wrapper.change(memory, moment)
+        shape = self.observation_space.shape or ()
+        return self._put(ob if ob.shape == shape else np.zeros(shape, moment.ob.dtype), moment)
+
+    @staticmethod
+    def _put(ob: Array, moment: Moment) -> Array:
+        ob[moment.lanes] = moment.ob
+        return ob
 
     def _final(self, info: Info, ob: Array, over: Array) -> Info:
         """Move the info of finished lanes to `final_info`, as Gymnasium does where lanes reset in the same step."""

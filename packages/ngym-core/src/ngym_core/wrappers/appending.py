@@ -1,0 +1,37 @@
+"""Widening observations: what PassAction and PassReward share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from ngym_core.spaces import Box, names_of
+
+Array = NDArray[Any]
+
+
+def widened(space: gymnasium.Space[Any], name: str, k: int) -> Box:
+    """Make the space of observations with k more channels at the end, called `name`.
+
+    Raises:
+        ValueError: A space that is neither a vector of channels nor discrete.
+    """
+    if isinstance(space, spaces.Discrete):
+        size, names = int(space.n), {}
+    elif isinstance(space, spaces.Box) and len(space.shape) == 1:
+        size, names = space.shape[0], names_of(space)
+    else:
+        raise ValueError(f"Channels can be appended to a vector of channels or a discrete observation, not to {space}.")
+    added = size if k == 1 else range(size, size + k)
+    return Box(-np.inf, np.inf, {**names, name: added}, shape=(size + k,))
+
+
+def append(space: gymnasium.Space[Any], ob: Array, values: Array) -> NDArray[np.float32]:
+    """Append values (m,) or (m, ...) to observations (m, ...) of a space, (m, channels) float32."""
+    if isinstance(space, spaces.Discrete):
+        ob = np.eye(int(space.n))[ob - space.start]
+    return np.concatenate([ob, np.reshape(values, (len(ob), -1))], axis=1, dtype=np.float32)

@@ -1,0 +1,96 @@
+"""Noise: disturb what the agent sees, as much as its performance allows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ngym_core.random import Draws
+from ngym_core.wrapper import Moment, TrialWrapper
+
+TOGETHER = 64
+"""Steps whose noise is drawn at a time."""
+
+
+class Noise(TrialWrapper):
+    """Add Gaussian noise to each observation.
+
+    With `perf_th` the noise follows the agent's performance: after each trial it rises by `step_noise` if the
+    mean performance over the last `w` trials is above `perf_th`, and falls if it is below. `info` reports it
+    as `std_noise`.
+
+    Args:
+        env: A task with a `Box` observation.
+        std_noise: Standard deviation of the noise (at first).
+        perf_th: Performance to hold.
+        w: Number of trials whose performance counts.
+        step_noise: By how much the noise changes after a trial.
+
+    Raises:
+        ValueError: A negative deviation or step, a performance outside 0 to 1, less than one trial, or
+            observations that are no box.
+    """
+
+    metadata = {"description": "Adds Gaussian noise to the observations.", "paper_link": None}
+
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        std_noise: float = 0.1,
+        perf_th: float | None = None,
+        w: int = 200,
+        step_noise: float = 0.0001,
+    ) -> None:
+        super().__init__(env)
+        space = env.observation_space
+        if not isinstance(space, gymnasium.spaces.Box):
+            raise ValueError(f"Noise can be added to a Box of observations, not to {space}.")
+        if not (0 <= std_noise < np.inf and 0 <= step_noise < np.inf):
+            raise ValueError(f"std_noise={std_noise!r} and step_noise={step_noise!r} must be numbers from 0.")
+        if w < 1 or not (perf_th is None or 0 <= perf_th <= 1):
+            raise ValueError(f"perf_th={perf_th!r} must lie within 0 and 1, and w={w!r} be at least 1.")
+        self.std_noise, self.perf_th, self.w, self.step_noise = std_noise, perf_th, w, step_noise
+
+    def memory(self, n: int) -> Any:
+        """The noise drawn ahead, its strength, and the performance of the last trials, of n lanes."""
+        shape = self.env.observation_space.shape or ()
+        return SimpleNamespace(
+            drawn=np.zeros((n, TOGETHER, *shape), np.float32),
+            used=np.full(n, TOGETHER),
+            streams=[None] * n,
+            std=np.full(n, self.std_noise),
+            window=np.full((n, self.w), np.nan),
+            trials=np.zeros(n, int),
+        )
+
+    def restart(self, memory: Any, lane: int, draws: Draws) -> None:
+        """Begin anew in a lane."""
+        memory.streams[lane] = draws.stream("noise")
+        memory.used[lane], memory.std[lane], memory.trials[lane] = TOGETHER, self.std_noise, 0
+        memory.window[lane] = np.nan
+
+    def change(self, memory: Any, moment: Moment) -> None:
+        """Add noise, and adapt it where a trial ended."""
+        lanes = moment.lanes
+        for lane in lanes[memory.used[lanes] >= TOGETHER].tolist():
+            memory.streams[lane].standard_normal(dtype=np.float32, out=memory.drawn[lane])
+            memory.used[lane] = 0
+        noise = memory.drawn[lanes, memory.used[lanes]]
+        memory.used[lanes] += 1
+        if self.perf_th is not None and moment.ended.any():
+            self._adapt(memory, lanes[moment.ended], moment.performance[moment.ended])
+        std = memory.std[lanes]
+        noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
+        moment.ob = (moment.ob + noise).astype(moment.ob.dtype)
+        if not moment.begins:
+            moment.info["std_noise"] = std
+
+    def _adapt(self, memory: Any, lanes: Any, performance: Any) -> None:
+        memory.window[lanes, memory.trials[lanes] % self.w] = performance
+        memory.trials[lanes] += 1
+        mean = np.nanmean(memory.window[lanes], axis=1)
+        step = np.where(mean > self.perf_th, self.step_noise, -self.step_noise)
+        memory.std[lanes] = np.maximum(memory.std[lanes] + step, 0.0)

@@ -1,0 +1,70 @@
+"""ReactionTime: let the agent answer while it still sees the stimulus."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ngym_core.random import Draws
+from ngym_core.trials import Trials
+from ngym_core.wrapper import Moment, TrialWrapper
+
+
+class ReactionTime(TrialWrapper):
+    """Let the agent answer from the second step of the stimulus on.
+
+    The trial is edited when it is made, so that data sets and figures see it: the decision begins one step
+    after the stimulus and the ground truth asks for an answer from then on. At a trial's end `info` reports how
+    many steps it lasted (`tr_dur`) and, where there was a response, the time from stimulus to response in
+    ms (`reaction_time`).
+
+    Args:
+        env: A task with the periods `stimulus` and `decision`.
+        urgency: Added to the reward of every step, to make the agent hurry (a negative number).
+        end_on_stimulus: End the trial with the stimulus, instead of with the decision period.
+
+    Raises:
+        AttributeError: The task has no such periods.
+    """
+
+    metadata = {"description": "Lets the agent answer from the second step of the stimulus on.", "paper_link": None}
+
+    def __init__(self, env: gymnasium.Env[Any, Any], urgency: float = 0.0, end_on_stimulus: bool = True) -> None:
+        super().__init__(env)
+        if not {"stimulus", "decision"} <= set(self.task.timing):
+            raise AttributeError("ReactionTime wrapper requires 'stimulus' and 'decision' periods.")
+        self.urgency = urgency
+        self.end_on_stimulus = end_on_stimulus
+
+    def edit(self, trials: Trials, draws: Draws) -> Trials:
+        """Begin the decision after the first step of the stimulus."""
+        stimulus, decision = trials.span("stimulus"), trials.span("decision")
+        answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
+        end = stimulus[1] if self.end_on_stimulus else decision[1]
+        trials.spans["decision"] = (stimulus[0] + 1, end)
+        trials.set_groundtruth(answer, trials.spans["decision"])
+        if self.end_on_stimulus:
+            trials.cut(end)
+        return trials
+
+    def memory(self, n: int) -> Any:
+        """Steps since the trial began and since an answer has been due (negative before), of n lanes."""
+        return SimpleNamespace(steps=np.zeros(n, int), due=np.full(n, -1))
+
+    def change(self, memory: Any, moment: Moment) -> None:
+        """Add the urgency, and report how long the trial and the response took."""
+        if moment.action is None or moment.gt is None:
+            memory.steps[moment.lanes], memory.due[moment.lanes] = 0, -1
+            return
+        lanes, axes = moment.lanes, tuple(range(1, moment.gt.ndim))
+        memory.steps[lanes] += 1
+        asked = (moment.gt != 0).any(axis=axes)
+        memory.due[lanes] = np.where(asked | (memory.due[lanes] >= 0), memory.due[lanes] + 1, -1)
+        responded = moment.ended & (moment.action != 0).any(axis=axes) & (memory.due[lanes] >= 0)
+        moment.reward = moment.reward + self.urgency
+        moment.info["tr_dur"] = np.where(moment.ended, memory.steps[lanes], np.nan)
+        moment.info["reaction_time"] = np.where(responded, (memory.due[lanes] + 1) * float(self.task.dt), np.nan)
+        memory.steps[lanes[moment.ended]], memory.due[lanes[moment.ended]] = 0, -1

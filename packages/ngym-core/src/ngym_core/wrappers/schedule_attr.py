@@ -1,0 +1,52 @@
+"""ScheduleAttr: let a schedule say under which conditions each trial runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ngym_core.random import Draws
+from ngym_core.scheduler import BaseSchedule
+from ngym_core.trials import Trials
+from ngym_core.wrapper import TrialWrapper
+
+
+class ScheduleAttr(TrialWrapper):
+    """Let a schedule say which of several sets of conditions each trial has.
+
+    The schedule's index is noted as the condition `schedule` of the trial.
+
+    Args:
+        env: The task, with wrappers.
+        schedule: Which set comes next.
+        attr_list: The sets: name of a condition -> value. They force what the task or an inner wrapper draws,
+            and prevail over what a caller forces.
+
+    Raises:
+        ValueError: Not as many sets as the schedule chooses from, or sets with different names.
+    """
+
+    metadata = {"description": "Lets a schedule say under which conditions each trial runs.", "paper_link": None}
+
+    def __init__(self, env: gymnasium.Env[Any, Any], schedule: BaseSchedule, attr_list: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(env)
+        if len(attr_list) != schedule.n:
+            raise ValueError(f"attr_list has {len(attr_list)} entries, the schedule chooses from {schedule.n}.")
+        if any(set(attributes) != set(attr_list[0]) for attributes in attr_list):
+            raise ValueError(f"All entries of attr_list must have the same names: {[sorted(a) for a in attr_list]}.")
+        self.schedule = schedule
+        self.attr_list = attr_list
+        self._columns = {name: np.array([attributes[name] for attributes in attr_list]) for name in attr_list[0]}
+
+    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+        """Take the conditions of n trials from the schedule."""
+        self._taken = self.schedule.take(n, draws)
+        return {**forced, **{name: column[self._taken] for name, column in self._columns.items()}}
+
+    def edit(self, trials: Trials, draws: Draws) -> Trials:
+        """Note the index of the schedule."""
+        trials.set("schedule", self._taken)
+        return trials

@@ -1,0 +1,74 @@
+"""SideBias: choices that are more often right than others, in blocks."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ngym_core.random import Draws
+from ngym_core.scheduler import BlockLength, RandomBlockSchedule
+from ngym_core.trials import Trials
+from ngym_core.wrapper import TrialWrapper
+
+
+class SideBias(TrialWrapper):
+    """Make some choices right more often than others, in blocks that follow one another in random order.
+
+    The block and its probabilities are noted as the conditions `block` and `probs` of the trial.
+
+    Args:
+        env: A task that has `choices`.
+        probs: For each block the probabilities of the choices, (blocks, choices).
+        block_dur: Trials in a block: a number, (least, greatest) for a uniform choice, or a probability below 1
+            that the block changes before each trial.
+
+    Raises:
+        TypeError: The task is no `TrialEnv`, or `probs` or `block_dur` are of another kind.
+        AttributeError: The task has no `choices`.
+        ValueError: Probabilities of another number of choices, negative ones, rows that do not sum to 1, or a
+            block length that cannot be.
+    """
+
+    metadata = {"description": "Makes some choices right more often than others, in blocks.", "paper_link": None}
+
+    def __init__(self, env: gymnasium.Env[Any, Any], probs: Any, block_dur: BlockLength = 200) -> None:
+        super().__init__(env)
+        if not hasattr(self.task, "choices"):
+            raise AttributeError("SideBias requires task to have attribute choices.")
+        self.choices: Any = self.task.choices
+        self.choice_prob = _probabilities(probs, len(self.choices))
+        self.n_block = len(self.choice_prob)
+        self.block_dur = block_dur
+        self.schedule = RandomBlockSchedule(self.n_block, [block_dur] * self.n_block, random_start=True)
+
+    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+        """Take the blocks of n trials, and draw the ground truth of each by the probabilities of its block."""
+        self._block = self.schedule.take(n, draws)
+        ground_truth = draws.choice("ground_truth", n, self.choices, self.choice_prob[self._block])
+        return {"ground_truth": ground_truth, **forced}
+
+    def edit(self, trials: Trials, draws: Draws) -> Trials:
+        """Note block and probabilities."""
+        trials.set("block", self._block)
+        trials.set("probs", self.choice_prob[self._block])
+        return trials
+
+
+def _probabilities(probs: Any, n_choices: int) -> Any:
+    """Check the probabilities of the choices in each block."""
+    expected = f"a list of blocks, each with the probabilities of the {n_choices} choices, such as [[0.8, 0.2], [0.2, 0.8]]"
+    rows = probs.tolist() if isinstance(probs, np.ndarray) else probs
+    nested = isinstance(rows, (list, tuple)) and all(isinstance(row, (list, tuple)) for row in rows)
+    if not nested or not all(isinstance(p, Real) for row in rows for p in row):
+        raise TypeError(f"probs={probs!r} must be {expected}.")
+    if not rows or {len(row) for row in rows} != {n_choices}:
+        raise ValueError(f"probs={probs!r} must be {expected}; there are {n_choices} choices.")
+    array = np.array(rows, float)
+    if not (array >= 0).all():
+        raise ValueError(f"probs={probs!r} must not have negative probabilities.")
+    if not np.allclose(array.sum(axis=1), 1, rtol=0, atol=1e-10):
+        raise ValueError(f"Each block of probs={probs!r} must sum to 1, not {array.sum(axis=1).tolist()}.")
+    return array

@@ -1,0 +1,154 @@
+"""TrialHistory: ground truths that depend on the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ngym_core.random import Draws
+from ngym_core.scheduler import BlockLength, RandomBlockSchedule
+from ngym_core.tasktools import run_machine
+from ngym_core.trials import Trials
+from ngym_core.wrapper import TrialWrapper
+
+Array = NDArray[Any]
+
+
+class _History(TrialWrapper):
+    """Draws the ground truth by the one before; a subclass gives the choice that follows on each, from uniform numbers."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        super().__init__(env)
+        if not hasattr(self.task, "choices"):
+            raise AttributeError(f"{type(self).__name__} requires task to have attribute choices.")
+        self.choices: Any = self.task.choices
+        self.n_ch = len(self.choices)
+
+    def chain(self, after: Array, n: int, draws: Draws) -> Array:
+        """The choices (n,) that follow one another, given which follows on each, (n, choices)."""
+        if "previous" not in draws.carried:
+            draws.carried["previous"] = int(draws.index("first", 1, self.n_ch)[0])
+        chosen = run_machine(after, draws.carried["previous"])
+        self._previous = np.concatenate([[draws.carried["previous"]], chosen[:-1]])
+        draws.carried["previous"] = int(chosen[-1])
+        return chosen
+
+    def edit(self, trials: Trials, draws: Draws) -> Trials:
+        """Note the ground truth before each trial's."""
+        trials.set("previous", np.asarray(self.choices)[self._previous])
+        return trials
+
+
+class TrialHistoryV2(_History):
+    """Draw the ground truth of each trial with probabilities that depend on that of the trial before.
+
+    The ground truth before is noted as the condition `previous` of the trial, the probabilities as `probs`.
+
+    Args:
+        env: A task that has `choices`.
+        probs: Probability of each choice (column) after each choice (row), (choices, choices); equal by
+            default. A caller may force others.
+
+    Raises:
+        AttributeError: The task has no `choices`.
+        ValueError: Probabilities of another shape, negative ones, or rows that do not sum to 1.
+    """
+
+    metadata = {"description": "Draws the ground truth by that of the trial before.", "paper_link": None}
+
+    def __init__(self, env: gymnasium.Env[Any, Any], probs: ArrayLike | None = None) -> None:
+        super().__init__(env)
+        self.probs = self._checked(np.full((self.n_ch, self.n_ch), 1 / self.n_ch) if probs is None else probs)
+
+    def _checked(self, probs: ArrayLike) -> Array:
+        array = np.asarray(probs, float)
+        shape = (self.n_ch, self.n_ch)
+        if array.shape[-2:] != shape or not (array >= 0).all() or not np.allclose(array.sum(axis=-1), 1, atol=1e-10):
+            raise ValueError(f"probs={probs!r} must be {shape} probabilities, and each row must sum to 1.")
+        return array
+
+    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+        """Draw the ground truth of n trials, each by the one before."""
+        self._probs = self._checked(forced.pop("probs")) if "probs" in forced else self.probs
+        edges = np.cumsum(self._probs, axis=-1)
+        u = draws.random("next", n)[:, None, None]
+        after = np.minimum((u >= edges / edges[..., -1:]).sum(axis=-1), self.n_ch - 1)
+        return {"ground_truth": np.asarray(self.choices)[self.chain(after, n, draws)], **forced}
+
+    def edit(self, trials: Trials, draws: Draws) -> Trials:
+        """Note the ground truth before, and the probabilities."""
+        trials.set("probs", np.broadcast_to(self._probs, (trials.n, self.n_ch, self.n_ch)))
+        return super().edit(trials, draws)
+
+
+class TrialHistory(_History):
+    """Draw the ground truth by habits that change between blocks, among a number of choices that changes too.
+
+    In a block one habit holds: with probability `probs` the ground truth follows on the one before as the habit says,
+    otherwise it is one of the others. Only the first few choices are used; how many changes in blocks of its own.
+
+    Noted as conditions of the trial: the ground truth before (`previous`), the habit (`habit`) and the number of
+    choices (`n_choices`).
+
+    Args:
+        env: A task that has `choices`.
+        probs: How likely the habit is followed.
+        habits: By how many choices each habit goes on from the one before: 0 repeats, 1 goes to the next
+            (of two choices, alternates), -1 to the one before.
+        block_dur: Trials in a block of a habit, see `SideBias`.
+        n_choices: Least and greatest number of choices; by default all are used.
+        block_nch: Trials in a block with a number of choices.
+
+    Raises:
+        AttributeError: The task has no `choices`.
+        ValueError: A probability or numbers of choices that cannot be, or no habit.
+    """
+
+    metadata = {
+        "description": "Draws the ground truth by habits that change between blocks, among a varying number of choices.",
+        "paper_link": None,
+    }
+
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        probs: float = 0.9,
+        habits: Sequence[int] = (0, 1),
+        block_dur: BlockLength = 200,
+        n_choices: tuple[int, int] | None = None,
+        block_nch: BlockLength = 100,
+    ) -> None:
+        super().__init__(env)
+        least, most = (self.n_ch, self.n_ch) if n_choices is None else n_choices
+        if not 0 <= probs <= 1:
+            raise ValueError(f"probs={probs!r} must be a probability.")
+        if not 2 <= least <= most <= self.n_ch:
+            raise ValueError(f"n_choices={n_choices!r} must be a least and a greatest number from 2 to {self.n_ch}.")
+        if not habits:
+            raise ValueError("There must be at least one habit.")
+        self.probs, self.habits, self.least = probs, np.array(habits), least
+        self.habit_schedule = RandomBlockSchedule(len(habits), [block_dur] * len(habits), random_start=True)
+        counts = most - least + 1
+        self.choice_schedule = RandomBlockSchedule(counts, [block_nch] * counts, random_start=True)
+
+    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+        """Draw the ground truth of n trials, each by the one before."""
+        self._habit = self.habits[self.habit_schedule.take(n, draws.child("habit"))]
+        self._k = k = self.least + self.choice_schedule.take(n, draws.child("choices"))
+        u, other = draws.random("follows", n)[:, None], draws.index("other", n, k - 1)[:, None]
+        previous = np.arange(self.n_ch)
+        favored = (previous + self._habit[:, None]) % k[:, None]
+        after = np.where(u < self.probs, favored, other + (other >= favored))
+        fresh = draws.index("fresh", n, k)[:, None]  # where the choice before is not in use any more
+        after = np.where(previous < k[:, None], after, fresh)
+        return {"ground_truth": np.asarray(self.choices)[self.chain(after, n, draws)], **forced}
+
+    def edit(self, trials: Trials, draws: Draws) -> Trials:
+        """Note the ground truth before, the habit and the number of choices."""
+        trials.set("habit", self._habit)
+        trials.set("n_choices", self._k)
+        return super().edit(trials, draws)

@@ -1,0 +1,52 @@
+"""VariableMapping: what a choice means changes between blocks."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ngym_core.random import Draws
+from ngym_core.scheduler import BlockLength, RandomBlockSchedule
+from ngym_core.spaces import actions, names_of
+from ngym_core.trials import Trials
+from ngym_core.wrapper import TrialWrapper
+
+
+class VariableMapping(TrialWrapper):
+    """Change in blocks which action answers which stimulus; the agent must find out by its rewards.
+
+    The first block has the mapping of the task. The mapping is noted as the condition `mapping` of the trial:
+    the action for each of the task's choices.
+
+    Args:
+        env: A task whose actions have a set of choices.
+        block_dur: Trials in a block, see `SideBias`.
+        choice: Name of the set of choices in the action space.
+
+    Raises:
+        ValueError: The task has no such choices, or more than 6 (there would be too many mappings).
+    """
+
+    metadata = {"description": "Changes in blocks which action answers which stimulus.", "paper_link": None}
+
+    def __init__(self, env: gymnasium.Env[Any, Any], block_dur: BlockLength = 50, choice: str = "choice") -> None:
+        super().__init__(env)
+        names = names_of(env.action_space)
+        if choice not in names or not 2 <= np.size(names[choice]) <= 6:
+            raise ValueError(f"VariableMapping needs 2 to 6 actions called {choice!r}; the task has {names}.")
+        self.answers = actions(env.action_space, choice)
+        self.mappings = np.array(list(permutations(self.answers.tolist())))
+        self.schedule = RandomBlockSchedule(len(self.mappings), [block_dur] * len(self.mappings))
+
+    def edit(self, trials: Trials, draws: Draws) -> Trials:
+        """Translate the ground truth of n trials."""
+        mapping = trials.set("mapping", self.mappings[self.schedule.take(trials.n, draws)])
+        table = np.broadcast_to(np.arange(self.answers.max() + 1), (trials.n, self.answers.max() + 1)).copy()
+        table[:, self.answers] = mapping
+        known = trials.gt <= self.answers.max()
+        translated = np.take_along_axis(table, np.where(known, trials.gt, 0), axis=1)
+        np.copyto(trials.gt, translated, where=known)
+        return trials
