@@ -13,6 +13,7 @@ from ngym_sb3 import NgymVecEnv, make_sb3_env
 ID = "PerceptualDecisionMaking-v0"
 
 
+@pytest.mark.filterwarnings("ignore:We recommend you to use a symmetric and normalized Box action space")
 @pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
 def test_single_envs_pass_the_check_of_stable_baselines3(id_):
     check_env(ngym.make(id_))

@@ -226,9 +226,12 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         self.install(self.generate(1, self._draws, kwargs))
         return copied(self.trial)
 
-    def _next_trial(self) -> None:
+    def _next_trial(self) -> TrialEnv:
+        """Begin a new trial, and give the task that plays it: another one where a wrapper changes between tasks."""
         self._top.new_trial()  # type: ignore[attr-defined]
-        self.num_tr += 1
+        playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
+        playing.num_tr += 1
+        return playing
 
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
         """Make n consecutive trials at once, without touching the trial that is being played.
@@ -290,12 +293,14 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         if seed is not None:
             self._draw_from(Draws(seed))
         self.num_tr = 0
+        playing = self
         if self._waiting and seed is None:
             self.num_tr = 1
         else:
-            self._next_trial()
+            playing = self._next_trial()
         self._waiting = False
-        ob, _, _, _, info = self.post_step(self._observation(), 0.0, False, False, {"trial": copied(self.trial)})
+        info: Info = {"trial": copied(playing.trial)}
+        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, info)
         return ob, info
 
     def step(self, action: Any) -> Step:
@@ -318,8 +323,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         if not self._started:
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before step().")
         ob, reward, terminated, truncated, info = self._step(action)
-        if "new_trial" not in info:
-            info["new_trial"] = False
+        info["new_trial"] = bool(info.get("new_trial", False))
         if "gt" not in info:
             info["gt"] = self._truth()
         self.t_ind += 1
@@ -329,10 +333,12 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         if info["new_trial"]:
             info["performance"] = self.performance
             info["ended_trial"] = self.trial
-            if self.num_tr >= self.num_tr_exp:
-                self._waiting = truncated = True
-            self._next_trial()
-            info["trial"] = copied(self.trial)
+            truncated = truncated or self.num_tr >= self.num_tr_exp
+            playing = self._next_trial()
+            playing._waiting = truncated
+            info["trial"] = copied(playing.trial)
+            if playing is not self:
+                return playing.post_step(playing._observation(), reward, terminated, truncated, info)
         if ob is self._ob_now:
             ob = self._observation()
         return self.post_step(ob, reward, terminated, truncated, info)

@@ -12,16 +12,18 @@ my-pack = "my_pack"
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
     import click
+    import gymnasium
 
     from ngym_core.registry import TaskSpec, WrapperSpec
 
-__all__ = ["hookimpl", "ngym_commands", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
+__all__ = ["hookimpl", "ngym_commands", "ngym_figure", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
 
 hookimpl = pluggy.HookimplMarker("ngym")
 hookspec = pluggy.HookspecMarker("ngym")
@@ -90,5 +92,26 @@ def ngym_commands(group: click.Group) -> None:
             def hello():
                 "Say hello."
                 click.echo("hello")
+        ```
+    """
+
+
+@hookspec(firstresult=True)
+def ngym_figure(run: Mapping[str, Any], env: gymnasium.Env[Any, Any], fname: Path) -> Path | None:
+    """Draw what an agent did and save the figure; the first pack that does so is enough. Called by `Monitor`.
+
+    Args:
+        run: What `run_env` returns: `ob`, `initial_ob`, `actions`, `gt`, `rewards`, `perf`, `trial_end`.
+        env: The task with its wrappers.
+        fname: Where the figure goes.
+
+    Returns:
+        The file that was written; None to leave it to another pack.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_figure(run, env, fname):
+            return my_pack.draw(run["rewards"], fname)
         ```
     """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
-from ngym_core.sessions import Session, is_one_at_a_time, layers, sample_trials
+from ngym_core.sessions import Session, is_one_at_a_time, sample_trials, tasks
 from ngym_core.trials import Trials
 from ngym_core.wrapper import TrialWrapper
 
@@ -23,15 +23,24 @@ Info: TypeAlias = dict[str, Any]
 
 def steps_by_rule(env: Any) -> bool:
     """Whether N lanes of this env can be stepped by arrays: its steps are those of a rule, its trials come ahead."""
-    wrappers, task = layers(env)[:-1], type(env.unwrapped)
+    inner, task = for_lanes(env)[1], type(env.unwrapped)
     plain = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step and task.draws_ahead
-    return plain and not is_one_at_a_time(env) and all(_changes_lanes(type(wrapper)) for wrapper in wrappers)
+    return plain and inner is env.unwrapped and not is_one_at_a_time(env)
 
 
-def _changes_lanes(wrapper: Any) -> bool:
-    """Whether all that a wrapper does is done for many lanes at once."""
-    ours = issubclass(wrapper, TrialWrapper) and wrapper.step is TrialWrapper.step
-    return ours and wrapper.reset is TrialWrapper.reset and wrapper.generate is TrialWrapper.generate
+def for_lanes(env: Any) -> tuple[list[Any], Any]:
+    """Give the outer wrappers that do all they do for many lanes at once, the innermost first, and what they wrap."""
+    outer: list[Any] = []
+    while _changes_lanes(env):
+        outer.insert(0, env)
+        env = env.env
+    return outer, env
+
+
+def _changes_lanes(env: Any) -> bool:
+    kind = type(env)
+    ours = isinstance(env, TrialWrapper) and kind.step is TrialWrapper.step and kind.reset is TrialWrapper.reset
+    return ours and kind.generate is TrialWrapper.generate
 
 
 class Lanes:
@@ -237,33 +246,43 @@ class LoopLanes(Lanes):
 
     def __init__(self, env: Any, n: int, add_info: Callable[[Info, Info, int], Info]) -> None:
         super().__init__(env, n)
+        self._inner = for_lanes(env)[1]
         self._add_info = add_info
-        self.task.num_tr_exp = 2**62
+        for task in tasks(env):
+            task.num_tr_exp = 2**62
         self._sessions: Sequence[Session] = [Session(env, shared=[self.task._draws]) for _ in range(n)]
-        space = env.observation_space
+        space = self._inner.observation_space
         self._ob = np.zeros((n, *space.shape), space.dtype)
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
+        draws = Draws(seed)
         with self._sessions[lane]:
-            self.task._draw_from(Draws(seed))
+            for task in tasks(self.env):
+                task._draw_from(draws)
+
+    def draws(self, lane: int) -> Draws:
+        """Give a lane's randomness."""
+        with self._sessions[lane]:
+            return self.env.unwrapped._draws  # type: ignore[no-any-return]
 
     def begin(self, lanes: Array) -> None:
         """Begin a new trial in some lanes."""
         for lane in lanes:
             with self._sessions[lane]:
-                self._ob[lane] = self.env.reset()[0]
+                self._ob[lane] = self._inner.reset()[0]
 
     def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
         """Step one lane after another."""
+        space = self.env.action_space
         reward, ends = np.zeros(self.n), np.zeros(self.n, bool)
-        info: Info = {}
+        info: Info = {"gt": np.zeros((self.n, *(space.shape or ())), space.dtype), "_gt": np.ones(self.n, bool)}
         for lane in np.nonzero(~still)[0].tolist():
             with self._sessions[lane]:
-                self._ob[lane], reward[lane], _, _, one = self.env.step(actions[lane])
-                ends[lane] = one["new_trial"]
+                self._ob[lane], reward[lane], _, _, one = self._inner.step(actions[lane])
+                ends[lane] = one.pop("new_trial")
                 info = self._add_info(info, one, lane)
-        return reward, ends, {k: v for k, v in info.items() if k not in ("_new_trial", "_gt")}
+        return reward, ends, {"new_trial": ends.copy(), **{k: v for k, v in info.items() if k != "_gt"}}
 
     def observe(self) -> Array:
         """Give the present observations."""
@@ -274,5 +293,5 @@ class LoopLanes(Lanes):
         info: Info = {}
         for lane in lanes:
             with self._sessions[lane]:
-                info = self._add_info(info, {"trial": dict(self.task.trial)}, int(lane))
+                info = self._add_info(info, {"trial": dict(self.env.unwrapped.trial)}, int(lane))
         return info

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -136,6 +137,22 @@ class Plugins:
             if "ngym_commands" in pack.hooks and pack.state == "ok":
                 with self._guarded(pack):
                     self._call("ngym_commands", self._objects[id(pack)], group=group)
+
+    def figure(self, run: Mapping[str, Any], env: Any, fname: Path) -> Path:
+        """Let a pack draw what an agent did, see `hookspecs.ngym_figure`.
+
+        Raises:
+            ImportError: No installed pack draws.
+        """
+        drawn = self.manager.hook.ngym_figure(run=run, env=env, fname=fname)
+        if drawn is None:
+            raise ImportError("No installed pack draws figures: pip install ngym-plot.")
+        return drawn  # type: ignore[no-any-return]
+
+    @property
+    def draws(self) -> bool:
+        """Whether an installed pack draws figures."""
+        return any("ngym_figure" in pack.hooks and pack.state == "ok" for pack in self.packs)
 
     def why_missing(self, id_: str) -> str:
         """Say which failed packs have, or may have, a task."""

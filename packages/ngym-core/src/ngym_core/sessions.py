@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from ngym_core.random import Draws
 from ngym_core.timing import has_own_state
@@ -28,6 +29,11 @@ def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
         if isinstance(layer, gymnasium.Wrapper):
             todo = [*vars(layer).get("envs", [layer.env]), *todo]
     return found
+
+
+def tasks(env: gymnasium.Env[Any, Any]) -> list[TrialEnv]:
+    """List the tasks inside an env: one, or those of a wrapper that puts several behind one front."""
+    return [layer for layer in layers(env) if layer.unwrapped is layer]  # type: ignore[misc]
 
 
 def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:
@@ -69,20 +75,26 @@ def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, condi
     """Make n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n={n!r} must be an integer from 1.")
-    task: TrialEnv = env.unwrapped
+    own: Draws = env.unwrapped._draws
     env = next(layer for layer in layers(env) if hasattr(layer, "generate"))
     if draws is None:
-        draws = task._draws if seed is None else Draws(seed)
-    if not (is_one_at_a_time(env) or any(map(has_own_state, task.timing.values()))):
+        draws = own if seed is None else Draws(seed)
+    if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks(env) for v in task.timing.values())):
         return env.generate(int(n), draws, conditions)  # type: ignore[no-any-return]
     session = draws.carried.get("session")
     if session is None:
-        session = Session(env, shared=[task._draws])
+        session = Session(env, shared=[own])
         with session:
-            task._draw_from(draws)
+            for task in tasks(env):
+                task._draw_from(draws)
         draws.carried["session"] = session
     with session:
         return env.generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+
+
+def of_trials(forced: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> dict[str, Any]:
+    """Conditions forced on some of n trials."""
+    return {k: np.asarray(v)[rows] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}
 
 
 def of_trial(forced: Mapping[str, Any], i: int, n: int) -> dict[str, Any]:

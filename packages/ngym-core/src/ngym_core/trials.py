@@ -255,6 +255,22 @@ class Trials(Clock):
             row += part.n
         return joined
 
+    def pick(self, rows: Array) -> Trials:
+        """Give some of the trials, or all in another order: (k,) indices."""
+        picked = Trials(self.task, len(rows), self.draws)
+        picked.total = to_steps(self.lengths[rows], 1)
+        for name, span in self.spans.items():
+            start, end = (np.broadcast_to(edge, self.n)[rows] for edge in span)
+            picked.spans[name] = (to_steps(start, 1), to_steps(end, 1))
+        picked.conditions = {name: values[rows] for name, values in self.conditions.items()}
+        picked._ob, picked._gt = self.ob[rows], self.gt[rows]
+        return picked
+
+    def widen(self, values: Array) -> None:
+        """Add channels at the end that have the same value (n, k) throughout a trial."""
+        tail = np.broadcast_to(values[:, None], (self.n, self.ob.shape[1], values.shape[1])) * self.mask[..., None]
+        self._ob = np.concatenate([self.ob, tail.astype(self.ob.dtype)], axis=-1)
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Number of steps of each trial, (n,)."""

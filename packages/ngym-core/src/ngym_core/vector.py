@@ -12,8 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ngym_core.lanes import Lanes, LoopLanes, RuleLanes, steps_by_rule
-from ngym_core.sessions import layers
+from ngym_core.lanes import Lanes, LoopLanes, RuleLanes, for_lanes, steps_by_rule
 from ngym_core.wrapper import Moment
 
 __all__ = ["TrialVectorEnv"]
@@ -67,8 +66,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self.lanes: Lanes = (
             RuleLanes(env, num_envs, memory) if steps_by_rule(env) else LoopLanes(env, num_envs, self._add_info)
         )
-        changing = [w for w in reversed(layers(env)) if getattr(w, "changes_steps", False)]
-        self._wrappers = [(w, w.memory(num_envs)) for w in changing if isinstance(self.lanes, RuleLanes)]
+        self._wrappers = [(w, w.memory(num_envs)) for w in for_lanes(env)[0] if w.changes_steps]
+        self._last: dict[int, Array] = {}
         self._over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
 
@@ -127,22 +126,23 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             gymnasium.error.InvalidAction: Actions of another shape or outside the space.
         """
         actions = self._checked(actions)
-        still = self._over
-        if not self._started.all() or (still.any() and self.autoreset_mode == AutoresetMode.DISABLED):
-            which = np.nonzero(~self._started | still)[0].tolist()
+        over = self._over
+        if not self._started.all() or (over.any() and self.autoreset_mode == AutoresetMode.DISABLED):
+            which = np.nonzero(~self._started | over)[0].tolist()
             raise gymnasium.error.ResetNeeded(f"Reset the lanes {which} before stepping them.")
-        reward, ends, info = self.lanes.step(actions, still)
+        holders = self._holders()
+        reward, ends, info = self.lanes.step(actions, over | (holders > 0))
         truncated = ends & (self.lanes.num_tr >= self.trials_per_episode)
         self.lanes.num_tr += ends
         seen = self.lanes.observe()
-        everywhere = ~still
-        ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0])
+        everywhere = ~over
+        ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0], holders)
         info = {**info, "_new_trial": everywhere, "_gt": everywhere.copy()} if everywhere.any() else {}
-        if still.any():
-            waited = np.nonzero(still)[0]
+        if over.any():
+            waited = np.nonzero(over)[0]
             ob = self._begun(ob, seen, waited)
             info = self._merge(info, self.lanes.conditions(waited))
-            self.lanes.num_tr[still] = 1
+            self.lanes.num_tr[over] = 1
         self._over = truncated
         if truncated.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
             info = self._final(info, ob, truncated)
@@ -152,16 +152,28 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Nothing is open."""
+        """Close the env and its wrappers."""
+        self.env.close()
 
-    def _changed(self, seen: Array, reward: Array, actions: Array, info: Info, ends: Array, lanes: Array) -> Array:
+    def _holders(self) -> Array:
+        """The outermost wrapper that holds each lane, counted from 1; 0 where none does, (N,)."""
+        holders = np.zeros(self.num_envs, int)
+        for place, (wrapper, memory) in enumerate(self._wrappers, 1):
+            if wrapper.holds:
+                holders[wrapper.hold(memory)] = place
+        return holders
+
+    def _changed(
+        self, seen: Array, reward: Array, actions: Array, info: Info, ends: Array, lanes: Array, holders: Array
+    ) -> Array:
         """Let the wrappers change a step of some lanes: rewards and info in place; gives the observations."""
         if not self._wrappers or not len(lanes):
             return seen
         performance = info.get("performance", np.zeros(self.num_envs))[lanes]
         moment = Moment(lanes, seen[lanes], reward[lanes], actions[lanes], info["gt"][lanes], ends[lanes], performance)
-        for wrapper, memory in self._wrappers:
-            wrapper.change(memory, moment)
+        moment.conditions = _of_some(info.get("ended_trial", {}), ends)
+        moment.conditions = {name: column[lanes] for name, column in moment.conditions.items()}
+        self._pass_on(moment, holders[lanes])
         reward[lanes] = moment.reward
         for name, values in moment.info.items():
             said = np.zeros(self.num_envs, bool)
@@ -171,14 +183,30 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
                 info[name][said] = values[~np.isnan(values)]
         return self._put(np.zeros(self.observation_space.shape or (), moment.ob.dtype), moment)
 
+    def _pass_on(self, moment: Moment, holders: Array) -> None:
+        """Pass a moment from the inner wrappers to the outer ones; what is inside of a holder does not see its lanes."""
+        for place, (wrapper, memory) in enumerate(self._wrappers, 1):
+            shape = wrapper.env.observation_space.shape or ()
+            if moment.ob.shape[1:] != shape:
+                moment.ob = np.zeros((len(moment.lanes), *shape), moment.ob.dtype)
+            if wrapper.holds:
+                last = self._last.setdefault(place, np.zeros((self.num_envs, *shape), moment.ob.dtype))
+                held = holders == place
+                moment.ob[held] = last[moment.lanes[held]]
+                last[moment.lanes] = moment.ob
+            sees = holders <= place
+            part = moment if sees.all() else moment.of(sees)
+            if sees.any():
+                wrapper.change(memory, part)
+            if part is not moment:
+                moment.put(part, sees)
+
     def _begun(self, ob: Array, seen: Array, lanes: Array) -> Array:
         """Let the wrappers change the first observations of episodes in some lanes."""
         if not self._wrappers:
             return ob
-        none = np.zeros(len(lanes))
-        moment = Moment(lanes, seen[lanes], none, None, None, none.astype(bool), none)
-        for wrapper, memory in self._wrappers:
-            wrapper.change(memory, moment)
+        moment = Moment.beginning(lanes, seen[lanes])
+        self._pass_on(moment, np.zeros(len(lanes), int))
         shape = self.observation_space.shape or ()
         return self._put(ob if ob.shape == shape else np.zeros(shape, moment.ob.dtype), moment)
 
@@ -236,6 +264,20 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             f"{actions.dtype}"
             + (f" from {actions.min()} to {actions.max()}." if actions.size and actions.dtype.kind in "iuf" else ".")
         )
+
+
+def _of_some(entry: Info, lanes: Array) -> dict[str, Array]:
+    """An entry of `info` that some lanes have, as (N, ...) columns; None in those of the lanes that lack a name."""
+    columns: dict[str, Array] = {}
+    for name, column in entry.items():
+        if name.startswith("_"):
+            continue
+        lacking = lanes & ~entry[f"_{name}"]
+        if lacking.any():
+            column = column.astype(object)
+            column[lacking] = None
+        columns[name] = column
+    return columns
 
 
 def _split(info: Info, over: Array) -> tuple[Info, Info]:

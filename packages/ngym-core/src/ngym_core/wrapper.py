@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeAlias
 
 import gymnasium
@@ -33,6 +33,7 @@ class Moment:
         ended: Which trials ended, (m,) bool.
         performance: Their performance, (m,).
         info: What the wrapper reports: name -> (m,) values.
+        conditions: Conditions of the trials that ended: name -> (m, ...), to be read where `ended`.
     """
 
     lanes: Array
@@ -43,11 +44,37 @@ class Moment:
     ended: Array
     performance: Array
     info: dict[str, Array] = field(default_factory=dict)
+    conditions: dict[str, Array] = field(default_factory=dict)
+
+    @classmethod
+    def beginning(cls, lanes: Array, ob: Array) -> Moment:
+        """The beginning of episodes in m lanes: nothing was done yet."""
+        none = np.zeros(len(lanes))
+        return cls(lanes, ob, none, None, None, none.astype(bool), none)
 
     @property
     def begins(self) -> bool:
         """Whether episodes begin, so that nothing was done yet."""
         return self.action is None
+
+    def of(self, which: Array) -> Moment:
+        """The same moment for some of its lanes, (m,) bool; what is reported about it comes back with `put`."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Moment(**{k: _some(v, which) for k, v in parts.items()})
+
+    def put(self, part: Moment, which: Array) -> None:
+        """Take back what was changed for some of the lanes."""
+        if part.ob.shape[1:] != self.ob.shape[1:]:
+            self.ob = np.zeros((len(which), *part.ob.shape[1:]), part.ob.dtype)
+        self.ob[which], self.reward[which] = part.ob.astype(self.ob.dtype), part.reward
+        for name, values in part.info.items():
+            self.info.setdefault(name, np.full(len(which), np.nan))[which] = values
+
+
+def _some(value: Any, which: Array) -> Any:
+    if isinstance(value, dict):
+        return {name: _some(one, which) for name, one in value.items()}
+    return value if value is None else value[which]
 
 
 class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -58,7 +85,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     * `decide`: the conditions of n consecutive trials. What is carried from trial to trial is kept in
       ``draws.carried``, which restarts with the seed.
     * `edit`: what becomes of n trials after the task has made them.
-    * `change` (and `memory`, `restart`): observations and rewards of one step of many lanes. Data sets do not see it.
+    * `change` (and `memory`, `restart`, `hold`): observations and rewards of one step of many lanes. Data sets do
+      not see it.
 
     A wrapper in NeuroGym's style defines ``new_trial(self, **kwargs)`` and calls ``self.env.new_trial(**kwargs)``,
     or overrides `step`; it works everywhere, only slower. Public attributes of what is wrapped can be
@@ -73,12 +101,14 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     one_at_a_time: ClassVar[bool] = False
     changes_steps: ClassVar[bool] = False
+    holds: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Note what the wrapper does."""
         super().__init_subclass__(**kwargs)
         cls.one_at_a_time = cls.new_trial is not TrialWrapper.new_trial
         cls.changes_steps = cls.change is not TrialWrapper.change
+        cls.holds = cls.hold is not TrialWrapper.hold
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
@@ -86,6 +116,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             raise TypeError(f"Trial wrapper must be used on TrialEnv, not {type(env.unwrapped).__name__}.")
         self._memory: Any = None
         self._draws_of_memory: Draws | None = None
+        self._seen: Any = None
         self.set_top(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -146,10 +177,15 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.new_trial(**forced)
         return self.task._trials
 
+    def install(self, trials: Trials) -> None:
+        """Make the first of these trials the one that is played."""
+        inner: Any = next(layer for layer in layers(self.env) if hasattr(layer, "install"))
+        inner.install(trials)
+
     def new_trial(self, **kwargs: Any) -> dict[str, Any]:
         """Begin a new trial at once, see `TrialEnv.new_trial`."""
         self.task.performance = 0
-        self.task.install(self.generate(1, self.task._draws, kwargs))
+        self.install(self.generate(1, self.task._draws, kwargs))
         return copied(self.task.trial)
 
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
@@ -165,6 +201,13 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def restart(self, memory: Any, lane: int, draws: Draws) -> None:
         """Take the randomness of a lane that was seeded."""
 
+    def hold(self, memory: Any) -> Array:
+        """Say which lanes stand still in the next step, (n,) bool: what is wrapped does not see that step.
+
+        `change` does: it gets the same observation again, no reward, and 0 as ground truth.
+        """
+        raise NotImplementedError
+
     def change(self, memory: Any, moment: Moment) -> None:
         """Change one step of some lanes, or the beginning of their episodes, in place.
 
@@ -178,22 +221,42 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         ob, info = self.env.reset(seed=seed, options=options)
         if not self.changes_steps:
             return ob, info
-        if self._draws_of_memory is not self.task._draws:
-            self._memory, self._draws_of_memory = self.memory(1), self.task._draws
-            self.restart(self._memory, 0, self.own(self.task._draws))
-        none = np.zeros(1)
-        moment = Moment(np.zeros(1, int), np.asarray(ob)[None], none, None, None, none.astype(bool), none)
+        self._remember()
+        self._seen = np.array(ob)
+        moment = Moment.beginning(np.zeros(1, int), np.array(ob)[None])
         self.change(self._memory, moment)
         return moment.ob[0], info
 
+    def _remember(self) -> None:
+        """Make the memory of a single env anew where it was seeded."""
+        if self._draws_of_memory is not self.task._draws:
+            self._memory, self._draws_of_memory = self.memory(1), self.task._draws
+            self.restart(self._memory, 0, self.own(self.task._draws))
+
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take one step, see `TrialEnv.step`."""
-        ob, reward, terminated, truncated, info = self.env.step(action)
+        if self.changes_steps and self._draws_of_memory is None:
+            self._remember()
+        if self.holds and self.hold(self._memory)[0]:
+            still = np.zeros(self.action_space.shape or (), self.action_space.dtype)
+            stepped: Any = self._seen, 0.0, False, False, {"new_trial": False, "gt": still[()]}
+        else:
+            stepped = self.env.step(action)
+        ob, reward, terminated, truncated, info = stepped
         if not self.changes_steps:
-            return ob, reward, terminated, truncated, info
-        ended, performance = np.array([info["new_trial"]]), np.array([info.get("performance", 0.0)], float)
-        acted, gt = np.asarray(action)[None], np.asarray(info["gt"])[None]
-        moment = Moment(np.zeros(1, int), np.asarray(ob)[None], np.array([reward], float), acted, gt, ended, performance)
+            return stepped  # type: ignore[no-any-return]
+        self._seen = np.array(ob)
+        moment = Moment(
+            lanes=np.zeros(1, int),
+            ob=np.array(ob)[None],
+            reward=np.array([reward], float),
+            action=np.asarray(action)[None],
+            gt=np.asarray(info["gt"])[None],
+            ended=np.array([info["new_trial"]]),
+            performance=np.array([info.get("performance", 0.0)], float),
+            info={name: np.array([info[name]], float) for name in ("reaction_time",) if name in info},
+            conditions={name: np.asarray(value)[None] for name, value in info.get("ended_trial", {}).items()},
+        )
         self.change(self._memory, moment)
         reported = {name: value[0].item() for name, value in moment.info.items() if not np.isnan(value[0])}
         return moment.ob[0], float(moment.reward[0]), terminated, truncated, {**info, **reported}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ngym_core.saving import complete_or_absent
 from ngym_plot.config import PlotConfig
 
 __all__ = ["Clock", "save", "style"]
@@ -83,11 +83,6 @@ def save(figure: Figure, fname: str | Path) -> Path:
     path = Path(fname).expanduser()
     if path.suffix.lower().lstrip(".") not in figure.canvas.get_supported_filetypes():
         path = path.with_name(path.name + ".png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
+    with complete_or_absent(path) as aside:
         figure.savefig(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
     return path

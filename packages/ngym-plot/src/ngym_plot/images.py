@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
+from ngym_core.saving import complete_or_absent
 from ngym_plot.panels import to_pixels
 
 __all__ = ["plot_env_3dbox"]
@@ -55,10 +55,5 @@ def _save(animation: FuncAnimation, path: Path, fps: int) -> None:
     """Save a film, completely or not at all."""
     suffix = ".mp4" if FFMpegWriter.isAvailable() and path.suffix != ".gif" else ".gif"
     path = path.with_suffix(suffix) if path.suffix in (".mp4", ".gif") else path.with_name(path.name + suffix)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{suffix}")
-    try:
+    with complete_or_absent(path) as aside:
         animation.save(aside, writer=FFMpegWriter(fps=fps) if suffix == ".mp4" else PillowWriter(fps=fps))
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.table import Recorder, Table
+from ngym_core.wrapper import Moment
 from ngym_sb3.envs import NgymVecEnv, make_sb3_env
 
 __all__ = ["evaluate_policy"]
@@ -17,7 +19,7 @@ Array: TypeAlias = NDArray[Any]
 
 def evaluate_policy(
     model: Any, env: Any, num_trials: int = 100, *, seed: int | None = 0, deterministic: bool = True
-) -> dict[str, Array]:
+) -> Table:
     """Let an agent play trials and write each down as one row of a table.
 
     Every lane plays the same number of trials (the last ones are cut), so that short trials are not
@@ -32,9 +34,7 @@ def evaluate_policy(
         deterministic: Whether the agent takes its best action instead of drawing one.
 
     Returns:
-        Column -> (num_trials,) array: the conditions; `choice` (the action that ended the trial, 0 where
-        none did), `performance`, `reaction_time` (ms from when a response is due, that is, the ground
-        truth is not 0; NaN without a response), `reward` (sum over the trial), `steps`, `lane`.
+        Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.table.MEASURES`.
 
     Raises:
         ValueError: Less than one trial.
@@ -48,54 +48,58 @@ def evaluate_policy(
         raise TypeError(f"evaluate_policy needs the env of make_sb3_env, or a task's id, not {type(env).__name__}.")
     if seed is not None:
         env.seed(seed)
-    player = _Player(model, env, deterministic)
     each = math.ceil(num_trials / env.num_envs)
-    rows: list[list[dict[str, Any]]] = [[] for _ in range(env.num_envs)]
-    while min(map(len, rows)) < each:
-        for lane, row in player.step():
-            rows[lane].append(row)
-    ordered = [rows[lane][k] for k in range(each) for lane in range(env.num_envs)][:num_trials]
-    names = dict.fromkeys(name for row in ordered for name in row)
-    return {name: np.array([row.get(name, np.nan) for row in ordered]) for name in names}
+    player = _Player(model, env, deterministic)
+    while player.played.min() < each:
+        player.step()
+    table = player.recorder.take()
+    turns = np.zeros(len(table["lane"]), int)
+    for lane in range(env.num_envs):
+        own = table["lane"] == lane
+        turns[own] = np.arange(own.sum())
+    order = np.lexsort((table["lane"], turns))[:num_trials]
+    return {**{name: column[order] for name, column in table.items()}, "trial": np.arange(num_trials)}
 
 
 class _Player:
-    """An agent in its lanes, and what it has done in the present trials."""
+    """An agent in its lanes, and what is noted of its trials."""
 
     def __init__(self, model: Any, env: NgymVecEnv, deterministic: bool) -> None:
         self.model, self.env, self.deterministic = model, env, deterministic
         self.ob: Any = env.reset()
         self.state: Any = None
         self.starts = np.ones(env.num_envs, bool)
-        self.dt = env.get_attr("dt")[0]
-        self.steps = np.zeros(env.num_envs, int)
-        self.reward = np.zeros(env.num_envs)
-        self.due = np.full(env.num_envs, np.nan)
+        self.lanes = np.arange(env.num_envs)
+        self.recorder = Recorder(env.num_envs, env.get_attr("dt")[0])
+        self.played = np.zeros(env.num_envs, int)
 
-    def step(self) -> list[tuple[int, dict[str, Any]]]:
-        """Take one step and give the rows of the trials that ended."""
+    def step(self) -> None:
+        """Take one step and note it."""
         actions, self.state = self.model.predict(
             self.ob, state=self.state, episode_start=self.starts, deterministic=self.deterministic
         )
         self.ob, reward, self.starts, infos = self.env.step(actions)
-        asked = np.array([np.any(info["gt"] != 0) for info in infos])
-        self.due = np.where(np.isnan(self.due) & asked, self.steps, self.due)
-        self.reward += reward
-        ended = [lane for lane, info in enumerate(infos) if info["new_trial"]]
-        rows = [(lane, self._row(lane, actions[lane], infos[lane])) for lane in ended]
-        self.steps += 1
-        for lane in ended:
-            self.steps[lane], self.reward[lane], self.due[lane] = 0, 0.0, np.nan
-        return rows
+        ended = np.array([info["new_trial"] for info in infos])
+        self.played += ended
+        reported = ("reaction_time",) if any("reaction_time" in info for info in infos) else ()
+        moment = Moment(
+            lanes=self.lanes,
+            ob=self.ob,
+            reward=reward.astype(float),
+            action=actions,
+            gt=np.array([info["gt"] for info in infos]),
+            ended=ended,
+            performance=np.array([info.get("performance", 0.0) for info in infos]),
+            info={name: np.array([info.get(name, np.nan) for info in infos]) for name in reported},
+            conditions=_columns([info.get("ended_trial", {}) for info in infos]),
+        )
+        self.recorder.add(moment)
 
-    def _row(self, lane: int, action: Any, info: dict[str, Any]) -> dict[str, Any]:
-        responded = bool(np.any(np.asarray(action) != 0))
-        return {
-            **info["ended_trial"],
-            "choice": action if np.ndim(action) else int(action),
-            "performance": info["performance"],
-            "reaction_time": float((self.steps[lane] - self.due[lane]) * self.dt) if responded else np.nan,
-            "reward": float(self.reward[lane]),
-            "steps": int(self.steps[lane]) + 1,
-            "lane": lane,
-        }
+
+def _columns(trials: list[dict[str, Any]]) -> dict[str, Array]:
+    """Conditions of the trials that ended, one dictionary for each lane, as columns."""
+    columns: dict[str, Array] = {}
+    for lane, trial in enumerate(trials):
+        for name, value in trial.items():
+            columns.setdefault(name, np.full(len(trials), None, object))[lane] = value
+    return columns

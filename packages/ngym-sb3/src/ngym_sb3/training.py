@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +13,8 @@ from numpy.typing import NDArray
 from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.callbacks import BaseCallback
 
+from ngym_core.saving import complete_or_absent, refuse_used
+from ngym_core.table import MEASURES, Table, save_trials
 from ngym_sb3.envs import make_sb3_env
 from ngym_sb3.evaluation import evaluate_policy
 
@@ -66,7 +66,7 @@ class Report:
         table: Column -> (n,) array, see `evaluate_policy`.
     """
 
-    table: dict[str, Array]
+    table: Table
 
     @property
     def performance(self) -> float:
@@ -85,14 +85,11 @@ class Report:
         """Show the mean performance at each value of each condition that has few."""
         lines = []
         for name, values in self.table.items():
-            if name in _MEASURES or values.ndim != 1 or len(levels := np.unique(values)) > 12:
+            if name in MEASURES or values.ndim != 1 or len(levels := np.unique(values)) > 12:
                 continue
             means = (f"{level}: {self.table['performance'][values == level].mean():.2f}" for level in levels)
             lines.append(f"  {name:14} " + "  ".join(means))
         return "\n".join(["performance by condition:", *lines])
-
-
-_MEASURES = ("choice", "performance", "reaction_time", "reward", "steps", "lane")
 
 
 class _Progress(BaseCallback):
@@ -125,8 +122,8 @@ class Run:
 
     def __init__(self, task: str, recipe: Recipe | None = None, out: Path | None = None) -> None:
         self.task, self.recipe, self.out = task, recipe or Recipe(), out
-        if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise FileExistsError(f"{out} holds something already; name a new folder.")
+        if out is not None:
+            refuse_used(out)
         r = self.recipe
         self.model = RecurrentPPO(
             "MlpLstmPolicy",
@@ -169,27 +166,9 @@ class Run:
         """
         if self.out is None:
             raise ValueError("This run has no folder; give it one with out=.")
-        self.out.mkdir(parents=True, exist_ok=True)
         recipe = {"task": self.task, **asdict(self.recipe), "performance": report.performance}
-        return [
-            _write(self.out / "model.zip", self.model.save),
-            _write(self.out / "recipe.json", lambda path: path.write_text(json.dumps(recipe, indent=2, default=str))),
-            _write(self.out / "trials.csv", lambda path: _write_csv(path, report.table)),
-        ]
-
-
-def _write(path: Path, write: Callable[[Path], Any]) -> Path:
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
-
-
-def _write_csv(path: Path, table: dict[str, Array]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(table)
-        writer.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
+        with complete_or_absent(self.out / "model.zip") as aside:
+            self.model.save(aside)
+        with complete_or_absent(self.out / "recipe.json") as aside:
+            aside.write_text(json.dumps(recipe, indent=2, default=str))
+        return [self.out / "model.zip", self.out / "recipe.json", *save_trials(self.out / "trials", report.table)]

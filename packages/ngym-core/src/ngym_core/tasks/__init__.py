@@ -36,7 +36,7 @@ TASKS = {
     "PulseDecisionMaking-v0": "pulse_decision_making:PulseDecisionMaking",
     "Reaching1D-v0": "reaching:Reaching1D",
     "Reaching1DWithSelfDistraction-v0": "reaching:Reaching1DWithSelfDistraction",
-    "ReachingDelayResponse-v0": "reaching:ReachingDelayResponse",
+    "ReachingDelayResponse-v0": "reaching_delay_response:ReachingDelayResponse",
     "ReadySetGo-v0": "interval_production:ReadySetGo",
     "SpatialSuppressMotion-v0": "spatial_suppress_motion:SpatialSuppressMotion",
     "ToneDetection-v0": "detection:ToneDetection",

@@ -1,0 +1,157 @@
+"""MultiEnvs and ScheduleEnvs: several tasks behind one front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from ngym_core.random import Draws
+from ngym_core.scheduler import BaseSchedule
+from ngym_core.sessions import layers, of_trials, tasks
+from ngym_core.spaces import Box, names_of
+from ngym_core.trials import Trials
+from ngym_core.wrapper import TrialWrapper
+
+
+class MultiEnvs(TrialWrapper):
+    """Put several tasks behind one front; `set_i` says which of them the next trials come from.
+
+    Each task has random streams of its own. Which one a trial comes from is noted as its condition `i_env`.
+
+    Args:
+        envs: The tasks, with wrappers; their observations and actions must have the same shape.
+        env_input: Show the agent which task it is: one more channel for each, named `env`.
+
+    Attributes:
+        i_env: The task that the trial being played comes from.
+
+    Raises:
+        ValueError: No task, tasks with different spaces, or `env_input` with observations that are no vector.
+    """
+
+    metadata = {"description": "Puts several tasks behind one front.", "paper_link": None}
+
+    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], env_input: bool = False) -> None:
+        if not envs:
+            raise ValueError("There must be at least one env.")
+        self.envs = list(envs)
+        super().__init__(envs[0])
+        self.env_input = env_input
+        self.i_env = self._chosen = 0
+        space = envs[0].observation_space
+        for env in envs:
+            if env.observation_space.shape != space.shape or env.action_space != envs[0].action_space:
+                raise ValueError(
+                    "All envs must have the same shape of observations and the same actions: "
+                    f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
+                )
+        if env_input:
+            if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+                raise ValueError(f"env_input needs a vector of channels, not {space}.")
+            k = space.shape[0]
+            self.observation_space = Box(
+                -np.inf, np.inf, {**names_of(space), "env": range(k, k + len(envs))}, shape=(k + len(envs),)
+            )
+        self._share(self.task._draws)
+
+    def __str__(self) -> str:
+        """Show the tasks, one on each line."""
+        return "\n".join([f"<{type(self).__name__}", *(f"\t{env}" for env in self.envs), ">"])
+
+    def set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
+        """Tell all tasks that a wrapper decides about new trials."""
+        for env in self.envs:
+            next(layer for layer in layers(env) if hasattr(layer, "set_top")).set_top(wrapper)
+
+    def set_i(self, i: int) -> None:
+        """Choose the task that the next trials come from.
+
+        Raises:
+            IndexError: There is no such task.
+        """
+        self._chosen = int(self._checked(np.array([i]))[0])
+
+    def _checked(self, taken: NDArray[np.int64]) -> NDArray[np.int64]:
+        if taken.dtype.kind not in "iu" or (taken < 0).any() or (taken >= len(self.envs)).any():
+            raise IndexError(f"There are envs 0 to {len(self.envs) - 1}, not {taken.tolist()}.")
+        return taken
+
+    def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
+        """Say which tasks n consecutive trials come from, (n,)."""
+        return np.full(n, self._chosen)
+
+    def generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
+        """Make n consecutive trials, those of each task at once."""
+        forced = dict(forced)
+        own = self.own(draws)
+        taken = self._checked(np.broadcast_to(forced.pop("i_env"), n)) if "i_env" in forced else self.take(n, own)
+        rows = [np.nonzero(taken == i)[0] for i in range(len(self.envs))]
+        parts = [
+            self._inner(env).generate(len(r), draws.child(f"env {i}"), of_trials(forced, r, n))
+            for i, (env, r) in enumerate(zip(self.envs, rows, strict=True))
+            if len(r)
+        ]
+        trials = parts[0] if len(parts) == 1 else Trials.join(parts).pick(np.argsort(np.concatenate(rows)))
+        trials.set("i_env", taken)
+        if self.env_input:
+            trials.widen(np.eye(len(self.envs))[taken])
+        return trials
+
+    def install(self, trials: Trials) -> None:
+        """Play the first of these trials in the task that it comes from."""
+        before = self.task
+        self.i_env = int(trials.conditions["i_env"][0])
+        self.env = self.envs[self.i_env]
+        self.task.num_tr, self.task.performance = before.num_tr, 0
+        super().install(trials)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, see `TrialEnv.reset`; a seed restarts the randomness of all tasks."""
+        if seed is not None:
+            self._share(Draws(seed))
+            self.task._waiting = False
+        return super().reset(options=options)
+
+    def seed(self, seed: int | None = None) -> list[int | None]:
+        """Restart all randomness, see `TrialEnv.seed`."""
+        self._share(Draws(seed))
+        self.action_space.seed(seed)
+        return [seed]
+
+    def _share(self, draws: Draws) -> None:
+        for task in tasks(self):
+            task._draw_from(draws)
+
+    @staticmethod
+    def _inner(env: gymnasium.Env[Any, Any]) -> Any:
+        return next(layer for layer in layers(env) if hasattr(layer, "generate"))
+
+
+class ScheduleEnvs(MultiEnvs):
+    """Put several tasks behind one front, and let a schedule say which of them each trial comes from.
+
+    Args:
+        envs: The tasks, see `MultiEnvs`.
+        schedule: Which one comes next.
+        env_input: Show the agent which task it is, see `MultiEnvs`.
+
+    Raises:
+        ValueError: Not as many tasks as the schedule chooses from, or see `MultiEnvs`.
+    """
+
+    metadata = {"description": "Lets a schedule say which of several tasks each trial comes from.", "paper_link": None}
+
+    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], schedule: BaseSchedule, env_input: bool = False) -> None:
+        if len(envs) != schedule.n:
+            raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
+        self.schedule = schedule
+        super().__init__(envs, env_input)
+
+    def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
+        """Say which tasks n consecutive trials come from, (n,)."""
+        return self.schedule.take(n, draws)
