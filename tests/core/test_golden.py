@@ -16,11 +16,18 @@ def test_recorded_trials_and_steps_replay(path):
     assert golden.replay(path) == []
 
 
-@pytest.mark.parametrize("row", golden.DIVERGENCES, ids=lambda r: r["id"])
-def test_every_excuse_is_still_needed(row):
-    assert row["bug"]
-    assert row["why"]
-    recording = np.load(golden.DATA / f"{row['id']}.npz")
+def test_every_excuse_has_a_reason():
+    for row in golden.DIVERGENCES:
+        assert row["bug"], row
+        assert row["why"], row
+
+
+@pytest.mark.parametrize(
+    ("id_", "row"),
+    [pytest.param(i, r, id=i) for r in golden.DIVERGENCES if "seldom" not in r for i in golden.ids(r)],
+)
+def test_every_excuse_is_still_needed(id_, row):
+    recording = np.load(golden.DATA / f"{id_}.npz")
     found = list(golden.mismatches(recording, json.loads(str(recording["meta"]))))
     for part in row["differs"]:
         assert any(golden._covers(part, mismatch) for mismatch in found), f"{part} does not differ any more"
@@ -50,7 +57,7 @@ def tampered(tmp_path, change):
         (lambda r, m: m["s0"][1].__setitem__("tmax", 6), "trials.periods seed 0 trial 1: tmax"),
         (lambda r, m: m.__setitem__("dt", 50), "spaces dt"),
         (lambda r, m: m["rewards"].__setitem__("fail", -1), "spaces rewards"),
-        (lambda r, m: m["action_space"]["name"].__setitem__("choice", [1, 3]), "spaces names"),
+        (lambda r, m: m["action_space"]["name"].__setitem__("choice", [1, 3]), "spaces.names"),
     ],
 )
 def test_replay_notices_every_kind_of_difference(tmp_path, change, part):
@@ -62,6 +69,8 @@ def test_replay_notices_every_kind_of_difference(tmp_path, change, part):
 def test_metadata_equals_the_recordings():
     for path in RECORDINGS:
         recorded = json.loads(str(np.load(path)["meta"]))["metadata"]
+        if not recorded:  # the decision tasks of yang19 have none in the reference
+            continue
         ours = ngym.make(path.stem).unwrapped.metadata
         for key in ("paper_name", "paper_link"):
             assert ours.get(key) == (recorded.get(key) and " ".join(recorded[key].split())), (path.stem, key)

@@ -22,8 +22,16 @@ def test_every_task_keeps_its_promises(id_):
 
 
 def sections(cls):
-    """The tables of a task's docstring: section -> {name: text}."""
-    text = inspect.getdoc(cls)
+    """The tables of a task's docstring, and what it lacks of those of its bases: section -> {name: text}."""
+    found = {}
+    for base in reversed(inspect.getmro(cls)):
+        for title, entries in tables_of(base.__doc__ or "").items():
+            found[title] = {**found.get(title, {}), **entries}
+    return found
+
+
+def tables_of(doc):
+    text = inspect.cleandoc(doc)
     found = {}
     for title, body in re.findall(r"^(\w[\w ()]*):\n((?:    .*\n?|\n)+)", text, re.MULTILINE):
         entries = re.findall(r"^    ([\w{}\-]+): ((?:.|\n {8})*)", body, re.MULTILINE)
@@ -49,9 +57,9 @@ def indices(text, env, i):
 
 @pytest.mark.parametrize("id_", IDS)
 def test_the_tables_of_the_docstring_are_true(id_):
-    spec = registry.task_spec(id_)
-    cls = spec.load()
-    env = ngym.make(id_).unwrapped
+    whole = ngym.make(id_)
+    env = whole.unwrapped
+    cls = type(env)
     tables = sections(cls)
     for title, space in (("Channels", env.observation_space), ("Actions", env.action_space)):
         names = names_of(space)
@@ -65,6 +73,8 @@ def test_the_tables_of_the_docstring_are_true(id_):
         assert default == value, f"Periods {period}"
     for event, value in env.rewards.items():
         assert float(tables["Rewards"][event].split(". ")[0].rstrip(".")) == value, f"Rewards {event}"
+    noted_by_wrappers = set(whole.sample_trials(2, seed=0).conditions) - set(env.sample_trials(2, seed=0).conditions)
+    assert not noted_by_wrappers or whole is not env
     for name in env.sample_trials(2, seed=0).conditions:
         assert entry(tables["Conditions"], name)
     for name, parameter in inspect.signature(cls).parameters.items():

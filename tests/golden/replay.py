@@ -37,7 +37,12 @@ def replay(path: str | Path) -> list[str]:
 
 def rows_for(meta: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows that speak of a recording: of its id, and not of parameters it sets."""
-    return [r for r in DIVERGENCES if r["id"] == meta["id"] and not set(r.get("unless", ())) & set(meta["kwargs"])]
+    return [r for r in DIVERGENCES if meta["id"] in ids(r) and not set(r.get("unless", ())) & set(meta["kwargs"])]
+
+
+def ids(row: dict[str, Any]) -> list[str]:
+    """The recordings that a row speaks of."""
+    return [row["id"]] if isinstance(row["id"], str) else row["id"]
 
 
 def _covers(part: str, mismatch: str) -> bool:
@@ -59,8 +64,27 @@ def mismatches(recording: Any, meta: dict[str, Any]) -> Iterator[str]:
 def make(meta: dict[str, Any], seed: int) -> Any:
     """Make the recorded task with the reference's randomness."""
     env = ngym.make(meta["id"], **meta["kwargs"])
-    env.unwrapped._draw_from(ReferenceDraws(seed))
+    task = env.unwrapped
+    task._draw_from(ReferenceDraws(seed))
+    if "i_env" in meta[f"s{seed}"][0]:
+        task.set_top(Twins(task, seed))
+        return task
     return env
+
+
+class Twins:
+    """Two modalities in turn, each with a stream of its own that is seeded like the other's, as in the reference."""
+
+    def __init__(self, task: Any, seed: int) -> None:
+        self.unwrapped = task
+        self.draws = [ReferenceDraws(seed), ReferenceDraws(seed)]
+        self.modality = 1
+
+    def new_trial(self, **kwargs: Any) -> None:
+        """Begin a trial in the other modality."""
+        self.modality = 1 - self.modality
+        trials = self.unwrapped.generate(1, self.draws[self.modality], {"modality": self.modality, **kwargs})
+        self.unwrapped.install(trials)
 
 
 def _spaces(meta: dict[str, Any]) -> Iterator[str]:
@@ -77,14 +101,14 @@ def _spaces(meta: dict[str, Any]) -> Iterator[str]:
     for space, recorded in ((ours, theirs["name"]), (env.action_space, meta["action_space"]["name"])):
         names = {k: np.asarray(v).tolist() for k, v in getattr(space, "name", {}).items()}
         if recorded and names != recorded:
-            yield f"spaces names are {names}, recorded {recorded}"
+            yield f"spaces.names are {names}, recorded {recorded}"
 
 
 def _trials(recording: Any, meta: dict[str, Any], seed: int, prefix: str) -> Iterator[str]:
     env = make(meta, seed)
     seen: dict[str, list[Any]] = {}
     for k, recorded in enumerate(meta[prefix]):
-        env.new_trial()
+        env.unwrapped._top.new_trial()
         where = f"seed {seed} trial {k}"
         for name, value in recorded["trial"].items():
             if name not in env.trial or not _equal(env.trial[name], value):

@@ -82,16 +82,16 @@ def describe(obj_: Any) -> str:
     except UnknownNameError as error:
         names = [*registry.all_envs(collections=True), *registry.all_wrappers()]
         raise ValueError(f"Unknown environment or wrapper: {obj_}. {nearest(obj_, names)}") from error
-    return _describe_task(env)
+    return _describe_task(env, registry.task_spec(obj_).load())
 
 
 def _show(title: str, lines: Iterable[str]) -> None:
     print("\n".join([title, *(f"  {line}" for line in lines)]))
 
 
-def _describe_task(env: gymnasium.Env[Any, Any]) -> str:
+def _describe_task(env: gymnasium.Env[Any, Any], target: Any = None) -> str:
     task: Any = env.unwrapped
-    lines = [type(task).__name__, _first_paragraph(type(task)), "", *_paper(task.metadata)]
+    lines = [type(task).__name__, _first_paragraph(target or type(task)), "", *_paper(task.metadata)]
     if task.metadata.get("tags"):
         lines += [f"Tags: {', '.join(task.metadata['tags'])}."]
     lines += ["", f"Time step: {task.dt} ms"]
@@ -111,7 +111,7 @@ def _describe_wrapper(spec: registry.WrapperSpec) -> str:
     return "\n".join([*lines, f"Parameters: {', '.join(map(str, parameters)) or 'none'}"])
 
 
-def _first_paragraph(cls: type) -> str:
+def _first_paragraph(cls: Any) -> str:
     return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
 
 

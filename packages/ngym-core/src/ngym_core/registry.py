@@ -52,7 +52,7 @@ class TaskSpec:
 
     Args:
         id: Its id, for example ``MyTask-v0``; ``mycollection.task-v0`` belongs to a collection.
-        target: ``package.module:Class``, imported at `make`.
+        target: ``package.module:Class``, imported at `make`; or a function that returns an env.
         kwargs: Parameters that are always given.
 
     Raises:
@@ -75,13 +75,15 @@ class TaskSpec:
         return self.id.partition(".")[0] if "." in self.id else None
 
     def load(self) -> Callable[..., TrialEnv]:
-        """Import the class."""
+        """Import the class or function."""
         return load(self.target)  # type: ignore[no-any-return]
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """The metadata of the class: `paper_name`, `paper_link`, `tags`."""
-        return getattr(self.load(), "metadata", {})
+        """The metadata of the task: `paper_name`, `paper_link`, `tags`. A target that has none itself is called."""
+        target = inspect.unwrap(self.load())
+        metadata: Mapping[str, Any] = (target if hasattr(target, "metadata") else make(self.id).unwrapped).metadata
+        return metadata
 
 
 @dataclass(frozen=True)
@@ -300,6 +302,7 @@ def _make_vec_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> Tria
 def _check_parameters(id_: str, target: Any, given: Mapping[str, Any]) -> None:
     """Name the nearest parameter where one is misspelled."""
     valid: dict[str, Any] = {}
+    target = inspect.unwrap(target)
     for layer in inspect.getmro(target) if inspect.isclass(target) else (target,):
         parameters = inspect.signature(layer).parameters
         valid |= {n: p for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD}

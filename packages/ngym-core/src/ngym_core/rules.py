@@ -124,10 +124,12 @@ class FixateThenChoose(Rule):
     Args:
         fixation: The period (or periods, one after another) to fixate in; None for all but the decision.
         decision: The period to answer in.
+        pays_withholding: Whether withholding to the end earns `correct` where the ground truth is 0.
     """
 
     fixation: str | tuple[str, ...] | None = "fixation"
     decision: str = "decision"
+    pays_withholding: bool = False
     events = ("abort", "correct", "fail", "miss")
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
@@ -137,7 +139,9 @@ class FixateThenChoose(Rule):
         first = np.minimum(opens, trials.gt.shape[1] - 1)
         due = trials.gt[np.arange(trials.n), first] != 0
         facts = {"opens": opens, "closes": closes, "hold_from": hold[0], "hold_to": hold[1]}
-        return {**facts, "performance": (~due).astype(float), "timeout": due * task.rewards.get("miss", 0.0)}
+        withheld = task.rewards["correct"] if self.pays_withholding else 0.0
+        timeout = np.where(due, task.rewards.get("miss", 0.0), withheld)
+        return {**facts, "performance": (~due).astype(float), "timeout": timeout}
 
     def pay(self, task: Any, now: Any, action: int) -> tuple[float, float]:
         """Give reward and performance of an answer."""

@@ -101,6 +101,19 @@ class Trials(Clock):
         for span in self._regions(period):
             paint(self.ob, value, span, self._channels(where), how="multiply")
 
+    def move_ob(self, source: Where, target: Where, *, only: Array) -> None:
+        """Move what is painted on some channels to others, in some trials; nothing stays behind.
+
+        Args:
+            source: Channels, as for `add_ob`.
+            target: As many others.
+            only: Which trials, (n,) bool.
+        """
+        rows = self.ob[only]
+        rows[..., self._channels(target)] = rows[..., self._channels(source)]
+        rows[..., self._channels(source)] = 0
+        self.ob[only] = rows
+
     def add_randn(
         self,
         mu: float = 0,

@@ -95,6 +95,9 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     Args:
         env: The env to wrap; the task inside must be a `TrialEnv`.
 
+    Attributes:
+        chance: As for `TrialEnv`: that of the task, unless the wrapper says otherwise.
+
     Raises:
         TypeError: The task is not a `TrialEnv`.
     """
@@ -102,6 +105,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     one_at_a_time: ClassVar[bool] = False
     changes_steps: ClassVar[bool] = False
     holds: ClassVar[bool] = False
+    chance: float | None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Note what the wrapper does."""

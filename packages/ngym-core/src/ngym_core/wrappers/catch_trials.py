@@ -29,6 +29,7 @@ class CatchTrials(TrialWrapper):
     """
 
     metadata = {"description": "Shows nothing in some trials; the right response to these is none.", "paper_link": None}
+    chance = None
 
     def __init__(
         self,

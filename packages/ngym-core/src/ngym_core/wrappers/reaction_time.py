@@ -31,6 +31,7 @@ class ReactionTime(TrialWrapper):
     """
 
     metadata = {"description": "Lets the agent answer from the second step of the stimulus on.", "paper_link": None}
+    chance = None
 
     def __init__(self, env: gymnasium.Env[Any, Any], urgency: float = 0.0, end_on_stimulus: bool = True) -> None:
         super().__init__(env)

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.scheduler import BaseSchedule
+from ngym_core.scheduler import BaseSchedule, RandomBlockSchedule, SequentialBlockSchedule
 from ngym_core.trials import Trials
 from ngym_core.wrapper import TrialWrapper
 
@@ -17,13 +17,13 @@ from ngym_core.wrapper import TrialWrapper
 class ScheduleAttr(TrialWrapper):
     """Let a schedule say which of several sets of conditions each trial has.
 
-    The schedule's index is noted as the condition `schedule` of the trial.
+    The index of a schedule of blocks is noted as the condition `block` of the trial.
 
     Args:
         env: The task, with wrappers.
         schedule: Which set comes next.
-        attr_list: The sets: name of a condition -> value. They force what the task or an inner wrapper draws,
-            and prevail over what a caller forces.
+        attr_list: The sets: name of a condition -> value. They force what the task or an inner wrapper draws;
+            what a caller forces prevails.
 
     Raises:
         ValueError: Not as many sets as the schedule chooses from, or sets with different names.
@@ -44,9 +44,10 @@ class ScheduleAttr(TrialWrapper):
     def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
         """Take the conditions of n trials from the schedule."""
         self._taken = self.schedule.take(n, draws)
-        return {**forced, **{name: column[self._taken] for name, column in self._columns.items()}}
+        return {**{name: column[self._taken] for name, column in self._columns.items()}, **forced}
 
     def edit(self, trials: Trials, draws: Draws) -> Trials:
-        """Note the index of the schedule."""
-        trials.set("schedule", self._taken)
+        """Note the block."""
+        if isinstance(self.schedule, (SequentialBlockSchedule, RandomBlockSchedule)):
+            trials.set("block", self._taken)
         return trials

@@ -1,0 +1,50 @@
+"""Tasks whose stimulus comes in one of two modalities, in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ngym_core.env import Rewards, Timing, TrialEnv
+from ngym_core.scheduler import SequentialSchedule
+from ngym_core.spaces import Discrete, unbounded
+from ngym_core.tasks.composed import composed
+from ngym_core.tasktools import ring
+from ngym_core.trials import Trials
+from ngym_core.wrappers.schedule_attr import ScheduleAttr
+
+
+class TwoModalities(TrialEnv):
+    """A fixation channel, two rings of channels for the stimulus, and a choice on a ring.
+
+    A subclass paints the stimulus on `stimulus_mod1` and calls `show` at the end.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        dim_ring: Number of directions.
+        **kwargs: Those of `TrialEnv`.
+    """
+
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
+
+    def __init__(
+        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, dim_ring: int = 16, **kwargs: Any
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.theta = ring(dim_ring)
+        rings = {f"stimulus_mod{m}": range(1 + (m - 1) * dim_ring, 1 + m * dim_ring) for m in (1, 2)}
+        self.observation_space = unbounded({"fixation": 0, **rings})
+        self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
+
+    def show(self, trials: Trials) -> None:
+        """Move the stimulus to the modality of each trial."""
+        modality = trials.choice("modality", [0, 1])
+        trials.move_ob("stimulus_mod1", "stimulus_mod2", only=modality == 1)
+
+
+def in_turn(task: type[TrialEnv]) -> Callable[..., Any]:
+    """Give the function that makes a task whose modality changes with each trial, beginning with the first."""
+    schedule = SequentialSchedule(2)
+    return composed(task)(lambda env: ScheduleAttr(env, schedule, [{"modality": 0}, {"modality": 1}]))
