@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ngym_core as ngym
+from ngym_core.wrappers.pass_reward import PassReward
 from ngym_data import Dataset
 
 IDS = ngym.all_envs(collections=True)
@@ -34,14 +35,47 @@ def played(id_, seed, steps, **kwargs):
     return np.concatenate(ob)[:steps], np.concatenate(gt)[:steps]
 
 
+@pytest.fixture
+def toy_that_steps():
+    class StepsByItself(type(ngym.make("ReadySetGo-v0"))):
+        def _step(self, action):
+            return super()._step(action)
+
+    return PassReward(StepsByItself())
+
+
 @pytest.mark.parametrize("id_", IDS)
 def test_rows_deliver_the_trials_of_their_seeds(id_):
     dataset = Dataset(id_, batch_size=3, seq_len=50, seed=1)
     inputs, target = stream(dataset, 400)
     for row in (0, 2):
         ob, gt = played(id_, dataset.seeds[row], 400)
-        assert np.array_equal(inputs[row], ob)
+        own = inputs[row][..., : ob.shape[-1]]  # wrappers may append what was done and earned in the step before
+        assert np.array_equal(own, ob)
         assert np.array_equal(target[row], gt)
+
+
+def test_data_show_what_an_agent_sees_that_plays_the_ground_truth():
+    env = ngym.make("PerceptualDecisionMaking-v0", wrappers=["PassAction", "PassReward"], timing={"decision": 100})
+    dataset = Dataset(env, batch_size=2, seq_len=60, seed=3)
+    inputs, _ = stream(dataset, 200)
+    for row in range(2):
+        seen = [env.reset(seed=dataset.seeds[row])[0]]
+        while len(seen) < 200:
+            seen.append(env.step(env.unwrapped.gt_now)[0])
+        assert np.array_equal(inputs[row], seen)
+
+
+def test_noise_is_added_to_data_with_its_own_stream():
+    plain, _ = stream(Dataset("ReadySetGo-v0", batch_size=1, seq_len=500, seed=0), 5000)
+    env = ngym.make("ReadySetGo-v0", wrappers=[("Noise", {"std_noise": 0.5})])
+    noisy, _ = stream(Dataset(env, batch_size=1, seq_len=500, seed=0), 5000)
+    assert np.std(noisy - plain) == pytest.approx(0.5, abs=0.02)
+
+
+def test_rewards_of_tasks_that_step_by_themselves_cannot_be_shown_in_data(toy_that_steps):
+    with pytest.raises(TypeError, match="has a `_step` of its own: what its trials earn is known when they are played"):
+        Dataset(toy_that_steps)
 
 
 @pytest.mark.parametrize("id_", ["ReadySetGo-v0", "PerceptualDecisionMaking-v0"])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
+from ngym_core.rules import facts
 from ngym_core.sessions import Session, is_one_at_a_time, sample_trials, tasks
 from ngym_core.trials import Trials
 from ngym_core.wrapper import TrialWrapper
@@ -118,15 +119,11 @@ class RuleLanes(Lanes):
 
     def _make_room(self, probe: Trials) -> None:
         """Allocate what a block of trials holds beside its arrays."""
-        for name, value in self._facts_of(probe).items():
+        for name, value in facts(self.task, probe).items():
             self._facts[name] = np.empty((self.n, self.together, *value.shape[1:]), value.dtype)
             setattr(self.now, name, np.zeros((self.n, *value.shape[1:]), value.dtype))
         for name, value in probe.conditions.items():
             self._conditions[name] = np.empty((self.n, self.together, *value.shape[1:]), value.dtype)
-
-    def _facts_of(self, trials: Trials) -> dict[str, Array]:
-        facts = {"performance": 0.0, "timeout": 0.0, **self.rule.begin(self.task, trials)}
-        return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
@@ -147,8 +144,8 @@ class RuleLanes(Lanes):
         self._left[lanes] = self._edges[lanes, trial + 1] - starts
         self._at[lanes] = lanes * self._room + starts
         self._step[lanes] = 0
-        for name, facts in self._facts.items():
-            getattr(self.now, name)[lanes] = facts[lanes, trial]
+        for name, known in self._facts.items():
+            getattr(self.now, name)[lanes] = known[lanes, trial]
 
     def _fill(self, lane: int) -> None:
         trials = sample_trials(self.env, self.together, None, self._draws[lane], {})
@@ -160,7 +157,7 @@ class RuleLanes(Lanes):
         for store, values in ((self._ob, trials.ob), (self._gt, trials.gt)):
             store[lane, :total] = values.reshape(-1, *values.shape[2:]) if same else values[trials.mask]
         np.cumsum(lengths, out=self._edges[lane, 1:])
-        for name, value in self._facts_of(trials).items():
+        for name, value in facts(self.task, trials).items():
             self._facts[name][lane] = value
         for name, value in trials.conditions.items():
             self._conditions[name][lane] = value

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -86,6 +87,30 @@ class Rule:
             Rewards (N,) float64, and which trials end, (N,) bool.
         """
         return np.zeros(len(action)), np.zeros(len(action), bool)
+
+
+def facts(task: Any, trials: Trials) -> dict[str, NDArray[Any]]:
+    """Give what a task's rule needs to know about each of n trials, (n, ...) under each name."""
+    known = {"performance": 0.0, "timeout": 0.0, **task.rule.begin(task, trials)}
+    return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in known.items()}
+
+
+def rewards_of_truth(task: Any, trials: Trials) -> NDArray[np.float64]:
+    """Give what the ground truth of n trials earns at each step, (n, steps).
+
+    It is played step by step, in all trials at once.
+    """
+    now = SimpleNamespace(**{name: value.copy() for name, value in facts(task, trials).items()})
+    rewards = np.zeros(trials.gt.shape[:2])
+    playing, last = np.ones(trials.n, bool), trials.lengths - 1
+    for step in range(trials.gt.shape[1]):
+        now.step = np.full(trials.n, step)
+        now.gt = task.rule.truth(task, now) if task.rule.moves else trials.gt[:, step]
+        reward, ends = task.rule.lanes(task, now, now.gt)
+        late = ~ends & (step == last)
+        rewards[:, step] = np.where(playing, reward + np.where(late, now.timeout + task.r_tmax, 0.0), 0.0)
+        playing &= ~ends & ~late
+    return rewards
 
 
 def edges(trials: Trials, periods: str | tuple[str, ...] | None) -> Span:

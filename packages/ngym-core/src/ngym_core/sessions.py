@@ -92,6 +92,18 @@ def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, condi
         return env.generate(int(n), draws, conditions)  # type: ignore[no-any-return]
 
 
+def data_trials(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
+    """Make n consecutive trials as an agent sees them that plays the ground truth, see `TrialWrapper.as_data`."""
+    trials = sample_trials(env, n, None, draws, conditions)
+    wrappers: list[Any] = []
+    while hasattr(env, "as_data") and "envs" not in vars(env):
+        wrappers.append(env)
+        env = env.env
+    for wrapper in reversed(wrappers):
+        trials = wrapper.as_data(trials, wrapper.own(draws))
+    return trials
+
+
 def of_trials(forced: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> dict[str, Any]:
     """Conditions forced on some of n trials."""
     return {k: np.asarray(v)[rows] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}

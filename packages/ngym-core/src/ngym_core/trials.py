@@ -280,8 +280,8 @@ class Trials(Clock):
         return picked
 
     def widen(self, values: Array) -> None:
-        """Add channels at the end that have the same value (n, k) throughout a trial."""
-        tail = np.broadcast_to(values[:, None], (self.n, self.ob.shape[1], values.shape[1])) * self.mask[..., None]
+        """Add channels at the end: values (n, steps, k), or (n, 1, k) that hold throughout a trial."""
+        tail = np.broadcast_to(values, (self.n, self.ob.shape[1], values.shape[2])) * self.mask[..., None]
         self._ob = np.concatenate([self.ob, tail.astype(self.ob.dtype)], axis=-1)
 
     @property

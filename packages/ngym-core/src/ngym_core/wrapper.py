@@ -85,8 +85,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     * `decide`: the conditions of n consecutive trials. What is carried from trial to trial is kept in
       ``draws.carried``, which restarts with the seed.
     * `edit`: what becomes of n trials after the task has made them.
-    * `change` (and `memory`, `restart`, `hold`): observations and rewards of one step of many lanes. Data sets do
-      not see it.
+    * `change` (and `memory`, `restart`, `hold`): observations and rewards of one step of many lanes.
+    * `as_data`: what becomes of `change` in data sets, where nobody acts.
 
     A wrapper in NeuroGym's style defines ``new_trial(self, **kwargs)`` and calls ``self.env.new_trial(**kwargs)``,
     or overrides `step`; it works everywhere, only slower. Public attributes of what is wrapped can be
@@ -211,6 +211,18 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         `change` does: it gets the same observation again, no reward, and 0 as ground truth.
         """
         raise NotImplementedError
+
+    def as_data(self, trials: Trials, draws: Draws) -> Trials:
+        """Change trials for data sets, which hold what an agent sees that plays the ground truth; by default nothing.
+
+        Args:
+            trials: The trials, n consecutive ones.
+            draws: Randomness and `carried` state of this wrapper.
+
+        Returns:
+            The same trials.
+        """
+        return trials
 
     def change(self, memory: Any, moment: Moment) -> None:
         """Change one step of some lanes, or the beginning of their episodes, in place.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.sessions import sample_trials
+from ngym_core.sessions import data_trials
 
 __all__ = ["Dataset"]
 
@@ -47,7 +47,7 @@ class Dataset:
 
     Raises:
         TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
-            have (a wrapper such as PassAction); `env_kwargs` is no dictionary or given with an env.
+            have (a wrapper that changes steps but has no `as_data`); `env_kwargs` is no dictionary or given with an env.
         ValueError: A size below 1.
     """
 
@@ -70,11 +70,11 @@ class Dataset:
         self.max_batch = None if max_batch is None else _size("max_batch", max_batch)
         self.batch_first = batch_first
         self._conditions = dict(conditions or {})
-        probe = sample_trials(self.env, 16, None, ngym.Draws(0), self._conditions)
+        probe = data_trials(self.env, 16, ngym.Draws(0), self._conditions)
         if probe.ob.shape[2:] != self.env.observation_space.shape:
             raise TypeError(
                 f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
-                f"{probe.ob.shape[2:]}: a wrapper that changes what a step returns cannot be used in a Dataset."
+                f"{probe.ob.shape[2:]}: its wrappers must say in `as_data` what they show in a Dataset."
             )
         self._trial_len = float(probe.lengths.mean())
         self._bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
@@ -164,7 +164,7 @@ class Dataset:
 
     def _more(self, draws: ngym.Draws, steps: int) -> tuple[Array, Array]:
         """Make trials for about so many steps of a row, joined end to end."""
-        trials = sample_trials(self.env, max(1, math.ceil(steps / self._trial_len)), None, draws, self._conditions)
+        trials = data_trials(self.env, max(1, math.ceil(steps / self._trial_len)), draws, self._conditions)
         inside = trials.mask
         if inside.all():
             return (x.reshape(-1, *x.shape[2:]) for x in (trials.ob, trials.gt))  # type: ignore[return-value]

@@ -9,7 +9,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ngym_core.random import Draws
 from ngym_core.spaces import Box, names_of
+from ngym_core.trials import Trials
 
 Array = NDArray[Any]
 
@@ -35,3 +37,14 @@ def append(space: gymnasium.Space[Any], ob: Array, values: Array) -> NDArray[np.
     if isinstance(space, spaces.Discrete):
         ob = np.eye(int(space.n))[ob - space.start]
     return np.concatenate([ob, np.reshape(values, (len(ob), -1))], axis=1, dtype=np.float32)
+
+
+def append_last(trials: Trials, values: Array, draws: Draws) -> Trials:
+    """Append to each observation the values (n, steps, k) of the step before; `draws.carried` keeps those of the last."""
+    lasts = values[np.arange(trials.n), trials.lengths - 1]
+    before = np.zeros_like(values)
+    before[:, 1:] = values[:, :-1]
+    before[1:, 0], before[0, 0] = lasts[:-1], draws.carried.get("last", 0)
+    draws.carried["last"] = lasts[-1].tolist()
+    trials.widen(before)
+    return trials

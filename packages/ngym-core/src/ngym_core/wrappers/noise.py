@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
+from ngym_core.trials import Trials
 from ngym_core.wrapper import Moment, TrialWrapper
 
 TOGETHER = 64
@@ -87,6 +88,13 @@ class Noise(TrialWrapper):
         moment.ob = (moment.ob + noise).astype(moment.ob.dtype)
         if not moment.begins:
             moment.info["std_noise"] = std
+
+    def as_data(self, trials: Trials, draws: Draws) -> Trials:
+        """Add noise as strong as at first to n trials."""
+        steps = int(trials.lengths.sum())
+        noise = draws.stream("noise").standard_normal((steps, *trials.ob.shape[2:]), np.float32)
+        trials.ob[trials.mask] += self.std_noise * noise
+        return trials
 
     def _adapt(self, memory: Any, lanes: Any, performance: Any) -> None:
         memory.window[lanes, memory.trials[lanes] % self.w] = performance

@@ -7,12 +7,16 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from ngym_core.random import Draws
+from ngym_core.trials import Trials
 from ngym_core.wrapper import Moment, TrialWrapper
-from ngym_core.wrappers.appending import append, widened
+from ngym_core.wrappers.appending import append, append_last, widened
 
 
 class PassAction(TrialWrapper):
     """Append the action just taken to the observation, as a channel (or channels) named `action`; 0 after a reset.
+
+    In data sets it is the ground truth of the step before.
 
     Args:
         env: A task with a vector of channels, or with numbered observations (which become one-hot).
@@ -27,6 +31,10 @@ class PassAction(TrialWrapper):
         super().__init__(env)
         self.size = int(np.prod(env.action_space.shape or ()))
         self.observation_space = widened(env.observation_space, "action", self.size)
+
+    def as_data(self, trials: Trials, draws: Draws) -> Trials:
+        """Append the ground truth of the step before."""
+        return append_last(trials, trials.gt.reshape(*trials.gt.shape[:2], -1), draws)
 
     def change(self, memory: Any, moment: Moment) -> None:
         """Append the action."""

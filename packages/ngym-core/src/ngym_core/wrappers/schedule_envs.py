@@ -99,7 +99,7 @@ class MultiEnvs(TrialWrapper):
         trials = parts[0] if len(parts) == 1 else Trials.join(parts).pick(np.argsort(np.concatenate(rows)))
         trials.set("i_env", taken)
         if self.env_input:
-            trials.widen(np.eye(len(self.envs))[taken])
+            trials.widen(np.eye(len(self.envs))[taken][:, None])
         return trials
 
     def install(self, trials: Trials) -> None:
