@@ -13,6 +13,7 @@ import numpy as np
 
 import ngym_core as ngym
 
+from . import stacks
 from .reference import ReferenceDraws
 
 HERE = Path(__file__).parent
@@ -37,7 +38,8 @@ def replay(path: str | Path) -> list[str]:
 
 def rows_for(meta: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows that speak of a recording: of its id, and not of parameters it sets."""
-    return [r for r in DIVERGENCES if meta["id"] in ids(r) and not set(r.get("unless", ())) & set(meta["kwargs"])]
+    id_ = meta.get("id", f"wrapper.{meta.get('stack')}")
+    return [r for r in DIVERGENCES if id_ in ids(r) and not set(r.get("unless", ())) & set(meta.get("kwargs", ()))]
 
 
 def ids(row: dict[str, Any]) -> list[str]:
@@ -53,7 +55,8 @@ def _covers(part: str, mismatch: str) -> bool:
 
 def mismatches(recording: Any, meta: dict[str, Any]) -> Iterator[str]:
     """Compare everything, excused or not."""
-    yield from _spaces(meta)
+    if "stack" not in meta:
+        yield from _spaces(meta)
     for seed in meta["seeds"]:
         prefix = f"s{seed}"
         yield from _trials(recording, meta, seed, prefix)
@@ -62,7 +65,9 @@ def mismatches(recording: Any, meta: dict[str, Any]) -> Iterator[str]:
 
 
 def make(meta: dict[str, Any], seed: int) -> Any:
-    """Make the recorded task with the reference's randomness."""
+    """Make the recorded task, or stack of wrappers, with the reference's randomness."""
+    if "stack" in meta:
+        return stacks.make(meta, seed)
     env = ngym.make(meta["id"], **meta["kwargs"])
     task = env.unwrapped
     task._draw_from(ReferenceDraws(seed))
