@@ -21,7 +21,7 @@ STACKS: dict[str, list[Any]] = {
     "PassAction+PassReward": ["PassAction", "PassReward"],
     "RandomGroundTruth": [("RandomGroundTruth", {"p": [0.9, 0.1]})],
     "ReactionTime": [("ReactionTime", {"urgency": -0.01})],
-    "ReactionTime-full": [("ReactionTime", {"urgency": -0.01, "end_on_stimulus": False})],
+    "ReactionTime-full": [("ReactionTime", {"end_on_stimulus": False})],
     "ScheduleAttr": ["RandomGroundTruth", (ScheduleAttr, SCHEDULE)],
     "SideBias-fixed": [("SideBias", {"probs": [*TWO, [0.4, 0.6]], "block_dur": 5})],
     "SideBias-prob": [("SideBias", {"probs": TWO, "block_dur": 0.2})],
