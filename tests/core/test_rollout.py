@@ -41,6 +41,15 @@ def test_every_step_is_recorded():
     assert data["trials"][0] == other.trial
 
 
+def test_the_periods_of_each_trial_are_noted():
+    delays = iter([100, 200, 300])
+    data = ngym.run_env(Toy(timing={"delay": lambda: next(delays)}), num_trials=2, def_act=0, seed=0)
+    first, second, third = data["periods"]
+    assert list(first) == ["fixation", "stimulus", "delay", "decision"]
+    assert [p["delay"][1] - p["delay"][0] for p in (first, second, third)] == [1, 2, 3]
+    assert np.diff(np.nonzero(data["trial_end"])[0]).tolist() == [second["decision"][1]]
+
+
 def test_trials_are_counted():
     assert ngym.run_env(Toy(), num_trials=3, seed=0)["trial_end"].sum() == 3
     assert ngym.run_env("PerceptualDecisionMaking-v0", num_trials=2, seed=0)["trial_end"][-1]

@@ -44,8 +44,9 @@ def run_env(
         * `actions_end_of_trial`: the action at a trial's end, else NaN;
         * `states`: hidden states of a recurrent model, (T, units), or None;
 
-        and `initial_ob`, the observation after reset, and `trials`, one dictionary of conditions for
-        each trial that ended.
+        and `initial_ob`, the observation after reset, `trials`, one dictionary of conditions for
+        each trial that ended, and `periods`, for each trial that began, period -> its first step in the trial and
+        the step after its last (empty for a vector env).
 
     Raises:
         ValueError: No steps or trials asked for, more than one env, or an env that reports no trials.
@@ -59,6 +60,7 @@ def run_env(
     initial_ob = player.reset()
     rows: list[dict[str, Any]] = []
     trials: list[dict[str, Any]] = []
+    periods = [player.periods()]
     total = np.array(initial_ob, float)
     while len(rows) < num_steps if num_trials is None else len(trials) < num_trials:
         row, ended = player.step()
@@ -66,12 +68,13 @@ def run_env(
         rows.append({**row, "ob_cum": total})
         if row["trial_end"]:
             trials.append(ended)
+            periods.append(player.periods())
             total = np.zeros_like(total)
     data: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     ends = data["trial_end"].reshape(-1, *[1] * (data["actions"].ndim - 1))
     data["actions_end_of_trial"] = np.where(ends, data["actions"], np.nan)
     data["states"] = None if data["states"].dtype == object else data["states"]
-    return {**data, "initial_ob": initial_ob, "trials": trials}
+    return {**data, "initial_ob": initial_ob, "trials": trials, "periods": periods}
 
 
 class _Player:
@@ -97,6 +100,13 @@ class _Player:
         else:
             self.ob = self.env.reset(seed=self.seed)[0]
         return np.array(self.ob)
+
+    def periods(self) -> dict[str, tuple[int, int]]:
+        """First step, and the step after the last, of each period of the trial that is being played."""
+        if self.vector:
+            return {}
+        starts, ends = (getattr(self.env.unwrapped, name, {}) for name in ("start_ind", "end_ind"))
+        return {period: (int(starts[period]), int(ends[period])) for period in starts}
 
     def step(self) -> tuple[dict[str, Any], dict[str, Any]]:
         action = self._action()
