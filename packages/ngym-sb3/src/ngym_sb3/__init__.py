@@ -7,19 +7,38 @@ from typing import TYPE_CHECKING
 from ngym_core.lazy import attach
 
 if TYPE_CHECKING:
+    from ngym_sb3.cells import CTRNN, GRU, RNN, DaleCTRNN
     from ngym_sb3.envs import NgymVecEnv, make_sb3_env
     from ngym_sb3.evaluation import evaluate_policy
+    from ngym_sb3.policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
     from ngym_sb3.training import Recipe, Report, Run
 
 __version__ = "0.1.0"
 
-__all__ = ["NgymVecEnv", "Recipe", "Report", "Run", "__version__", "evaluate_policy", "make_sb3_env"]
+__all__ = [
+    "CTRNN",
+    "GRU",
+    "RNN",
+    "CnnRnnPolicy",
+    "DaleCTRNN",
+    "MlpRnnPolicy",
+    "MultiInputRnnPolicy",
+    "NgymVecEnv",
+    "Recipe",
+    "Report",
+    "Run",
+    "__version__",
+    "evaluate_policy",
+    "make_sb3_env",
+]
 
 __getattr__ = attach(
     __name__,
     {
+        "cells": ["CTRNN", "GRU", "RNN", "DaleCTRNN"],
         "envs": ["NgymVecEnv", "make_sb3_env"],
         "evaluation": ["evaluate_policy"],
+        "policies": ["CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy"],
         "training": ["Recipe", "Report", "Run"],
     },
 )
