@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gymnasium
 import numpy as np
 import pytest
 from stable_baselines3 import PPO
@@ -11,6 +12,7 @@ from ngym_core.wrapper import TrialWrapper
 from ngym_sb3 import NgymVecEnv, make_sb3_env
 
 ID = "PerceptualDecisionMaking-v0"
+SIDES = {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 3}
 
 
 @pytest.mark.filterwarnings("ignore:We recommend you to use a symmetric and normalized Box action space")
@@ -19,13 +21,16 @@ def test_single_envs_pass_the_check_of_stable_baselines3(id_):
     check_env(ngym.make(id_))
 
 
-def test_lanes_play_what_single_envs_play():
-    env = make_sb3_env(ID, 3, trials_per_episode=2, seed=5)
+@pytest.mark.parametrize("carry", ["episode", "trial"])
+@pytest.mark.parametrize("wrappers", [[], ["PassAction-v0", ("SideBias-v0", SIDES)]])
+def test_lanes_play_what_single_envs_play(carry, wrappers):
+    env = make_sb3_env(ID, 3, trials_per_episode=2, carry=carry, wrappers=wrappers, seed=5)
     ob = env.reset()
-    singles = [ngym.make(ID) for _ in range(3)]
+    singles = [ngym.make(ID, wrappers=wrappers, num_trials_before_reset=2) for _ in range(3)]
     assert np.array_equal(ob, [e.reset(seed=5 + i)[0] for i, e in enumerate(singles)])
     rng = np.random.default_rng(0)
     returns, lengths, trials = np.zeros(3), np.zeros(3, int), np.zeros(3, int)
+    performance = [[], [], []]
     ended = 0
     for _ in range(300):
         actions = rng.integers(0, 3, 3)
@@ -36,19 +41,29 @@ def test_lanes_play_what_single_envs_play():
             returns[i] += expected[1]
             lengths[i] += 1
             trials[i] += expected[4]["new_trial"]
-            assert np.array_equal(ob[i], expected[0])
+            episode_ends = expected[4]["new_trial"] and trials[i] % 2 == 0
+            assert episode_ends == expected[3]
+            assert np.array_equal(ob[i], single.reset()[0] if episode_ends else expected[0])
             assert reward[i] == np.float32(expected[1])
+            assert env.rewards[i] == expected[1]
             assert infos[i]["gt"] == expected[4]["gt"]
-            assert done[i] == (expected[4]["new_trial"] and trials[i] % 2 == 0)
+            assert done[i] == (episode_ends or (carry == "trial" and expected[4]["new_trial"]))
             if expected[4]["new_trial"]:
                 assert infos[i]["performance"] == expected[4]["performance"]
-                assert infos[i]["ended_trial"] == expected[4]["ended_trial"]
+                np.testing.assert_equal(infos[i]["ended_trial"], expected[4]["ended_trial"])
+                performance[i].append(expected[4]["performance"])
             if done[i]:
                 ended += 1
                 assert np.array_equal(infos[i]["terminal_observation"], expected[0])
+                assert not np.shares_memory(infos[i]["terminal_observation"], ob)
                 assert infos[i]["TimeLimit.truncated"] is True
-                assert infos[i]["episode"] == {"r": pytest.approx(returns[i]), "l": lengths[i], "t": 0.0}
-                assert infos[i]["is_success"] == (expected[4]["performance"] == 1)
+                assert infos[i]["is_success"] == np.mean(performance[i])
+                performance[i].clear()
+            assert ("episode" in infos[i]) == episode_ends
+            if episode_ends:
+                statistics = {k: infos[i]["episode"][k] for k in "rl"}
+                assert statistics == {"r": pytest.approx(returns[i]), "l": lengths[i]}
+                assert infos[i]["episode"]["t"] > 0
                 returns[i], lengths[i] = 0, 0
     assert ended > 10
 
@@ -60,6 +75,21 @@ def test_stable_baselines3_logs_reward_and_success(capsys):
     out = capsys.readouterr().out
     assert "ep_rew_mean" in out
     assert "success_rate" in out
+
+
+def test_bad_actions_change_nothing():
+    env, same = (make_sb3_env(ID, 2, seed=1) for _ in range(2))
+    env.reset()
+    same.reset()
+    for bad in ([0], [[0], [0]], [0.5, 0], [0, 3], [-1, 0], ["left", "right"], [True, False]):
+        with pytest.raises(gymnasium.error.InvalidAction, match=r"Actions must be \(2,\) elements of Discrete\(3"):
+            env.step(bad)
+    for _ in range(60):
+        assert np.array_equal(env.step([0, 1])[0], same.step([0, 1])[0])
+    box = make_sb3_env("SpatialSuppressMotion-v0", 2)
+    box.reset()
+    with pytest.raises(gymnasium.error.InvalidAction, match="not an array of shape"):
+        box.step([[0.5, 1.0, 2.0], [0.0, 1.0, 2.0]])
 
 
 def test_seeds():
@@ -91,6 +121,8 @@ def test_attributes_reach_the_task():
     [
         (lambda: make_sb3_env(ID, 0), ValueError, "num_envs=0 must be an integer from 1"),
         (lambda: make_sb3_env(ID, trials_per_episode=0), ValueError, "trials_per_episode=0 must be an integer from 1"),
+        (lambda: make_sb3_env(ID, carry="trail"), ValueError, "carry='trail'.*Did you mean 'trial'"),
+        (lambda: make_sb3_env(ID, wrappers=["PassActoin"]), KeyError, "Unknown wrapper 'PassActoin'.*'PassAction-v0'"),
         (lambda: make_sb3_env("Nothing-v0"), KeyError, "Unknown task 'Nothing-v0'"),
         (lambda: make_sb3_env(ngym.make(ID), dt=20), TypeError, r"made already; wrappers and \['dt'\] go with an id"),
         (lambda: NgymVecEnv(ngym.make_vec(ID, 2)), ValueError, "needs lanes that reset in the same step"),

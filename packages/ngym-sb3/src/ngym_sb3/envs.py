@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 import ngym_core as ngym
+from ngym_core.errors import nearest
 
-__all__ = ["NgymVecEnv", "make_sb3_env"]
+__all__ = ["NgymVecEnv", "lanes_of", "make_sb3_env"]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
+
+CARRY = ("episode", "trial")
 
 
 def make_sb3_env(
@@ -25,17 +29,19 @@ def make_sb3_env(
     *,
     wrappers: Sequence[Any] = (),
     trials_per_episode: int = 1,
+    carry: str = "episode",
     seed: int | None = None,
     **kwargs: Any,
 ) -> NgymVecEnv:
     """Make N lanes of a task for Stable-Baselines3.
 
     Args:
-        task: A task's id, or an env with trial wrappers.
+        task: A task's id, or an env with wrappers.
         n_envs: N.
-        wrappers: Trial wrappers, see `ngym_core.make`.
-        trials_per_episode: Trials in an episode. The recurrent state of an agent restarts with each
-            episode, so with 1 it is the state of one trial.
+        wrappers: Wrappers of trials or of steps, by name or class, see `ngym_core.make`.
+        trials_per_episode: Trials in an episode: what its reward and success are counted over.
+        carry: How long a recurrent agent keeps its state: for an ``episode``, or for a ``trial`` even where an
+            episode has several. Training, `evaluate_policy` and `record_activity` all follow it.
         seed: Seed of the first lane; lane i has seed + i.
         **kwargs: Parameters of the task.
 
@@ -44,18 +50,16 @@ def make_sb3_env(
 
     Raises:
         UnknownTaskError: There is no such task.
-        ValueError: Less than one lane, or less than one trial in an episode.
+        UnknownNameError: There is no such wrapper.
+        ValueError: Less than one lane, less than one trial in an episode, or another `carry`.
         TypeError: Parameters for a task that is made already.
     """
-    if not isinstance(trials_per_episode, int) or trials_per_episode < 1:
-        raise ValueError(f"trials_per_episode={trials_per_episode!r} must be an integer from 1.")
     if isinstance(task, str):
         task = ngym.make(task, wrappers=wrappers, **kwargs)
     elif wrappers or kwargs:
         raise TypeError(f"{task} is made already; wrappers and {sorted(kwargs)} go with an id.")
     lanes = ngym.TrialVectorEnv(task, n_envs, autoreset_mode=AutoresetMode.SAME_STEP)
-    lanes.trials_per_episode = trials_per_episode
-    env = NgymVecEnv(lanes)
+    env = NgymVecEnv(lanes, trials_per_episode=trials_per_episode, carry=carry)
     if seed is not None:
         env.seed(seed)
     return env
@@ -64,27 +68,43 @@ def make_sb3_env(
 class NgymVecEnv(VecEnv):
     """The lanes of ngym as a vector env of Stable-Baselines3.
 
-    At the end of an episode the info of a lane has `terminal_observation`, `TimeLimit.truncated`,
-    `episode` (reward, length in steps) and `is_success` (full performance in its last trial), from
-    which Stable-Baselines3 logs ``rollout/ep_rew_mean`` and ``rollout/success_rate``. At the end of a
-    trial it has `performance`, `ended_trial` and `trial` as well.
+    For Stable-Baselines3 "done" is where a recurrent agent's state restarts. That is where an episode ends, or where
+    any trial ends if `carry` says so. There the info of a lane has `terminal_observation`, `TimeLimit.truncated` (the
+    task itself goes on) and `is_success` (the share of the trials since the last such place with full performance), and
+    at the end of an episode `episode` (reward, length in steps, seconds since the env was made). From these
+    Stable-Baselines3 logs ``rollout/ep_rew_mean`` and ``rollout/success_rate``. At the end of a trial the info has
+    `performance`, `ended_trial` and `trial` as well.
 
     Args:
         lanes: Lanes that reset in the same step.
+        trials_per_episode: Trials in an episode.
+        carry: How long a recurrent agent keeps its state: for an ``episode`` or for a ``trial``.
+
+    Attributes:
+        rewards: Rewards of the last step as the task gave them, (N,) float64.
 
     Raises:
-        ValueError: Lanes with another autoreset mode.
+        ValueError: Lanes with another autoreset mode, less than one trial in an episode, or another `carry`.
     """
 
-    def __init__(self, lanes: ngym.TrialVectorEnv) -> None:
+    def __init__(self, lanes: ngym.TrialVectorEnv, *, trials_per_episode: int = 1, carry: str = "episode") -> None:
         if lanes.autoreset_mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"Stable-Baselines3 needs lanes that reset in the same step, not {lanes.autoreset_mode}.")
+        if isinstance(trials_per_episode, bool) or not isinstance(trials_per_episode, int) or trials_per_episode < 1:
+            raise ValueError(f"trials_per_episode={trials_per_episode!r} must be an integer from 1.")
+        if carry not in CARRY:
+            raise ValueError(f"carry={carry!r}: an agent keeps its state for an episode or a trial. {nearest(carry, CARRY)}")
         self.lanes = lanes
+        self.carry = carry
         self.render_mode = None
+        lanes.trials_per_episode = trials_per_episode
         super().__init__(lanes.num_envs, lanes.single_observation_space, lanes.single_action_space)
+        self.rewards = np.zeros(lanes.num_envs)
         self._actions: Array = np.zeros(0)
         self._returns = np.zeros(lanes.num_envs)
         self._steps = np.zeros(lanes.num_envs, int)
+        self._trials, self._right = np.zeros(lanes.num_envs, int), np.zeros(lanes.num_envs, int)
+        self._made = time.time()
 
     @property
     def task_name(self) -> str:
@@ -103,7 +123,8 @@ class NgymVecEnv(VecEnv):
         self.reset_infos = [_of_lane(info, i) for i in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
-        self._returns[:], self._steps[:] = 0.0, 0
+        for count in (self._returns, self._steps, self._trials, self._right):
+            count[:] = 0
         return ob
 
     def step_async(self, actions: Array) -> None:
@@ -114,24 +135,39 @@ class NgymVecEnv(VecEnv):
         """Take one step in all lanes.
 
         Returns:
-            Observations (N, *observation shape), rewards (N,) float32, ends of episodes (N,), and one
-            info for each lane.
+            Observations (N, *observation shape), rewards (N,) float32, where the state of a recurrent agent
+            restarts (N,) bool, and one info for each lane.
+
+        Raises:
+            gymnasium.error.InvalidAction: Actions of another shape or outside the space; no lane has moved.
         """
-        ob, reward, _, done, info = self.lanes.step(self._actions)
-        self._returns += reward
+        ob, self.rewards, _, over, info = self.lanes.step(self._actions)
+        self._returns += self.rewards
         self._steps += 1
         infos = self._infos(info)
-        for lane in np.nonzero(done)[0].tolist():
-            final = _of_lane(info["final_info"], lane)
+        done = over.copy()
+        for lane in np.nonzero(over)[0].tolist():
             infos[lane] = {
-                **final,
+                **_of_lane(info["final_info"], lane),
                 "terminal_observation": info["final_obs"][lane],
-                "TimeLimit.truncated": True,
-                "episode": {"r": float(self._returns[lane]), "l": int(self._steps[lane]), "t": 0.0},
-                "is_success": bool(final["performance"] == 1),
+                "episode": {
+                    "r": float(self._returns[lane]),
+                    "l": int(self._steps[lane]),
+                    "t": round(time.time() - self._made, 6),
+                },
             }
             self._returns[lane], self._steps[lane] = 0.0, 0
-        return ob, reward.astype(np.float32), done.copy(), infos
+        for lane in np.nonzero(over | info.get("new_trial", over))[0].tolist():
+            own = infos[lane]
+            self._trials[lane] += 1
+            self._right[lane] += own["performance"] >= 1
+            if over[lane] or self.carry == "trial":
+                done[lane] = True
+                own.setdefault("terminal_observation", ob[lane].copy())
+                own["TimeLimit.truncated"] = True
+                own["is_success"] = float(self._right[lane] / self._trials[lane])
+                self._trials[lane] = self._right[lane] = 0
+        return ob, self.rewards.astype(np.float32), done, infos
 
     def _infos(self, info: dict[str, Any]) -> list[dict[str, Any]]:
         """One dictionary for each lane: a short one where no trial ended."""
@@ -142,7 +178,8 @@ class NgymVecEnv(VecEnv):
         return infos
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Close the task and its wrappers."""
+        self.lanes.close()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """Give an attribute of the env or of the task, once for each lane."""
@@ -173,6 +210,18 @@ class NgymVecEnv(VecEnv):
 
         wrapped = wrapper_class is Monitor or any(isinstance(layer, wrapper_class) for layer in layers(self.lanes.env))
         return [wrapped] * len(list(self._get_indices(indices)))
+
+
+def lanes_of(env: Any, wanted_by: str) -> NgymVecEnv:
+    """Find the lanes of ngym in a vector env, which wrappers of Stable-Baselines3 may surround.
+
+    Raises:
+        TypeError: There are none.
+    """
+    inner = env.unwrapped if isinstance(env, VecEnv) else env
+    if not isinstance(inner, NgymVecEnv):
+        raise TypeError(f"{wanted_by} needs the env of make_sb3_env, or a task's id, not {type(inner).__name__}.")
+    return inner
 
 
 def _of_lane(info: dict[str, Any], lane: int) -> dict[str, Any]:
