@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import itertools
+
+import gymnasium as gym
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.animation import FFMpegWriter
+from PIL import Image
 
 import ngym_core as ngym
 from ngym_plot import PlotConfig, plot_env, plot_env_1dbox, plot_env_3dbox, run_env, visualize_run
+from ngym_plot.panels import pixels
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -105,9 +111,35 @@ def test_observations_of_every_shape(shape):
 def test_actions_of_several_numbers():
     rng = np.random.default_rng(0)
     figure = visualize_run(rng.random((20, 2)), rng.random((20, 9)), gt=rng.random((20, 9)))
-    labels = panels(figure)["Action"].get_legend_handles_labels()[1]
-    assert labels[:2] == ["Ground truth 0", "Action 0"]
-    assert len(labels) == 18
+    ax = panels(figure)["Action"]
+    assert ax.get_legend_handles_labels()[1] == ["Ground truth", "Action"]
+    assert len(ax.lines) == 27
+    few = panels(visualize_run(rng.random((20, 2)), rng.random((20, 2)), gt=rng.random((20, 2))))["Action"]
+    assert few.get_legend_handles_labels()[1] == ["Ground truth 0", "Action 0", "Ground truth 1", "Action 1"]
+
+
+def test_images_stand_side_by_side_inside_their_panel():
+    ax = panels(visualize_run(np.random.default_rng(0).random((40, 6, 8)), np.zeros(40, int)))["Observation"]
+    ax.figure.canvas.draw()
+    boxes = [child.get_position() for child in ax.child_axes]
+    assert len(boxes) == 8
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+    assert boxes[0].x0 >= ax.get_position().x0
+    assert boxes[-1].x1 <= ax.get_position().x1 + 1e-9
+
+
+def test_actions_of_a_long_run_are_dots_that_hide_nothing():
+    short, long = (panels(visualize_run(np.zeros((n, 2)), np.arange(n) % 3))["Action"] for n in (20, 2000))
+    assert [line.get_linestyle() for line in short.lines] == ["-", "None"]
+    assert [line.get_linestyle() for line in long.lines] == ["None"]
+
+
+def test_a_ring_of_choices_has_few_ticks():
+    env = ngym.make("AntiReach-v0")
+    ax = panels(plot_env(env, 20, seed=0))["Action"]
+    ticks = ax.get_yticks()
+    assert [t.get_text() for t in ax.get_yticklabels()][:2] == ["fixation", "choice 9"]
+    assert np.diff(ticks).min() >= np.ptp(ticks) / 8
 
 
 def test_ticks_stay_few_in_a_long_run():
@@ -165,6 +197,7 @@ def test_vectors_have_a_function_of_their_own():
         (lambda: plot_env_1dbox(np.zeros(5), np.zeros(5)), "ob must be 2-dimensional"),
         (lambda: plot_env_1dbox(np.zeros((0, 2)), np.zeros(0)), "ob is empty"),
         (lambda: plot_env_3dbox(np.zeros((3, 2))), r"ob must be \(T, H, W\)"),
+        (lambda: plot_env_3dbox(np.zeros((3, 2, 2, 5))), r"not of shape \(3, 2, 2, 5\)"),
         (lambda: PlotConfig(unit="s"), "unit='s' must be 'steps' or 'ms'"),
         (lambda: PlotConfig(width=-1), "width=-1 must be a positive number"),
     ],
@@ -190,3 +223,51 @@ def test_films(tmp_path):
     (written,) = tmp_path.iterdir()
     assert written.suffix in (".mp4", ".gif")
     assert written.stat().st_size > 100
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("dt", [20, 70, 100, 2000])
+def test_a_gif_lasts_as_long_as_the_trial(tmp_path, dt):
+    frames = np.arange(5)[:, None, None] * np.ones((5, 6, 8))
+    plot_env_3dbox(frames, tmp_path / "film.gif", ngym.make(ID, dt=dt, timing={"fixation": dt, "decision": dt}))
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 5
+        assert film.info["duration"] == dt
+
+
+@pytest.mark.skipif(not FFMpegWriter.isAvailable(), reason="there is no ffmpeg")
+def test_a_film_is_mp4_where_there_is_ffmpeg(tmp_path):
+    plot_env_3dbox(np.random.default_rng(0).random((5, 6, 8)), tmp_path / "film")
+    assert (tmp_path / "film.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_film_is_gif_where_there_is_no_ffmpeg(tmp_path, monkeypatch):
+    monkeypatch.setattr(FFMpegWriter, "isAvailable", classmethod(lambda cls: False))
+    plot_env_3dbox(np.random.default_rng(0).random((5, 6, 8)), tmp_path / "film.mp4")
+    assert [p.name for p in tmp_path.iterdir()] == ["film.gif"]
+
+
+def test_a_film_can_be_shown():
+    film = plot_env_3dbox(np.linspace(0, 1, 5)[:, None, None] * np.ones((5, 6, 8)))
+    assert film.event_source.interval == 50
+    film._draw_frame(3)
+    assert film._fig.axes[0].images[0].get_array()[0, 0] == round(0.75 * 255)
+    film.pause()
+    film._draw_was_started = True
+
+
+@pytest.mark.parametrize(
+    ("frames", "space", "expected"),
+    [
+        (np.array([0, 0.5, 1]), None, [0, 128, 255]),
+        (np.array([0, 51.0, 255]), None, [0, 51, 255]),
+        (np.array([0, 1, 255], np.uint8), None, [0, 1, 255]),
+        (np.array([0, 1, 1], np.uint8), None, [0, 1, 1]),
+        (np.array([-1.0, 0, 1]), gym.spaces.Box(-1, 1, (2, 2)), [0, 128, 255]),
+        (np.array([-1.0, 0, 2]), gym.spaces.Box(-np.inf, np.inf, (2, 2)), [0, 0, 2]),
+    ],
+)
+def test_all_images_of_a_film_have_one_scale(frames, space, expected):
+    shown = pixels(frames[:, None, None] * np.ones((1, 2, 2), frames.dtype), space)
+    assert shown.dtype == np.uint8
+    assert shown[:, 0, 0].tolist() == expected

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ngym_plot.images import plot_env_3dbox
     from ngym_plot.psychometric import PsychometricFit, fit_psychometric, plot_psychometric
     from ngym_plot.run import plot_env, plot_env_1dbox, visualize_run
+    from ngym_plot.session import plot_session
+    from ngym_plot.trial import plot_trial
 
 __version__ = "0.1.0"
 
@@ -24,6 +26,8 @@ __all__ = [
     "plot_env_1dbox",
     "plot_env_3dbox",
     "plot_psychometric",
+    "plot_session",
+    "plot_trial",
     "run_env",
     "visualize_run",
 ]
@@ -36,5 +40,7 @@ __getattr__ = attach(
         "ngym_core.rollout": ["run_env"],
         "psychometric": ["PsychometricFit", "fit_psychometric", "plot_psychometric"],
         "run": ["plot_env", "plot_env_1dbox", "visualize_run"],
+        "session": ["plot_session"],
+        "trial": ["plot_trial"],
     },
 )

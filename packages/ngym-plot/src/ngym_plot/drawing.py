@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
 from matplotlib import rc_context
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from ngym_core.saving import complete_or_absent
 from ngym_plot.config import PlotConfig
 
-__all__ = ["Clock", "save", "style"]
+__all__ = ["Clock", "new_axes", "reference_line", "save", "style"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -29,6 +30,20 @@ def style(config: PlotConfig | None = None) -> Iterator[None]:
     """Draw in the style of ngym; the settings of the caller come back afterwards."""
     with matplotlib.style.context("ngym_plot.ngym"), rc_context((config or PlotConfig()).rc):
         yield
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float] = (4.0, 3.2)) -> Axes:
+    """Give the axes that the caller chose, or those of a new figure of some size (inches)."""
+    return plt.subplots(figsize=size)[1] if ax is None else ax
+
+
+def reference_line(ax: Axes, *, x: float | None = None, y: float | None = None) -> None:
+    """Draw a dashed grey line behind the data: at chance, at no evidence, where a period begins."""
+    look: dict[str, Any] = {"color": "0.7", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0.5}
+    if x is not None:
+        ax.axvline(x, **look)
+    if y is not None:
+        ax.axhline(y, **look)
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,10 @@ class Clock:
         """Where a step begins on the axis; steps count from 1."""
         return (np.asarray(step) - 1) * self.dt if self.unit == "ms" else np.asarray(step) - 0.5
 
+    def held(self, values: Array) -> tuple[Array, Array]:
+        """Give the line of values that are held during each step: (2 T,) times, (2 T,) of the (T,) values."""
+        return np.repeat(self.start_of(np.arange(1, self.steps + 2)), 2)[1:-1], np.repeat(values, 2)
+
     @property
     def label(self) -> str:
         """Label of the axis."""
@@ -67,7 +86,7 @@ class Clock:
     def put_on(self, ax: Axes) -> None:
         """Set limits and ticks of an x axis."""
         ax.set_xlim(*self.edges)
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, steps=[1, 2, 2.5, 5, 10]))
 
 
 def save(figure: Figure, fname: str | Path) -> Path:

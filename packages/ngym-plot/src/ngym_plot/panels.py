@@ -2,21 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.spaces import names_of
 from ngym_plot.drawing import Clock
 
-__all__ = ["actions_panel", "frames_panel", "heat_panel", "performance_panel", "rewards_panel", "traces_panel"]
+__all__ = [
+    "actions_panel",
+    "channel_names",
+    "frames_panel",
+    "heat_panel",
+    "performance_panel",
+    "pixels",
+    "rewards_panel",
+    "shade_periods",
+    "traces_panel",
+]
 
 Array: TypeAlias = NDArray[Any]
+Periods: TypeAlias = Mapping[str, tuple[int, int]]
+"""Period -> its first step (from 0) and the step after its last."""
+
+
+LONG = 400
+"""In runs of more steps, lines from step to step would hide one another."""
+
+
+def shade_periods(axes: Sequence[Axes], clock: Clock, periods: Periods) -> None:
+    """Shade every other period in all panels (images get lines), and write their names above the first panel."""
+    shown = {name: (start, min(end, clock.steps)) for name, (start, end) in periods.items() if start < min(end, clock.steps)}
+    spans = [clock.start_of(np.array(span) + 1) for span in shown.values()]
+    for ax in axes:
+        for i, (start, end) in sorted(
+            enumerate(spans), key=lambda pair: float(pair[1][0] - pair[1][1])
+        ):  # the longest first
+            if ax.images:
+                ax.axvline(start, color="white", linewidth=0.6)
+            else:
+                ax.axvspan(start, end, color="0.9" if i % 2 else "0.96", linewidth=0, zorder=0)
+    _name_periods(axes[0], clock, [(name, float(np.mean(span))) for name, span in zip(shown, spans, strict=True)], spans)
+
+
+def _name_periods(ax: Axes, clock: Clock, names: list[tuple[str, float]], spans: list[Array]) -> None:
+    """Write names where they stand in time: upright text where there is room, else slanted, else on end."""
+    size = 7.0
+    left, right = clock.edges
+    points = 0.85 * ax.bbox.width * 72 / ax.figure.dpi / (right - left)  # on paper, for one unit of time
+    names = sorted(names, key=lambda pair: pair[1])
+    closest = min(np.diff([at for _, at in names]), default=np.inf) * points
+    if all(0.6 * size * len(name) < float(np.ptp(span)) * points for (name, _), span in zip(names, spans, strict=True)):
+        look: dict[str, Any] = {"rotation": 0, "ha": "center"}
+    elif closest > 1.7 * size:
+        look = {"rotation": 35, "ha": "left", "rotation_mode": "anchor"}
+    else:
+        look = {"rotation": 90, "ha": "center"}
+    shown: list[tuple[str, float]] = []
+    for name, at in names:
+        if not shown or (at - shown[-1][1]) * points > size:  # leave out what would be written over another
+            shown.append((name, at))
+    top = ax.secondary_xaxis("top")
+    top.set_xticks([at for _, at in shown], [name for name, _ in shown], fontsize=size, color="0.3", **look)
+    top.tick_params(length=0, pad=2)
+    top.spines["top"].set_visible(False)
 
 
 def heat_panel(ax: Axes, side: Axes, clock: Clock, values: Array, space: Any, label: str) -> None:
@@ -44,28 +97,51 @@ def heat_panel(ax: Axes, side: Axes, clock: Clock, values: Array, space: Any, la
 def traces_panel(ax: Axes, clock: Clock, values: Array, labels: Sequence[str], label: str) -> None:
     """Draw (T, k) values as lines, one for each channel."""
     for k, name in enumerate(labels):
-        ax.plot(clock.centers, values[:, k], label=name)
+        ax.plot(*clock.held(values[:, k]), label=name, linewidth=1.2 if clock.steps <= LONG else 0.5)
     ax.set_ylabel(label)
 
 
-def frames_panel(ax: Axes, clock: Clock, frames: Array, label: str, height: float) -> None:
+def channel_names(space: Any, k: int) -> list[str]:
+    """Give each of k channels a name: that of the space, with a number where several channels share it."""
+    labels = [f"channel {i}" for i in range(k)]
+    for name, index in names_of(space).items():
+        indices = np.atleast_1d(np.asarray(index)).tolist()
+        for i, channel in enumerate(indices):
+            if channel < k:
+                labels[channel] = f"{name} {i + 1}" if len(indices) > 1 else name
+    return labels
+
+
+def frames_panel(ax: Axes, clock: Clock, frames: Array, space: Any, label: str) -> None:
     """Draw some of (T, H, W[, C]) images in a row, each where it was seen."""
-    shown = np.unique(np.linspace(0, len(frames) - 1, 8).astype(int))
-    for step in shown:
-        zoom = height * 72 * 0.8 / frames.shape[1]
-        picture = OffsetImage(to_pixels(frames[step]), zoom=zoom, cmap="gray", interpolation="nearest")
-        ax.add_artist(AnnotationBbox(picture, (clock.centers[step], 0.5), frameon=False, box_alignment=(0.5, 0.5)))
+    shown = min(8, len(frames))
+    steps = ((np.arange(shown) + 0.5) * len(frames) / shown).astype(int)
+    left, right = clock.edges
+    for step, picture in zip(steps, pixels(frames, space)[steps], strict=True):
+        at, width = (clock.centers[step] - left) / (right - left), 0.92 / max(shown, 4)
+        inset = ax.inset_axes((at - width / 2, 0.02, width, 0.96))
+        inset.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        inset.set(xticks=[], yticks=[])
     ax.set(ylim=(0, 1), yticks=[], ylabel=label)
     ax.spines["left"].set_visible(False)
 
 
-def to_pixels(frame: Array) -> Array:
-    """Bring an image to 0 to 255 (uint8) or, for one channel, leave its numbers to the colour map."""
-    frame = frame[..., 0] if frame.ndim == 3 and frame.shape[-1] == 1 else frame
-    if frame.ndim == 2 or frame.dtype == np.uint8:
-        return frame
-    scale = 1.0 if frame.max() > 1 else 255.0
-    return np.asarray(np.clip(frame * scale, 0, 255).astype(np.uint8))
+def pixels(frames: Array, space: Any = None) -> Array:
+    """Bring all images of a film to the same scale.
+
+    Args:
+        frames: (T, H, W) or (T, H, W, C).
+        space: Their observation space; its finite bounds are black and white. Otherwise bytes are taken as they are,
+            and numbers as 0 to 1 or, where there are greater ones, 0 to 255.
+
+    Returns:
+        The same shape, without a channel axis of one; uint8.
+    """
+    frames = frames[..., 0] if frames.ndim == 4 and frames.shape[-1] == 1 else frames
+    low, high = (float(np.min(getattr(space, name, np.inf))) for name in ("low", "high"))
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        low, high = 0.0, 1.0 if frames.dtype != np.uint8 and np.max(frames) <= 1 else 255.0
+    return np.asarray(np.clip(255 * (frames - low) / (high - low), 0, 255).round().astype(np.uint8))
 
 
 def actions_panel(ax: Axes, clock: Clock, actions: Array, gt: Array | None, space: Any) -> None:
@@ -73,27 +149,20 @@ def actions_panel(ax: Axes, clock: Clock, actions: Array, gt: Array | None, spac
     columns = actions.reshape(len(actions), -1)
     truth = None if gt is None else gt.reshape(len(gt), -1)
     several = columns.shape[1] > 1
+    each = columns.shape[1] <= 4  # more of them share one entry of the legend
     for k in range(max(columns.shape[1], 0 if truth is None else truth.shape[1])):
         color = f"C{k % 7}" if several else "C0"
         if truth is not None and k < truth.shape[1]:
-            ax.step(
-                clock.centers,
-                truth[:, k],
-                where="mid",
-                color=color if several else "0.6",
-                linewidth=3 if not several else 2,
-                alpha=0.5 if several else 1,
-                label=f"Ground truth {k}" if several else "Ground truth",
-            )
+            look: dict[str, Any] = {"color": color, "alpha": 0.5} if several else {"color": "0.6"}
+            look["linewidth"] = 1 if clock.steps > LONG else 2 if several else 3
+            look["label"] = _label("Ground truth", k, several, each)
+            ax.plot(*clock.held(truth[:, k]), solid_joinstyle="miter", **look)
         if k < columns.shape[1]:
-            ax.plot(
-                clock.centers,
-                columns[:, k],
-                color=color,
-                marker="." if clock.steps <= 400 else None,
-                linewidth=0.8,
-                label=f"Action {k}" if several else "Action",
-            )
+            dots: dict[str, Any] = {"color": color, "label": _label("Action", k, several, each)}
+            if clock.steps <= LONG:
+                ax.plot(*clock.held(columns[:, k]), linewidth=0.8, **dots)
+                dots["label"] = "_"
+            ax.plot(clock.centers, columns[:, k], ".", markersize=4 if clock.steps <= LONG else 1.5, **dots)
     ticks = _named_actions(space)
     if ticks and not several:
         ax.set_yticks(list(ticks), list(ticks.values()))
@@ -101,6 +170,10 @@ def actions_panel(ax: Axes, clock: Clock, actions: Array, gt: Array | None, spac
     else:
         ax.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=columns.dtype.kind in "iu"))
     ax.set_ylabel("Action")
+
+
+def _label(name: str, k: int, several: bool, each: bool) -> str:
+    return name if not several or (not each and k == 0) else f"{name} {k}" if each else "_"
 
 
 def _named_actions(space: Any) -> dict[int, str]:
@@ -113,8 +186,13 @@ def _named_actions(space: Any) -> dict[int, str]:
         choices = list(map(int, index))
         for i, action in enumerate(choices):
             if len(choices) <= 4 or i % (len(choices) // 4) == 0:
-                ticks[action] = f"{name} {action}" if len(choices) > 1 else name
-    return ticks
+                ticks[action] = f"{name} {i + 1}" if len(choices) > 1 else name
+    apart = (max(ticks, default=0) - min(ticks, default=0)) / 8
+    kept: list[int] = []
+    for action in sorted(ticks):
+        if not kept or action - kept[-1] >= apart:
+            kept.append(action)
+    return {action: ticks[action] for action in kept}
 
 
 def rewards_panel(ax: Axes, clock: Clock, rewards: Array) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from numpy.typing import ArrayLike, NDArray
 
 import ngym_core as ngym
@@ -72,7 +72,7 @@ def plot_env(
         states=data["states"],
         legend=legend,
         ob_traces=ob_traces,
-        name=_task_name(env) if name is None else name,
+        name=task_name(env) if name is None else name,
         fname=fname,
         fig_kwargs=fig_kwargs,
         env=env,
@@ -131,7 +131,7 @@ def visualize_run(
         raise ValueError("There is no step to draw: ob is empty.")
     first = ob[:1] if initial_ob is None else np.asarray(initial_ob)[None]
     seen = np.concatenate([first, ob[:-1]])
-    run = _Run(seen, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
+    run = Run(seen, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
     return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
 
 
@@ -163,12 +163,15 @@ def plot_env_1dbox(
         raise ValueError(f"ob must be 2-dimensional, (T, k), not of shape {ob.shape}.")
     if len(ob) == 0:
         raise ValueError("There is no step to draw: ob is empty.")
-    run = _Run(ob, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
+    run = Run(ob, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
     return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
 
 
-class _Run:
-    """Arrays of T steps and how to draw them."""
+class Run:
+    """Arrays of T steps and how to draw them; row t of `ob` is what was seen before action t.
+
+    The arguments are those of `visualize_run`; `periods` (of one trial) are shaded.
+    """
 
     def __init__(
         self,
@@ -181,6 +184,7 @@ class _Run:
         env: Any,
         trial_starts: Any,
         config: PlotConfig,
+        periods: panels.Periods | None = None,
     ) -> None:
         self.ob = ob
         self.actions = self._of_length("actions", actions)
@@ -193,6 +197,7 @@ class _Run:
         self.env = env
         self.starts = np.asarray([] if trial_starts is None else trial_starts)
         self.config = config
+        self.periods = periods or {}
         dt = _attribute(env, "dt")
         if config.unit == "ms" and dt is None:
             raise ValueError("A time axis in ms needs env, which knows the time step.")
@@ -204,18 +209,28 @@ class _Run:
             raise ValueError(f"{name} must have one row for each of the {len(self.ob)} steps, not shape {values.shape}.")
         return values
 
-    def draw(self, legend: bool, traces: Sequence[str] | None, name: str, fname: Any, fig_kwargs: dict[str, Any]) -> Figure:
-        """Draw all panels and save the figure if a file is named."""
+    def draw(
+        self,
+        legend: bool,
+        traces: Sequence[str] | None,
+        name: str,
+        fname: Any,
+        fig_kwargs: dict[str, Any],
+        into: Figure | SubFigure | None = None,
+    ) -> Figure:
+        """Draw all panels, into a given figure or a new one, and save the figure if a file is named."""
         rows = 2 + sum(x is not None for x in (self.rewards, self.performance, self.states))
         heights = [1.6, 1.2, *[1.0] * (rows - 2)]
         size = (self.config.width, self.config.panel_height * sum(heights) + 0.4)
-        options = {"figsize": size, "sharex": "col", **fig_kwargs}
+        options = {"figsize": size, **fig_kwargs}
+        shared = {"sharex": options.pop("sharex", "col"), "squeeze": False}
         ratios = {"height_ratios": heights, "width_ratios": (1, 0.16)}
         with style(self.config):
-            figure, grid = _grid(rows, 2, squeeze=False, gridspec_kw=ratios, **options)
+            figure: Any = plt.figure(**options) if into is None else into
+            grid = figure.subplots(rows, 2, gridspec_kw=ratios, **shared)
             for side in grid[:, 1]:
                 side.axis("off")
-            self._observations(grid[0, 0], grid[0, 1], traces, heights[0])
+            self._observations(grid[0, 0], grid[0, 1], traces)
             panels.actions_panel(grid[1, 0], self.clock, self.actions, self.gt, _space(self.env, "action_space"))
             rest = iter(grid[2:].tolist())
             if self.rewards is not None:
@@ -227,14 +242,14 @@ class _Run:
                 panels.heat_panel(ax, side, self.clock, self.states, None, "Unit")
             self._finish(figure, grid, legend, name)
             if fname is not None:
-                save(figure, fname)
-                plt.close(figure)
-        return figure
+                save(figure.figure, fname)
+                plt.close(figure.figure)
+        return figure  # type: ignore[no-any-return]
 
-    def _observations(self, ax: Axes, side: Axes, traces: Sequence[str] | None, height: float) -> None:
+    def _observations(self, ax: Axes, side: Axes, traces: Sequence[str] | None) -> None:
         space = _space(self.env, "observation_space")
         if self.ob.ndim > 2:
-            panels.frames_panel(ax, self.clock, self.ob, "Observation", height * self.config.panel_height)
+            panels.frames_panel(ax, self.clock, self.ob, space, "Observation")
             return
         channels = self.ob.reshape(len(self.ob), -1)
         if traces is None and self.ob.ndim == 2:
@@ -248,22 +263,21 @@ class _Run:
             )
         panels.traces_panel(ax, self.clock, channels, traces, "Observation")
 
-    def _finish(self, figure: Figure, grid: Any, legend: bool, name: str) -> None:
+    def _finish(self, figure: Any, grid: Any, legend: bool, name: str) -> None:
         for ax, side in grid:
             self.clock.put_on(ax)
             for start in self.starts:
-                ax.axvline(self.clock.start_of(start), color="0.5", linestyle=(0, (4, 3)), linewidth=0.8, zorder=0.5)
+                dashes, width = ((0, (4, 3)), 0.8) if len(self.starts) <= 30 else ("-", 0.3)
+                ax.axvline(self.clock.start_of(start), color="0.5", linestyle=dashes, linewidth=width, zorder=0.5)
             handles, labels = ax.get_legend_handles_labels()
             if legend and handles:
                 side.legend(handles, labels, loc=self.config.legend_location, borderaxespad=0)
+        if self.periods:
+            panels.shade_periods(grid[:, 0].tolist(), self.clock, self.periods)
         grid[-1, 0].set_xlabel(self.clock.label)
         if name:
             grid[0, 0].set_title(name)
         figure.align_ylabels(grid[:, 0].tolist())
-
-
-def _grid(rows: int, columns: int, **options: Any) -> tuple[Figure, Any]:
-    return plt.subplots(rows, columns, **options)
 
 
 def _attribute(env: Any, name: str) -> Any:
@@ -279,7 +293,8 @@ def _space(env: Any, name: str) -> Any:
     return None if env is None else getattr(env, name)
 
 
-def _task_name(env: Any) -> str:
+def task_name(env: Any) -> str:
+    """Name of the task inside whatever env this is."""
     if hasattr(env, "get_attr"):
         return str(env.get_attr("task_name")[0])
     return type(env.unwrapped).__name__

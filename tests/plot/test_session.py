@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ngym_core import UnknownNameError
+from ngym_plot import plot_session
+from ngym_plot.columns import running_mean
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def session(n=60, lanes=1, **columns):
+    rng = np.random.default_rng(0)
+    choice, gt = rng.integers(0, 3, n), rng.integers(1, 3, n)
+    table = {"trial": np.arange(n), "lane": np.arange(n) % lanes, "choice": choice, "gt": gt, "correct": choice == gt}
+    return {**table, "performance": (choice == gt) * 1.0, "reward": (choice == gt) * 2.0 - 1, **columns}
+
+
+def test_choices_are_drawn_by_their_outcome():
+    table = session()
+    figure = plot_session(table)
+    marks = {line.get_label(): line for line in figure.axes[0].lines}
+    assert list(marks) == ["correct", "error", "no response"]
+    assert np.array_equal(marks["correct"].get_xdata(), np.nonzero(table["correct"])[0] + 1)
+    assert np.array_equal(marks["no response"].get_xdata(), np.nonzero(table["choice"] == 0)[0] + 1)
+    assert np.array_equal(np.round(marks["error"].get_ydata()), table["choice"][marks["error"].get_xdata() - 1])
+    every = plot_session(table, none=None).axes[0].lines
+    assert [line.get_label() for line in every] == ["correct", "error"]
+
+
+def test_running_means_of_reward_and_performance():
+    table = session()
+    _, reward, performance = plot_session(table, window=10).axes
+    assert reward.lines[1].get_ydata()[-1] == pytest.approx(table["reward"][-10:].mean())
+    assert performance.lines[1].get_ydata()[4] == pytest.approx(table["performance"][:5].mean())
+    assert performance.get_title(loc="left") == f"Mean {table['performance'].mean():.2f}; lines: running mean of 10 trials"
+    assert performance.get_xlabel() == "Trial"
+    assert {ax.get_xlim() for ax in (reward, performance)} == {(0.5, 60.5)}
+
+
+def test_a_running_mean_leaves_out_what_is_missing():
+    values = [1, np.nan, 3, np.nan, np.nan, np.nan]
+    assert running_mean(values, 2) == pytest.approx([1, 1, 3, 3, np.nan, np.nan], nan_ok=True)
+
+
+def test_blocks_are_shaded_and_named():
+    block = np.repeat([1, 0, 1], 20)
+    figure = plot_session(session(block=block))
+    for ax in figure.axes[:3]:
+        assert sorted(round(patch.get_x(), 3) for patch in ax.patches) == [0.5, 20.5, 40.5]
+    first, second, third = figure.axes[0].patches
+    assert first.get_facecolor() == third.get_facecolor() != second.get_facecolor()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["block 1", "0", "1"]
+    named = plot_session(session(habit=np.repeat(["repeat", "alternate"], 30)), block="habit")
+    assert [text.get_text() for text in named.axes[0].texts] == ["habit repeat", "alternate"]
+
+
+def test_blocks_of_several_lanes_are_not_mixed():
+    table = session(lanes=2, block=np.tile([0, 1], 30))
+    assert not plot_session(table).axes[0].patches
+    one = plot_session(table, lane=1)
+    assert len(one.axes[0].patches) == 1
+    assert one.axes[2].get_xlim() == (0.5, 30.5)
+
+
+@pytest.mark.parametrize("n", [1, 20, 2000])
+def test_any_number_of_trials(n):
+    figure = plot_session(session(n))
+    figure.canvas.draw()
+    assert len(figure.axes[2].get_xticks()) < 15
+
+
+def test_actions_of_several_numbers():
+    figure = plot_session(session(choice=np.random.default_rng(0).random((60, 3))))
+    assert [line.get_label() for line in figure.axes[0].lines] == ["action 0", "action 1", "action 2"]
+
+
+def test_a_figure_can_be_given_and_saved(tmp_path):
+    figure = plt.figure()
+    assert plot_session(session(), fig=figure, title="Mine", fname=tmp_path / "s.pdf") is figure
+    assert [p.name for p in tmp_path.iterdir()] == ["s.pdf"]
+    assert figure.axes[0].get_title(loc="left") == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "error", "message"),
+    [
+        ({}, {}, UnknownNameError, "Unknown column 'choice'. There is none here."),
+        (session(0), {}, ValueError, "The table has no trial."),
+        ({"choice": [1], "reward": [1]}, {}, UnknownNameError, "Unknown column 'performance'. Valid: 'choice', 'reward'."),
+        (session(reward=np.zeros(3)), {}, ValueError, r"column 'reward' has shape \(3,\); .* each of the 60 trials"),
+        (
+            session(reward=np.zeros((60, 2))),
+            {},
+            ValueError,
+            r"'reward' must hold one number for each trial, not shape \(60, 2\)",
+        ),
+        (session(reward=np.array(["a"] * 60)), {}, ValueError, "'reward' must hold numbers, not"),
+        (session(), {"block": "blok"}, UnknownNameError, "Unknown column 'blok'"),
+        (session(lanes=3), {"lane": 3}, ValueError, "lane 3 played no trial. Valid: '0', '1', '2'."),
+        (session(), {"window": 0}, ValueError, "window=0 must be at least one trial"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(table, options, error, message):
+    with pytest.raises(error, match=message):
+        plot_session(table, **options)
