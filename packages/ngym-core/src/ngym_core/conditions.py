@@ -91,6 +91,24 @@ class Conditions:
         p = np.asarray(p)
         return self.condition(name, u < (p if size is None or p.ndim == 0 else p[:, None]))
 
+    def switching(self, name: str, p: float, *, first: int | None = 0) -> Array:
+        """Draw a condition that is 0 or 1 and changes before a trial with probability p.
+
+        Args:
+            name: Name of the condition, and of what is carried on to the next trials.
+            p: The probability.
+            first: Value before the first trial; None for a random one.
+
+        Returns:
+            (n,) values; where some are forced, those of other trials stay as they were.
+        """
+        changes = self.draws.random(f"{name}/change", self.n) < p
+        if name not in self.carried:
+            self.carried[name] = int(self.draws.index(f"{name}/first", 1, 2)[0]) if first is None else first
+        drawn = (self.carried[name] + np.cumsum(changes)) % 2
+        self.carried[name] = int(drawn[-1])
+        return self.condition(name, drawn)
+
     def permutation(self, name: str, k: int) -> Array:
         """Draw a condition that is an order of 0 to k - 1, shape (n, k)."""
         return self.condition(name, self.draws.permutation(name, self.n, k))

@@ -20,6 +20,7 @@ __all__ = [
     "get_periods_idx",
     "minmax_number",
     "options",
+    "probability",
     "ring",
     "to_map",
     "tuning",
@@ -54,6 +55,24 @@ def options(name: str, values: ArrayLike) -> NDArray[Any]:
     if array.ndim == 0 or len(array) == 0 or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
         raise ValueError(f"{name}={values!r} must be a sequence of at least one finite number.")
     return array
+
+
+def probability(name: str, value: float) -> float:
+    """Check a probability.
+
+    Args:
+        name: The task's parameter, for the error.
+        value: The number.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: A number that is not from 0 to 1.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}={value!r} must be a probability, from 0 to 1.")
+    return value
 
 
 def tuning(theta: NDArray[Any], angle: ArrayLike) -> NDArray[np.float64]:
