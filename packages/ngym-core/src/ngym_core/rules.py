@@ -28,7 +28,7 @@ from ngym_core.painting import Span
 if TYPE_CHECKING:
     from ngym_core.trials import Trials
 
-__all__ = ["FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"]
+__all__ = ["AnswerAtOnce", "FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"]
 
 
 class Rule:
@@ -37,10 +37,13 @@ class Rule:
     Attributes:
         events: Rewards that a user may set for the rule beside those the task has.
         moves: Whether actions change what the agent sees or should do later in the trial.
+        by_truth: Whether an answer is right if it equals the ground truth, and none is where that is 0, so
+            that wrappers may change the ground truth.
     """
 
     events: ClassVar[tuple[str, ...]] = ()
     moves: ClassVar[bool] = False
+    by_truth: ClassVar[bool] = False
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Say what the evaluators need to know about each trial.
@@ -156,6 +159,7 @@ class FixateThenChoose(Rule):
     decision: str = "decision"
     pays_withholding: bool = False
     events = ("abort", "correct", "fail", "miss")
+    by_truth = True
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of both periods, and in which trials a response is due."""
@@ -215,6 +219,7 @@ class RespondWhenDue(Rule):
 
     fixation: str | tuple[str, ...] = "fixation"
     events = ("abort", "correct", "fail", "miss")
+    by_truth = True
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of fixation, and in which trials a response is due."""
@@ -241,6 +246,24 @@ class RespondWhenDue(Rule):
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
         now.performance[answers] = right[answers]
         return reward, answers | broken_lanes(task, now, early, reward)
+
+
+class AnswerAtOnce(Rule):
+    """Any action is an answer and ends the trial.
+
+    If it equals the ground truth it earns `correct` and full performance, otherwise `fail`.
+    """
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        now.performance = float(action == now.gt)
+        return task.rewards["correct" if action == now.gt else "fail"], True
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        right = action == now.gt
+        now.performance[:] = right
+        return np.where(right, task.rewards["correct"], task.rewards["fail"]), np.ones(len(action), bool)
 
 
 class TakeAtOnce(Rule):

@@ -194,11 +194,10 @@ class DawTwoStep(TrialEnv):
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
 
     def _new_trials(self, trials: Trials) -> None:
-        u = {name: trials.draws.random(name, trials.n) for name in ("to1", "to2", "switch", "high", "low")}
+        u = {name: trials.draws.random(name, trials.n) for name in ("to1", "to2")}
         to = np.where(u["to1"] < self.p1, 1, 2), np.where(u["to2"] < self.p2, 2, 1)
-        switches = trials.carried.get("switches", 0) + np.cumsum(u["switch"] < self.p_switch)
-        trials.carried["switches"] = int(switches[-1])
-        better = trials.set("hi_state", switches % 2)
+        better = trials.switching("hi_state", self.p_switch)
+        u |= {name: trials.draws.random(name, trials.n) for name in ("high", "low")}
         paid = np.where(u["high"] < self.high_reward_p, 1, 0), np.where(u["low"] < self.low_reward_p, 1, 0)
         reward = np.where(better == 0, paid, paid[::-1]) * self.rewards["correct"]
         trials.set("reward", reward.T)

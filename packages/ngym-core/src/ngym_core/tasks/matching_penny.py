@@ -1,0 +1,108 @@
+"""Matching pennies: a game against an opponent who may learn from what the agent does."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from ngym_core.env import Rewards, Step, TrialEnv
+from ngym_core.errors import nearest
+from ngym_core.rules import AnswerAtOnce
+from ngym_core.spaces import Discrete, unbounded
+from ngym_core.tasktools import probability
+from ngym_core.trials import Trials
+
+OPPONENTS = ("mean_action", "random")
+
+
+class MatchingPenny(TrialEnv):
+    """Choose what the opponent chooses; the opponent tries to choose something else. Each time step is a trial.
+
+    The opponent `mean_action` plays against the running mean of the agent's actions (0 where it is above a
+    half, else 1), so that what comes next depends on the agent. In `sample_trials` and data sets the agent is
+    one who plays the ground truth. The opponent `random` plays both sides equally often.
+
+    Channels:
+        opponent: 0 to 1. 1 for what the opponent chose in the trial before.
+
+    Actions:
+        choice: 0 to 1. The side.
+
+    Periods (ms):
+        choice: One time step.
+
+    Conditions:
+        opponent_action: 0 or 1. What the opponent chooses, the ground truth.
+        mean_action: 0 to 1. The mean of the agent's actions before the trial, the last ones counting most; from 0.
+
+    Rewards:
+        correct: 1.0. The same as the opponent.
+        fail: 0.0. Something else.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Without meaning; there is one time step.
+        opponent_type: ``mean_action`` or ``random``.
+        learning_rate: Weight of the last action in the mean, from 0 to 1.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: Another opponent, or a learning rate outside 0 to 1.
+    """
+
+    metadata = {
+        "paper_name": "Prefrontal cortex and decision making in a mixed-strategy game",
+        "paper_link": "https://www.nature.com/articles/nn1209",
+        "tags": ["two-alternative"],
+    }
+    default_rewards = {"correct": 1.0, "fail": 0.0}
+    rule = AnswerAtOnce()
+    chance = 1 / 2
+    draws_ahead = False
+
+    def __init__(
+        self,
+        dt: float = 100,
+        rewards: Rewards = None,
+        timing: None = None,
+        opponent_type: str = "mean_action",
+        learning_rate: float = 0.2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        if opponent_type not in OPPONENTS:
+            raise ValueError(f"Unknown opponent_type={opponent_type!r}. {nearest(opponent_type, OPPONENTS)}")
+        self.opponent_type, self.learning_rate = opponent_type, probability("learning_rate", learning_rate)
+        self.observation_space = unbounded({"opponent": [0, 1]})
+        self.action_space = Discrete(2, {"choice": [0, 1]})
+
+    def _new_trials(self, trials: Trials) -> None:
+        n, carried = trials.n, trials.carried
+        if self.opponent_type == "random":
+            opponent = trials.choice("opponent_action", [0, 1])
+        else:
+            *before, carried["mean_action"] = self._against_truth(carried.get("mean_action", 0.0), n)
+            means = trials.set("mean_action", np.array(before))
+            opponent = trials.set("opponent_action", (means <= 0.5).astype(int))
+        if "opponent" not in carried:
+            carried["opponent"] = int(trials.draws.index("first", 1, 2)[0])
+        previous = np.concatenate([[carried["opponent"]], opponent[:-1]])
+        carried["opponent"] = int(opponent[-1])
+        trials.add_period("choice", self.dt)
+        trials.add_ob(np.eye(2)[previous], where="opponent")
+        trials.set_groundtruth(opponent)
+
+    def _against_truth(self, mean: float, n: int) -> list[float]:
+        """The mean action before and after each of n trials of an agent who plays the ground truth, n + 1 numbers."""
+        return list(accumulate(range(n), lambda m, _: m + self.learning_rate * ((m <= 0.5) - m), initial=mean))
+
+    def _step(self, action: Any) -> Step:
+        """Evaluate an action, and let the opponent learn what it was."""
+        stepped = super()._step(action)
+        if self.opponent_type == "mean_action":
+            mean = self.trial["mean_action"]
+            self._draws.carried["mean_action"] = mean + self.learning_rate * (int(action) - mean)
+        return stepped

@@ -1,0 +1,143 @@
+"""Memory recall: store marked patterns and complete them from a part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.env import TrialEnv
+from ngym_core.rules import Rule
+from ngym_core.spaces import Box, unbounded
+from ngym_core.trials import Trials
+
+Array = NDArray[Any]
+
+
+class Recall(Rule):
+    """While recalling, each step costs the mean distance to the pattern.
+
+    Performance is the share of the elements of all recalled patterns that are nearer to the right value
+    than to the other.
+    """
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note when to recall."""
+        opens, closes = trials.span("recall")
+        return {"opens": opens, "closes": closes}
+
+    def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if not now.opens <= now.step < now.closes:
+            return 0.0, False
+        right = (action > task.middle) == (now.gt > task.middle)
+        now.performance += float(right.mean()) / (now.closes - now.opens)
+        return -float(np.abs(now.gt - action).mean()), False
+
+    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        recalls = (now.opens <= now.step) & (now.step < now.closes)
+        right = ((action > task.middle) == (now.gt > task.middle)).mean(axis=1)
+        now.performance += np.where(recalls, right / (now.closes - now.opens), 0.0)
+        return np.where(recalls, -np.abs(now.gt - action).mean(axis=1), 0.0), np.zeros(len(action), bool)
+
+
+class MemoryRecall(TrialEnv):
+    """Watch a series of random patterns, store those that are marked, and complete each from a corrupted version.
+
+    Channels:
+        pattern: 0 to stim_dim - 1. The pattern, 1 or -1 (`balanced`), else 1 or 0; while recalling, the pattern in
+            which elements are unknown (0, `balanced`) or flipped.
+        store: stim_dim to stim_dim + store_signal_dim - 1. 1 when the pattern is to be stored.
+
+    Actions:
+        pattern: 0 to stim_dim - 1. While recalling, the whole pattern.
+
+    Periods (ms):
+        storage: The rest of the trial, one step for each pattern.
+        recall: A share `p_recall` of the trial (at least one step), one step for each stored pattern, in random order.
+
+    Conditions:
+        t: t_min to t_max. Length of the trial in steps.
+
+    The ground truth is 0 in storage. While recalling, each step costs the mean distance between action and pattern
+    (reward 0 at best). Performance is the share of the elements of all recalled patterns that are nearer to the
+    right value than to the other.
+
+    Args:
+        dt: Time step in ms.
+        stim_dim: Elements of a pattern.
+        store_signal_dim: Channels that mark a pattern.
+        t_min: Least length of a trial in steps.
+        t_max: Greatest length, by default `t_min`.
+        t_distribution: ``uniform``.
+        p_recall: Share of the trial in which patterns are recalled, at most a half.
+        chance: Share of the elements that are right by chance: `balanced`, all known elements and half of the
+            unknown ones; else, those that are not flipped.
+        balanced: Whether elements are 1 or -1 and may be unknown, or 1 or 0 and may be flipped.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: Sizes, lengths or shares that are outside of these ranges, or another distribution.
+    """
+
+    metadata = {"paper_name": None, "paper_link": None, "tags": ["working memory", "supervised", "continuous action space"]}
+    rule = Recall()
+    chance = 1 / 2
+
+    def __init__(
+        self,
+        dt: float = 1,
+        stim_dim: int = 10,
+        store_signal_dim: int = 1,
+        t_min: int = 15,
+        t_max: int | None = 25,
+        t_distribution: str = "uniform",
+        p_recall: float = 0.1,
+        chance: float = 0.7,
+        balanced: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, **kwargs)
+        t_max = t_min if t_max is None else t_max
+        if t_distribution != "uniform":
+            raise ValueError(f"t_distribution={t_distribution!r} must be 'uniform'.")
+        if stim_dim < 1 or store_signal_dim < 1:
+            raise ValueError(f"stim_dim={stim_dim} and store_signal_dim={store_signal_dim} must be at least 1.")
+        if not 2 <= t_min <= t_max:
+            raise ValueError(f"t_min={t_min} must be at least 2, and t_max={t_max} not below it.")
+        if not 0 <= p_recall <= 0.5:
+            raise ValueError(f"p_recall={p_recall!r} must be a share from 0 to 0.5: only stored patterns can be recalled.")
+        if not 0.5 <= chance <= 1:
+            raise ValueError(f"chance={chance!r} must be a share from 0.5 to 1.")
+        self.t_min, self.t_max, self.p_recall, self.balanced = t_min, t_max, p_recall, balanced
+        self.stim_dim, self.store_signal_dim = stim_dim, store_signal_dim
+        self.p_changed = (1 - chance) * (2 if balanced else 1)
+        self.low = -1 if balanced else 0
+        self.middle = (1 + self.low) / 2
+        marks = range(stim_dim, stim_dim + store_signal_dim)
+        self.observation_space = unbounded({"pattern": range(stim_dim), "store": marks})
+        self.action_space = Box(-np.inf, np.inf, {"pattern": range(stim_dim)}, shape=(stim_dim,))
+
+    def _new_trials(self, trials: Trials) -> None:
+        n, draws, cells = trials.n, trials.draws, (trials.n, self.t_max, self.stim_dim)
+        t = trials.choice("t", np.arange(self.t_min, self.t_max + 1))
+        recalled = np.maximum(1, (self.p_recall * t).astype(int))
+        stored = t - recalled
+        pattern = np.where(draws.random("pattern", n, cells[1] * cells[2]).reshape(cells) > 0.5, 1, self.low)
+        changed = draws.random("change", n, cells[1] * cells[2]).reshape(cells) < self.p_changed
+        order = draws.random("order", n, self.t_max)
+        order = np.argsort(np.where(np.arange(self.t_max) < stored[:, None], order, 2), axis=1)
+        trials.add_period(["storage", "recall"], [stored * self.dt, recalled * self.dt])
+
+        step = np.arange(int(t.max()))
+        recalls = (step >= stored[:, None]) & (step < t[:, None])
+        source = np.take_along_axis(order, np.where(recalls, step - stored[:, None], 0), axis=1)
+        shown = pattern[np.arange(n)[:, None], np.where(recalls, source, step)]
+        hidden = recalls[..., None] & changed[:, : len(step)]
+        other = 0 if self.balanced else 1 - shown
+        trials.ob[..., : self.stim_dim] = np.where(hidden, other, shown) * trials.mask[..., None]
+        marked = np.argsort(order, axis=1)[:, : len(step)] < recalled[:, None]
+        trials.ob[..., self.stim_dim :] = (marked & ~recalls)[..., None]
+        trials.gt[:] = np.where(recalls[..., None], shown, 0)
