@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ngym_core import scheduler
+from ngym_core import Draws, scheduler
 
 RECORDED = json.loads((Path(__file__).parent.parent / "golden/data/utils.json").read_text())["schedules"]
 FIRST_SKIPPED = ("SequentialSchedule", "RandomSchedule")
@@ -58,3 +60,127 @@ def test_a_schedule_needs_something_to_choose_from():
         scheduler.RandomSchedule(0)
     with pytest.raises(NotImplementedError, match="BaseSchedule does not say what comes next"):
         scheduler.BaseSchedule(2)()
+
+
+def test_schedules_made_alike_are_equal():
+    made = [
+        lambda: scheduler.SequentialSchedule(2),
+        lambda: scheduler.SequentialSchedule(2, skip_first=True),
+        lambda: scheduler.RandomSchedule(3, p=[1, 2, 3]),
+        lambda: scheduler.RandomSchedule(3, p=[1, 2, 4]),
+        lambda: scheduler.RandomBlockSchedule(2, [2, (3, 4)]),
+        lambda: scheduler.SequentialBlockSchedule(2, [2, (3, 4)]),
+        lambda: scheduler.RandomBlockSchedule(2, [2, (3, 5)]),
+    ]
+    for i, one in enumerate(made):
+        for j, other in enumerate(made):
+            moved = one()
+            moved.take(3, Draws(0))
+            assert (moved == other()) == (i == j)
+    assert len({make() for make in made}) == len(made)
+
+
+def take(schedule, sizes, draws=None):
+    draws = draws or Draws(4)
+    return np.concatenate([schedule.take(n, draws) for n in sizes])
+
+
+SCHEDULES = {
+    "sequential": lambda: scheduler.SequentialSchedule(3),
+    "random": lambda: scheduler.RandomSchedule(4),
+    "random with repeats": lambda: scheduler.RandomSchedule(4, allow_repeat=True, p=[4, 3, 2, 1]),
+    "weighted": lambda: scheduler.RandomSchedule(4, p=[4, 3, 2, 1]),
+    "blocks": lambda: scheduler.SequentialBlockSchedule(3, [2, 3, 4]),
+    "random blocks": lambda: scheduler.RandomBlockSchedule(3, [2, 3, 4], random_start=True),
+    "random lengths": lambda: scheduler.RandomBlockSchedule(3, [(2, 6), (1, 3), (5, 5)]),
+    "ended by chance": lambda: scheduler.RandomBlockSchedule(2, [0.2, 0.5]),
+    "all sorts": lambda: scheduler.SequentialBlockSchedule(3, [3, (1, 4), 0.3]),
+}
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+@given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), seed=st.integers(0, 2**32))
+def test_how_many_trials_are_asked_for_changes_nothing(kind, sizes, seed):
+    schedule = SCHEDULES[kind]()
+    whole = schedule.take(sum(sizes), Draws(seed))
+    assert np.array_equal(take(schedule, sizes, Draws(seed)), whole)
+    assert whole.min() >= 0
+    assert whole.max() < schedule.n
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_a_saved_place_goes_on_where_it_was_saved(kind):
+    schedule = SCHEDULES[kind]()
+    draws = Draws(1)
+    schedule.take(37, draws)
+    saved = json.loads(json.dumps(draws.state, default=lambda x: x.tolist()))
+    resumed = Draws(99)
+    resumed.state = saved
+    assert np.array_equal(schedule.take(100, resumed), SCHEDULES[kind]().take(100, draws))
+    if kind in ("sequential", "random", "blocks", "random blocks"):
+        schedule.seed(3)
+        for _ in range(7):
+            schedule()
+        again = SCHEDULES[kind]()
+        again.state = json.loads(json.dumps(schedule.state))
+        assert [schedule() for _ in range(50)] == [again() for _ in range(50)]
+
+
+def runs_of(indices):
+    edges = np.flatnonzero(np.diff(indices)) + 1
+    parts = np.split(indices, edges)
+    return [(int(p[0]), len(p)) for p in parts[:-1]]
+
+
+def test_blocks_have_their_lengths():
+    assert runs_of(take(SCHEDULES["blocks"](), [40]))[:4] == [(0, 2), (1, 3), (2, 4), (0, 2)]
+    lengths = {i: {n for j, n in runs_of(take(SCHEDULES["random lengths"](), [4000])) if j == i} for i in range(3)}
+    assert lengths == {0: {2, 3, 4, 5, 6}, 1: {1, 2, 3}, 2: {5}}
+    by_chance = runs_of(take(SCHEDULES["ended by chance"](), [60_000]))
+    means = [np.mean([n for j, n in by_chance if j == i]) for i in range(2)]
+    assert means[0] == pytest.approx(5, abs=0.25)  # about 8,500 blocks each with standard deviation 4.5: five errors
+    assert means[1] == pytest.approx(2, abs=0.08)
+
+
+def test_random_schedules_have_their_weights():
+    taken = take(SCHEDULES["random with repeats"](), [40_000])
+    assert np.bincount(taken) / len(taken) == pytest.approx([0.4, 0.3, 0.2, 0.1], abs=0.0125)  # five errors
+    weighted = take(SCHEDULES["weighted"](), [40_000])
+    assert (np.diff(weighted) != 0).all()
+    after_first = weighted[1:][weighted[:-1] == 0]
+    assert np.bincount(after_first)[1:] / len(after_first) == pytest.approx([3 / 6, 2 / 6, 1 / 6], abs=0.025)
+
+
+@pytest.mark.parametrize("p", [[1, 2], [1, -1, 1], [0, 0, 1], [np.nan, 1, 1]])
+def test_weights_are_checked(p):
+    with pytest.raises(ValueError, match="must be 3 weights, at least 2 of them above 0"):
+        scheduler.RandomSchedule(3, p=p)
+
+
+@pytest.mark.parametrize(
+    ("length", "error", "message"),
+    [
+        ((3, 2), ValueError, "its least length first"),
+        ((0, 2), ValueError, "at least one trial"),
+        ((1, 2, 3), TypeError, "must be two whole numbers"),
+        ((1.5, 2), TypeError, "must be two whole numbers"),
+        (1.5, ValueError, "needs a probability between 0 and 1, not 1.5"),
+        ("3", TypeError, "a whole number, a range of two, or a probability"),
+    ],
+)
+def test_lengths_of_other_kinds_are_refused(length, error, message):
+    with pytest.raises(error, match=message):
+        scheduler.SequentialBlockSchedule(1, [length])
+
+
+def test_lengths_by_chance_cannot_be_called_one_by_one():
+    with pytest.raises(TypeError, match=r"Blocks of 0\.2 trials can be taken, but not called one by one"):
+        scheduler.RandomBlockSchedule(2, [0.2, 0.5])()
+
+
+def test_a_schedule_of_ones_own_is_called():
+    class Twos(scheduler.BaseSchedule):
+        def _next(self):
+            return (self.total_count // 2) % self.n
+
+    assert Twos(3).take(8, Draws(0)).tolist() == [0, 0, 1, 1, 2, 2, 0, 0]

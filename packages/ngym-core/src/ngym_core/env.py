@@ -347,7 +347,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         ob: NDArray[Any] = self._shown.ob[self.t_ind].copy()
         if self.rule.moves:
             self._now.step = self.t_ind
-            self.rule.show(self, self._now, ob)
+            self.rule.show(self, self._now, ob[..., : self.observation_space.shape[-1]])  # wrappers may have widened it
         return ob
 
     def _truth(self) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
+from ngym_core.painting import Span
 from ngym_core.random import Draws
 from ngym_core.rules import facts
 from ngym_core.sessions import Session, is_one_at_a_time, sample_trials, tasks
@@ -72,6 +73,10 @@ class Lanes:
         """Begin a new trial in some lanes (indices)."""
         raise NotImplementedError
 
+    def begin_episode(self, lanes: Array) -> Array | None:
+        """Begin an episode in some lanes whose trial has begun already; their observations if these change."""
+        return None
+
     def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
         """Take one step in all lanes but those that stand still, (n,) bool.
 
@@ -86,6 +91,10 @@ class Lanes:
 
     def conditions(self, lanes: Array) -> Info:
         """Give the conditions of the present trials of some lanes, as an entry of `info`."""
+        raise NotImplementedError
+
+    def periods(self, lane: int) -> dict[str, tuple[int, int]]:
+        """Give the first step, and the step after the last, of each period of a lane's present trial."""
         raise NotImplementedError
 
 
@@ -113,6 +122,7 @@ class RuleLanes(Lanes):
         self._trial = np.full(n, self.together)
         self._facts: dict[str, Array] = {}
         self._conditions: dict[str, Array] = {}
+        self._spans: list[dict[str, Span]] = [{}] * n
         self._step, self._left, self._at = (np.zeros(n, np.int64) for _ in range(3))
         self._rows = np.arange(n)
         self._make_room(probe)
@@ -161,6 +171,7 @@ class RuleLanes(Lanes):
             self._facts[name][lane] = value
         for name, value in trials.conditions.items():
             self._conditions[name][lane] = value
+        self._spans[lane] = trials.spans
         self._trial[lane] = 0
 
     def _grow(self, room: int) -> None:
@@ -206,12 +217,20 @@ class RuleLanes(Lanes):
         ob = _rows(self._ob, self._at)
         if self.rule.moves:
             self.now.step = self._step
-            self.rule.show(self.task, self.now, ob)
+            self.rule.show(
+                self.task, self.now, ob[..., : self.task.observation_space.shape[-1]]
+            )  # wrappers may have widened it
         return ob
 
     def conditions(self, lanes: Array) -> Info:
         """Give the conditions of the present trials of some lanes."""
         return self._entry("trial", lanes)
+
+    def periods(self, lane: int) -> dict[str, tuple[int, int]]:
+        """Give the edges of each period of a lane's present trial."""
+        now, spans = self._trial[lane], self._spans[lane]
+        start, end = ({p: int(np.broadcast_to(s[side], self.together)[now]) for p, s in spans.items()} for side in (0, 1))
+        return {p: (start[p], end[p]) for p in spans}
 
     def _entry(self, key: str, lanes: Array) -> Info:
         """An entry of `info` that only some lanes have: name -> (n, ...), with masks."""
@@ -269,6 +288,14 @@ class LoopLanes(Lanes):
             with self._sessions[lane]:
                 self._ob[lane] = self._inner.reset()[0]
 
+    def begin_episode(self, lanes: Array) -> Array | None:
+        """Begin an episode in some lanes whose trial has begun already: wrappers that step by themselves may care."""
+        for lane in lanes:
+            with self._sessions[lane]:
+                self.env.unwrapped._waiting = True
+                self._ob[lane] = self._inner.reset()[0]
+        return self._ob[lanes]
+
     def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
         """Step one lane after another."""
         space = self.env.action_space
@@ -292,3 +319,9 @@ class LoopLanes(Lanes):
             with self._sessions[lane]:
                 info = self._add_info(info, {"trial": dict(self.env.unwrapped.trial)}, int(lane))
         return info
+
+    def periods(self, lane: int) -> dict[str, tuple[int, int]]:
+        """Give the edges of each period of a lane's present trial."""
+        with self._sessions[lane]:
+            task = self.env.unwrapped
+            return {p: (int(task.start_ind[p]), int(task.end_ind[p])) for p in task.start_ind}

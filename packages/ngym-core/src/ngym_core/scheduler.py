@@ -47,6 +47,18 @@ class BaseSchedule:
         self.i = 0
         self.rng = np.random.RandomState()
 
+    def __eq__(self, other: object) -> bool:
+        """Schedules are equal that were made alike, wherever they stand."""
+        return type(self) is type(other) and self._made_with() == other._made_with()
+
+    def __hash__(self) -> int:
+        """Hash by class and number."""
+        return hash((type(self), self.n))
+
+    def _made_with(self) -> dict[str, Any]:
+        moving = ("i", "count", "total_count", "rng")
+        return {k: np.asarray(v, object).tolist() for k, v in vars(self).items() if k not in moving}
+
     def seed(self, seed: int | None = None) -> None:
         """Restart the random numbers of calls, not the position; `reset` does that."""
         self.rng = np.random.RandomState(seed)
@@ -239,7 +251,7 @@ class SequentialBlockSchedule(BlockSchedule):
         highs = np.array([0 if high is None else high for _, high in self._ranges])[indices]
         ranges = highs > 0
         k = draws.index("length", len(indices), np.where(ranges, highs - lows + 1, 1))
-        if ranges.all():
+        if all(high is not None for _, high in self._ranges):
             return (lows + k).astype(np.int64)
         u = draws.random("end", len(indices))
         geometric = 1 + np.floor(np.log1p(-u) / np.log1p(-np.where(ranges, 0.5, lows)))

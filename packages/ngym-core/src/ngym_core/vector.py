@@ -140,13 +140,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         info = {**info, "_new_trial": everywhere, "_gt": everywhere.copy()} if everywhere.any() else {}
         if over.any():
             waited = np.nonzero(over)[0]
-            ob = self._begun(ob, seen, waited)
+            ob = self._begun_again(ob, seen, waited)
             info = self._merge(info, self.lanes.conditions(waited))
             self.lanes.num_tr[over] = 1
         self._over = truncated
         if truncated.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
             info = self._final(info, ob, truncated)
-            ob = self._begun(ob, seen, np.nonzero(truncated)[0])
+            ob = self._begun_again(ob, seen, np.nonzero(truncated)[0])
             self.lanes.num_tr[truncated] = 1
             self._over = np.zeros(self.num_envs, bool)
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
@@ -209,6 +209,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._pass_on(moment, np.zeros(len(lanes), int))
         shape = self.observation_space.shape or ()
         return self._put(ob if ob.shape == shape else np.zeros(shape, moment.ob.dtype), moment)
+
+    def _begun_again(self, ob: Array, seen: Array, lanes: Array) -> Array:
+        """Begin episodes in some lanes with the trials that have begun there already."""
+        first = self.lanes.begin_episode(lanes)
+        if first is not None:
+            seen[lanes] = first
+        return self._begun(ob, seen, lanes)
 
     @staticmethod
     def _put(ob: Array, moment: Moment) -> Array:

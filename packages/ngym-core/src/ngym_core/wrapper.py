@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import gymnasium
 import numpy as np
+from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv, copied
@@ -77,7 +79,7 @@ def _some(value: Any, which: Array) -> Any:
     return value if value is None else value[which]
 
 
-class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
+class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """A wrapper that decides about trials, or changes what goes in and out of steps.
 
     What a subclass defines, it defines for many at once; so single envs, lanes and data sets get the same:
@@ -114,13 +116,22 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         cls.changes_steps = cls.change is not TrialWrapper.change
         cls.holds = cls.hold is not TrialWrapper.hold
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note the arguments, so that Gymnasium can make the same again from the wrapper's `spec`."""
+        self = super().__new__(cls)
+        given = {**dict(zip(list(inspect.signature(cls).parameters), args, strict=False)), **kwargs}
+        given.pop("env", None)
+        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, **given)
+        return self
+
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
-        super().__init__(env)
+        gymnasium.Wrapper.__init__(self, env)
         if not isinstance(env.unwrapped, TrialEnv):
             raise TypeError(f"Trial wrapper must be used on TrialEnv, not {type(env.unwrapped).__name__}.")
         self._memory: Any = None
         self._draws_of_memory: Draws | None = None
         self._seen: Any = None
+        self._place = ""
         self.set_top(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -140,7 +151,19 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def own(self, draws: Draws) -> Draws:
         """Give the randomness and the `carried` state of this wrapper within those of a session."""
-        return draws.child(f"{len(layers(self))}:{type(self).__name__}")
+        return draws.child(f"{self._place}{len(layers(self))}:{type(self).__name__}")
+
+    def needs_rule_by_truth(self) -> None:
+        """Refuse a task in which more than the ground truth says what is right.
+
+        Raises:
+            ValueError: Such a task.
+        """
+        if not self.task.rule.by_truth or type(self.task)._step is not TrialEnv._step:
+            raise ValueError(
+                f"{type(self).__name__} changes the ground truth. In {self.task} more than that says what is right; "
+                "it needs a task with the rule FixateThenChoose or RespondWhenDue."
+            )
 
     # ---- trials ----------------------------------------------------------------------------------
 
@@ -240,8 +263,19 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._remember()
         self._seen = np.array(ob)
         moment = Moment.beginning(np.zeros(1, int), np.array(ob)[None])
-        self.change(self._memory, moment)
+        self._change_own_channels(moment)
         return moment.ob[0], info
+
+    def _change_own_channels(self, moment: Moment) -> None:
+        """Change a moment of a single env; channels that an outer wrapper added to the trials pass by."""
+        shape = self.env.observation_space.shape
+        if not shape or moment.ob.shape[-1] == shape[-1]:
+            self.change(self._memory, moment)
+            return
+        added = moment.ob[..., shape[-1] :]
+        moment.ob = moment.ob[..., : shape[-1]]
+        self.change(self._memory, moment)
+        moment.ob = np.concatenate([moment.ob, added], axis=-1, dtype=moment.ob.dtype)
 
     def _remember(self) -> None:
         """Make the memory of a single env anew where it was seeded."""
@@ -251,7 +285,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take one step, see `TrialEnv.step`."""
-        if self.changes_steps and self._draws_of_memory is None:
+        if self.changes_steps:
             self._remember()
         if self.holds and self.hold(self._memory)[0]:
             still = np.zeros(self.action_space.shape or (), self.action_space.dtype)
@@ -273,6 +307,6 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             info={name: np.array([info[name]], float) for name in ("reaction_time",) if name in info},
             conditions={name: np.asarray(value)[None] for name, value in info.get("ended_trial", {}).items()},
         )
-        self.change(self._memory, moment)
+        self._change_own_channels(moment)
         reported = {name: value[0].item() for name, value in moment.info.items() if not np.isnan(value[0])}
         return moment.ob[0], float(moment.reward[0]), terminated, truncated, {**info, **reported}

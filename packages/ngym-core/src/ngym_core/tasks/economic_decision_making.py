@@ -16,6 +16,8 @@ from ngym_core.trials import Trials
 class ChooseByValue(FixateThenChoose):
     """Fixate, then choose an offer: it earns what it is worth, and full performance if it is worth more."""
 
+    by_truth = False
+
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note what each offer is worth, in drops of the better juice."""
         return {**super().begin(task, trials), "worth1": trials.conditions["worth1"], "worth2": trials.conditions["worth2"]}

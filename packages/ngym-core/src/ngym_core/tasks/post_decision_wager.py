@@ -22,6 +22,8 @@ class ChooseOrWager(FixateThenChoose):
     it where it is not offered earns `abort`.
     """
 
+    by_truth = False
+
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note in which trials the bet is offered."""
         return {**super().begin(task, trials), "wager": trials.conditions["wager"]}

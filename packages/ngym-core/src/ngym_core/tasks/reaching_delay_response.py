@@ -45,7 +45,7 @@ class ReportPosition(Rule):
         answers = (now.opens <= now.step) & (now.step < now.closes) & (action[:, 0] > 0)
         now.performance[answers] = _nearness(action, now.gt)[answers]
         reward = np.where(answers, task.rewards["correct"] * now.performance, 0.0)
-        early = (now.hold_from <= now.step) & (now.step < now.hold_to) & ~(action[:, 0] < 0)
+        early = ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to) & ~(action[:, 0] < 0)
         return reward, answers | broken_lanes(task, now, early, reward)
 
 

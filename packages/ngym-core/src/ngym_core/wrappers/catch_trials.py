@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
+from gymnasium import spaces
 
 from ngym_core.random import Draws
+from ngym_core.spaces import channels, names_of
 from ngym_core.trials import Trials
 from ngym_core.wrapper import TrialWrapper
 
@@ -18,14 +21,14 @@ class CatchTrials(TrialWrapper):
     is noted as the condition `catch` of the trial.
 
     Args:
-        env: A task with a stimulus.
+        env: A task in which an answer is right if it equals the ground truth (`Rule.by_truth`).
         catch_prob: How likely a trial is a catch trial.
-        period: The period (or periods) in which nothing is shown.
-        where: The channels that are empty: a name or indices; None for all.
+        period: The period (or periods) in which nothing is shown; by default the whole trial.
+        where: The channels that are empty: a name or indices; by default all but the one called `fixation`.
 
     Raises:
-        ValueError: A probability that is none.
-        UnknownNameError: The task has no such period.
+        ValueError: A probability that is none, a task with another rule or with observations that are no box.
+        UnknownNameError: The task has no such period or channel.
     """
 
     metadata = {"description": "Shows nothing in some trials; the right response to these is none.", "paper_link": None}
@@ -35,12 +38,21 @@ class CatchTrials(TrialWrapper):
         self,
         env: gymnasium.Env[Any, Any],
         catch_prob: float = 0.1,
-        period: str | list[str] = "stimulus",
-        where: Any = "stimulus",
+        period: str | list[str] | None = None,
+        where: Any = None,
     ) -> None:
         super().__init__(env)
+        self.needs_rule_by_truth()
+        space = self.task.observation_space
+        if not isinstance(space, spaces.Box):
+            raise ValueError(f"CatchTrials empties channels of a Box, not {space}.")
         if not 0 <= catch_prob <= 1:
             raise ValueError(f"catch_prob={catch_prob!r} must be a probability.")
+        names = names_of(space)
+        if where is None and "fixation" in names:
+            where = np.setdiff1d(np.arange(space.shape[-1]), channels(space, "fixation"))
+        elif where is not None:
+            channels(space, where)
         self.catch_prob, self.period, self.where = catch_prob, period, where
 
     def edit(self, trials: Trials, draws: Draws) -> Trials:

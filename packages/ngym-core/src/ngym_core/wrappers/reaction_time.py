@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
+from ngym_core.sessions import sample_trials
 from ngym_core.trials import Trials
 from ngym_core.wrapper import Moment, TrialWrapper
 
@@ -35,7 +36,7 @@ class ReactionTime(TrialWrapper):
 
     def __init__(self, env: gymnasium.Env[Any, Any], urgency: float = 0.0, end_on_stimulus: bool = True) -> None:
         super().__init__(env)
-        if not {"stimulus", "decision"} <= set(self.task.timing):
+        if not {"stimulus", "decision"} <= set(sample_trials(env, 1, None, Draws(0), {}).spans):
             raise AttributeError("ReactionTime wrapper requires 'stimulus' and 'decision' periods.")
         self.urgency = urgency
         self.end_on_stimulus = end_on_stimulus

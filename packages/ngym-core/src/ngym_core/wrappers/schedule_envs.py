@@ -21,7 +21,8 @@ from ngym_core.wrapper import TrialWrapper
 class MultiEnvs(TrialWrapper):
     """Put several tasks behind one front; `set_i` says which of them the next trials come from.
 
-    Each task has random streams of its own. Which one a trial comes from is noted as its condition `i_env`.
+    Each task has random streams of its own. Which one a trial comes from is noted as its condition `i_env`. An
+    episode has as many trials as the first task says.
 
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape.
@@ -43,7 +44,8 @@ class MultiEnvs(TrialWrapper):
         super().__init__(envs[0])
         self.env_input = env_input
         self.i_env = self._chosen = 0
-        space = envs[0].observation_space
+        self.action_space = envs[0].action_space
+        self.observation_space = space = envs[0].observation_space
         for env in envs:
             if env.observation_space.shape != space.shape or env.action_space != envs[0].action_space:
                 raise ValueError(
@@ -58,10 +60,21 @@ class MultiEnvs(TrialWrapper):
                 -np.inf, np.inf, {**names_of(space), "env": range(k, k + len(envs))}, shape=(k + len(envs),)
             )
         self._share(self.task._draws)
+        for i, env in enumerate(self.envs):
+            for layer in layers(env):
+                if isinstance(layer, TrialWrapper):
+                    layer._place = f"env {i}/{layer._place}"
+        for task in tasks(self):
+            task.num_tr_exp = self.task.num_tr_exp
 
     def __str__(self) -> str:
         """Show the tasks, one on each line."""
         return "\n".join([f"<{type(self).__name__}", *(f"\t{env}" for env in self.envs), ">"])
+
+    @property
+    def spec(self) -> None:  # type: ignore[override]
+        """Nothing: no one id makes several tasks."""
+        return
 
     def set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
         """Tell all tasks that a wrapper decides about new trials."""
@@ -113,6 +126,7 @@ class MultiEnvs(TrialWrapper):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, see `TrialEnv.reset`; a seed restarts the randomness of all tasks."""
         if seed is not None:
+            self.env = self.envs[0]
             self._share(Draws(seed))
             self.task._waiting = False
         return super().reset(options=options)

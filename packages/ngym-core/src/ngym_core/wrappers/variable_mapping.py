@@ -22,22 +22,27 @@ class VariableMapping(TrialWrapper):
     the action for each of the task's choices.
 
     Args:
-        env: A task whose actions have a set of choices.
+        env: A task in which an answer is right if it equals the ground truth (`Rule.by_truth`).
         block_dur: Trials in a block, see `SideBias`.
-        choice: Name of the set of choices in the action space.
+        choice: Name of the actions that change their meaning; by default all but action 0.
 
     Raises:
-        ValueError: The task has no such choices, or more than 6 (there would be too many mappings).
+        ValueError: A task with another rule, or less than 2 such actions or more than 6 (there would be too many
+            mappings).
     """
 
     metadata = {"description": "Changes in blocks which action answers which stimulus.", "paper_link": None}
 
-    def __init__(self, env: gymnasium.Env[Any, Any], block_dur: BlockLength = 50, choice: str = "choice") -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], block_dur: BlockLength = 50, choice: str | None = None) -> None:
         super().__init__(env)
-        names = names_of(env.action_space)
-        if choice not in names or not 2 <= np.size(names[choice]) <= 6:
-            raise ValueError(f"VariableMapping needs 2 to 6 actions called {choice!r}; the task has {names}.")
-        self.answers = actions(env.action_space, choice)
+        self.needs_rule_by_truth()
+        space: Any = env.action_space
+        self.answers = np.arange(1, space.n) if choice is None else actions(space, choice)
+        if not 2 <= len(self.answers) <= 6:
+            raise ValueError(
+                f"VariableMapping needs 2 to 6 actions that change their meaning, not {len(self.answers)}; name them with "
+                f"`choice`. The task has {names_of(space)}."
+            )
         self.mappings = np.array(list(permutations(self.answers.tolist())))
         self.schedule = RandomBlockSchedule(len(self.mappings), [block_dur] * len(self.mappings))
 

@@ -1,0 +1,80 @@
+"""Wrappers with arguments that suit any task, and which tasks they go with."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+
+import numpy as np
+
+import ngym_core as ngym
+from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
+from ngym_core.wrappers.schedule_attr import ScheduleAttr
+from ngym_core.wrappers.schedule_envs import MultiEnvs, ScheduleEnvs
+from ngym_core.wrappers.side_bias import SideBias
+
+IDS = ngym.all_envs(collections=True)
+
+
+def side_bias(env):
+    uneven = np.arange(1, len(env.choices) + 1) / np.arange(1, len(env.choices) + 1).sum()
+    return SideBias(env, [uneven.tolist(), uneven[::-1].tolist()], block_dur=(2, 4))
+
+
+def schedule_attr(env):
+    choices = env.choices
+    return ScheduleAttr(env, RandomBlockSchedule(2, [2, 3]), [{"ground_truth": choices[0]}, {"ground_truth": choices[1]}])
+
+
+def twin(env):
+    """Another env of the same task with the same wrappers."""
+    return copy.deepcopy(env)
+
+
+def schedule_envs(env):
+    return ScheduleEnvs([env, twin(env)], SequentialBlockSchedule(2, [2, 3]), env_input=True)
+
+
+TRIAL = {
+    "CatchTrials": ("CatchTrials", {"catch_prob": 0.4}),
+    "MultiEnvs": lambda env: MultiEnvs([env, twin(env)]),
+    "RandomGroundTruth": "RandomGroundTruth",
+    "ScheduleAttr": schedule_attr,
+    "ScheduleEnvs": schedule_envs,
+    "SideBias": side_bias,
+    "TrialHistory": ("TrialHistory", {"block_dur": 4}),
+    "TrialHistoryV2": "TrialHistoryV2",
+    "VariableMapping": ("VariableMapping", {"block_dur": 3}),
+}
+STEP = {
+    "Noise": ("Noise", {"perf_th": 0.6, "w": 3, "step_noise": 0.1}),
+    "PassAction": "PassAction",
+    "PassReward": "PassReward",
+    "ReactionTime": ("ReactionTime", {"urgency": -0.01}),
+    "TimeOut": ("TimeOut", {"time_out": 300}),
+}
+WRAPPERS = TRIAL | STEP
+NEEDS = {  # what a task must have, for each wrapper that does not go with all
+    "CatchTrials": lambda env: env.rule.by_truth,
+    "VariableMapping": lambda env: env.rule.by_truth and 2 <= env.action_space.n - 1 <= 6,
+    "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).spans),
+    **dict.fromkeys(
+        ["RandomGroundTruth", "ScheduleAttr", "SideBias", "TrialHistory", "TrialHistoryV2"],
+        lambda env: hasattr(env, "choices") and "ground_truth" in env.sample_trials(1, seed=0).free,
+    ),
+}
+
+
+@functools.cache
+def goes_with(name, id_):
+    return name not in NEEDS or bool(NEEDS[name](ngym.make(id_)))
+
+
+def pairs(id_, kinds):
+    """All pairs of wrappers of some kinds that go with a task, in both orders."""
+    return [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
+
+
+def build(id_, names, **kwargs):
+    return ngym.make(id_, wrappers=[WRAPPERS[name] for name in names], **kwargs)
