@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -174,13 +176,15 @@ def test_iteration():
         len(Dataset("ReadySetGo"))
 
 
-def test_memory_is_bounded():
-    dataset = Dataset("PerceptualDecisionMaking", batch_size=64, seq_len=100)
-    for _ in range(50):
+@pytest.mark.parametrize("info", [False, True])
+def test_memory_is_bounded(info):
+    tracemalloc.start()
+    dataset = Dataset("PerceptualDecisionMaking", batch_size=64, seq_len=100, info=info, memory=4 * 2**20)
+    for _ in range(200):
         dataset()
-    held = sum(part.nbytes for part in (dataset._inputs, dataset._target))
-    held += sum(part.base.nbytes if part.base is not None else 0 for pair in dataset._left for part in pair)
-    assert held < 2 * 64 * 2**20
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3 * 4 * 2**20
 
 
 class Negative(gym.ObservationWrapper):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -11,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.sessions import data_trials
+from ngym_core.trials import Trials
+from ngym_data.source import MEMORY, Source, size
 
 __all__ = ["Dataset"]
 
 Array: TypeAlias = NDArray[Any]
 
-MEMORY = 64 * 2**20
-"""Bytes that a dataset may hold beside the batches it has handed out."""
 TRIALS_AT_ONCE = 1024
 
 
@@ -26,29 +27,38 @@ class Dataset:
     """Batches of observations and ground truth; each row is an endless stream of consecutive trials.
 
     Row r delivers the trials that ``make(id)`` plays under the seed ``dataset.seeds[r]``, one after
-    another. The stream does not depend on `batch_size`, `seq_len` or `cache_len`: a batch goes on where
-    the one before it stopped, so that the state of a network can be carried over. Every batch is the
-    caller's own.
+    another (without those that its split does not have). The stream does not depend on `batch_size`,
+    `seq_len` or `cache_len`: a batch goes on where the one before it stopped, so that the state of a
+    network can be carried over. Every batch is the caller's own.
 
     Args:
-        env: A task's id, or an env with trial wrappers.
+        env: A task's id, or an env with wrappers.
         env_kwargs: Parameters of the task, if `env` is an id.
         batch_size: Number of rows.
         seq_len: Time steps in a batch; 1000 by default.
         max_batch: Batches that one iteration gives; endless by default.
         batch_first: Whether the batch is the first axis instead of time.
-        cache_len: Steps of each row that are made at a time; by default as many as 64 MiB hold.
+        cache_len: Steps of each row that are made at a time; by default as many as `memory` holds.
         seed: Seed of all rows. By default that of the env.
-        conditions: Conditions to force in all trials, for example ``{"coh": 51.2}``.
+        conditions: Condition -> a value to force in all trials, for example ``{"coh": 51.2}``, or a list of
+            values of which each trial has one; several lists are crossed.
+        split: ``train``, ``val``, ``test`` (disjoint streams of one seed), or ``holdout``.
+        holdout: Condition -> values that appear in the split ``holdout`` only, and no others there, for example
+            ``{"coh": [12.8]}``. With several conditions, trials that have a held-out value in each.
+        info: Whether batches say more of each step; by default if there are `loss_weights`.
+        loss_weights: Period -> weight of its steps in the loss, for example ``{"decision": 5.0}``; others weigh 1.
+        memory: Bytes that may be held beside the batches.
 
     Attributes:
         env: The env. Its `observation_space` and `action_space` are those of the data.
         seeds: Seed of each row.
+        periods: Names of the periods; `info["period"]` has places in it.
 
     Raises:
         TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
             have (a wrapper that changes steps but has no `as_data`); `env_kwargs` is no dictionary or given with an env.
-        ValueError: A size below 1.
+        ValueError: A size below 1, an unknown split, conditions or holdouts that leave nothing, or a weight below 0.
+        UnknownNameError: A condition or a period that the task does not have.
     """
 
     def __init__(
@@ -63,29 +73,24 @@ class Dataset:
         *,
         seed: int | None = None,
         conditions: Mapping[str, Any] | None = None,
+        split: str = "train",
+        holdout: Mapping[str, Any] | None = None,
+        info: bool | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+        memory: int = MEMORY,
     ) -> None:
-        self.env = _env(env, env_kwargs)
-        self.batch_size = _size("batch_size", batch_size)
-        self.seq_len = _size("seq_len", 1000 if seq_len is None else seq_len)
-        self.max_batch = None if max_batch is None else _size("max_batch", max_batch)
+        self._source = Source(
+            env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
+        )
+        self.env = self._source.env
+        self.periods = self._source.periods
+        self.batch_size = size("batch_size", batch_size)
+        self.seq_len = size("seq_len", 1000 if seq_len is None else seq_len)
+        self.max_batch = None if max_batch is None else size("max_batch", max_batch)
         self.batch_first = batch_first
-        self._conditions = dict(conditions or {})
-        probe = data_trials(self.env, 16, ngym.Draws(0), self._conditions)
-        if probe.ob.shape[2:] != self.env.observation_space.shape:
-            raise TypeError(
-                f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
-                f"{probe.ob.shape[2:]}: its wrappers must say in `as_data` what they show in a Dataset."
-            )
-        self._trial_len = float(probe.lengths.mean())
-        self._bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
-        windows = self._windows(cache_len)
-        leading = (self.batch_size, windows * self.seq_len)
-        self._inputs = np.empty((*leading, *probe.ob.shape[2:]), probe.ob.dtype)
-        self._target = np.empty((*leading, *probe.gt.shape[2:]), probe.gt.dtype)
-        shape = (*leading[:1], self.seq_len) if batch_first else (self.seq_len, self.batch_size)
-        self.inputs_shape = [*shape, *probe.ob.shape[2:]]
-        self.target_shape = [*shape, *probe.gt.shape[2:]]
-        self.seed(self.env.unwrapped._draws.seed if seed is None else seed)  # type: ignore[attr-defined]
+        self.info = loss_weights is not None if info is None else info
+        self._cache_len, self._memory = cache_len, size("memory", memory)
+        self._begin(range(self.batch_size))
 
     def seed(self, seed: int | None = None) -> None:
         """Begin anew with another seed.
@@ -93,17 +98,48 @@ class Dataset:
         Args:
             seed: Any integer from 0; None takes one from the operating system.
         """
-        sequence = np.random.SeedSequence(seed)
-        self.seeds = [
-            int(np.random.SeedSequence(sequence.entropy, spawn_key=(row,)).generate_state(1, np.uint64)[0] >> 1)
-            for row in range(self.batch_size)
-        ]
-        self._draws = [ngym.Draws(s) for s in self.seeds]
-        self._left: list[tuple[Array, Array]] = [(self._inputs[0, :0], self._target[0, :0])] * self.batch_size
-        self._at = self._inputs.shape[1]
+        self._source.seed = ngym.Draws(seed).seed
+        self._begin(self._rows)
+
+    def part(self, rows: Sequence[int]) -> Dataset:
+        """Give a dataset of some rows (any numbers from 0), each at its beginning.
+
+        Rows have the same streams whatever rows are beside them, so parts can be made in several processes:
+        ``dataset.part(range(0, 64))`` in one, ``dataset.part(range(64, 128))`` in another.
+
+        Raises:
+            ValueError: There is no row.
+        """
+        part = copy.copy(self)
+        part.batch_size = size("The number of rows", len(rows))
+        part._begin(rows)
+        return part
+
+    def _begin(self, rows: Sequence[int]) -> None:
+        self._rows = rows
+        self.seeds = [self._source.stream_seed(row) for row in rows]
+        self._draws = [self._source.draws(row) for row in rows]
+        self._left: list[Block | None] = [None] * len(rows)
+        self._cache: dict[str, Array] = {}
+        self._conditions: dict[str, Array] = {}
+        self._at = self._held = self._windows() * self.seq_len
         self._i_batch = 0
 
-    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+    @property
+    def inputs_shape(self) -> list[int]:
+        """Shape of the observations of a batch."""
+        return [*self._leading, *self._source.ob.shape[1:]]
+
+    @property
+    def target_shape(self) -> list[int]:
+        """Shape of the ground truth of a batch."""
+        return [*self._leading, *self._source.gt.shape[1:]]
+
+    @property
+    def _leading(self) -> list[int]:
+        return [self.batch_size, self.seq_len] if self.batch_first else [self.seq_len, self.batch_size]
+
+    def __iter__(self) -> Iterator[Any]:
         """Begin an iteration of `max_batch` batches; the streams go on where they are."""
         self._i_batch = 0
         return self
@@ -118,72 +154,169 @@ class Dataset:
             raise TypeError("A Dataset without max_batch has no end and no length.")
         return self.max_batch
 
-    def __next__(self) -> tuple[Array, Array]:
+    def __next__(self) -> Any:
         """Give the next batch of an iteration, see `__call__`."""
         if self.max_batch is not None and self._i_batch >= self.max_batch:
             raise StopIteration
         self._i_batch += 1
         return self()
 
-    def __call__(self) -> tuple[Array, Array]:
+    def __call__(self) -> Any:
         """Give the next batch.
 
         Returns:
             Observations (seq_len, batch, *observation shape) and ground truth (seq_len, batch, *action
-            shape); with `batch_first` (batch, seq_len, ...).
+            shape); with `batch_first` (batch, seq_len, ...). With `info` also a dictionary of what is known of
+            each step, (seq_len, batch) or (batch, seq_len):
+
+            * `mask`: whether it belongs to a trial (in a stream, all do);
+            * `start`: whether it is the first of a trial;
+            * `period`: place of its period in `periods`, -1 in none;
+            * `weight`: float32 weight in the loss, if there are `loss_weights`;
+            * `conditions`: name -> condition of its trial.
         """
-        if self._at >= self._inputs.shape[1]:
+        if self._at >= self._held:
             self._refill()
             self._at = 0
         window = slice(self._at, self._at + self.seq_len)
         self._at += self.seq_len
-        return self._copy(self._inputs[:, window]), self._copy(self._target[:, window])
+        part = {name: self._copy(cache[:, window]) for name, cache in self._cache.items()}
+        if not self.info:
+            return part["inputs"], part["target"]
+        info: dict[str, Any] = {"mask": np.ones(self._leading, bool), "start": part["start"], "period": part["period"]}
+        if self._source.weights is not None:
+            info["weight"] = self._source.weights[part["period"]]
+        info["conditions"] = {name: column[part["trial"]] for name, column in self._conditions.items()}
+        return part["inputs"], part["target"], info
 
     def _copy(self, window: Array) -> Array:
-        return np.array(window if self.batch_first else window.swapaxes(0, 1), order="C")
+        if self.batch_first:
+            return window.copy()
+        if window.ndim == 2:
+            return np.array(window.T, order="C")
+        shape, kind = window.shape[2:], window.dtype
+        steps = np.array(
+            window.reshape(*window.shape[:2], -1).view((np.void, kind.itemsize * math.prod(shape))).T, order="C"
+        )
+        return steps[0].view(kind).reshape(self.seq_len, self.batch_size, *shape)
 
-    def _windows(self, cache_len: float | None) -> int:
+    # ---- making more -----------------------------------------------------------------------------
+
+    def _windows(self) -> int:
         """How many windows are made at a time."""
-        steps = MEMORY / 2 / (self.batch_size * self._bytes)
-        steps = min(steps, TRIALS_AT_ONCE * self._trial_len, math.inf if cache_len is None else max(cache_len, 1))
+        step_bytes = self._source.step_bytes + (6 if self.info else 0)
+        steps = 0.75 * self._memory / (self.batch_size * step_bytes)
+        steps = min(steps, TRIALS_AT_ONCE * self._source.trial_len)
+        steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
 
+    def _make_room(self) -> None:
+        leading = (self.batch_size, self._held)
+        for name, like in (("inputs", self._source.ob), ("target", self._source.gt)):
+            self._cache[name] = np.empty((*leading, *like.shape[1:]), like.dtype)
+        if self.info:
+            self._cache["start"] = np.empty(leading, bool)
+            self._cache["period"] = np.empty(leading, np.int8)
+            self._cache["trial"] = np.empty(leading, np.int32)
+
     def _refill(self) -> None:
-        length = self._inputs.shape[1]
+        if not self._cache:
+            self._make_room()
+        used: list[Block] = []
+        trials = 0
         for row, draws in enumerate(self._draws):
             filled = 0
-            while filled < length:
-                inputs, target = self._left[row]
-                if len(inputs) == 0:
-                    inputs, target = self._more(draws, length - filled)
-                take = min(len(inputs), length - filled)
-                self._inputs[row, filled : filled + take] = inputs[:take]
-                self._target[row, filled : filled + take] = target[:take]
-                self._left[row] = inputs[take:], target[take:]
-                filled += take
+            while filled < self._held:
+                block = self._left[row] or self._more(draws, self._held - filled)
+                if block is None:
+                    continue
+                taken = block.copy_to({name: cache[row, filled:] for name, cache in self._cache.items()}, trials)
+                filled += taken
+                used.append(block)
+                trials += block.trials
+                self._left[row] = block.rest(taken)
+        self._conditions = _joined(used)
 
-    def _more(self, draws: ngym.Draws, steps: int) -> tuple[Array, Array]:
-        """Make trials for about so many steps of a row, joined end to end."""
-        trials = data_trials(self.env, max(1, math.ceil(steps / self._trial_len)), draws, self._conditions)
-        inside = trials.mask
-        if inside.all():
-            return (x.reshape(-1, *x.shape[2:]) for x in (trials.ob, trials.gt))  # type: ignore[return-value]
-        return trials.ob[inside], trials.gt[inside]
-
-
-def _env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
-    if env_kwargs is not None and not isinstance(env_kwargs, Mapping):
-        raise TypeError(f"env_kwargs={env_kwargs!r} must be a dictionary of the task's parameters; was batch_size meant?")
-    if isinstance(env, str):
-        return ngym.make(env, **(env_kwargs or {}))  # type: ignore[no-any-return]
-    if not isinstance(env, gymnasium.Env) or not isinstance(env.unwrapped, ngym.TrialEnv):
-        raise TypeError(f"type(env)={type(env)} must be `gym.Env` (a task of ngym) or `str`.")
-    if env_kwargs:
-        raise TypeError(f"env_kwargs={dict(env_kwargs)!r} goes with an id; {env} is an env already.")
-    return env
+    def _more(self, draws: ngym.Draws, steps: int) -> Block | None:
+        """Make trials for about so many steps of a row."""
+        n = max(1, math.ceil(steps / self._source.trial_len / self._source.kept))
+        trials = self._source.some(min(n, TRIALS_AT_ONCE), draws)
+        return None if trials is None else Block.of(trials, self._source if self.info else None)
 
 
-def _size(name: str, value: float) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value < 1 or value != int(value):
-        raise ValueError(f"{name}={value!r} must be an integer from 1.")
-    return int(value)
+@dataclass
+class Block:
+    """Consecutive steps of a row.
+
+    Attributes:
+        steps: What there is of each step: name -> (m, ...), of which only `where` counts.
+        where: The steps in order, (k,) indices; None for all m.
+        trials: Number of trials.
+        conditions: Name -> (trials, ...) values.
+    """
+
+    steps: dict[str, Array]
+    where: NDArray[np.int64] | None
+    trials: int
+    conditions: dict[str, Array]
+
+    @classmethod
+    def of(cls, trials: Trials, source: Source | None) -> Block:
+        """Join trials end to end; with a source, say more of each step."""
+        steps = {"inputs": trials.ob, "target": trials.gt}
+        conditions: dict[str, Array] = {}
+        where = None if isinstance(trials.total, int) else np.flatnonzero(trials.mask)
+        if source is not None:
+            start = np.zeros(trials.gt.shape[:2], bool)
+            start[:, 0] = True
+            number = np.broadcast_to(np.arange(trials.n, dtype=np.int32)[:, None], start.shape)
+            steps |= {"start": start, "period": source.period_of(trials), "trial": number}
+            conditions = trials.conditions
+        flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in steps.items()}
+        return cls(flat, where, trials.n, conditions)
+
+    def __len__(self) -> int:
+        """Number of steps."""
+        return len(self.steps["target"] if self.where is None else self.where)
+
+    def copy_to(self, targets: Mapping[str, Array], first: int) -> int:
+        """Copy as many steps as there is room for; trials are numbered from `first`. Gives how many."""
+        taken = min(len(self), len(targets["target"]))
+        for name, target in targets.items():
+            self._take(self.steps[name], slice(0, taken), target[:taken])
+        if "trial" in targets:
+            targets["trial"][:taken] += first
+        return taken
+
+    def rest(self, taken: int) -> Block | None:
+        """Give what is left after some steps, without holding on to the memory of the others; None if nothing is."""
+        if taken == len(self):
+            return None
+        steps = {}
+        for name, array in self.steps.items():
+            steps[name] = np.empty((len(self) - taken, *array.shape[1:]), array.dtype)
+            self._take(array, slice(taken, None), steps[name])
+        return Block(steps, None, self.trials, self.conditions)
+
+    def _take(self, array: Array, part: slice, out: Array) -> None:
+        if self.where is None:
+            out[...] = array[part]
+        else:
+            np.take(array, self.where[part], axis=0, out=out, mode="clip")
+
+
+def _joined(blocks: Sequence[Block]) -> dict[str, Array]:
+    """Put the conditions of blocks one under another; what some blocks lack is None there."""
+    joined: dict[str, Array] = {}
+    for name in dict.fromkeys(name for block in blocks for name in block.conditions):
+        columns = [b.conditions.get(name, np.full(b.trials, None)) for b in blocks]
+        if len({column.shape[1:] for column in columns}) > 1:
+            columns = [_objects(list(column)) for column in columns]
+        joined[name] = np.concatenate(columns)
+    return joined
+
+
+def _objects(values: list[Any]) -> Array:
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column

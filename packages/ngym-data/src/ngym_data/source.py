@@ -1,0 +1,210 @@
+"""Source: the trials of one split of a task, with what a training needs to know of each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+import ngym_core as ngym
+from ngym_core.errors import unknown
+from ngym_core.sessions import data_trials, tasks
+from ngym_core.trials import Trials
+from ngym_data.splits import Holdout, SplitDraws, check_split, crossed, seed_of
+
+__all__ = ["MEMORY", "Source", "size"]
+
+Array: TypeAlias = NDArray[Any]
+
+MEMORY = 64 * 2**20
+"""Bytes that a data set may hold beside the batches it has handed out, unless told otherwise."""
+PROBE = 16
+HOLDOUT_PROBE = 1024
+
+
+class Source:
+    """The trials of one split of a task, as an agent sees them that plays the ground truth.
+
+    Args:
+        env: A task's id, or an env with wrappers.
+        env_kwargs: Parameters of the task, if `env` is an id.
+        seed: Seed of all streams; by default that of the env.
+        split: One of ``train``, ``val``, ``test``, ``holdout``.
+        holdout: Condition -> held-out values.
+        conditions: Condition -> one value to force, or several of which each trial has one.
+        loss_weights: Period -> weight of its steps.
+
+    Attributes:
+        env: The env.
+        periods: Names of the periods; their places are the period numbers.
+        trial_len: Mean length of a trial in steps.
+        sets: Crossed conditions: name -> (combinations, ...) values.
+
+    Raises:
+        TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
+            have; `env_kwargs` is no dictionary or given with an env.
+        ValueError: An unknown split, conditions or holdouts that leave nothing, a weight below 0.
+        UnknownNameError: A condition or a period that the task does not have.
+    """
+
+    def __init__(
+        self,
+        env: str | gymnasium.Env[Any, Any],
+        env_kwargs: Mapping[str, Any] | None,
+        *,
+        seed: int | None,
+        split: str,
+        holdout: Mapping[str, Any] | None,
+        conditions: Mapping[str, Any] | None,
+        loss_weights: Mapping[str, float] | None,
+    ) -> None:
+        self.split = check_split(split, holdout)
+        self.env = _env(env, env_kwargs)
+        self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
+        self.seed = self.task._draws.seed if seed is None else seed
+        self._holdout = Holdout(holdout, split) if holdout else None
+        known = self._holdout is not None and set(self._holdout.values) <= set(conditions or {})
+        keeps = self._holdout.keeps if self._holdout is not None and known else None
+        self._forced, self.sets = crossed(conditions or {}, keeps)
+        self.combinations = len(next(iter(self.sets.values()))) if self.sets else 0
+        self.kept = 1.0
+        self._check()
+        probe = self.exactly(max(PROBE, self.combinations), self.draws(0), 0)
+        if probe.ob.shape[2:] != self.env.observation_space.shape:
+            raise TypeError(
+                f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
+                f"{probe.ob.shape[2:]}: its wrappers must say in `as_data` what they show in a Dataset."
+            )
+        self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
+        self.trial_len = float(probe.lengths.mean())
+        self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
+        self.periods = tuple(dict.fromkeys([*probe.spans, *(p for task in tasks(self.env) for p in task.timing)]))
+        self.weights = self._weights(loss_weights)
+
+    # ---- streams ---------------------------------------------------------------------------------
+
+    def stream_seed(self, number: int) -> int:
+        """Give the seed of a stream (a row, a session) of this split."""
+        return seed_of(self.seed, self.split, number)
+
+    def draws(self, number: int) -> ngym.Draws:
+        """Give the randomness of a stream at its beginning."""
+        seed = self.stream_seed(number)
+        return ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
+
+    def some(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> Trials | None:
+        """Make n consecutive trials and keep those that belong to the split.
+
+        Args:
+            n: How many to make.
+            draws: The stream.
+            combination: Which crossed conditions each has, (n,), counted from 0 and again after the last; by
+                default drawn, each as likely as the others.
+
+        Returns:
+            The trials, at most n; None if there is none.
+        """
+        trials = data_trials(self.env, n, draws, {**self._forced, **self.chosen(n, draws, combination)})
+        if self._holdout is None:
+            return trials
+        keeps = self._holdout.keeps(trials.conditions)
+        if keeps.all():
+            return trials
+        return trials.pick(np.nonzero(keeps)[0]) if keeps.any() else None
+
+    def chosen(self, n: int, draws: ngym.Draws, combination: Array | None) -> dict[str, Array]:
+        """Give the crossed conditions of n trials, see `some`."""
+        if not self.sets:
+            return {}
+        if combination is None:
+            combination = draws.child("data").index("combination", n, self.combinations)
+        return {name: values[combination % self.combinations] for name, values in self.sets.items()}
+
+    def exactly(self, n: int, draws: ngym.Draws, first: int) -> Trials:
+        """Make the first n trials of the split in a stream.
+
+        Args:
+            n: How many.
+            draws: The stream at its beginning.
+            first: Number of the first trial; trial i has the crossed conditions i, again from 0 after the last.
+
+        Returns:
+            The trials, in the order in which they were made.
+        """
+        parts, pending = [], np.arange(first, first + n)
+        while len(pending):
+            forced = {**self._forced, **self.chosen(len(pending), draws, pending)}
+            trials = data_trials(self.env, len(pending), draws, forced)
+            keeps = np.ones(len(pending), bool) if self._holdout is None else self._holdout.keeps(trials.conditions)
+            if keeps.any():
+                parts.append(trials if keeps.all() else trials.pick(np.nonzero(keeps)[0]))
+            pending = pending[~keeps]
+        return Trials.join(parts)
+
+    # ---- what a training needs to know ------------------------------------------------------------
+
+    def period_of(self, trials: Trials) -> NDArray[np.int8]:
+        """Give the place in `periods` of the period of each step, (n, T); -1 in none. Later periods cover earlier ones."""
+        mask = trials.mask
+        steps = np.arange(mask.shape[1])
+        number = np.full(mask.shape, -1, np.int8)
+        for name, (start, stop) in trials.spans.items():
+            if name in self.periods:
+                inside = (steps >= np.reshape(start, (-1, 1))) & (steps < np.reshape(stop, (-1, 1)))
+                number[np.broadcast_to(inside, mask.shape)] = self.periods.index(name)
+        number[~mask] = -1
+        return number
+
+    def _weights(self, loss_weights: Mapping[str, float] | None) -> NDArray[np.float32] | None:
+        """Put the weights in the order of `periods`, the last one for steps of no period; what is not named weighs 1."""
+        if loss_weights is None:
+            return None
+        weights = np.ones(len(self.periods) + 1, np.float32)
+        for period, weight in loss_weights.items():
+            if period not in self.periods:
+                raise unknown(f"period of {self.env}", period, self.periods)
+            if not (isinstance(weight, (int, float, np.number)) and 0 <= weight < math.inf):
+                raise ValueError(f"The weight of the period {period!r} must be a number from 0, not {weight!r}.")
+            weights[self.periods.index(period)] = weight
+        return weights
+
+    def _check(self) -> None:
+        """Refuse a holdout that the task does not have, or that leaves nothing."""
+        if self._holdout is None or set(self._holdout.values) <= {*self._forced, *self.sets}:
+            return
+        n = max(HOLDOUT_PROBE, self.combinations)
+        plain, draws = ngym.Draws(self.seed), SplitDraws(self.seed, self._holdout)
+        trials = data_trials(self.env, n, plain, {**self._forced, **self.chosen(n, plain, None)})
+        kept = self.some(n, draws)
+        self._holdout.check(trials.conditions, draws.options, self.env)
+        if kept is None:
+            values = {name: held.tolist() for name, held in self._holdout.values.items()}
+            raise ValueError(f"holdout={values} leaves no trial of {self.env} for the split {self.split!r}.")
+        self.kept = kept.n / n
+
+
+def _env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
+    if env_kwargs is not None and not isinstance(env_kwargs, Mapping):
+        raise TypeError(f"env_kwargs={env_kwargs!r} must be a dictionary of the task's parameters; was batch_size meant?")
+    if isinstance(env, str):
+        return ngym.make(env, **(env_kwargs or {}))  # type: ignore[no-any-return]
+    if not isinstance(env, gymnasium.Env) or not isinstance(env.unwrapped, ngym.TrialEnv):
+        raise TypeError(f"type(env)={type(env)} must be `gym.Env` (a task of ngym) or `str`.")
+    if env_kwargs:
+        raise TypeError(f"env_kwargs={dict(env_kwargs)!r} goes with an id; {env} is an env already.")
+    return env
+
+
+def size(name: str, value: Any) -> int:
+    """Check a size.
+
+    Raises:
+        ValueError: It is not an integer from 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value < 1 or value != int(value):
+        raise ValueError(f"{name}={value!r} must be an integer from 1.")
+    return int(value)
