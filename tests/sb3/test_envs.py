@@ -45,7 +45,7 @@ def test_lanes_play_what_single_envs_play(carry, wrappers):
             assert episode_ends == expected[3]
             assert np.array_equal(ob[i], single.reset()[0] if episode_ends else expected[0])
             assert reward[i] == np.float32(expected[1])
-            assert env.rewards[i] == expected[1]
+            assert env.last_rewards[i] == expected[1]
             assert infos[i]["gt"] == expected[4]["gt"]
             assert done[i] == (episode_ends or (carry == "trial" and expected[4]["new_trial"]))
             if expected[4]["new_trial"]:

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from sb3_contrib import RecurrentPPO
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.vec_env import VecNormalize
 
 import ngym_core as ngym
-from ngym_sb3 import evaluate_policy, make_sb3_env
+from ngym_sb3 import MlpRnnPolicy, evaluate_policy, make_sb3_env
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -72,8 +76,76 @@ def test_the_same_seed_gives_the_same_table():
     assert not np.array_equal(one["coh"], other["coh"])
 
 
+@pytest.mark.parametrize(("carry", "longest"), [("trial", 22), ("episode", 66)])
+def test_the_env_says_how_long_the_state_lives(carry, longest):
+    env = make_sb3_env(ID, 2, trials_per_episode=3, carry=carry)
+    oracle = Oracle(env)
+    evaluate_policy(oracle, env, 24)
+    assert np.max(oracle.counts) == longest
+    assert {int(c) for c in np.ravel(oracle.counts)} == set(range(1, longest + 1))
+
+
+@pytest.mark.parametrize(("carry", "between"), [("trial", 22), ("episode", 66)])
+def test_training_restarts_the_state_where_evaluation_does(carry, between):
+    env = make_sb3_env(ID, 2, trials_per_episode=3, carry=carry)
+    model = RecurrentPPO(MlpRnnPolicy, env, n_steps=200, device="cpu", seed=0)
+    _, callback = model._setup_learn(0)
+    model.collect_rollouts(env, callback, model.rollout_buffer, 200)
+    seen = []
+
+    class Watched:
+        def predict(self, ob, state=None, episode_start=None, deterministic=True):
+            seen.append(episode_start.copy())
+            return model.predict(ob, state=state, episode_start=episode_start, deterministic=deterministic)
+
+    evaluate_policy(Watched(), env, 18)
+    for starts in (model.rollout_buffer.episode_starts, np.array(seen)):
+        for lane in (0, 1):
+            places = np.nonzero(starts[:, lane])[0]
+            assert places.tolist() == list(range(0, len(starts), between))
+
+
+@pytest.mark.parametrize("algorithm", [PPO, DQN])
+def test_drawn_actions_follow_the_seed_and_leave_randomness_alone(algorithm):
+    env = make_sb3_env(ID, 3)
+    model = algorithm("MlpPolicy", env, device="cpu", seed=0)
+    if algorithm is DQN:
+        model.exploration_rate = 0.5
+    torch.manual_seed(1)
+    np.random.seed(1)
+    before = (torch.rand(1).item(), np.random.rand())
+    torch.manual_seed(1)
+    np.random.seed(1)
+    one, two, other = (evaluate_policy(model, env, 20, seed=s, deterministic=False) for s in (1, 1, 2))
+    assert (torch.rand(1).item(), np.random.rand()) == before
+    assert all(np.array_equal(one[k], two[k], equal_nan=True) for k in one)
+    assert not np.array_equal(one["choice"], other["choice"])
+
+
+def test_what_surrounds_the_lanes_is_used_and_rewards_are_the_tasks():
+    env = VecNormalize(make_sb3_env(ID, 2), training=False)
+    env.obs_rms.mean, env.ret_rms.var = np.full(3, 100.0), np.array(25.0)
+
+    class Sees(Oracle):
+        def predict(self, ob, state=None, episode_start=None, deterministic=True):
+            assert (ob < -5).all()
+            return super().predict(ob, state, episode_start)
+
+    assert evaluate_policy(Sees(env.unwrapped), env, 4)["reward"].tolist() == [1] * 4
+
+
+def test_an_id_is_enough():
+    model = PPO("MlpPolicy", make_sb3_env(ID, 2), device="cpu", seed=0)
+    assert evaluate_policy(model, ID, 20)["lane"].tolist() == [*range(16), 0, 1, 2, 3]
+
+
 def test_what_cannot_be_is_refused():
     env = make_sb3_env(ID, 2)
+    with pytest.raises(TypeError, match="The model function has no `predict`"):
+        evaluate_policy(lambda ob: 0, env)
+    model = PPO("MlpPolicy", make_sb3_env("ContextDecisionMaking-v0", 2), device="cpu")
+    with pytest.raises(ValueError, match=r"observation_space .*\(5,\).* and PerceptualDecisionMaking has .*\(3,\)"):
+        evaluate_policy(model, env)
     with pytest.raises(ValueError, match="num_trials=0 must be an integer from 1"):
         evaluate_policy(Oracle(env), env, 0)
     with pytest.raises(TypeError, match="needs the env of make_sb3_env, or a task's id, not PerceptualDecisionMaking"):

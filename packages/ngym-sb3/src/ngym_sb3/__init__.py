@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ngym_core.lazy import attach
 
 if TYPE_CHECKING:
+    from ngym_sb3.callbacks import EvaluationCallback, TrialCallback
     from ngym_sb3.cells import CTRNN, GRU, RNN, DaleCTRNN
     from ngym_sb3.envs import NgymVecEnv, make_sb3_env
     from ngym_sb3.evaluation import evaluate_policy
@@ -21,12 +22,14 @@ __all__ = [
     "RNN",
     "CnnRnnPolicy",
     "DaleCTRNN",
+    "EvaluationCallback",
     "MlpRnnPolicy",
     "MultiInputRnnPolicy",
     "NgymVecEnv",
     "Recipe",
     "Report",
     "Run",
+    "TrialCallback",
     "__version__",
     "evaluate_policy",
     "make_sb3_env",
@@ -35,6 +38,7 @@ __all__ = [
 __getattr__ = attach(
     __name__,
     {
+        "callbacks": ["EvaluationCallback", "TrialCallback"],
         "cells": ["CTRNN", "GRU", "RNN", "DaleCTRNN"],
         "envs": ["NgymVecEnv", "make_sb3_env"],
         "evaluation": ["evaluate_policy"],

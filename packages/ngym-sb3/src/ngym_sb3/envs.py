@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 import ngym_core as ngym
 from ngym_core.errors import nearest
 
-__all__ = ["NgymVecEnv", "lanes_of", "make_sb3_env"]
+__all__ = ["NgymVecEnv", "lanes_of", "make_sb3_env", "task_of"]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
@@ -81,7 +81,7 @@ class NgymVecEnv(VecEnv):
         carry: How long a recurrent agent keeps its state: for an ``episode`` or for a ``trial``.
 
     Attributes:
-        rewards: Rewards of the last step as the task gave them, (N,) float64.
+        last_rewards: Rewards of the last step as the task gave them, (N,) float64.
 
     Raises:
         ValueError: Lanes with another autoreset mode, less than one trial in an episode, or another `carry`.
@@ -99,7 +99,7 @@ class NgymVecEnv(VecEnv):
         self.render_mode = None
         lanes.trials_per_episode = trials_per_episode
         super().__init__(lanes.num_envs, lanes.single_observation_space, lanes.single_action_space)
-        self.rewards = np.zeros(lanes.num_envs)
+        self.last_rewards = np.zeros(lanes.num_envs)
         self._actions: Array = np.zeros(0)
         self._returns = np.zeros(lanes.num_envs)
         self._steps = np.zeros(lanes.num_envs, int)
@@ -141,8 +141,8 @@ class NgymVecEnv(VecEnv):
         Raises:
             gymnasium.error.InvalidAction: Actions of another shape or outside the space; no lane has moved.
         """
-        ob, self.rewards, _, over, info = self.lanes.step(self._actions)
-        self._returns += self.rewards
+        ob, self.last_rewards, _, over, info = self.lanes.step(self._actions)
+        self._returns += self.last_rewards
         self._steps += 1
         infos = self._infos(info)
         done = over.copy()
@@ -167,7 +167,7 @@ class NgymVecEnv(VecEnv):
                 own["TimeLimit.truncated"] = True
                 own["is_success"] = float(self._right[lane] / self._trials[lane])
                 self._trials[lane] = self._right[lane] = 0
-        return ob, self.rewards.astype(np.float32), done, infos
+        return ob, self.last_rewards.astype(np.float32), done, infos
 
     def _infos(self, info: dict[str, Any]) -> list[dict[str, Any]]:
         """One dictionary for each lane: a short one where no trial ended."""
@@ -222,6 +222,19 @@ def lanes_of(env: Any, wanted_by: str) -> NgymVecEnv:
     if not isinstance(inner, NgymVecEnv):
         raise TypeError(f"{wanted_by} needs the env of make_sb3_env, or a task's id, not {type(inner).__name__}.")
     return inner
+
+
+def task_of(env: VecEnv) -> ngym.TrialEnv:
+    """Find the task in a vector env, be it lanes of ngym or single envs.
+
+    Raises:
+        TypeError: There is none.
+    """
+    inner = env.unwrapped
+    task = inner.lanes.task if isinstance(inner, NgymVecEnv) else inner.get_attr("unwrapped")[0]
+    if not isinstance(task, ngym.TrialEnv):
+        raise TypeError(f"{task} is no task of ngym: it reports no trials.")
+    return task
 
 
 def _of_lane(info: dict[str, Any], lane: int) -> dict[str, Any]:

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import csv
+from contextlib import closing
+
+import gymnasium
+import numpy as np
+import pytest
+from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.logger import configure
+
+import ngym_core as ngym
+from ngym_sb3 import EvaluationCallback, NgymVecEnv, TrialCallback, evaluate_policy, make_sb3_env
+
+ID = "PerceptualDecisionMaking-v0"
+TASK = {"abort": True, "timing": {"fixation": 200, "stimulus": 200, "decision": 300}}
+
+
+class Noted(NgymVecEnv):
+    """Keeps what happened."""
+
+    def reset(self):
+        self.happened = []
+        return super().reset()
+
+    def step_wait(self):
+        ob, reward, done, infos = super().step_wait()
+        self.happened.append((self._actions.copy(), reward.copy(), infos))
+        return ob, reward, done, infos
+
+
+def noted(n=4, **kwargs):
+    return Noted(ngym.make_vec(ID, n, autoreset_mode="SameStep", **{**TASK, **kwargs}))
+
+
+def rows_of(model, folder, *args, **kwargs):
+    """Let a model learn and give the lines of its CSV log."""
+    model.set_logger(configure(str(folder), ["csv"]))
+    with closing(model.logger):
+        model.learn(*args, **kwargs)
+    with (folder / "progress.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def expected(happened):
+    """The means over the trials of some steps, counted lane by lane."""
+    rows = []
+    for lane in range(len(happened[0][0])):
+        total, steps, broke, due = 0.0, 0, False, None
+        for actions, reward, infos in happened:
+            info, action = infos[lane], actions[lane]
+            due = steps if due is None and info["gt"] != 0 else due
+            total, steps = total + reward[lane], steps + 1
+            broke |= np.isclose(reward[lane], -0.1)  # nothing else of this task is paid so
+            if info["new_trial"]:
+                reaction = (steps - 1 - due) * 100.0 if action != 0 and due is not None else np.nan
+                rows.append((info["performance"], total, steps, reaction, broke))
+                total, steps, broke, due = 0.0, 0, False, None
+    names = ("performance", "reward", "steps", "reaction_time", "abort_rate")
+    return {**dict(zip(names, np.nanmean(np.array(rows, float), axis=0), strict=True)), "trials": len(rows)}
+
+
+def test_the_trials_between_two_lines_are_logged(tmp_path):
+    env = noted()
+    model = PPO("MlpPolicy", env, n_steps=50, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    rows = rows_of(model, tmp_path, 1000, callback=TrialCallback())
+    assert len(rows) == 5
+    first = expected(env.happened[:50])
+    assert 0 < first["abort_rate"] < 1
+    assert 0 < first["performance"] < 1
+    for name, value in first.items():
+        assert float(rows[0][f"trial/{name}"]) == pytest.approx(value, rel=1e-5), name
+    assert float(rows[4]["trial/trials"]) == expected(env.happened)["trials"]
+    assert float(rows[4]["trial/reward"]) != pytest.approx(first["reward"], rel=1e-5)
+
+
+@pytest.mark.parametrize("algorithm", [A2C, DQN])
+def test_other_algorithms_log_too(algorithm, tmp_path):
+    model = algorithm("MlpPolicy", noted(), device="cpu", seed=0)
+    rows = rows_of(model, tmp_path, 600, callback=TrialCallback(), log_interval=5)
+    assert all(0 <= float(row["trial/abort_rate"]) <= 1 for row in rows if row["trial/trials"])
+    assert float(rows[-1]["trial/trials"]) > 20
+
+
+def test_single_envs_and_numbers_as_actions_are_logged():
+    model = PPO("MlpPolicy", ngym.make(ID, **TASK), n_steps=64, device="cpu", seed=0)
+    seen = Seen()
+    model.learn(64, callback=[TrialCallback(), seen])
+    assert {"trial/performance", "trial/abort_rate"} <= seen.keys
+    model = PPO("MlpPolicy", make_sb3_env("SpatialSuppressMotion-v0", 4), n_steps=64, batch_size=64, device="cpu", seed=0)
+    model.learn(64, callback=[TrialCallback(), seen])
+    assert "trial/performance" in seen.keys
+    assert "trial/abort_rate" not in seen.keys
+
+
+class Seen(TrialCallback):
+    """Notes what is in the logger's next line."""
+
+    def _on_training_start(self):
+        self.keys = set()
+
+    def _on_step(self):
+        return True
+
+    def _on_rollout_end(self):
+        self.keys = set(self.logger.name_to_value)
+
+
+def test_what_is_no_task_is_refused():
+    model = PPO("MlpPolicy", gymnasium.make("CartPole-v1"), n_steps=8, batch_size=8, device="cpu")
+    with pytest.raises(TypeError, match="is no task of ngym: it reports no trials"):
+        model.learn(8, callback=TrialCallback())
+
+
+def test_the_best_agent_is_kept(tmp_path, capsys):
+    train, test = (make_sb3_env(ID, 8, cohs=[51.2], **TASK) for _ in range(2))
+    model = PPO("MlpPolicy", train, n_steps=64, batch_size=128, learning_rate=3e-3, device="cpu", seed=0)
+    callback = EvaluationCallback(test, 512, 60, best_model=tmp_path / "new" / "best.zip", verbose=1)
+    rows = rows_of(model, tmp_path, 2048, callback=callback)
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["best.zip"]
+    best = PPO.load(tmp_path / "new" / "best.zip", device="cpu")
+    table = evaluate_policy(best, test, 60, seed=0)
+    assert (table["performance"].mean(), table["reward"].mean()) == pytest.approx(callback.best)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["512 steps", "1024 steps", "1536 steps", "2048 steps"]
+    assert {"eval/performance", "eval/reward"} <= set(rows[-1])
+
+
+def test_a_save_that_fails_leaves_the_best_agent_so_far(tmp_path, monkeypatch):
+    model = PPO("MlpPolicy", make_sb3_env(ID, 2, **TASK), n_steps=64, device="cpu")
+    callback = EvaluationCallback(make_sb3_env(ID, 2, **TASK), 2, 2, best_model=tmp_path / "best.zip")
+    model.learn(2, callback=callback)
+    before = (tmp_path / "best.zip").read_bytes()
+
+    def broken(path):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(model, "save", broken)
+    callback.best = (-1.0, -9.0)
+    with pytest.raises(OSError, match="disk full"):
+        model.learn(2, callback=callback, reset_num_timesteps=False)
+    assert (tmp_path / "best.zip").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["best.zip"]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "message"),
+    [
+        ({"every": 0}, ValueError, "every=0 must be a positive number of steps"),
+        ({"best_model": "best.pt"}, ValueError, "best_model='best.pt' must end in '.zip'"),
+        ({"best_model": "there.zip"}, FileExistsError, "there.zip exists already; name a new file"),
+    ],
+)
+def test_what_cannot_be_is_refused(kwargs, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.zip").write_text("precious")
+    with pytest.raises(error, match=message):
+        EvaluationCallback(make_sb3_env(ID), **kwargs)
+    with pytest.raises(TypeError, match="EvaluationCallback needs the env of make_sb3_env"):
+        EvaluationCallback(ngym.make(ID))
