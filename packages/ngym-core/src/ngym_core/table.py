@@ -109,6 +109,11 @@ class Recorder:
         parts, self._parts, self.waiting = self._parts, [], 0
         return join(parts)
 
+    def give_back(self, table: Table) -> None:
+        """Take back trials that could not be saved; `take` gives them again, before those noted since."""
+        self._parts.insert(0, table)
+        self.waiting += len(table["trial"])
+
 
 def join(parts: Sequence[Table]) -> Table:
     """Put tables one under another. What some lack is NaN (or None) there; rows of numbers are filled with NaN."""
@@ -130,8 +135,8 @@ def _joined(columns: list[Any]) -> Array:
         return column
     shape = np.max([r.shape for r in rows if r.ndim], axis=0) if any(r.ndim for r in rows) else ()
     filled = np.full((len(rows), *shape), np.nan)
-    for one, row in zip(filled, rows, strict=True):
-        one[tuple(map(slice, row.shape)) if row.ndim else ...] = row
+    for i, row in enumerate(rows):
+        filled[(i, *map(slice, row.shape)) if row.ndim else (i, ...)] = row
     return filled
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import tomllib
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
@@ -110,13 +111,22 @@ class Monitor(TrialWrapper):
         if moment.ended.any():
             passed = self._steps if self.config["trigger"] == "step" else memory.waiting
             if passed >= self.config["interval"]:
-                self.save()
+                self._save_or_warn()
+
+    def _save_or_warn(self) -> None:
+        try:
+            self.save()
+        except OSError as error:
+            warnings.warn(f"{self.name}: the trials are kept for the next save; this one failed: {error}", stacklevel=2)
 
     def save(self) -> list[Path]:
-        """Save the trials since the last save.
+        """Save the trials since the last save. Where that fails, they are kept for the next one.
 
         Returns:
             The files that were written; none if there is no new trial.
+
+        Raises:
+            OSError: The files cannot be written. During steps this is a warning only.
         """
         recorder = self._recorder
         self._steps = 0
@@ -124,7 +134,11 @@ class Monitor(TrialWrapper):
             return []
         first = recorder.trials - recorder.waiting
         table = recorder.take()
-        files = save_trials(self.save_dir / f"trials-{first:09d}", table)
+        try:
+            files = save_trials(self.save_dir / f"trials-{first:09d}", table)
+        except OSError:
+            recorder.give_back(table)
+            raise
         if self.config["verbose"]:
             self._say(table)
         if self._run:
