@@ -136,7 +136,7 @@ def _joined(columns: list[Any]) -> Array:
     shape = np.max([r.shape for r in rows if r.ndim], axis=0) if any(r.ndim for r in rows) else ()
     filled = np.full((len(rows), *shape), np.nan)
     for i, row in enumerate(rows):
-        filled[(i, *map(slice, row.shape)) if row.ndim else (i, ...)] = row
+        filled[i, ...][tuple(map(slice, row.shape)) if row.ndim else ...] = row
     return filled
 
 
