@@ -178,6 +178,7 @@ def test_iteration():
 
 @pytest.mark.parametrize("info", [False, True])
 def test_memory_is_bounded(info):
+    Dataset("PerceptualDecisionMaking", batch_size=64, seq_len=100)()  # what is loaded and kept once for all
     tracemalloc.start()
     dataset = Dataset("PerceptualDecisionMaking", batch_size=64, seq_len=100, info=info, memory=4 * 2**20)
     for _ in range(200):
