@@ -50,7 +50,7 @@ class CatchTrials(TrialWrapper):
             raise ValueError(f"catch_prob={catch_prob!r} must be a probability.")
         names = names_of(space)
         if where is None and "fixation" in names:
-            where = np.setdiff1d(np.arange(space.shape[-1]), channels(space, "fixation"))
+            where = np.setdiff1d(np.arange(space.shape[-1]), names["fixation"])
         elif where is not None:
             channels(space, where)
         self.catch_prob, self.period, self.where = catch_prob, period, where

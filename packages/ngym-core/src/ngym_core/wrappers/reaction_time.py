@@ -23,9 +23,11 @@ class ReactionTime(TrialWrapper):
     ms (`reaction_time`).
 
     Args:
-        env: A task with the periods `stimulus` and `decision`.
+        env: A task with the two periods below.
         urgency: Added to the reward of every step, to make the agent hurry (a negative number).
         end_on_stimulus: End the trial with the stimulus, instead of with the decision period.
+        stimulus: The period of the stimulus.
+        decision: The period in which the task's rule takes answers.
 
     Raises:
         AttributeError: The task has no such periods.
@@ -34,20 +36,29 @@ class ReactionTime(TrialWrapper):
     metadata = {"description": "Lets the agent answer from the second step of the stimulus on.", "paper_link": None}
     chance = None
 
-    def __init__(self, env: gymnasium.Env[Any, Any], urgency: float = 0.0, end_on_stimulus: bool = True) -> None:
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        urgency: float = 0.0,
+        end_on_stimulus: bool = True,
+        *,
+        stimulus: str = "stimulus",
+        decision: str = "decision",
+    ) -> None:
         super().__init__(env)
-        if not {"stimulus", "decision"} <= set(sample_trials(env, 1, None, Draws(0), {}).spans):
-            raise AttributeError("ReactionTime wrapper requires 'stimulus' and 'decision' periods.")
+        if not {stimulus, decision} <= set(sample_trials(env, 1, None, Draws(0), {}).spans):
+            raise AttributeError(f"ReactionTime wrapper requires {stimulus!r} and {decision!r} periods.")
         self.urgency = urgency
+        self.stimulus, self.decision = stimulus, decision
         self.end_on_stimulus = end_on_stimulus
 
     def edit(self, trials: Trials, draws: Draws) -> Trials:
         """Begin the decision after the first step of the stimulus."""
-        stimulus, decision = trials.span("stimulus"), trials.span("decision")
+        stimulus, decision = trials.span(self.stimulus), trials.span(self.decision)
         answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
         end = stimulus[1] if self.end_on_stimulus else decision[1]
-        trials.spans["decision"] = (stimulus[0] + 1, end)
-        trials.set_groundtruth(answer, trials.spans["decision"])
+        trials.spans[self.decision] = (stimulus[0] + 1, end)
+        trials.set_groundtruth(answer, trials.spans[self.decision])
         if self.end_on_stimulus:
             trials.cut(end)
         return trials
