@@ -16,7 +16,7 @@ from ngym_core.saving import complete_or_absent
 if TYPE_CHECKING:
     from ngym_core.wrapper import Moment
 
-__all__ = ["MEASURES", "Recorder", "Table", "join", "load_trials", "save_trials"]
+__all__ = ["MEASURES", "Recorder", "Table", "join", "load_trials", "save_trials", "without_objects"]
 
 Array: TypeAlias = NDArray[Any]
 Table: TypeAlias = dict[str, Array]
@@ -153,7 +153,7 @@ def save_trials(path: str | Path, table: Mapping[str, Array]) -> list[Path]:
     Raises:
         ValueError: Columns of different length.
     """
-    plain = {name: _without_objects(np.asarray(column)) for name, column in table.items()}
+    plain = {name: without_objects(np.asarray(column)) for name, column in table.items()}
     if len({len(column) for column in plain.values()}) > 1:
         raise ValueError(f"Columns have different lengths: { {k: len(v) for k, v in plain.items()} }.")
     path = Path(path)
@@ -169,7 +169,8 @@ def save_trials(path: str | Path, table: Mapping[str, Array]) -> list[Path]:
     return files
 
 
-def _without_objects(column: Array) -> Array:
+def without_objects(column: Array) -> Array:
+    """Give a column that can be saved without pickles: objects become text, as JSON."""
     if column.dtype != object:
         return column
     return np.array(["" if v is None else v if isinstance(v, str) else json.dumps(v, default=_plain) for v in column])
