@@ -388,7 +388,7 @@ def test_noise_needs_a_box():
 def test_reaction_times_are_real(full, dt):
     timing = {"fixation": 200, "stimulus": 500, "delay": 100, "decision": 200}
     env = make(("ReactionTime", {"urgency": -0.01, "end_on_stimulus": not full}), timing=timing, dt=dt)
-    ob, info = env.reset(seed=0)
+    _, info = env.reset(seed=0)
     onset = env.start_ind["stimulus"]
     assert env.tmax == (1000 if full else 700)
     assert env.start_ind["decision"] == onset + 1
