@@ -97,9 +97,9 @@ class ChangingEnvironment(TrialEnv):
         side = trials.choice("side", [1, 2])
         coh = trials.choice("coh", self.cohs, free=True)
         if (truth := trials.given("ground_truth")) is not None:
-            if not np.isin(truth, self.choices).all():
+            if len(wrong := truth[~np.isin(truth, self.choices)].tolist()):
                 raise ValueError(
-                    f"The condition 'ground_truth' is forced to {truth[0]!r}. {nearest(truth[0], self.choices)}"
+                    f"The condition 'ground_truth' is forced to {wrong[0]!r}. {nearest(wrong[0], self.choices)}"
                 )
             context, side = trials.set("context", (truth - 1) // 2), trials.set("side", (truth - 1) % 2 + 1)
         trials.set("ground_truth", side + 2 * context)

@@ -104,5 +104,5 @@ class MatchingPenny(TrialEnv):
         stepped = super()._step(action)
         if self.opponent_type == "mean_action":
             mean = self.trial["mean_action"]
-            self._draws.carried["mean_action"] = mean + self.learning_rate * (int(action) - mean)
+            self._trials.carried["mean_action"] = mean + self.learning_rate * (int(action) - mean)
         return stepped

@@ -25,21 +25,21 @@ class Recall(Rule):
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note when to recall."""
         opens, closes = trials.span("recall")
-        return {"opens": opens, "closes": closes}
+        return {"opens": opens, "closes": closes, "hits": 0, "all": (closes - opens) * task.stim_dim}
 
     def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""
         if not now.opens <= now.step < now.closes:
             return 0.0, False
-        right = (action > task.middle) == (now.gt > task.middle)
-        now.performance += float(right.mean()) / (now.closes - now.opens)
+        now.hits += int(((action > task.middle) == (now.gt > task.middle)).sum())
+        now.performance = now.hits / now.all
         return -float(np.abs(now.gt - action).mean()), False
 
     def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         recalls = (now.opens <= now.step) & (now.step < now.closes)
-        right = ((action > task.middle) == (now.gt > task.middle)).mean(axis=1)
-        now.performance += np.where(recalls, right / (now.closes - now.opens), 0.0)
+        now.hits += ((action > task.middle) == (now.gt > task.middle)).sum(axis=1) * recalls
+        now.performance[:] = now.hits / now.all
         return np.where(recalls, -np.abs(now.gt - action).mean(axis=1), 0.0), np.zeros(len(action), bool)
 
 

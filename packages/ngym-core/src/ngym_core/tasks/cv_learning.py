@@ -1,0 +1,270 @@
+"""CVLearning: a delayed choice that is taught in stages, which the environment advances by the agent's performance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.env import Rewards, Step, Timing, TrialEnv
+from ngym_core.errors import nearest
+from ngym_core.rules import Rule
+from ngym_core.spaces import Discrete, unbounded
+from ngym_core.tasktools import probability
+from ngym_core.trials import Trials
+
+STAGES = (0, 1, 2, 3, 4)
+LEARNING: dict[str, Any] = {
+    "stage": 0,  # index into the curriculum's stages
+    "recent": [],  # the last outcomes, 1 or 0
+    "performance": 0.0,  # their mean, as long as the day has enough trials
+    "today": [],  # outcomes of the day
+    "reminder": False,  # sent back from stage 2 to stage 1
+    "days_left": 1,  # days to keep a stage that was passed
+    "delay": 0.0,  # share of the full delay in stage 3
+    "delay_before": 0.0,  # the same at the last day's end
+    "since_delay": 0,  # trials since it changed
+    "side": 0,  # last answer in stage 0
+    "repeats": 0,  # how often it was given in a row
+}
+"""What is carried from trial to trial, and how it begins."""
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """How outcomes of trials decide about the stages; the parameters are those of `CVLearning`."""
+
+    stages: tuple[int, ...]
+    threshold: float
+    keep_days: int
+    trials_day: int
+    perf_len: int
+
+    def begin(self) -> dict[str, Any]:
+        """What is carried before the first trial."""
+        last = len(self.stages) - 1 if self.threshold == -1 else 0
+        return {**LEARNING, "recent": [], "today": [], "stage": last, "days_left": self.keep_days}
+
+    def learn(self, state: dict[str, Any], right: bool) -> None:
+        """Take note of the outcome of a trial, in place."""
+        state["today"].append(int(right))
+        state["recent"] = [*state["recent"], int(right)][-self.perf_len :]
+        state["since_delay"] += 1
+        if len(state["today"]) > self.perf_len:
+            state["performance"] = sum(state["recent"]) / self.perf_len
+            self._remind(state)
+        if len(state["today"]) >= self.trials_day:
+            self._end_day(state)
+        if self.stages[state["stage"]] == 3 and state["since_delay"] > self.perf_len:
+            self._adapt_delay(state)
+
+    def _remind(self, state: dict[str, Any]) -> None:
+        """Go back to stage 1 while stage 2 goes wrong."""
+        if state["performance"] < 0.5 and self.stages[state["stage"]] == 2 and 1 in self.stages:
+            state["stage"], state["reminder"] = self.stages.index(1), True
+        elif state["performance"] > self.threshold and state["reminder"]:
+            state["stage"], state["reminder"] = self.stages.index(2), False
+
+    def _end_day(self, state: dict[str, Any]) -> None:
+        """Advance where the day went well for long enough."""
+        passed = sum(state["today"]) / len(state["today"]) >= self.threshold
+        full = self.stages[state["stage"]] != 3 or state["delay"] >= 1
+        state["today"], state["delay_before"] = [], state["delay"]
+        if not (passed and full):
+            state["days_left"] = self.keep_days
+        elif state["days_left"] > 0 or state["stage"] == len(self.stages) - 1:
+            state["days_left"] -= 1
+        else:
+            state["stage"] += 1
+            state["days_left"] = self.keep_days
+
+    def _adapt_delay(self, state: dict[str, Any]) -> None:
+        """Lengthen the delay of stage 3 while it goes well, shorten it while it does not."""
+        if state["performance"] >= self.threshold and state["delay"] < 1:
+            state["delay"], state["since_delay"] = state["delay"] + 0.25, 0
+        elif state["performance"] <= 0.5 and state["delay"] > state["delay_before"]:
+            state["delay"], state["since_delay"] = state["delay"] - 0.25, 0
+
+
+class ShapedChoice(Rule):
+    """Fixate, then choose one of two sides; the first choice counts.
+
+    An action other than 0 outside the decision earns `abort`. In the decision the right side earns `correct`
+    and ends the trial, the other side earns what the stage pays for it and ends it unless the agent may try
+    again. Performance is full if the first choice was right, or paid like a right one. Other actions are ignored.
+    """
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note when to decide, what an error pays, and whether it ends the trial."""
+        opens, closes = trials.span("decision")
+        fail, once = trials.conditions["fail"], trials.conditions["stage"] != 1
+        return {"opens": opens, "closes": closes, "fail": fail.astype(float), "once": once, "chosen": 0}
+
+    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if not now.opens <= now.step < now.closes:
+            return (task.rewards["abort"] if action else 0.0), False
+        if not 1 <= action <= 2:
+            return 0.0, False
+        right = action == now.gt
+        reward = task.rewards["correct"] if right else now.fail
+        if not now.chosen:
+            now.chosen, now.performance = action, float(reward == task.rewards["correct"])
+        return reward, bool(right or now.once)
+
+    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        inside = (now.opens <= now.step) & (now.step < now.closes)
+        chooses, right = inside & (action >= 1) & (action <= 2), action == now.gt
+        reward = np.where(right, task.rewards["correct"], now.fail)
+        first = chooses & (now.chosen == 0)
+        now.performance[first] = (reward == task.rewards["correct"])[first]
+        now.chosen[first] = action[first]
+        early = np.where(~inside & (action != 0), task.rewards["abort"], 0.0)
+        return np.where(chooses, reward, early), chooses & (right | now.once)
+
+
+class CVLearning(TrialEnv):
+    """Report after a delay which of two noisy inputs was larger; learn it in stages.
+
+    Stage 0: no stimulus; either side is right, but after `max_num_reps` answers to one side only the other is.
+    Stage 1: a clear stimulus, no delay; the agent may try again. Stage 2: one choice. Stage 3: a delay that grows
+    with performance. Stage 4: the full task, with noise. A stage is passed by days of `trials_day` trials
+    with a performance of at least `th_stage`; where the last `perf_len` trials of stage 2 go wrong, stage 1 returns
+    for a while. So the course depends on the agent; only trials that were played count. `sample_trials` and data
+    sets give trials of the present stage, the first one at the beginning; `th_stage=-1` begins with the last.
+
+    Channels:
+        fixation: 0. 1 until the decision.
+        stimulus: 1 to 2. (1 + coh / 100) / 2 on the larger side, (1 - coh / 100) / 2 on the other, with noise in stage 4.
+        distractor: 3 to n_ch. 0.5 during the stimulus, with noise in stage 4.
+
+    Actions:
+        fixation: 0.
+        choice: 1 to 2. Which input was larger.
+        distractor: 3 to n_ch. Nothing.
+
+    Periods (ms):
+        fixation: 200.
+        stimulus: 1150. None in stage 0.
+        delay: ("uniform", (1000, 3000)). In stage 4 only; in stage 3 a part of 1000 or 3000.
+        decision: 1500.
+
+    Conditions:
+        stage: 0 to 4. The stage of the curriculum.
+        ground_truth: 1 or 2. The side.
+        coh: One of the coherences, in percent; 100 in stages 1 to 3, 0 in stage 0, which has no stimulus.
+        sigma: Standard deviation of the noise per step; 0 before stage 4.
+        fail: What a wrong choice pays.
+
+    Rewards:
+        abort: -0.1. An action other than 0 before the decision.
+        correct: 1.0. The right choice; it ends the trial.
+        fail: -1.0. The other choice from stage 2 on, where it ends the trial; it pays 0 in stage 1, and in stage 0 what
+            a right one pays, or 0 after too many repeats.
+
+    Performance is full if the first choice was right; in stage 0, if it was paid.
+
+    Args:
+        dt: Time step in ms.
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        stim_scale: Factor of the coherences 0, 6.4, 12.8, 25.6 and 51.2 %.
+        sigma: Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).
+        max_num_reps: So many answers to one side in a row are accepted in stage 0.
+        th_stage: Performance that passes a stage; -1 begins with the last stage.
+        keep_days: Days that a stage is kept after it was passed.
+        trials_day: Trials of a day.
+        perf_len: Trials over which the present performance is measured.
+        stages: The stages to go through, in order; by default 0 to 4.
+        n_ch: Channels and actions beside fixation, at least 2.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: Unknown stages, a threshold that is none, or a number of trials or channels that is too low.
+    """
+
+    metadata = {
+        "paper_name": "Discrete attractor dynamics underlies persistent activity in the frontal cortex",
+        "paper_link": "https://www.nature.com/articles/s41586-019-0919-7",
+        "tags": ["perceptual", "delayed response", "two-alternative", "supervised"],
+    }
+    default_timing = {"fixation": 200, "stimulus": 1150, "delay": ("uniform", (1000, 3000)), "decision": 1500}
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": -1.0}
+    rule = ShapedChoice()
+    draws_ahead = False
+
+    def __init__(
+        self,
+        dt: float = 100,
+        rewards: Rewards = None,
+        timing: Timing = None,
+        stim_scale: float = 1.0,
+        sigma: float = 1.0,
+        max_num_reps: int = 3,
+        th_stage: float = 0.7,
+        keep_days: int = 1,
+        trials_day: int = 300,
+        perf_len: int = 20,
+        stages: Sequence[int] | None = None,
+        n_ch: int = 10,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        stages = STAGES if stages is None else tuple(stages)
+        if not stages or not set(stages) <= set(STAGES):
+            wrong = next((stage for stage in stages if stage not in STAGES), stages)
+            raise ValueError(
+                f"stages={list(stages)!r} must be stages of the curriculum, not {wrong!r}. {nearest(wrong, STAGES)}"
+            )
+        counts = {"max_num_reps": max_num_reps, "trials_day": trials_day, "perf_len": perf_len, "n_ch": n_ch - 1}
+        if low := [name for name, count in counts.items() if count < 1]:
+            raise ValueError(f"{low[0]}={counts[low[0]] + (low[0] == 'n_ch')!r} is too low: at least 1, `n_ch` 2.")
+        threshold = th_stage if th_stage == -1 else probability("th_stage", th_stage)
+        self.curriculum = Curriculum(stages, threshold, keep_days, trials_day, perf_len)
+        self.max_num_reps = max_num_reps
+        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
+        self.sigma = sigma / np.sqrt(dt)
+        self.delay_durs = [1000, 3000]
+        self.choices = [1, 2]
+        others = {"distractor": range(3, n_ch + 1)} if n_ch > 2 else {}
+        self.observation_space = unbounded({"fixation": 0, "stimulus": [1, 2], **others})
+        self.action_space = Discrete(n_ch + 1, {"fixation": 0, "choice": self.choices, **others})
+
+    def _new_trials(self, trials: Trials) -> None:
+        state = trials.carried.setdefault("learning", self.curriculum.begin())
+        stage = self.curriculum.stages[state["stage"]]
+        stuck = stage == 0 and state["repeats"] >= self.max_num_reps
+        side = trials.choice("ground_truth", [3 - state["side"]] if stuck else self.choices, free=self.choices)
+        coh = trials.draws.choice("coh", trials.n, self.cohs)
+        coh = coh if stage == 4 else np.full(trials.n, 100.0 * (stage > 0))
+        note = trials.condition if stage else trials.set
+        coh, sigma = note("coh", coh), note("sigma", np.full(trials.n, self.sigma if stage == 4 else 0.0))
+        fail = self.rewards["correct" if stage == 0 else "fail"]
+        trials.set("fail", 0.0 if stuck or stage == 1 else fail)
+        trials.set("stage", stage)
+
+        delay = None if stage == 4 else 0
+        if stage == 3:
+            delay = state["delay"] * trials.draws.choice("delay", trials.n, self.delay_durs)
+        periods = ["fixation", "stimulus", "delay", "decision"]
+        trials.add_period(periods, [None, None if stage else 0, delay, None])
+        trials.add_ob(1, periods[:-1], where="fixation")
+        trials.add_ob(0.5, "stimulus", where=slice(1, None))
+        trials.add_ob(np.where(np.arange(1, 3) == side[:, None], 0.5, -0.5) * coh[:, None] / 100, "stimulus", "stimulus")
+        trials.add_randn(0, sigma, "stimulus", where=slice(1, None))
+        trials.set_groundtruth(side, "decision")
+
+    def _step(self, action: Any) -> Step:
+        """Evaluate an action, and let the curriculum learn how the trial ended."""
+        stepped = super()._step(action)
+        if stepped[4]["new_trial"] or self.t_ind + 1 >= self._length:
+            state, chosen = self._trials.carried["learning"], self._now.chosen
+            if chosen and self.trial["stage"] == 0:
+                state["repeats"] = 1 + (state["repeats"] if chosen == state["side"] else 0)
+                state["side"] = chosen
+            self.curriculum.learn(state, self.performance == 1)
+        return stepped
