@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ngym_core.lazy import attach
 
 if TYPE_CHECKING:
+    from ngym_sb3.activity import Activity, record_activity
     from ngym_sb3.callbacks import EvaluationCallback, TrialCallback
     from ngym_sb3.cells import CTRNN, GRU, RNN, DaleCTRNN
     from ngym_sb3.envs import NgymVecEnv, make_sb3_env
@@ -20,6 +21,7 @@ __all__ = [
     "CTRNN",
     "GRU",
     "RNN",
+    "Activity",
     "CnnRnnPolicy",
     "DaleCTRNN",
     "EvaluationCallback",
@@ -33,11 +35,13 @@ __all__ = [
     "__version__",
     "evaluate_policy",
     "make_sb3_env",
+    "record_activity",
 ]
 
 __getattr__ = attach(
     __name__,
     {
+        "activity": ["Activity", "record_activity"],
         "callbacks": ["EvaluationCallback", "TrialCallback"],
         "cells": ["CTRNN", "GRU", "RNN", "DaleCTRNN"],
         "envs": ["NgymVecEnv", "make_sb3_env"],

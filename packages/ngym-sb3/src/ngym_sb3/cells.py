@@ -1,7 +1,8 @@
 """Recurrent cells that look like `torch.nn.LSTM`, so that RecurrentPPO runs them as they are.
 
-All are called with inputs (steps, batch, input_size) and a state ``(h, c)``, (num_layers, batch, hidden_size) each, and
-return the outputs (steps, batch, hidden_size) and the next state. Cells with one state variable hand `c` back untouched.
+All are called with inputs (steps, batch, input_size) and a state ``(h, c)``, (num_layers, batch, hidden_size) each (zero
+if it is left out), and return the outputs (steps, batch, hidden_size) and the next state. Cells with one state variable
+hand `c` back untouched.
 
 None draws noise: PPO runs a cell again when it learns from what the agent did, and must find the same probabilities.
 Noise belongs into the observations (the wrapper ``Noise-v0``).
@@ -22,6 +23,12 @@ __all__ = ["CELLS", "CTRNN", "GRU", "RNN", "DaleCTRNN"]
 
 State: TypeAlias = tuple[Tensor, Tensor]
 NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+def _rest(cell: Any, x: Tensor) -> State:
+    """The state of a cell before anything happened."""
+    zeros = x.new_zeros(cell.num_layers, x.shape[1], cell.hidden_size)
+    return zeros, zeros
 
 
 class RNN(nn.Module):
@@ -47,8 +54,9 @@ class RNN(nn.Module):
             if name.startswith("weight_hh"):
                 nn.init.orthogonal_(weights)
 
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run some steps."""
+        state = _rest(self, x) if state is None else state
         out, h = self.layers(x, state[0])
         return out, (h, state[1])
 
@@ -67,8 +75,9 @@ class GRU(nn.Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.layers = nn.GRU(input_size, hidden_size, num_layers)
 
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run some steps."""
+        state = _rest(self, x) if state is None else state
         out, h = self.layers(x, state[0])
         return out, (h, state[1])
 
@@ -129,8 +138,9 @@ class CTRNN(nn.Module):
         """What a layer hands on, of its rates (..., hidden_size)."""
         return rates
 
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run some steps."""
+        state = _rest(self, x) if state is None else state
         f, last = NONLINEARITIES[self.nonlinearity], []
         for layer, project in enumerate(self.inputs):
             driven, weights, rate = project(x), self.recurrent_weights(layer).T, state[0][layer]

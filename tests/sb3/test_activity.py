@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sb3_contrib import RecurrentPPO
+from stable_baselines3 import DQN, PPO
+from torch import nn
+
+import ngym_core as ngym
+from ngym_core.table import MEASURES
+from ngym_sb3 import GRU, Activity, DaleCTRNN, MlpRnnPolicy, evaluate_policy, make_sb3_env, record_activity
+
+ID = "PerceptualDecisionMaking-v0"
+VARIED = "ContextDecisionMaking-v0"  # delays differ from trial to trial
+
+
+def agent(task=VARIED, units=7, **policy_kwargs):
+    env = make_sb3_env(task, 3)
+    kwargs = {"lstm_hidden_size": units, **policy_kwargs}
+    return RecurrentPPO(MlpRnnPolicy, env, n_steps=16, device="cpu", seed=0, policy_kwargs=kwargs)
+
+
+def by_hand(model, task, seed, num_trials, trials_per_state):
+    """One env, one step after another: the hidden states of each trial, with its periods and conditions."""
+    env, trials, state, count = ngym.make(task), [], None, 0
+    ob, _ = env.reset(seed=seed)
+    while len(trials) < num_trials:
+        states, periods, conditions = [], (dict(env.start_ind), dict(env.end_ind)), dict(env.trial)
+        ended = False
+        fresh = count % trials_per_state == 0
+        while not ended:
+            start = np.array([fresh and not states])
+            action, state = model.predict(ob[None], state=state, episode_start=start, deterministic=True)
+            states.append(state[0][-1, 0].copy())
+            ob, _, _, _, info = env.step(int(action[0]))
+            ended = info["new_trial"]
+        trials.append((np.array(states), periods, conditions, int(action[0])))
+        count += 1
+    return trials
+
+
+@pytest.mark.parametrize(("k", "carry", "lives"), [(1, "episode", 1), (2, "episode", 2), (2, "trial", 1)])
+@pytest.mark.parametrize("cell", ["lstm", "ei-ctrnn"])
+def test_activity_is_what_a_loop_by_hand_gives(cell, k, carry, lives):
+    model = agent(cell=cell, n_lstm_layers=2)
+    found = record_activity(model, make_sb3_env(VARIED, 3, trials_per_episode=k, carry=carry), 12, seed=4)
+    assert found.activity.dtype == np.float32
+    assert found.activity.shape == (12, *found.mask.shape[1:], 7)
+    assert (found.activity[~found.mask] == 0).all()
+    assert len(set(found.mask.sum(1))) > 2
+    for lane in range(3):
+        for turn, (states, periods, conditions, choice) in enumerate(by_hand(model, VARIED, 4 + lane, 4, lives)):
+            i = 3 * turn + lane
+            assert found.mask[i].sum() == len(states)
+            np.testing.assert_allclose(found.activity[i, : len(states)], states, atol=1e-6)
+            assert {p: found.start[p][i] for p in found.start} == periods[0]
+            assert {p: found.end[p][i] for p in found.end} == periods[1]
+            assert {name: column[i] for name, column in found.conditions.items()} == conditions
+            assert found.table["choice"][i] == choice
+    assert found.table["trial"].tolist() == list(range(12))
+    assert set(found.conditions) == set(found.table) - set(MEASURES)
+    assert found.dt == 100
+
+
+def test_trials_are_those_of_an_evaluation():
+    model, env = agent(), make_sb3_env(VARIED, 4)
+    for deterministic in (True, False):
+        table = evaluate_policy(model, env, 10, seed=3, deterministic=deterministic)
+        found = record_activity(model.policy, env, 10, seed=3, deterministic=deterministic)
+        assert all(np.array_equal(found.table[name], table[name], equal_nan=True) for name in table)
+
+
+@pytest.mark.parametrize("task", ["DawTwoStep-v0", "HierarchicalReasoning-v0", "ReadySetGo-v0", "yang19.dms-v0"])
+def test_tasks_that_step_by_themselves_and_those_that_move(task):
+    found = record_activity(agent(task), make_sb3_env(task, 2), 6)
+    one = ngym.make(task)
+    one.reset(seed=0)
+    assert {p: int(found.start[p][0]) for p in found.start} == one.start_ind
+    assert found.mask[:, 0].all()
+
+
+def test_layers_by_name_and_agents_without_memory():
+    env = make_sb3_env(ID, 2)
+    model = PPO("MlpPolicy", env, device="cpu", seed=0)
+    found, named = (record_activity(model, env, 4, layer=layer) for layer in (None, "mlp_extractor.policy_net.1"))
+    assert found.activity.shape[2] == 64
+    ob = torch.as_tensor(ngym.make(ID).sample_trials(1, seed=0).ob[0])
+    hidden = model.policy.mlp_extractor.policy_net
+    np.testing.assert_allclose(found.activity[0], hidden(ob).detach()[: len(found.activity[0])], atol=1e-6)
+    np.testing.assert_allclose(named.activity[0], hidden[:2](ob).detach(), atol=1e-6)
+    recurrent = agent(ID, cell="ei-ctrnn")
+    outputs = record_activity(recurrent, env, 4, layer="lstm_actor")
+    assert (outputs.activity[..., 6:] == 0).all()  # what inhibitory units do stays in the layer
+    assert (record_activity(recurrent, env, 4).activity[..., 6:] > 0).any()
+
+
+class Net(nn.Module):
+    def __init__(self, kind, batch_first=False):
+        super().__init__()
+        self.rnn = kind(5, 5, batch_first=True) if batch_first else kind(5, 5)
+        self.act = nn.ReLU()
+        self.out = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.out(self.act(self.rnn(x)[0]))
+
+
+def recurrent_of(rnn, ob):
+    return rnn(ob[:, None])[0][:, 0].detach().numpy()
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM, GRU, DaleCTRNN])
+@pytest.mark.parametrize("k", [1, 3])
+def test_modules_are_shown_whole_trials(kind, k):
+    torch.manual_seed(0)
+    net = Net(kind)
+    trials = ngym.make(VARIED).sample_trials(70, seed=2)
+    obs = [torch.as_tensor(trial.ob) for trial in trials]
+    env = make_sb3_env(VARIED, 4, trials_per_episode=k)
+    for record, expected in [
+        (record_activity(net, env, 70, seed=2), lambda ob: recurrent_of(net.rnn, ob)),
+        (record_activity(net, env, 70, layer="rnn", seed=2), lambda ob: recurrent_of(net.rnn, ob)),
+        (record_activity(net.rnn, env, 70, seed=2), lambda ob: recurrent_of(net.rnn, ob)),
+        (record_activity(net, env, 70, layer="act", seed=2), lambda ob: np.maximum(recurrent_of(net.rnn, ob), 0)),
+        (record_activity(net, env, 70, layer="out", seed=2), lambda ob: net(ob[:, None])[:, 0].detach().numpy()),
+    ]:
+        for i in (0, 1, 2, 65, 69):
+            stream = torch.cat(obs[i - i % k : i + 1])
+            states = expected(stream)[-len(obs[i]) :]
+            assert record.mask[i].sum() == len(states)
+            np.testing.assert_allclose(record.activity[i, : len(states)], states, atol=1e-5)
+        assert np.array_equal(record.conditions["context"], trials.conditions["context"])
+        assert all(np.array_equal(record.end[p], trials.end[p]) for p in trials.end)
+    assert net.training
+
+
+def test_modules_that_take_the_batch_first():
+    torch.manual_seed(0)
+    net = Net(nn.LSTM, batch_first=True)
+    found = record_activity(net, make_sb3_env(VARIED), 5, batch_first=True)
+    ob = torch.as_tensor(ngym.make(VARIED).sample_trials(5, seed=0)[3].ob)
+    np.testing.assert_allclose(found.activity[3, : len(ob)], net.rnn(ob[None])[0][0].detach(), atol=1e-6)
+
+
+def test_some_units_and_some_steps():
+    model, env = agent(), make_sb3_env(VARIED, 2)
+    whole = record_activity(model, env, 8)
+    part = record_activity(model, env, 8, units=[1, 4], steps=(3, 9))
+    assert np.array_equal(part.activity, whole.activity[:, 3:9, [1, 4]])
+    assert np.array_equal(part.mask, whole.mask[:, 3:9])
+    for edges, all_edges in ((part.start, whole.start), (part.end, whole.end)):
+        for period, values in edges.items():
+            assert np.array_equal(values, np.clip(all_edges[period] - 3, 0, 6))
+    assert np.array_equal(record_activity(model, env, 8, units=slice(0, 2)).activity, whole.activity[..., :2])
+
+
+@pytest.mark.parametrize("task", [VARIED, "PulseDecisionMaking-v0", "HierarchicalReasoning-v0"])
+def test_saved_and_read_without_pickles(task, tmp_path):
+    found = record_activity(agent(task), make_sb3_env(task, 2), 5)
+    path = found.save(tmp_path / "new" / "hidden")
+    assert path.name == "hidden.npz"
+    again = Activity.load(path)
+    assert np.array_equal(again.activity, found.activity)
+    assert np.array_equal(again.mask, found.mask)
+    assert again.dt == found.dt
+    for name in ("start", "end", "conditions", "table"):
+        one, two = getattr(found, name), getattr(again, name)
+        assert list(one) == list(two)
+        for key in one:
+            np.testing.assert_array_equal(one[key], two[key])
+    assert all(a.dtype != object for a in np.load(path, allow_pickle=False).values())
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    path = record_activity(agent(), make_sb3_env(VARIED), 2).save(tmp_path / "a.npz")
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ValueError, match="a.npz is no recorded activity, or is damaged"):
+        Activity.load(path)
+    np.savez(tmp_path / "b.npz", x=1)
+    with pytest.raises(ValueError, match="b.npz is no recorded activity, or is damaged: 'activity'"):
+        Activity.load(tmp_path / "b.npz")
+    with pytest.raises(FileNotFoundError, match="There is no file .*c.npz"):
+        Activity.load(tmp_path / "c.npz")
+
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.unused = nn.RNN(5, 5), nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.rnn(x.reshape(1, -1, 5))
+
+
+@pytest.mark.parametrize(
+    ("model", "kwargs", "error", "message"),
+    [
+        (agent, {"max_bytes": 100}, ValueError, r"5 trials of \d+ steps and 7 units take 0 MiB, more than the bound of"),
+        (agent, {"num_trials": 0}, ValueError, "num_trials=0 must be an integer from 1"),
+        (agent, {"steps": (5, 5)}, ValueError, r"steps=\(5, 5\) must be \(first, after the last\)"),
+        (agent, {"steps": (999, 1000)}, ValueError, r"steps=\(999, 1000\): the longest trial has \d+ steps"),
+        (agent, {"units": [7]}, ValueError, r"units=\[7\]: the layer has 7 units"),
+        (agent, {"units": slice(9, 12)}, ValueError, "are none of the 7 units of the layer"),
+        (agent, {"layer": "lstm_actr"}, KeyError, "Unknown layer 'lstm_actr'. Did you mean 'lstm_actor'"),
+        (agent, {"env": ngym.make(VARIED)}, TypeError, "needs the env of make_sb3_env"),
+        (agent, {"env": make_sb3_env(ID)}, ValueError, "The agent was made for the observation_space"),
+        (lambda: DQN("MlpPolicy", make_sb3_env(VARIED)), {}, ValueError, r"Which layer of DQNPolicy\? Give one.*q_net"),
+        (lambda: nn.Linear(5, 2), {}, ValueError, "Which layer of Linear"),
+        (lambda: Net(nn.GRU), {"env": ngym.make(VARIED)}, TypeError, "record_activity needs the env of make_sb3_env"),
+        (lambda: Net(nn.GRU), {"max_bytes": 10}, ValueError, "Ask for fewer trials, for some `units` or `steps`"),
+        (Odd, {}, ValueError, r"gives an array of shape \(1, \d+, 5\).*expected \(steps, trials, units\)"),
+        (Odd, {"layer": "unused"}, ValueError, "The layer 'unused' was not called"),
+        (lambda: print, {}, TypeError, "recorded of agents and torch modules, not of builtin_function_or_method"),
+    ],
+)
+def test_what_cannot_be_is_refused(model, kwargs, error, message):
+    kwargs = {"env": make_sb3_env(VARIED, 2), "num_trials": 5, **kwargs}
+    with pytest.raises(error, match=message):
+        record_activity(model(), **kwargs)
