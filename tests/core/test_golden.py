@@ -7,6 +7,7 @@ import pytest
 
 import ngym_core as ngym
 from tests.golden import replay as golden
+from tests.golden.reference import ReferenceDraws
 
 RECORDINGS = [p for p in sorted(golden.DATA.glob("*.npz")) if p.stem in ngym.all_envs(collections=True)]
 STACKS = sorted((golden.DATA / "wrappers").glob("*.npz"))
@@ -66,6 +67,69 @@ def test_replay_notices_every_kind_of_difference(tmp_path, change, part):
     found = tampered(tmp_path, change)
     assert len(found) == 1
     assert found[0].startswith(part)
+
+
+def record(path, id_, seeds, **kwargs):
+    """Write a recording of our own, with seeds and parameters that those of the reference do not have."""
+    env = ngym.make(id_, **kwargs)
+    spaces = {
+        "observation_space": {"shape": list(env.observation_space.shape), "name": None},
+        "action_space": {"repr": repr(env.action_space), "name": None},
+    }
+    meta = {"id": id_, "kwargs": kwargs, "seeds": seeds, "dt": env.dt, "rewards": dict(env.rewards), **spaces}
+    arrays = {}
+    for seed in seeds:
+        env = golden.make({**meta, f"s{seed}": [{}]}, seed)
+        meta[f"s{seed}"] = []
+        for k in range(4):
+            trial = {n: np.asarray(v).tolist() for n, v in env.new_trial().items()}
+            edges = {"start_ind": env.start_ind, "end_ind": env.end_ind, "tmax": env.tmax}
+            meta[f"s{seed}"].append({"trial": trial, **edges})
+            arrays |= {f"s{seed}/ob{k}": env.ob, f"s{seed}/gt{k}": env.gt}
+        env = golden.make({**meta, f"s{seed}": [{}]}, seed)
+        env.reset()
+        actions = np.random.default_rng(seed).integers(env.action_space.n, size=60)
+        rows = [env.step(int(action)) for action in actions]
+        columns = {"ob": [r[0] for r in rows], "reward": [r[1] for r in rows]}
+        columns |= {name: [r[4].get(name, np.nan) for r in rows] for name in ("new_trial", "gt", "performance")}
+        arrays |= {f"s{seed}/step/{name}": np.array(column) for name, column in {**columns, "action": actions}.items()}
+    np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
+    return arrays
+
+
+@pytest.mark.parametrize("dt", [10, 20, 50, 33.3])
+@pytest.mark.parametrize(
+    "id_", ["PerceptualDecisionMaking-v0", "IntervalDiscrimination-v0", "ReadySetGo-v0", "yang19.go-v0"]
+)
+def test_replay_reads_recordings_of_other_seeds_and_time_steps(tmp_path, id_, dt):
+    path = tmp_path / f"{id_}.dt{dt}.npz"
+    arrays = record(path, id_, [3, 11], dt=dt)
+    assert golden.replay(path) == []
+    meta = np.load(path)["meta"]
+    arrays["s11/ob2"][-1, 0] += 1e-5
+    np.savez(path, meta=meta, **arrays)
+    assert [m.split(":")[0] for m in golden.replay(path)] == ["trials.ob seed 11 trial 2"]
+
+
+@pytest.mark.parametrize(
+    ("id_", "kwargs", "lengths", "sums"),
+    [
+        ("DelayMatchCategory", {"dim_ring": 8, "dt": 20}, [139] * 3, [352.990265, 365.609668, 358.702211]),
+        (
+            "ContextDecisionMaking",
+            {"use_expl_context": True, "dim_ring": 4},
+            [20, 14, 18],
+            [50.744890, 44.162981, 48.427144],
+        ),
+        ("Detection", {}, [10, 17, 12], [5.246411, 4.491661, 5.497815]),
+    ],
+)
+def test_trials_that_the_sheets_describe(id_, kwargs, lengths, sums):
+    """Parameters that were not recorded: trials after seed 7 in the specification."""
+    env, draws = ngym.make(id_, **kwargs), ReferenceDraws(7)
+    trials = [env.sample_trials(1, draws=draws) for _ in range(3)]
+    assert [int(t.lengths[0]) for t in trials] == lengths
+    assert [t.ob.sum(dtype=float) for t in trials] == pytest.approx(sums, abs=2e-6)
 
 
 def test_metadata_equals_the_recordings():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -19,6 +20,33 @@ def test_every_task_keeps_its_promises(id_):
     result = check_task(id_)
     assert result.oracle == 1
     assert result.trials_per_second > 0
+
+
+@pytest.mark.filterwarnings("ignore:.*is shorter than the time step")
+@pytest.mark.parametrize("dt", [10, 20, 33.3, 50, 100])
+@pytest.mark.parametrize("id_", IDS)
+def test_the_oracle_is_perfect_whatever_the_time_step(id_, dt):
+    if (id_, dt) == ("ToneDetection-v0", 100):
+        with pytest.raises(ValueError, match="dt=100 ms is longer than the tone, 50 ms"):
+            ngym.make(id_, dt=dt)
+        return
+    shorter = ("ready", "set") if (id_, dt) == ("ReadySetGo-v0", 100) else ()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ngym.make(id_, dt=dt).sample_trials(1, seed=0)
+    assert [str(w.message).split("'")[1::2] for w in caught if w.category is UserWarning] == [[p] for p in shorter]
+    env = ngym.make(id_, dt=dt)
+    task = env.unwrapped
+    assert task.dt == dt
+    env.reset(seed=1)
+    performance = []
+    while len(performance) < 4:
+        info = env.step(task.gt_now)[4]
+        performance += [info["performance"]] if info["new_trial"] else []
+    assert performance == [1] * 4
+    trials = env.sample_trials(16, seed=0)
+    assert np.isfinite(trials.ob).all()
+    assert trials.lengths.min() >= 1
 
 
 def sections(cls):
