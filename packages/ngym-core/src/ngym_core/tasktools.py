@@ -24,6 +24,7 @@ __all__ = [
     "ring",
     "to_map",
     "tuning",
+    "two_inputs",
 ]
 
 
@@ -86,6 +87,20 @@ def tuning(theta: NDArray[Any], angle: ArrayLike) -> NDArray[np.float64]:
         (n, k) values from -1 to 1.
     """
     return np.asarray(np.cos(theta - np.asarray(angle)[:, None]))
+
+
+def two_inputs(first: ArrayLike, coh: ArrayLike) -> NDArray[np.float64]:
+    """Give the strength of two inputs of which one is larger.
+
+    Args:
+        first: (n,) whether the first one is.
+        coh: (n,) coherences in percent.
+
+    Returns:
+        (n, 2): (1 + coh / 100) / 2 for the larger input, (1 - coh / 100) / 2 for the other.
+    """
+    difference = np.where(first, 1, -1) * np.asarray(coh) / 100
+    return np.asarray(0.5 + np.stack([difference, -difference], axis=1) / 2)
 
 
 def bump(theta: NDArray[Any], angle: ArrayLike, strength: ArrayLike = 1.0) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from ngym_core.errors import nearest
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import probability
+from ngym_core.tasktools import options, probability, two_inputs
 from ngym_core.trials import Trials
 
 
@@ -83,7 +83,7 @@ class ChangingEnvironment(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
+        self.cohs = options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
         self.sigma = sigma / np.sqrt(dt)
         self.cxt_ch_prob, self.cxt_cue = probability("cxt_ch_prob", cxt_ch_prob), bool(cxt_cue)
         self.choices = [1, 2, 3, 4]
@@ -105,9 +105,7 @@ class ChangingEnvironment(TrialEnv):
         trials.set("ground_truth", side + 2 * context)
         trials.add_period(["fixation", "stimulus", "decision"])
         trials.add_ob(1, "fixation", where="fixation")
-        trials.add_ob(
-            0.5 + np.where(np.arange(2) == side[:, None] - 1, 0.5, -0.5) * coh[:, None] / 100, "stimulus", "stimulus"
-        )
+        trials.add_ob(two_inputs(side == 1, coh), "stimulus", where="stimulus")
         trials.add_randn(0, self.sigma, "stimulus", where="stimulus")
         if self.cxt_cue:
             trials.add_ob(context, where="context")

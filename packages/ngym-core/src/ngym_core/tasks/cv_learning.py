@@ -13,7 +13,7 @@ from ngym_core.env import Rewards, Step, Timing, TrialEnv
 from ngym_core.errors import nearest
 from ngym_core.rules import Rule
 from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import probability
+from ngym_core.tasktools import options, probability, two_inputs
 from ngym_core.trials import Trials
 
 STAGES = (0, 1, 2, 3, 4)
@@ -226,7 +226,7 @@ class CVLearning(TrialEnv):
         threshold = th_stage if th_stage == -1 else probability("th_stage", th_stage)
         self.curriculum = Curriculum(stages, threshold, keep_days, trials_day, perf_len)
         self.max_num_reps = max_num_reps
-        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
+        self.cohs = options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
         self.sigma = sigma / np.sqrt(dt)
         self.delay_durs = [1000, 3000]
         self.choices = [1, 2]
@@ -253,8 +253,8 @@ class CVLearning(TrialEnv):
         periods = ["fixation", "stimulus", "delay", "decision"]
         trials.add_period(periods, [None, None if stage else 0, delay, None])
         trials.add_ob(1, periods[:-1], where="fixation")
-        trials.add_ob(0.5, "stimulus", where=slice(1, None))
-        trials.add_ob(np.where(np.arange(1, 3) == side[:, None], 0.5, -0.5) * coh[:, None] / 100, "stimulus", "stimulus")
+        trials.add_ob(two_inputs(side == 1, coh), "stimulus", where="stimulus")
+        trials.add_ob(0.5, "stimulus", where=slice(3, None))
         trials.add_randn(0, sigma, "stimulus", where=slice(1, None))
         trials.set_groundtruth(side, "decision")
 

@@ -13,6 +13,7 @@ from ngym_core.random import Draws
 from ngym_core.rules import AnswerAtOnce
 from ngym_core.scheduler import SequentialBlockSchedule
 from ngym_core.spaces import Discrete, unbounded
+from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
 
@@ -77,7 +78,7 @@ class IBL(TrialEnv):
         side = trials.choice("ground_truth", self.choices, np.asarray(self.probs)[block])
         coh = trials.choice("coh", self.cohs, free=True)
         trials.add_period("choice", self.dt)
-        trials.add_ob(0.5 + np.where(np.arange(2) == side[:, None], 0.5, -0.5) * coh[:, None] / 100, where="stimulus")
+        trials.add_ob(two_inputs(side == 0, coh), where="stimulus")
         trials.add_randn(0, self.sigma, where="stimulus")
         trials.set_groundtruth(side)
 

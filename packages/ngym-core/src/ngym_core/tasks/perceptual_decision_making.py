@@ -10,7 +10,7 @@ import numpy as np
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import options, ring, tuning
+from ngym_core.tasktools import options, ring, tuning, two_inputs
 from ngym_core.trials import Trials
 
 
@@ -169,8 +169,7 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
         coh = trials.choice("coh", self.cohs, free=True)
         sigma = trials.choice("sigma", [self.sigma], free=True)
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
-        toward = np.where(ground_truth[:, None] == [1, 2], 1, -1)
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
-        trials.add_ob((1 + toward * coh[:, None] / 100) / 2, "stimulus", where="stimulus")
+        trials.add_ob(two_inputs(ground_truth == 1, coh), "stimulus", where="stimulus")
         trials.add_randn(0, sigma, "stimulus", where="stimulus")
         trials.set_groundtruth(ground_truth, "decision")
