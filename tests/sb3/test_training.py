@@ -17,18 +17,14 @@ SHORT = {"timing": {"stimulus": 300}}
 SMALL = {"envs": 4, "rollout": 16, "batch_size": 64, "epochs": 1, "units": 8, "task_kwargs": SHORT}
 
 
-def test_an_agent_learns_and_the_same_seed_gives_the_same_numbers():
-    recipe = Recipe(steps=12_288, learning_rate=3e-3, task_kwargs={**SHORT, "cohs": [51.2]}, seed=3)
-    reports = []
-    for _ in range(2):
-        run = Run(ID, recipe)
-        before = run.test(400)
+def test_the_same_seed_gives_the_same_numbers():
+    tables = []
+    for seed in (3, 3, 4):
+        run = Run(ID, Recipe(steps=2048, seed=seed, **{**SMALL, "envs": 32}))
         run.train()
-        reports.append(run.test(400))
-    assert before.performance < 0.6
-    assert reports[0].performance > 0.95
-    assert reports[0].performance == reports[1].performance
-    assert np.array_equal(reports[0].table["choice"], reports[1].table["choice"])
+        tables.append(run.test(200).table)
+    assert all(np.array_equal(tables[0][name], tables[1][name], equal_nan=True) for name in tables[0])
+    assert not np.array_equal(tables[0]["choice"], tables[2]["choice"])
 
 
 @pytest.mark.parametrize(
@@ -211,6 +207,7 @@ def test_the_command_trains_and_goes_on(tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_loads_torch_only_when_it_trains():
-    code = "import sys; from ngym_core import cli, registry; registry.plugins.add_commands(cli.cli); print('torch' in sys.modules)"
+    code = "import sys; from ngym_core import cli, registry as r; r.plugins.add_commands(cli.cli); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert "ngym_sb3.command" in done.stdout.split()
+    assert "torch" not in done.stdout.split()
