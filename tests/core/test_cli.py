@@ -6,8 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 import ngym_core as ngym
+from ngym_core.cli import cli
+from ngym_core.errors import TaskError
+from ngym_core.testing import Check
 
 
 def run(*args, ok=True):
@@ -52,6 +56,29 @@ def test_check():
     assert json.loads(run("check", "ReadySetGo", "--json"))[0]["oracle"] == 1
     assert "Name tasks to check, or give --all" in run("check", ok=False)
     assert "Unknown task 'Nothing'" in run("check", "Nothing", ok=False)
+
+
+def test_check_all_checks_every_task_and_says_what_is_wrong(monkeypatch):
+    checked = []
+
+    def check_task(name):
+        checked.append(name)
+        if name == "Null-v0":
+            raise TaskError("Null-v0 breaks 1 promises:\n  - it does nothing")
+        return Check(name, None, 1.0, 0.5, 1000.0)
+
+    monkeypatch.setattr("ngym_core.testing.check_task", check_task)
+    for options in ([], ["--json"]):
+        checked.clear()
+        done = CliRunner().invoke(cli, ["check", "--all", *options])
+        assert checked == ngym.all_envs(collections=True)
+        assert done.exit_code == 1
+        assert f"1 of {len(checked)} tasks break a promise: Null-v0" in done.stderr
+        assert "it does nothing" in done.stderr
+    told = {task["task"]: task for task in json.loads(done.stdout)}
+    assert list(told) == checked
+    assert told["Null-v0"]["error"].endswith("it does nothing")
+    assert told["IBL-v0"] == {"task": "IBL-v0", "chance": None, "oracle": 1.0, "random": 0.5, "trials_per_second": 1000.0}
 
 
 @pytest.mark.parametrize("args", [["--version"], ["--help"]])

@@ -127,9 +127,15 @@ class WarnsGymnasium(Toy):
         return super().reset(seed=seed)
 
 
+class BreaksDown(Toy):
+    def _new_trials(self, trials):
+        raise RuntimeError("no stimulus today")
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
+        (BreaksDown, "RuntimeError: no stimulus today"),
         (OutsideItsSpace, r"the observation .* is not in Box\(0.0, 0.5"),
         (OtherType, "the observation .* is not in Box"),
         (TruthIsNoAction, r"the ground truth 7 is not in Discrete\(3\)"),
@@ -176,3 +182,10 @@ def test_good_tasks_pass(task):
 
 def test_tasks_are_checked_by_id_too():
     assert check_task("PerceptualDecisionMaking-v0", trials=5).task == "PerceptualDecisionMaking-v0"
+
+
+def test_a_task_that_cannot_be_made():
+    with pytest.raises(TaskError, match="cannot be made: ValueError: dt=-1 must be a positive number"):
+        check_task(lambda: ngym.make("Null-v0", dt=-1))
+    with pytest.raises(ngym.UnknownTaskError, match="Unknown task 'Nothing'"):
+        check_task("Nothing")

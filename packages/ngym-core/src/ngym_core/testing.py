@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
-from ngym_core.errors import TaskError
+from ngym_core.errors import TaskError, UnknownTaskError
 from ngym_core.random import Draws
 from ngym_core.registry import make
 from ngym_core.sessions import sample_trials
@@ -80,10 +80,17 @@ def check_task(
         What was measured.
 
     Raises:
-        TaskError: One or more promises are broken; the message lists all of them.
+        TaskError: One or more promises are broken, and the message lists all of them; or the task cannot be made.
+        UnknownTaskError: An id that no installed package offers.
     """
     build: Callable[[], Any] = (lambda: make(task)) if isinstance(task, str) else task
-    name = task if isinstance(task, str) else str(build())
+    try:
+        env = build()
+    except UnknownTaskError:
+        raise
+    except Exception as error:  # see below
+        raise TaskError(f"{task} cannot be made: {type(error).__name__}: {error}") from error
+    name = task if isinstance(task, str) else str(env)
     checks: list[Callable[[], Iterator[str]]] = [
         lambda: _check_spaces(build, seeds[0], trials),
         lambda: _check_oracle(build, seeds, trials),
@@ -93,19 +100,23 @@ def check_task(
         lambda: _check_lanes(build, seeds[0], trials),
         lambda: _check_gymnasium(build),
     ]
+    measured: dict[str, Any] = {}
+
+    def check_chance() -> Iterator[str]:
+        measured["chance"] = getattr(build(), "chance", None)
+        measured["random"] = _performance(build, seeds, random_trials // len(seeds), oracle=False)
+        yield from _check_chance(measured["chance"], measured["random"])
+
     breaches: list[str] = []
-    for check in checks:
+    for check in [*checks, check_chance]:
         try:
             breaches += check()
         except Exception as error:  # a task may break in any way; all of them are reported together
             breaches.append(f"{type(error).__name__}: {error}")
-    chance = getattr(build(), "chance", None)
-    random = _performance(build, seeds, random_trials // len(seeds), oracle=False)
-    breaches += _check_chance(chance, random)
     if breaches:
         raise TaskError("\n  - ".join([f"{name} breaks {len(breaches)} promises:", *breaches]))
     oracle = _performance(build, seeds, trials, oracle=True)
-    return Check(name, chance, float(oracle.mean()), float(random.mean()), _speed(build()))
+    return Check(name, measured["chance"], float(oracle.mean()), float(measured["random"].mean()), _speed(build()))
 
 
 @dataclass
