@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.columns import Columns
 from ngym_core.env import TrialEnv
 from ngym_core.painting import Span
 from ngym_core.random import Draws
@@ -77,8 +77,8 @@ class Lanes:
         """Begin an episode in some lanes whose trial has begun already; their observations if these change."""
         return None
 
-    def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
-        """Take one step in all lanes but those that stand still, (n,) bool.
+    def step(self, actions: Array, still: Array | None) -> tuple[Array, Array, Info]:
+        """Take one step in all lanes but those that stand still, (n,) bool (None: no lane does).
 
         Returns:
             Rewards (n,), which trials ended (n,), and the info of the step.
@@ -98,6 +98,23 @@ class Lanes:
         raise NotImplementedError
 
 
+class Now:
+    """What a rule sees of all lanes. Setting one of the values it began with changes them in place."""
+
+    _values: dict[str, Array]
+
+    def __init__(self, values: dict[str, Array]) -> None:
+        self.__dict__.update(values, _values=values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Change a value in place, or note another one."""
+        mine = self._values.get(name)
+        if mine is None:
+            self.__dict__[name] = value
+        elif value is not mine:
+            mine[...] = value
+
+
 class RuleLanes(Lanes):
     """Lanes whose trials are drawn ahead in blocks and whose actions one rule evaluates, all at once.
 
@@ -110,7 +127,6 @@ class RuleLanes(Lanes):
     def __init__(self, env: Any, n: int, memory: int) -> None:
         super().__init__(env, n)
         self.rule = self.task.rule
-        self.now = SimpleNamespace()
         probe = sample_trials(env, 16, None, Draws(0), {})
         bytes_per_trial = probe.lengths.mean() * (probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes)
         self.together = int(np.clip(memory / (n * bytes_per_trial), 1, 128))
@@ -118,27 +134,27 @@ class RuleLanes(Lanes):
         self._room = int(self.together * probe.lengths.max())
         self._ob = np.empty((n, self._room, *probe.ob.shape[2:]), probe.ob.dtype)
         self._gt = np.empty((n, self._room, *probe.gt.shape[2:]), probe.gt.dtype)
-        self._edges = np.zeros((n, self.together + 1), np.int64)
         self._trial = np.full(n, self.together)
-        self._facts: dict[str, Array] = {}
-        self._conditions: dict[str, Array] = {}
+        self._sure = 0  # so many trials can begin before any lane may have used its block up
         self._spans: list[dict[str, Span]] = [{}] * n
-        self._step, self._left, self._at = (np.zeros(n, np.int64) for _ in range(3))
         self._rows = np.arange(n)
-        self._make_room(probe)
+        self._conditions = {name: f"condition {name}" for name in probe.conditions}
+        known = self._known(probe, 0)
+        self._ahead, self._present = Columns(known, n, self.together), Columns(known, n)
+        values = {name: self._present.view(name) for name in known}
+        self.now: Any = Now(values)
+        self._at, self._left = values["_at"], values["_left"]
 
-    def _make_room(self, probe: Trials) -> None:
-        """Allocate what a block of trials holds beside its arrays."""
-        for name, value in facts(self.task, probe).items():
-            self._facts[name] = np.empty((self.n, self.together, *value.shape[1:]), value.dtype)
-            setattr(self.now, name, np.zeros((self.n, *value.shape[1:]), value.dtype))
-        for name, value in probe.conditions.items():
-            self._conditions[name] = np.empty((self.n, self.together, *value.shape[1:]), value.dtype)
+    def _known(self, trials: Trials, lane: int) -> dict[str, Array]:
+        """What is known of each trial of a block: conditions, what the rule needs, its steps, and where they are."""
+        at = lane * self._room + np.cumsum(trials.lengths) - trials.lengths
+        conditions = {column: trials.conditions[name] for name, column in self._conditions.items()}
+        return {**conditions, **facts(self.task, trials), "step": np.zeros_like(at), "_left": trials.lengths, "_at": at}
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
         self._draws[lane] = Draws(seed)
-        self._trial[lane] = self.together
+        self._trial[lane], self._sure = self.together, 0
 
     def draws(self, lane: int) -> Draws:
         """Give a lane's randomness."""
@@ -146,37 +162,32 @@ class RuleLanes(Lanes):
 
     def begin(self, lanes: Array) -> None:
         """Begin a new trial in some lanes, drawing blocks of trials where they are used up."""
-        self._trial[lanes] += 1
-        for lane in lanes[self._trial[lanes] >= self.together]:
-            self._fill(int(lane))
-        trial = self._trial[lanes]
-        starts = self._edges[lanes, trial]
-        self._left[lanes] = self._edges[lanes, trial + 1] - starts
-        self._at[lanes] = lanes * self._room + starts
-        self._step[lanes] = 0
-        for name, known in self._facts.items():
-            getattr(self.now, name)[lanes] = known[lanes, trial]
+        trials = self._trial[lanes] + 1
+        self._trial[lanes] = trials
+        self._sure -= 1
+        if self._sure <= 0:
+            for lane in lanes[trials >= self.together]:
+                self._fill(int(lane))
+            trials = self._trial[lanes]
+            self._sure = self.together - int(self._trial.max())
+        self._ahead.copy_to(self._present, lanes, trials)
 
     def _fill(self, lane: int) -> None:
         trials = sample_trials(self.env, self.together, None, self._draws[lane], {})
-        lengths = trials.lengths
-        total = int(lengths.sum())
+        total = int(trials.lengths.sum())
         if total > self._room:
             self._grow(total)
         same = total == trials.ob.shape[1] * trials.n
         for store, values in ((self._ob, trials.ob), (self._gt, trials.gt)):
             store[lane, :total] = values.reshape(-1, *values.shape[2:]) if same else values[trials.mask]
-        np.cumsum(lengths, out=self._edges[lane, 1:])
-        for name, value in facts(self.task, trials).items():
-            self._facts[name][lane] = value
-        for name, value in trials.conditions.items():
-            self._conditions[name][lane] = value
+        self._ahead.put(lane, self._known(trials, lane))
         self._spans[lane] = trials.spans
         self._trial[lane] = 0
 
     def _grow(self, room: int) -> None:
         wider = room + room // 8
         self._at += self._rows * (wider - self._room)
+        self._ahead.view("_at")[:] += self._rows[:, None] * (wider - self._room)
         for name in ("_ob", "_gt"):
             old = getattr(self, name)
             new = np.empty((self.n, wider, *old.shape[2:]), old.dtype)
@@ -184,47 +195,47 @@ class RuleLanes(Lanes):
             setattr(self, name, new)
         self._room = wider
 
-    def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, still: Array | None) -> tuple[Array, Array, Info]:
         """Evaluate the rule for all lanes and advance their clocks."""
-        now = self.now
-        now.step = self._step
+        now, present = self.now, self._present
         now.gt = gt = self.rule.truth(self.task, now) if self.rule.moves else _rows(self._gt, self._at)
-        held = {name: getattr(now, name)[still].copy() for name in self._facts} if still.any() else {}
+        held = {} if still is None else {dtype: block[:, still] for dtype, block in present.blocks.items()}
         reward, ends = self.rule.lanes(self.task, now, actions)
-        moved = ~still
-        self._step += moved
-        self._left -= moved
-        late = (self._left <= 0) & ~ends
-        reward = reward + np.where(late, now.timeout + self.task.r_tmax, 0.0)
-        ends = ends | late
-        if held:
+        now.step += 1
+        self._left -= 1
+        late = self._left <= 0
+        if still is not None:
+            late &= ~still
             reward[still], ends[still], gt[still] = 0.0, False, 0
-            for name, value in held.items():
-                getattr(now, name)[still] = value
-        self._at += moved & ~ends
+        if np.count_nonzero(late):
+            late &= ~ends
+            reward += np.where(late, now.timeout + self.task.r_tmax, 0.0)
+            ends |= late
+        self._at += 1
+        for dtype, block in held.items():
+            present.blocks[dtype][:, still] = block
         info: Info = {"new_trial": ends, "gt": gt}
-        if ends.any():
-            lanes = np.nonzero(ends)[0]
+        if np.count_nonzero(ends):
             info["performance"] = np.where(ends, now.performance, 0.0)
-            info["_performance"] = ends.copy()
-            info |= self._entry("ended_trial", lanes)
-            self.begin(lanes)
-            info |= self._entry("trial", lanes)
+            info["_performance"] = mask = ends.copy()
+            info |= self._entry("ended_trial", mask)
+            self.begin(np.nonzero(ends)[0])
+            info |= self._entry("trial", mask)
         return reward, ends, info
 
     def observe(self) -> Array:
         """Give the present observations."""
         ob = _rows(self._ob, self._at)
         if self.rule.moves:
-            self.now.step = self._step
-            self.rule.show(
-                self.task, self.now, ob[..., : self.task.observation_space.shape[-1]]
-            )  # wrappers may have widened it
+            channels = self.task.observation_space.shape[-1]
+            self.rule.show(self.task, self.now, ob[..., :channels])  # wrappers may have widened it
         return ob
 
     def conditions(self, lanes: Array) -> Info:
         """Give the conditions of the present trials of some lanes."""
-        return self._entry("trial", lanes)
+        mask = np.zeros(self.n, bool)
+        mask[lanes] = True
+        return self._entry("trial", mask)
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Give the edges of each period of a lane's present trial."""
@@ -232,17 +243,10 @@ class RuleLanes(Lanes):
         start, end = ({p: int(np.broadcast_to(s[side], self.together)[now]) for p, s in spans.items()} for side in (0, 1))
         return {p: (start[p], end[p]) for p in spans}
 
-    def _entry(self, key: str, lanes: Array) -> Info:
+    def _entry(self, key: str, mask: Array) -> Info:
         """An entry of `info` that only some lanes have: name -> (n, ...), with masks."""
-        mask = np.zeros(self.n, bool)
-        mask[lanes] = True
-        entry: Info = {}
-        for name, values in self._conditions.items():
-            plain = values.dtype.kind in "biuf" or values.ndim > 2
-            column = np.zeros((self.n, *values.shape[2:]), values.dtype) if plain else np.full(self.n, None, object)
-            column[lanes] = values[lanes, self._trial[lanes]]
-            entry[name], entry[f"_{name}"] = column, mask.copy()
-        return {key: entry, f"_{key}": mask}
+        entry: Info = self._present.where(mask, self._conditions)
+        return {key: {**entry, **{f"_{name}": mask for name in entry}}, f"_{key}": mask}
 
 
 def _rows(store: Array, at: Array) -> Array:
@@ -296,12 +300,12 @@ class LoopLanes(Lanes):
                 self._ob[lane] = self._inner.reset()[0]
         return self._ob[lanes]
 
-    def step(self, actions: Array, still: Array) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, still: Array | None) -> tuple[Array, Array, Info]:
         """Step one lane after another."""
         space = self.env.action_space
         reward, ends = np.zeros(self.n), np.zeros(self.n, bool)
         info: Info = {"gt": np.zeros((self.n, *(space.shape or ())), space.dtype), "_gt": np.ones(self.n, bool)}
-        for lane in np.nonzero(~still)[0].tolist():
+        for lane in range(self.n) if still is None else np.nonzero(~still)[0].tolist():
             with self._sessions[lane]:
                 self._ob[lane], reward[lane], _, _, one = self._inner.step(actions[lane])
                 ends[lane] = one.pop("new_trial")

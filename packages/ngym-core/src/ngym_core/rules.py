@@ -132,6 +132,8 @@ def broken(task: Any, now: Any) -> tuple[float, bool]:
 
 def broken_lanes(task: Any, now: Any, early: NDArray[np.bool_], reward: NDArray[Any]) -> NDArray[np.bool_]:
     """Evaluate the actions that break fixation, (N,): changes the rewards, gives which trials end."""
+    if not np.count_nonzero(early):
+        return early
     reward[early] = task.rewards["abort"]
     if not task.abort:
         return np.zeros_like(early)
@@ -199,7 +201,7 @@ class FixateThenChoose(Rule):
         answers = acted & (now.opens <= now.step) & (now.step < now.closes)
         paid, performance = self.pay_lanes(task, now, action)
         reward = np.where(answers, paid, 0.0)
-        now.performance[answers] = performance[answers]
+        np.copyto(now.performance, performance, where=answers)
         early = acted & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
         return reward, answers | broken_lanes(task, now, early, reward)
 
@@ -244,7 +246,7 @@ class RespondWhenDue(Rule):
         answers = acted & ~early
         right = action == now.gt
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
-        now.performance[answers] = right[answers]
+        np.copyto(now.performance, right, where=answers)
         return reward, answers | broken_lanes(task, now, early, reward)
 
 
@@ -338,11 +340,13 @@ class ProduceInterval(Rule):
         inside = (now.opens <= now.step) & (now.step < now.closes)
         answers = inside & (action == 1)
         early = (action != 0) & ~inside & (now.hold_from <= now.step) & (now.step < now.hold_to)
-        margin = task.prod_margin * now.interval + 25
-        error = np.abs((now.step - now.clock) * task.dt - now.interval) / margin
-        near = answers & (error <= 1)
+        reward = np.zeros(len(action))
+        rows = np.nonzero(answers)[0]
+        interval = now.interval[rows]
+        error = np.abs((now.step[rows] - now.clock[rows]) * task.dt - interval) / (task.prod_margin * interval + 25)
+        near = error <= 1
         left = np.where(near, 1 - error, 0.0)
-        reward = np.where(near, np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"], 0.0)
-        reward[answers & ~near] = task.rewards["fail"]
-        now.performance[near] = 1.0
+        paid = np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"]
+        reward[rows] = np.where(near, paid, task.rewards["fail"])
+        now.performance[rows] = near
         return reward, answers | broken_lanes(task, now, early, reward)

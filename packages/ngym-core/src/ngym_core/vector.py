@@ -67,9 +67,11 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             RuleLanes(env, num_envs, memory) if steps_by_rule(env) else LoopLanes(env, num_envs, self._add_info)
         )
         self._wrappers = [(w, w.memory(num_envs)) for w in for_lanes(env)[0] if w.changes_steps]
+        self._can_hold = any(w.holds for w, _ in self._wrappers)
         self._last: dict[int, Array] = {}
         self._over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
+        self._all_started = False
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -107,6 +109,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self.lanes.num_tr[lanes] = 1
         self._over[lanes] = False
         self._started[lanes] = True
+        self._all_started = bool(self._started.all())
         ob = self.lanes.observe()
         return self._begun(ob, ob, lanes), self.lanes.conditions(lanes)
 
@@ -127,24 +130,26 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         """
         actions = self._checked(actions)
         over = self._over
-        if not self._started.all() or (over.any() and self.autoreset_mode == AutoresetMode.DISABLED):
+        waiting = np.count_nonzero(over)
+        if not self._all_started or (waiting and self.autoreset_mode == AutoresetMode.DISABLED):
             which = np.nonzero(~self._started | over)[0].tolist()
             raise gymnasium.error.ResetNeeded(f"Reset the lanes {which} before stepping them.")
         holders = self._holders()
-        reward, ends, info = self.lanes.step(actions, over | (holders > 0))
+        still = over if holders is None else over | (holders > 0)
+        reward, ends, info = self.lanes.step(actions, still if waiting or holders is not None else None)
         truncated = ends & (self.lanes.num_tr >= self.trials_per_episode)
         self.lanes.num_tr += ends
         seen = self.lanes.observe()
         everywhere = ~over
-        ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0], holders)
-        info = {**info, "_new_trial": everywhere, "_gt": everywhere.copy()} if everywhere.any() else {}
-        if over.any():
+        ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0], holders) if self._wrappers else seen
+        info = {**info, "_new_trial": everywhere, "_gt": everywhere} if waiting < self.num_envs else {}
+        if waiting:
             waited = np.nonzero(over)[0]
             ob = self._begun_again(ob, seen, waited)
             info = self._merge(info, self.lanes.conditions(waited))
             self.lanes.num_tr[over] = 1
         self._over = truncated
-        if truncated.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(truncated):
             info = self._final(info, ob, truncated)
             ob = self._begun_again(ob, seen, np.nonzero(truncated)[0])
             self.lanes.num_tr[truncated] = 1
@@ -155,8 +160,10 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         """Close the env and its wrappers."""
         self.env.close()
 
-    def _holders(self) -> Array:
-        """The outermost wrapper that holds each lane, counted from 1; 0 where none does, (N,)."""
+    def _holders(self) -> Array | None:
+        """The outermost wrapper that holds each lane, counted from 1; 0 where none does, (N,). None: no wrapper holds."""
+        if not self._can_hold:
+            return None
         holders = np.zeros(self.num_envs, int)
         for place, (wrapper, memory) in enumerate(self._wrappers, 1):
             if wrapper.holds:
@@ -164,11 +171,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         return holders
 
     def _changed(
-        self, seen: Array, reward: Array, actions: Array, info: Info, ends: Array, lanes: Array, holders: Array
+        self, seen: Array, reward: Array, actions: Array, info: Info, ends: Array, lanes: Array, holders: Array | None
     ) -> Array:
         """Let the wrappers change a step of some lanes: rewards and info in place; gives the observations."""
-        if not self._wrappers or not len(lanes):
+        if not len(lanes):
             return seen
+        if holders is None:
+            holders = np.zeros(self.num_envs, int)
         performance = info.get("performance", np.zeros(self.num_envs))[lanes]
         moment = Moment(lanes, seen[lanes], reward[lanes], actions[lanes], info["gt"][lanes], ends[lanes], performance)
         moment.conditions = _of_some(info.get("ended_trial", {}), ends)
@@ -261,8 +270,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         actions: Array = np.asarray(given)
         if isinstance(space, spaces.Discrete):
             if actions.shape == (self.num_envs,) and actions.dtype.kind in "iu":
-                first = int(space.start)
-                if first <= actions.min() and actions.max() < first + space.n:
+                counted = (actions - space.start if space.start else actions).astype(np.int64, copy=False).view(np.uint64)
+                if not np.count_nonzero(counted >= int(space.n)):  # a negative action counts as a very large one
                     return actions
         elif actions.shape == (self.num_envs, *space.shape) and actions.dtype.kind in "fiu":
             return actions.astype(space.dtype, copy=False)
