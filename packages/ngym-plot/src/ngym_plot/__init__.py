@@ -8,39 +8,57 @@ from ngym_core.lazy import attach
 
 if TYPE_CHECKING:
     from ngym_core.rollout import run_env
+    from ngym_plot.behaviour import HistoryKernel, fit_history, plot_confusion, plot_delay_dependence, plot_history_kernel
+    from ngym_plot.columns import signed_choices, stages
     from ngym_plot.config import PlotConfig
+    from ngym_plot.curves import plot_chronometric, plot_psychometric, plot_psychometric_curves
     from ngym_plot.images import plot_env_3dbox
-    from ngym_plot.psychometric import PsychometricFit, fit_psychometric, plot_psychometric
+    from ngym_plot.psychometric import PsychometricFit, fit_psychometric
     from ngym_plot.run import plot_env, plot_env_1dbox, visualize_run
     from ngym_plot.session import plot_session
+    from ngym_plot.training import plot_training
     from ngym_plot.trial import plot_trial
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "HistoryKernel",
     "PlotConfig",
     "PsychometricFit",
     "__version__",
+    "fit_history",
     "fit_psychometric",
+    "plot_chronometric",
+    "plot_confusion",
+    "plot_delay_dependence",
     "plot_env",
     "plot_env_1dbox",
     "plot_env_3dbox",
+    "plot_history_kernel",
     "plot_psychometric",
+    "plot_psychometric_curves",
     "plot_session",
+    "plot_training",
     "plot_trial",
     "run_env",
+    "signed_choices",
+    "stages",
     "visualize_run",
 ]
 
 __getattr__ = attach(
     __name__,
     {
+        "behaviour": ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"],
+        "columns": ["signed_choices", "stages"],
         "config": ["PlotConfig"],
+        "curves": ["plot_chronometric", "plot_psychometric", "plot_psychometric_curves"],
         "images": ["plot_env_3dbox"],
         "ngym_core.rollout": ["run_env"],
-        "psychometric": ["PsychometricFit", "fit_psychometric", "plot_psychometric"],
+        "psychometric": ["PsychometricFit", "fit_psychometric"],
         "run": ["plot_env", "plot_env_1dbox", "visualize_run"],
         "session": ["plot_session"],
+        "training": ["plot_training"],
         "trial": ["plot_trial"],
     },
 )

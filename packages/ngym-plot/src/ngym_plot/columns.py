@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,7 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import unknown
 
-__all__ = ["Table", "column", "groups", "numbers", "responses", "running_mean", "signed_choices", "size", "wilson"]
+__all__ = [
+    "Table",
+    "bins",
+    "column",
+    "groups",
+    "numbers",
+    "responses",
+    "running_mean",
+    "signed_choices",
+    "size",
+    "stages",
+    "wilson",
+]
 
 Array: TypeAlias = NDArray[Any]
 Table: TypeAlias = Mapping[str, Any]
@@ -91,7 +104,7 @@ def signed_choices(
         table: The table.
         strength: Column with the strength of the evidence.
         side: Column that says which choice the evidence favours: with its greater value the evidence is
-            positive. None-negative strengths get their sign from it; signed ones keep theirs.
+            positive. Non-negative strengths get their sign from it; signed ones keep theirs.
         none: The action that is no response; None if all are.
 
     Returns:
@@ -121,14 +134,19 @@ def _right(table: Table, none: float | None) -> NDArray[np.float64]:
     return np.asarray(gt[gt != none])
 
 
-def groups(table: Table, by: str | ArrayLike | None) -> list[tuple[str, NDArray[np.bool_]]]:
+def groups(table: Table, by: str | ArrayLike | None, most: int = 10) -> list[tuple[str, NDArray[np.bool_]]]:
     """Part trials by a column, or by (trials,) values.
 
+    Args:
+        table: The table.
+        by: The column, or the values; None puts all trials together.
+        most: How many groups can be told apart in a figure.
+
     Returns:
-        Label and (trials,) members of each group, in order; one without a label if `by` is None.
+        Label and (trials,) members of each group: numbers in order, words as they first come.
 
     Raises:
-        ValueError: Not one value for each trial.
+        ValueError: Not one value for each trial, or too many different ones.
     """
     n = size(table)
     if by is None:
@@ -137,8 +155,38 @@ def groups(table: Table, by: str | ArrayLike | None) -> list[tuple[str, NDArray[
     if values.shape != (n,):
         raise ValueError(f"by must name a column or hold one value for each of the {n} trials, not shape {values.shape}.")
     values = values.astype(str) if values.dtype == object else values
+    kinds, first = np.unique(values, return_index=True)
+    if len(kinds) > most:
+        raise ValueError(f"by has {len(kinds)} different values; more than {most} groups cannot be told apart. Bin them.")
+    kinds = kinds if values.dtype.kind in "biuf" else kinds[np.argsort(first)]
     name = f"{by} = " if isinstance(by, str) else ""
-    return [(f"{name}{value}", values == value) for value in np.unique(values)]
+    return [(f"{name}{kind}", values == kind) for kind in kinds]
+
+
+def stages(table: Table, k: int) -> NDArray[np.str_]:
+    """Part trials into k stages of training, one after another; give it as `by`.
+
+    Returns:
+        (trials,) labels such as ``trials 1 to 500``.
+
+    Raises:
+        ValueError: k below 1, or more stages than trials.
+    """
+    n = size(table)
+    if not 1 <= k <= n:
+        raise ValueError(f"k={k!r} must be a number of stages from 1 to the {n} trials.")
+    edges = np.arange(k + 1) * n // k
+    labels = [f"trials {a + 1} to {b}" for a, b in pairwise(edges.tolist())]
+    return np.repeat(labels, np.diff(edges))
+
+
+def bins(values: Array, most: int) -> NDArray[np.int64]:
+    """Number the different values (n,) in rising order; more than `most` share bins of equal numbers."""
+    different, which = np.unique(values, return_inverse=True)
+    if len(different) <= most:
+        return np.asarray(which)
+    edges = np.unique(np.quantile(values, np.arange(1, most) / most))
+    return np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
 
 
 def running_mean(values: ArrayLike, window: int) -> NDArray[np.float64]:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core import UnknownNameError
+from ngym_plot import plot_training
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def progress(folder, rows, names="time/total_timesteps,rollout/ep_rew_mean,eval/mean_reward"):
+    path = folder / "progress.csv"
+    path.write_text("\n".join([names, *rows]) + "\n")
+    return path
+
+
+def test_a_trial_table_is_smoothed():
+    values = np.random.default_rng(0).random(500)
+    ax = plot_training({"performance": values}, window=100, label="a run", title="Training")
+    mean, whole_and_start = ax.lines
+    assert mean.get_xdata().tolist() == list(range(100, 501))
+    assert mean.get_ydata()[-1] == pytest.approx(values[-100:].mean())
+    assert len(whole_and_start.get_xdata()) == 500
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Trial", "Mean performance of 100 trials")
+    assert plot_training({"reward": values}, "reward", window=0.1, ax=ax) is ax
+    assert ax.get_ylabel() == "Mean reward of 50 trials"
+
+
+def test_what_monitor_wrote_is_read(tmp_path):
+    with ngym.make(
+        "PerceptualDecisionMaking-v0", wrappers=[("Monitor-v0", {"save_dir": tmp_path / "run", "verbose": False})]
+    ) as env:
+        ngym.run_env(env, num_trials=30, seed=0)
+    for source in (tmp_path / "run", next((tmp_path / "run").glob("*.npz"))):
+        ax = plot_training(source, window=10)
+        assert ax.lines[0].get_xdata()[-1] == 30
+        assert ax.get_ylim() == (-0.05, 1.05)
+
+
+def test_the_log_of_stable_baselines_is_read(tmp_path):
+    path = progress(tmp_path, ["100,0.5,", "200,,0.7", "300,0.9,0.8"])
+    for source in (path, tmp_path, str(path)):
+        ax = plot_training(source)
+        assert ax.lines[0].get_xydata().tolist() == [[100, 0.5], [300, 0.9]]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Time step", "rollout/ep_rew_mean")
+    assert plot_training(path, "eval/mean_reward").lines[0].get_xydata().tolist() == [[200, 0.7], [300, 0.8]]
+
+
+def test_evaluations_of_stable_baselines_are_read(tmp_path):
+    results = np.random.default_rng(0).random((4, 5))
+    np.savez(tmp_path / "evaluations.npz", timesteps=np.arange(4) * 1000, results=results)
+    ax = plot_training(tmp_path)
+    assert ax.lines[0].get_ydata() == pytest.approx(results.mean(axis=1))
+    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() > results.mean(axis=1).max()
+
+
+def broken(folder, **arrays):
+    np.savez(folder / "evaluations.npz", **arrays)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda path: plot_training(path), FileNotFoundError, r"no trials-\*.npz, progress.csv or evaluations.npz in"),
+        (lambda path: plot_training(path / "none.csv"), FileNotFoundError, "There is no trials"),
+        (lambda path: plot_training({}), UnknownNameError, "Unknown column 'performance'"),
+        (lambda path: plot_training({"performance": []}), ValueError, "The table has no trial"),
+        (lambda path: plot_training({"performance": [1]}, "reward"), UnknownNameError, "Unknown column 'reward'"),
+        (lambda path: plot_training({"performance": [1]}, window=0), ValueError, "window=0 must be positive"),
+        (lambda path: plot_training(progress(path, [])), ValueError, "progress.csv has no row"),
+        (
+            lambda path: plot_training(progress(path, ["1,2,3"]), "rollout/ep_rew"),
+            UnknownNameError,
+            "Unknown column 'rollout/ep_rew'. Did you mean 'rollout/ep_rew_mean'",
+        ),
+        (lambda path: plot_training(broken(path, steps=[1])), UnknownNameError, "Unknown array 'timesteps'"),
+        (lambda path: plot_training(broken(path, timesteps=[], results=[])), ValueError, "has no evaluation"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(tmp_path, call, error, message):
+    with pytest.raises(error, match=message):
+        call(tmp_path)
