@@ -9,6 +9,7 @@ from ngym_core.registry import WrapperSpec
 
 WRAPPERS = {
     "CatchTrials-v0": "catch_trials:CatchTrials",
+    "FullInput-v0": "full_input:FullInput",
     "Monitor-v0": "monitor:Monitor",
     "Noise-v0": "noise:Noise",
     "PassAction-v0": "pass_action:PassAction",
