@@ -206,21 +206,16 @@ class _Data:
         fun = self._likelihood(k, p)
         for _ in range(rounds):
             before = fun.copy()
-            weight = self.n / (p * (1 - p))
-            gradient = np.einsum("bk,bkp->bp", (k - self.n * p) / (p * (1 - p)), d)
-            information = np.einsum("bk,bkp,bkq->bpq", weight, d, d)
+            weighted = (d * (self.n / (p * (1 - p)))[:, :, None]).transpose(0, 2, 1)
+            gradient = weighted @ (k / self.n - p)[:, :, None]
+            information = weighted @ d
             diagonal = np.einsum("bpp->bp", information)  # a view: the damping goes into the matrix
             diagonal += damping[:, None] * diagonal + 1e-6
-            tried = theta + np.clip(np.linalg.solve(information, gradient[:, :, None])[:, :, 0], -4, 4)
-            p_tried, d_tried = self._predict(tried)
-            fun_tried = self._likelihood(k, p_tried)
-            better = fun_tried >= fun
-            theta[better], p[better], d[better], fun[better] = (
-                tried[better],
-                p_tried[better],
-                d_tried[better],
-                fun_tried[better],
-            )
+            tried = theta + np.clip(np.linalg.solve(information, gradient)[:, :, 0], -4, 4)
+            better = self._likelihood(k, self._predict(tried)[0]) >= fun
+            theta = np.where(better[:, None], tried, theta)
+            p, d = self._predict(theta)
+            fun = self._likelihood(k, p)
             if np.max(fun - before) < 1e-6 and better.any():
                 break
             damping = np.where(better, damping / 5, damping * 8)
