@@ -148,7 +148,7 @@ class BreaksDown(Toy):
         (CarriesOverSeeds, "seed 1 does not replay in a used env"),
         (IgnoresWhatIsForced, "forcing the condition 'color' changes neither"),
         (LosesWhatIsForced, "the condition 'strength' forced to 0.5 is not kept"),
-        (LanesDisagree, r"step \d+: lane \d and the single env with its seed differ"),
+        (LanesDisagree, r"step \d+: the reward of lanes \(NextStep\) and of single envs with their seeds differ"),
         (SharesItsInfo, "steps 0 and 1 return the same array or dictionary"),
         (ReturnsNumpyBooleans, "must be Python booleans"),
         (RewardsNothing, "the reward nan is not a finite number"),

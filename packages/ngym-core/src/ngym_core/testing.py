@@ -12,13 +12,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
 from ngym_core.errors import TaskError, UnknownTaskError
 from ngym_core.random import Draws
 from ngym_core.registry import make
-from ngym_core.sessions import sample_trials
+from ngym_core.sessions import sample_trials, tasks
 from ngym_core.trials import Trials
 from ngym_core.vector import TrialVectorEnv
 
@@ -34,6 +35,9 @@ EXPECTED_WARNINGS = (
     "is different from the unwrapped version",  # some tasks are composed of a task and wrappers
     "Official support for the `seed` function is dropped",  # NeuroGym's users call it
 )
+
+
+RETURNS = ("observation", "reward", "terminated", "truncated", "info")
 
 
 @dataclass(frozen=True)
@@ -270,27 +274,36 @@ def _same_trials(task: TrialEnv, one: Trials, two: Trials) -> bool:
 
 
 def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
-    """Lane i seeded s + i plays what the single env seeded s + i plays."""
-    lanes = TrialVectorEnv(build(), 3)
-    singles = [build() for _ in range(3)]
+    """Lanes give what Gymnasium's own vector env gives around single envs with their seeds: all that comes back."""
+
+    def short() -> Any:
+        env = build()
+        for task in tasks(env):
+            task.num_tr_exp = 4
+        return env
+
     rng = np.random.default_rng(seed)
-    lanes.action_space.seed(seed)
-    ob, _ = lanes.reset(seed=seed)
-    if not _equal(list(ob), [env.reset(seed=seed + i)[0] for i, env in enumerate(singles)]):
-        yield "lanes and single envs begin with different observations"
-        return
-    for step in range(20 * trials):
-        actions = lanes.action_space.sample()
-        if rng.random() < 0.7:  # whoever acts all the time never sees the end of a trial
-            actions = np.array([env.unwrapped.gt_now for env in singles], actions.dtype)
-        ob, reward, _, _, info = lanes.step(actions)
-        discrete = not lanes.single_action_space.shape
-        for i, env in enumerate(singles):
-            one = env.step(int(actions[i]) if discrete else actions[i])
-            mine = (one[0], float(one[1]), one[4]["new_trial"], one[4].get("performance", 0.0), one[4]["gt"])
-            performance = info["performance"][i] if "performance" in info else 0.0
-            if not _equal(mine, (ob[i], float(reward[i]), bool(info["new_trial"][i]), performance, info["gt"][i])):
-                yield f"step {step}: lane {i} and the single env with its seed differ"
+    for mode in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
+        lanes, singles = TrialVectorEnv(short(), 3, autoreset_mode=mode), SyncVectorEnv([short] * 3, autoreset_mode=mode)
+        lanes.action_space.seed(seed)
+        back: tuple[Any, ...] = lanes.reset(seed=seed)
+        if not _equal(back, singles.reset(seed=seed)):
+            yield f"lanes ({mode.value}) begin otherwise than single envs with their seeds"
+            return
+        for step in range(10 * trials):
+            actions = lanes.action_space.sample()
+            if rng.random() < 0.7:  # whoever acts all the time never sees the end of a trial
+                actions = np.array([env.unwrapped.gt_now for env in singles.envs], actions.dtype)  # type: ignore[attr-defined]
+            before, back = back, lanes.step(actions)
+            for name, one, two in zip(RETURNS, back, singles.step(actions), strict=True):
+                if not _equal(one, two):
+                    yield f"step {step}: the {name} of lanes ({mode.value}) and of single envs with their seeds differ"
+                    return
+            if not lanes.observation_space.contains(back[0]):
+                yield f"step {step}: the observations of lanes are not in {lanes.observation_space}"
+                return
+            if np.shares_memory(before[0], back[0]):
+                yield f"steps {step - 1} and {step} of lanes return the same array"
                 return
 
 
@@ -332,6 +345,8 @@ def _equal(one: Any, two: Any) -> bool:
     if isinstance(one, (list, tuple)):
         return len(one) == len(two) and all(map(_equal, one, two))
     one, two = np.asarray(one), np.asarray(two)
+    if one.dtype.kind == "O" and one.ndim:
+        return one.shape == two.shape and all(map(_equal, one, two))
     floats = one.dtype.kind == "f" and two.dtype.kind == "f"
     return one.shape == two.shape and np.array_equal(one, two, equal_nan=floats)
 
