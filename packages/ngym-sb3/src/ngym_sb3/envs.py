@@ -120,7 +120,7 @@ class NgymVecEnv(VecEnv):
         """Begin an episode in all lanes; observations (N, *observation shape)."""
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
         ob, info = self.lanes.reset(seed=seeds)
-        self.reset_infos = [_of_lane(info, i) for i in range(self.num_envs)]
+        self.reset_infos = _of_lanes(info, np.arange(self.num_envs))
         self._reset_seeds()
         self._reset_options()
         for count in (self._returns, self._steps, self._trials, self._right):
@@ -144,19 +144,18 @@ class NgymVecEnv(VecEnv):
         ob, self.last_rewards, _, over, info = self.lanes.step(self._actions)
         self._returns += self.last_rewards
         self._steps += 1
-        infos = self._infos(info)
+        gt = info.get("gt", np.zeros(self.num_envs))
+        infos = [{"new_trial": False, "gt": g} for g in (gt.tolist() if gt.ndim == 1 else gt)]
+        goes_on = np.nonzero(info.get("new_trial", over))[0]
+        for lane, own in zip(goes_on.tolist(), _of_lanes(info, goes_on), strict=True):
+            infos[lane] = own
         done = over.copy()
-        for lane in np.nonzero(over)[0].tolist():
-            infos[lane] = {
-                **_of_lane(info["final_info"], lane),
-                "terminal_observation": info["final_obs"][lane],
-                "episode": {
-                    "r": float(self._returns[lane]),
-                    "l": int(self._steps[lane]),
-                    "t": round(time.time() - self._made, 6),
-                },
-            }
-            self._returns[lane], self._steps[lane] = 0.0, 0
+        if over.any():
+            seconds, ends = round(time.time() - self._made, 6), np.nonzero(over)[0]
+            for lane, own in zip(ends.tolist(), _of_lanes(info["final_info"], ends), strict=True):
+                episode = {"r": float(self._returns[lane]), "l": int(self._steps[lane]), "t": seconds}
+                infos[lane] = {**own, "terminal_observation": info["final_obs"][lane], "episode": episode}
+            self._returns[over], self._steps[over] = 0.0, 0
         for lane in np.nonzero(over | info.get("new_trial", over))[0].tolist():
             own = infos[lane]
             self._trials[lane] += 1
@@ -168,14 +167,6 @@ class NgymVecEnv(VecEnv):
                 own["is_success"] = float(self._right[lane] / self._trials[lane])
                 self._trials[lane] = self._right[lane] = 0
         return ob, self.last_rewards.astype(np.float32), done, infos
-
-    def _infos(self, info: dict[str, Any]) -> list[dict[str, Any]]:
-        """One dictionary for each lane: a short one where no trial ended."""
-        gt = info.get("gt", np.zeros(self.num_envs))
-        infos: list[dict[str, Any]] = [{"new_trial": False, "gt": g} for g in gt]
-        for lane in np.nonzero(info.get("_performance", np.zeros(self.num_envs, bool)))[0].tolist():
-            infos[lane] = _of_lane(info, lane)
-        return infos
 
     def close(self) -> None:
         """Close the task and its wrappers."""
@@ -237,14 +228,17 @@ def task_of(env: VecEnv) -> ngym.TrialEnv:
     return task
 
 
-def _of_lane(info: dict[str, Any], lane: int) -> dict[str, Any]:
-    """What the info of all lanes says about one of them."""
-    own: dict[str, Any] = {}
-    for key, value in info.items():
-        if key.startswith("_") or not info[f"_{key}"][lane] or key in ("final_obs", "final_info"):
+def _of_lanes(info: dict[str, Any], lanes: Array) -> list[dict[str, Any]]:
+    """What the info of all lanes says about some of them (indices), one dictionary for each."""
+    owns: list[dict[str, Any]] = [{} for _ in lanes]
+    for key, value in info.items() if len(lanes) else ():
+        if key.startswith("_") or key in ("final_obs", "final_info"):
             continue
         if isinstance(value, dict):
-            own[key] = _of_lane(value, lane)
+            values: Any = _of_lanes(value, lanes)
         else:
-            own[key] = value[lane].item() if value.ndim == 1 and isinstance(value[lane], np.generic) else value[lane]
-    return own
+            values = value[lanes].tolist() if value.ndim == 1 and value.dtype != object else value[lanes]
+        for own, has, one in zip(owns, info[f"_{key}"][lanes].tolist(), values, strict=True):
+            if has:
+                own[key] = one
+    return owns

@@ -1,0 +1,186 @@
+"""How fast N lanes are stepped and a recurrent agent is trained, beside NeuroGym 2.3.1. Run it with ``nox -s bench``.
+
+All sides take turns, so that a slow moment of the machine meets each of them. Actions are random and drawn before. Ours
+are stepped for many trials of each lane, so that drawing trials ahead counts in full.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import ngym_core as ngym
+
+TASKS = ["PerceptualDecisionMaking-v0", "ReadySetGo-v0", "yang19.ctxdm1-v0", "DelayMatchSample-v0"]
+GOALS = {64: 20, 1024: 60}
+SETTINGS = {"n_steps": 32, "batch_size": 512, "n_epochs": 4, "policy_kwargs": {"lstm_hidden_size": 64}}
+"""Of RecurrentPPO, the same for both."""
+ROUNDS = 3
+OURS, THEIRS, TRAINING = 3000, {64: 400, 1024: 100}, 16_384
+"""Steps of each lane in a round: ours, NeuroGym's (by lanes); steps of training."""
+
+
+class NeuroGym:
+    """The other Python; None answers nothing."""
+
+    def __init__(self, python: str | None) -> None:
+        worker = str(Path(__file__).with_name("stepping_neurogym.py"))
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = None if python is None else subprocess.Popen([python, worker], **pipes)
+
+    def ask(self, **request: Any) -> float | None:
+        if self.process is None:
+            return None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        given = json.loads(line) if line else {"error": "it ended without an answer"}
+        if "error" in given:
+            raise RuntimeError(f"NeuroGym's side of the benchmark: {given['error']}")
+        return float(given["answer"])
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.communicate()
+
+
+def seconds(step: Callable[[Any], object], n_actions: int, lanes: int, steps: int) -> float:
+    """Seconds of some steps."""
+    actions = np.random.default_rng(0).integers(0, n_actions, (steps, lanes))
+    start = time.perf_counter()
+    for row in actions:
+        step(row)
+    return time.perf_counter() - start
+
+
+def stepping(other: NeuroGym) -> list[dict[str, Any]]:
+    """Steps per second over all lanes: ours, ours as Stable-Baselines3 sees them, NeuroGym's, Gymnasium's CartPole."""
+    from ngym_sb3 import make_sb3_env
+
+    rows = []
+    for lanes in GOALS:
+        poles = gymnasium.make_vec("CartPole-v1", lanes, vectorization_mode="vector_entry_point")
+        poles.reset(seed=0)
+        for task in TASKS:
+            vec, sb3 = ngym.make_vec(task, lanes), make_sb3_env(task, lanes)
+            vec.reset(seed=0)
+            sb3.seed(0)
+            sb3.reset()
+            n = int(vec.single_action_space.n)  # type: ignore[attr-defined]
+            spent: dict[str, list[float]] = {"ngym": [], "ngym in SB3": [], "NeuroGym in SB3": [], "CartPole": []}
+            for _ in range(ROUNDS):
+                spent["ngym"].append(seconds(vec.step, n, lanes, OURS) / OURS)
+                spent["ngym in SB3"].append(seconds(sb3.step, n, lanes, OURS // 3) / (OURS // 3))
+                spent["CartPole"].append(seconds(poles.step, 2, lanes, OURS // 3) / (OURS // 3))
+                theirs = other.ask(step=task, lanes=lanes, steps=THEIRS[lanes])
+                if theirs is not None:
+                    spent["NeuroGym in SB3"].append(theirs / THEIRS[lanes])
+            means = {name: float(np.mean(s)) for name, s in spent.items() if s}
+            row: dict[str, Any] = {"task": task, "lanes": lanes, **{k: lanes / s for k, s in means.items()}}
+            if "NeuroGym in SB3" in means:
+                row["times"] = means["NeuroGym in SB3"] / means["ngym"]
+                row["times in SB3"] = means["NeuroGym in SB3"] / means["ngym in SB3"]
+            rows.append(row)
+            _print(row)
+    return rows
+
+
+def training(other: NeuroGym) -> list[dict[str, Any]]:
+    """Steps per second of RecurrentPPO with an LSTM of 64 units on 64 lanes."""
+    import torch
+    from sb3_contrib import RecurrentPPO
+
+    from ngym_sb3 import MlpRnnPolicy, make_sb3_env
+
+    torch.set_num_threads(1)
+    rows = []
+    for task in TASKS[:1]:
+        spent: dict[str, list[float]] = {"ngym": [], "ngym, policy of sb3-contrib": [], "NeuroGym in SB3": []}
+        for _ in range(ROUNDS):
+            for name, policy in (("ngym", MlpRnnPolicy), ("ngym, policy of sb3-contrib", "MlpLstmPolicy")):
+                own = {"cell": "lstm"} if policy is MlpRnnPolicy else {}
+                settings: dict[str, Any] = {**SETTINGS, "policy_kwargs": {**SETTINGS["policy_kwargs"], **own}}
+                model = RecurrentPPO(policy, make_sb3_env(task, 64), device="cpu", seed=0, **settings)
+                start = time.perf_counter()
+                model.learn(TRAINING)
+                spent[name].append(time.perf_counter() - start)
+            theirs = other.ask(train=task, lanes=64, steps=TRAINING, settings=SETTINGS)
+            if theirs is not None:
+                spent["NeuroGym in SB3"].append(theirs)
+        row: dict[str, Any] = {"task": task, "lanes": 64, **{k: TRAINING / median(s) for k, s in spent.items() if s}}
+        if spent["NeuroGym in SB3"]:
+            row["times"] = row["ngym"] / row["NeuroGym in SB3"]
+        rows.append(row)
+        _print(row)
+    return rows
+
+
+def _print(row: dict[str, Any]) -> None:
+    print("  ".join(f"{name} {_short(value)}" for name, value in row.items()), flush=True)
+
+
+def _short(value: Any) -> str:
+    return str(value) if not isinstance(value, float) else f"{value:,.0f}" if value > 99 else f"{value:.1f}"
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as a Markdown table."""
+    names = list(rows[0])
+    cells = [[_short(value) for value in row.values()] for row in rows]
+    lines = [names, ["---"] * len(names), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Say the medians over the tasks, beside what was promised."""
+    said = []
+    for lanes, goal in GOALS.items():
+        times = [row["times"] for row in rows if row["lanes"] == lanes and "times" in row]
+        if times:
+            said.append(f"{lanes} lanes: {median(times):.0f} times NeuroGym (median of {len(times)} tasks; goal {goal})")
+    return said
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Measure, print, and write what was measured.
+
+    Args:
+        argv: ``--neurogym PYTHON`` (without it only ours are measured), ``--out DIR`` for stepping.json and stepping.md.
+
+    Returns:
+        The rows of ``stepping`` and ``training``, in steps per second over all lanes.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--neurogym", help="Python of an environment with NeuroGym 2.3.1")
+    parser.add_argument("--out", type=Path, help="folder for stepping.json and stepping.md")
+    options = parser.parse_args(argv)
+    other = NeuroGym(options.neurogym)
+    try:
+        print("Steps per second over all lanes, random actions:")
+        rows = {"stepping": stepping(other)}
+        said = verdicts(rows["stepping"])
+        print(*said, sep="\n")
+        print("Steps per second of training RecurrentPPO, an LSTM of 64 units:")
+        rows["training"] = training(other)
+    finally:
+        other.close()
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "stepping.json").write_text(json.dumps({**rows, "medians": said}, indent=2))
+        parts = ["Steps per second over all lanes.", table(rows["stepping"]), *said, "Training:", table(rows["training"])]
+        (options.out / "stepping.md").write_text("\n\n".join(parts) + "\n")
+    return rows
+
+
+if __name__ == "__main__":
+    main()
