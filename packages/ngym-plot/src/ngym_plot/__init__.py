@@ -8,6 +8,7 @@ from ngym_core.lazy import attach
 
 if TYPE_CHECKING:
     from ngym_core.rollout import run_env
+    from ngym_plot.activity import Recording, plot_activity, plot_population_state, plot_unit_traces
     from ngym_plot.behaviour import HistoryKernel, fit_history, plot_confusion, plot_delay_dependence, plot_history_kernel
     from ngym_plot.columns import signed_choices, stages
     from ngym_plot.config import PlotConfig
@@ -25,9 +26,11 @@ __all__ = [
     "HistoryKernel",
     "PlotConfig",
     "PsychometricFit",
+    "Recording",
     "__version__",
     "fit_history",
     "fit_psychometric",
+    "plot_activity",
     "plot_chronometric",
     "plot_confusion",
     "plot_delay_dependence",
@@ -35,11 +38,13 @@ __all__ = [
     "plot_env_1dbox",
     "plot_env_3dbox",
     "plot_history_kernel",
+    "plot_population_state",
     "plot_psychometric",
     "plot_psychometric_curves",
     "plot_session",
     "plot_training",
     "plot_trial",
+    "plot_unit_traces",
     "run_env",
     "signed_choices",
     "stages",
@@ -49,6 +54,7 @@ __all__ = [
 __getattr__ = attach(
     __name__,
     {
+        "activity": ["Recording", "plot_activity", "plot_population_state", "plot_unit_traces"],
         "behaviour": ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"],
         "columns": ["signed_choices", "stages"],
         "config": ["PlotConfig"],

@@ -54,25 +54,28 @@ class Clock:
         steps: T.
         dt: Time step in ms, or 1 for an axis in steps.
         unit: ``steps`` or ``ms``.
+        zero: So many steps stand before time 0.
     """
 
     steps: int
     dt: float
     unit: str
+    zero: int = 0
 
     @property
     def centers(self) -> Array:
         """Middle of each step, (T,)."""
-        return (np.arange(self.steps) + 0.5) * self.dt if self.unit == "ms" else np.arange(1.0, self.steps + 1)
+        return np.asarray(self.start_of(np.arange(1, self.steps + 1)) + (0.5 * self.dt if self.unit == "ms" else 0.5))
 
     @property
     def edges(self) -> tuple[float, float]:
         """Start of the first step and end of the last."""
-        return (0.0, self.steps * self.dt) if self.unit == "ms" else (0.5, self.steps + 0.5)
+        return float(self.start_of(1)), float(self.start_of(self.steps + 1))
 
     def start_of(self, step: Any) -> Any:
-        """Where a step begins on the axis; steps count from 1."""
-        return (np.asarray(step) - 1) * self.dt if self.unit == "ms" else np.asarray(step) - 0.5
+        """Where a step begins on the axis; the first of the T steps is 1."""
+        since = np.asarray(step) - 1 - self.zero
+        return since * self.dt if self.unit == "ms" else since + 0.5
 
     def held(self, values: Array) -> tuple[Array, Array]:
         """Give the line of values that are held during each step: (2 T,) times, (2 T,) of the (T,) values."""

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ngym_core import UnknownNameError
+from ngym_plot import plot_activity, plot_population_state, plot_unit_traces
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def recording(n=40, units=12, jitter=True, **changes):
+    """Unit u peaks at step 2 u; side 1 adds 1 to even units during the stimulus, of 4 or 8 steps."""
+    rng = np.random.default_rng(0)
+    stimulus = rng.choice([4, 8], n) if jitter else np.full(n, 8)
+    side = rng.integers(0, 2, n)
+    edges = {"fixation": (0 * stimulus, 0 * stimulus + 3), "stimulus": (0 * stimulus + 3, 3 + stimulus)}
+    edges["decision"] = (3 + stimulus, 5 + stimulus)
+    steps = np.arange(13)
+    mask = steps < edges["decision"][1][:, None]
+    activity = np.exp(-((steps[:, None] - 2 * np.arange(units)) ** 2) / 2.0) + np.zeros((n, 1, 1))
+    shown = (steps >= 3) & (steps < 3 + stimulus[:, None])
+    activity = activity + (shown & (side == 1)[:, None])[:, :, None] * (np.arange(units) % 2 == 0)
+    parts = {
+        "activity": np.where(mask[:, :, None], activity, 99.0),  # what lies outside of trials must not show
+        "mask": mask,
+        "start": {name: start for name, (start, _) in edges.items()},
+        "end": {name: end for name, (_, end) in edges.items()},
+        "conditions": {"ground_truth": side, "coh": rng.random(n)},
+        "dt": 20.0,
+    }
+    return SimpleNamespace(**{**parts, **changes})
+
+
+def names_above(ax):
+    return [label.get_text() for label in ax.child_axes[-1].get_xticklabels()]
+
+
+def test_units_are_sorted_by_their_peak_and_scaled():
+    record = recording(jitter=False)
+    record.activity = record.activity[:, :, ::-1]
+    ax = plot_activity(record, title="All")
+    image = np.asarray(ax.images[0].get_array())
+    assert image.shape == (12, 13)
+    assert (np.diff(np.argmax(image, axis=1)) >= 0).all()
+    assert image.min(axis=1) == pytest.approx(np.zeros(12))
+    assert image.max(axis=1) == pytest.approx(np.ones(12))
+    assert names_above(ax) == ["fixation", "stimulus", "decision"]
+    assert (ax.get_xlim(), ax.get_xlabel()) == ((0, 260), "Time (ms)")
+    plain = plot_activity(record, scaled=False, only=record.conditions["ground_truth"] == 0).images[0].get_array()
+    assert plain.max() == pytest.approx(1)
+
+
+def test_one_trial():
+    record = recording()
+    for i in (0, 5, -1):
+        length = record.mask[i].sum()
+        ax = plot_activity(record, trial=i, scaled=False, time="steps")
+        image = ax.images[0].get_array()
+        assert image.shape == (12, length)
+        assert np.array_equal(np.sort(image, axis=0), np.sort(record.activity[i, :length].T, axis=0))
+        assert ax.get_xlim() == (0.5, length + 0.5)
+    ax = plot_unit_traces(record, 3, trial=2)
+    assert ax.lines[0].get_ydata() == pytest.approx(record.activity[2, : record.mask[2].sum(), 3])
+    assert ax.get_title(loc="left") == "Trial 2"
+    assert ax.get_legend() is None
+
+
+def test_traces_are_means_of_the_trials_that_last_so_long():
+    record = recording()
+    ax = plot_unit_traces(record, 4, "ground_truth")
+    side = record.conditions["ground_truth"]
+    for value, line in enumerate(ax.lines[:2]):
+        for t, mean in enumerate(line.get_ydata()):
+            members = (side == value) & record.mask[:, t]
+            assert mean == pytest.approx(record.activity[members, t, 4].mean())
+        assert line.get_label() == f"ground_truth = {value} (n = {(side == value).sum()})"
+    kept = len(ax.lines[0].get_ydata())
+    assert record.mask.mean(axis=0)[kept - 1] >= 0.5
+    assert kept == 13 or record.mask.mean(axis=0)[kept] < 0.5
+    assert len(ax.collections) == 2
+
+
+def test_the_band_is_196_standard_errors():
+    rng = np.random.default_rng(1)
+    record = recording(jitter=False)
+    record.activity = rng.normal(size=record.activity.shape)
+    band = plot_unit_traces(record, 0).collections[0].get_paths()[0].vertices[:, 1]
+    values = record.activity[:, :, 0]
+    assert band.max() == pytest.approx((values.mean(axis=0) + 1.96 * values.std(axis=0, ddof=1) / np.sqrt(40)).max())
+
+
+def test_trials_can_be_aligned_on_a_period():
+    record = recording()
+    ax = plot_unit_traces(record, 4, "ground_truth", align="decision", time="steps")
+    line = ax.lines[1]
+    since = (line.get_xdata() - 1).astype(int)  # the first step of the decision is 1
+    members = record.conditions["ground_truth"] == 1
+    for steps, mean in zip(record.start["decision"] + since[:, None], line.get_ydata(), strict=True):
+        inside = members & (steps >= 0) & (steps < record.end["decision"])
+        assert mean == pytest.approx(record.activity[inside, steps[inside], 4].mean())
+    ax = plot_unit_traces(record, 4, align="decision")
+    edges = sorted({round(patch.get_x(), 6) for patch in ax.patches})
+    assert 0.0 in edges
+    assert ax.get_xlim()[1] == 40
+
+
+def test_conditions_part_in_the_space_of_the_population():
+    record = recording()
+    ax, paths = plot_population_state(record, "ground_truth", title="State")
+    assert list(paths) == ["ground_truth = 0", "ground_truth = 1"]
+    means = []
+    for value in (0, 1):
+        members = record.conditions["ground_truth"] == value
+        known = record.mask[members][:, : len(paths["ground_truth = 0"]), None]
+        shown = record.activity[members][:, : known.shape[1]]
+        means.append((shown * known).sum(axis=0) / known.sum(axis=0))
+    points = np.concatenate(means)
+    covariance = np.cov(points.T)
+    values = np.linalg.eigvalsh(covariance)[::-1]
+    found = np.concatenate(list(paths.values()))
+    assert found.var(axis=0, ddof=1) == pytest.approx(values[:2])
+    assert ax.get_xlabel() == f"PC 1 ({values[0] / values.sum():.0%} of variance)"
+    assert [text.get_text() for text in ax.texts[:3]] == ["1", "2", "3"]
+    assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
+
+
+def test_a_single_trial_goes_through_the_same_space():
+    record = recording(jitter=False)
+    _, means = plot_population_state(record, "ground_truth")
+    _, one = plot_population_state(record, "ground_truth", trial=0)
+    assert list(one) == ["trial 0"]
+    side = record.conditions["ground_truth"][0]
+    assert np.abs(one["trial 0"]) == pytest.approx(np.abs(means[f"ground_truth = {side}"]))
+    _, later = plot_population_state(record, components=(2, 3))
+    assert later[""].shape == (13, 2)
+
+
+def test_axes_can_be_given():
+    figure, (first, second, third) = plt.subplots(1, 3)
+    assert plot_activity(recording(), ax=first) is first
+    assert plot_unit_traces(recording(), 0, ax=second) is second
+    assert plot_population_state(recording(), ax=third)[0] is third
+    assert len(figure.axes) == 4  # and a colour bar
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: plot_activity({"activity": 1}), TypeError, "dict is no recording: it has no activity, mask, start, end"),
+        (lambda: plot_activity(recording(activity=np.zeros((4, 5)))), ValueError, r"at least one of each, .*\(4, 5\)"),
+        (lambda: plot_activity(recording(activity=np.zeros((0, 13, 2)))), ValueError, r"not of shape \(0, 13, 2\)"),
+        (lambda: plot_activity(recording(mask=np.ones((4, 5), bool))), ValueError, r"mask must be of shape \(40, 13\)"),
+        (lambda: plot_activity(recording(mask=np.zeros((40, 13), bool))), ValueError, "true at one step of each trial"),
+        (lambda: plot_activity(recording(start={"a": np.zeros(3)})), ValueError, r"start\['a'\] must have .* the 40 trials"),
+        (lambda: plot_activity(recording(), align="delay"), UnknownNameError, "Unknown period 'delay'. Valid: 'decision'"),
+        (lambda: plot_activity(recording(), time="s"), ValueError, "time='s' must be 'ms' or 'steps'"),
+        (lambda: plot_activity(recording(), trial=40), IndexError, "trial=40 is not one of the 40 trials"),
+        (lambda: plot_activity(recording(), only=np.zeros(40, bool)), ValueError, "only must say for each of the 40 trials"),
+        (lambda: plot_unit_traces(recording(), 12), IndexError, "unit=12 must be one of the 12 units, from 0 to 11"),
+        (lambda: plot_unit_traces(recording(), 0, "cho"), UnknownNameError, "Unknown condition 'cho'. Did you mean 'coh'"),
+        (lambda: plot_unit_traces(recording(), 0, "coh"), ValueError, "by has 40 different values"),
+        (lambda: plot_population_state(recording(), components=(1, 13)), ValueError, "two numbers from 1 to 12"),
+        (lambda: plot_population_state(recording(units=1)), ValueError, "two numbers from 1 to 1"),
+        (
+            lambda: plot_population_state(recording(activity=np.ones((40, 13, 3)))),
+            ValueError,
+            "The activity is the same at all steps",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
