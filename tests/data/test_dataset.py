@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 
 import gymnasium as gym
 import numpy as np
@@ -174,6 +175,96 @@ def test_iteration():
         dataset()
     with pytest.raises(TypeError, match="without max_batch has no end and no length"):
         len(Dataset("ReadySetGo"))
+
+
+def test_info_says_what_each_step_is():
+    dataset = Dataset("DelayComparison", {"timing": {"delay": ("choice", [100, 700])}}, 3, 90, seed=2, info=True)
+    batches = [dataset() for _ in range(12)]
+    inputs, target = (np.concatenate(part) for part in list(zip(*batches, strict=True))[:2])
+    plain = stream(Dataset("DelayComparison", {"timing": {"delay": ("choice", [100, 700])}}, 3, 90, seed=2), 1080)
+    assert np.array_equal(inputs.swapaxes(0, 1), plain[0])
+    assert "weight" not in batches[0][2]
+    assert all(batch[2]["mask"].all() for batch in batches)
+    infos = [batch[2] for batch in batches]
+    start, period = (np.concatenate([info[name] for info in infos]) for name in ("start", "period"))
+    pairs = np.concatenate([info["conditions"]["vpair"] for info in infos])
+    assert pairs.shape == (1080, 3, 2)
+    for row in range(3):
+        env = ngym.make("DelayComparison", timing={"delay": ("choice", [100, 700])})
+        env.reset(seed=dataset.seeds[row])
+        begins = np.nonzero(start[:, row])[0]
+        for first, stop in pairwise(begins):
+            assert stop - first == len(env.gt)
+            assert np.array_equal(target[first:stop, row], env.gt)
+            assert (pairs[first:stop, row] == env.trial["vpair"]).all()
+            names = [dataset.periods[k] for k in period[first:stop, row]]
+            assert names == [
+                next(p for p in reversed(dataset.periods) if env.start_ind[p] <= t < env.end_ind[p])
+                for t in range(len(env.gt))
+            ]
+            env.new_trial()
+
+
+@settings(max_examples=15)
+@given(
+    batch_size=st.integers(1, 4),
+    seq_len=st.integers(1, 90),
+    cache_len=st.one_of(st.none(), st.integers(0, 900)),
+    first=st.booleans(),
+)
+def test_info_does_not_depend_on_how_streams_are_cut(batch_size, seq_len, cache_len, first):
+    wanted = Dataset("ReadySetGo", None, 4, 300, seed=4, loss_weights={"set": 2.0})()[2]
+    dataset = Dataset("ReadySetGo", None, batch_size, seq_len, None, first, cache_len, seed=4, loss_weights={"set": 2.0})
+    infos = [dataset()[2] for _ in range(-(-300 // seq_len))]
+    for name in ("mask", "start", "period", "weight", "measure"):
+        whole = wanted["conditions"][name] if name == "measure" else wanted[name]
+        parts = [info["conditions"][name] if name == "measure" else info[name] for info in infos]
+        joined = np.concatenate(parts, axis=1 if first else 0)
+        assert np.array_equal((joined.T if first else joined)[:300], whole[:, :batch_size])
+    assert wanted["weight"].dtype == np.float32
+    assert np.array_equal(wanted["weight"] == 2, wanted["period"] == dataset.periods.index("set"))
+
+
+def test_what_a_batch_says_belongs_to_the_caller():
+    dataset = Dataset("ReadySetGo", batch_size=2, seq_len=20, seed=0, info=True)
+    again = Dataset("ReadySetGo", batch_size=2, seq_len=20, seed=0, info=True)
+    for _ in range(10):
+        info, other = dataset()[2], again()[2]
+        assert np.array_equal(info["start"], other["start"])
+        assert np.array_equal(info["conditions"]["measure"], other["conditions"]["measure"])
+        for array in (*info["conditions"].values(), info["start"], info["period"], info["mask"]):
+            array[...] = 0
+
+
+def test_conditions_that_some_trials_lack():
+    class Sometimes(ngym.TrialEnv):
+        def __init__(self):
+            super().__init__(dt=100)
+            self.observation_space = ngym.spaces.Box(-1, 1, shape=(1,), dtype=np.float32)
+            self.action_space = ngym.spaces.Discrete(2)
+            self.made = 0
+
+        def _new_trial(self, **kwargs):
+            self.made += 1
+            self.add_period("only", 100 * (1 + self.made % 2))
+            self.set_groundtruth(1, "only")
+            return {"odd": [1, 2][: self.made % 2 + 1]} if self.made % 2 else {"other": 3}
+
+    dataset = Dataset(Sometimes(), batch_size=2, seq_len=6, cache_len=0, seed=0, info=True)
+    conditions = dataset()[2]["conditions"]
+    assert conditions["other"][:, 0].tolist() == [None, None, 3, None, None, 3]
+    assert list(conditions["odd"][0, 0]) == [1, 2]
+
+
+def test_parts_have_the_rows_of_the_whole():
+    whole = Dataset("ReadySetGo", batch_size=6, seq_len=200, seed=0)
+    inputs = whole()[0]
+    assert np.array_equal(whole.part(range(4, 6))()[0], inputs[:, 4:])
+    assert np.array_equal(whole.part([5, 0])()[0], inputs[:, [5, 0]])
+    assert np.array_equal(Dataset("ReadySetGo", batch_size=2, seq_len=200, seed=0).part(range(2, 4))()[0], inputs[:, 2:4])
+    assert not np.array_equal(whole()[0], inputs)
+    with pytest.raises(ValueError, match="The number of rows=0 must be an integer from 1"):
+        whole.part([])
 
 
 @pytest.mark.parametrize("info", [False, True])

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 import ngym_core as ngym
 from ngym_core.trials import Trials
 from ngym_data.source import MEMORY, Source, size
+
+if TYPE_CHECKING:
+    from ngym_data.loaders import StreamLoader
 
 __all__ = ["Dataset"]
 
@@ -53,6 +56,7 @@ class Dataset:
         env: The env. Its `observation_space` and `action_space` are those of the data.
         seeds: Seed of each row.
         periods: Names of the periods; `info["period"]` has places in it.
+        rows: Number of each row.
 
     Raises:
         TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
@@ -99,7 +103,7 @@ class Dataset:
             seed: Any integer from 0; None takes one from the operating system.
         """
         self._source.seed = ngym.Draws(seed).seed
-        self._begin(self._rows)
+        self._begin(self.rows)
 
     def part(self, rows: Sequence[int]) -> Dataset:
         """Give a dataset of some rows (any numbers from 0), each at its beginning.
@@ -116,7 +120,7 @@ class Dataset:
         return part
 
     def _begin(self, rows: Sequence[int]) -> None:
-        self._rows = rows
+        self.rows = rows
         self.seeds = [self._source.stream_seed(row) for row in rows]
         self._draws = [self._source.draws(row) for row in rows]
         self._left: list[Block | None] = [None] * len(rows)
@@ -189,6 +193,12 @@ class Dataset:
         info["conditions"] = {name: column[part["trial"]] for name, column in self._conditions.items()}
         return part["inputs"], part["target"], info
 
+    def to_torch(self, **options: Any) -> StreamLoader:
+        """Give a loader of torch tensors, see `ngym_data.loaders.StreamLoader`. It begins anew with all rows."""
+        from ngym_data.loaders import StreamLoader
+
+        return StreamLoader(self, **options)
+
     def _copy(self, window: Array) -> Array:
         if self.batch_first:
             return window.copy()
@@ -235,7 +245,7 @@ class Dataset:
                     conditions.append(block.conditions)
                     counts.append(block.trials)
                 self._left[row] = block.rest(taken)
-        self._conditions = _joined(conditions, counts)
+        self._conditions = joined(conditions, counts)
 
     def _more(self, draws: ngym.Draws, steps: int) -> Block | None:
         """Make trials for about so many steps of a row."""
@@ -305,7 +315,7 @@ class Block:
             np.take(array, self.where[part], axis=0, out=out, mode="clip")
 
 
-def _joined(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[str, Array]:
+def joined(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[str, Array]:
     """Put columns one under another, each part with so many rows; what some parts lack is None there."""
     joined: dict[str, Array] = {}
     for name in dict.fromkeys(name for part in parts for name in part):

@@ -176,15 +176,19 @@ class Source:
         """Refuse a holdout that the task does not have, or that leaves nothing."""
         if self._holdout is None or set(self._holdout.values) <= {*self._forced, *self.sets}:
             return
-        n = max(HOLDOUT_PROBE, self.combinations)
-        plain, draws = ngym.Draws(self.seed), SplitDraws(self.seed, self._holdout)
-        trials = data_trials(self.env, n, plain, {**self._forced, **self.chosen(n, plain, None)})
-        kept = self.some(n, draws)
-        self._holdout.check(trials.conditions, draws.options, self.env)
-        if kept is None:
+        n = HOLDOUT_PROBE * max(1, self.combinations)
+        combination = np.arange(n) % max(1, self.combinations)
+        draws = SplitDraws(self.seed, self._holdout)
+        forced = {**self._forced, **self.chosen(n, draws, combination)}
+        self._holdout.check(data_trials(self.env, n, ngym.Draws(self.seed), forced).conditions, draws.options, self.env)
+        keeps = self._holdout.keeps(data_trials(self.env, n, draws, forced).conditions)
+        if len(np.unique(combination[keeps])) < max(1, self.combinations):
             values = {name: held.tolist() for name, held in self._holdout.values.items()}
-            raise ValueError(f"holdout={values} leaves no trial of {self.env} for the split {self.split!r}.")
-        self.kept = kept.n / n
+            raise ValueError(
+                f"holdout={values} leaves no trial of {self.env} for the split {self.split!r}"
+                f"{' and some of the conditions' if self.combinations else ''}."
+            )
+        self.kept = float(keeps.mean())
 
 
 def _env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:

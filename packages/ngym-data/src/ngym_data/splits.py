@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -66,8 +67,9 @@ class Holdout:
         held = self.values[name]
         if held.ndim == 1 and column.ndim == 2:
             held = held[None]
-        pairs = column[:, None], held[None]
-        same = np.isclose(*pairs, rtol=1e-9) if column.dtype.kind == "f" else np.equal(*pairs)
+        one, other = column[:, None], held[None]
+        numbers = column.dtype.kind == "f" and held.dtype.kind in "biuf"
+        same = np.isclose(one, other, rtol=1e-9) if numbers else np.asarray(one == other)
         return np.asarray(same.reshape(len(column), len(held), -1).all(axis=-1).any(axis=-1))
 
     def check(self, conditions: Mapping[str, Array], options: Mapping[str, Array], env: object) -> None:
@@ -141,13 +143,12 @@ def crossed(
     """
     single = {name: value for name, value in conditions.items() if np.ndim(value) == 0}
     lists = {name: np.asarray(value) for name, value in conditions.items() if np.ndim(value)}
-    if not lists:
-        return single, {}
-    places = np.indices([len(values) for values in lists.values()]).reshape(len(lists), -1)
+    counts = [len(values) for values in lists.values()]
+    places = np.indices(counts).reshape(len(lists), math.prod(counts))
     sets = {name: values[place] for (name, values), place in zip(lists.items(), places, strict=True)}
+    kept = np.ones(places.shape[1], bool)
     if keeps is not None:
-        kept = keeps({**{k: np.full(places.shape[1], v) for k, v in single.items()}, **sets})
-        sets = {name: values[kept] for name, values in sets.items()}
-    if len(next(iter(sets.values()))) == 0:
+        kept = keeps({**{k: np.full(len(kept), v) for k, v in single.items()}, **sets})
+    if not kept.any():
         raise ValueError(f"conditions={dict(conditions)!r} leave no combination{'' if keeps is None else ' in this split'}.")
-    return single, sets
+    return single, {name: values[kept] for name, values in sets.items()}
