@@ -51,7 +51,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The tests of one package with its own dependencies only, or all tests with the four packages together."""
     install(session, *(ALL if package == "all" else PACKAGES[package]), extra=groups("test"))
-    together = ["tests/test_api.py", "tests/test_layers.py", "tests/test_readme.py"]
+    together = ["tests/test_api.py", "tests/test_layers.py", "tests/test_readme.py", "tests/data/torch"]
     session.run("python", "-m", "pytest", *(together if package == "all" else [f"tests/{package}"]), *session.posargs)
 
 
