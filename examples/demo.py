@@ -14,8 +14,8 @@ import click
 import numpy as np
 
 import ngym_core as ngym
-from ngym_plot import plot_env, plot_psychometric
-from ngym_sb3 import Recipe, Run
+from ngym_plot import plot_activity, plot_env, plot_psychometric
+from ngym_sb3 import Recipe, Run, record_activity
 
 OUT = Path("demo-output")
 TASK = "PerceptualDecisionMaking-v0"
@@ -47,9 +47,15 @@ def main() -> None:
     ax, fit = plot_psychometric(evidence, choice, title=f"{len(choice)} test trials")
     ax.set(xlabel="Signed coherence (%)", ylabel="P(choice 2)")
     ax.figure.savefig(psychometric, dpi=200)
+
+    units = OUT / "activity.png"
+    activity = record_activity(run.model, run.recipe.make_env(TASK, 16), num_trials=200, seed=2)
+    choice_2 = (activity.table["choice"] == 2) & (activity.conditions["coh"] > 10)
+    ax = plot_activity(activity, only=choice_2, title=f"{choice_2.sum()} trials with choice 2")
+    ax.figure.savefig(units, dpi=200)
     print(
-        f"Wrote {behaviour} (what the trained agent sees and does) and {psychometric} (its choices; slope "
-        f"{fit.slope:.2f} per %, bias {fit.bias:.1f} %) after {time.time() - started:.0f} s."
+        f"Wrote {behaviour} (what the trained agent sees and does), {psychometric} (its choices; slope "
+        f"{fit.slope:.2f} per %, bias {fit.bias:.1f} %) and {units} (its recurrent units) after {time.time() - started:.0f} s."
     )
 
 
