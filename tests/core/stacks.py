@@ -10,9 +10,7 @@ import numpy as np
 
 import ngym_core as ngym
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
-from ngym_core.wrappers.schedule_attr import ScheduleAttr
-from ngym_core.wrappers.schedule_envs import MultiEnvs, ScheduleEnvs
-from ngym_core.wrappers.side_bias import SideBias
+from ngym_core.wrappers import MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
 
 IDS = ngym.all_envs(collections=True)
 

@@ -10,8 +10,7 @@ import ngym_core as ngym
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule, SequentialSchedule
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
-from ngym_core.wrappers.schedule_attr import ScheduleAttr
-from ngym_core.wrappers.schedule_envs import MultiEnvs, ScheduleEnvs
+from ngym_core.wrappers import MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
 
 from .stacks import STEP, TRIAL, build
 from .toy import Toy
@@ -55,8 +54,6 @@ def test_choices_are_needed(name):
 
 
 def test_trial_wrappers_need_a_task_of_trials():
-    from ngym_core.wrappers.side_bias import SideBias
-
     with pytest.raises(TypeError, match="Trial wrapper must be used on TrialEnv, not CartPoleEnv"):
         SideBias(gym.make("CartPole-v1"), [[1.0]])
 

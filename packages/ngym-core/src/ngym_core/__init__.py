@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ngym_core.random import Draws, TruncExp
     from ngym_core.rollout import run_env
     from ngym_core.rules import FixateThenChoose, ProduceInterval, Rule
+    from ngym_core.table import load_trials
     from ngym_core.trials import Trial, Trials
     from ngym_core.vector import TrialVectorEnv
     from ngym_core.wrapper import TrialWrapper
@@ -58,6 +59,7 @@ __all__ = [
     "describe",
     "get_collection",
     "hookimpl",
+    "load_trials",
     "make",
     "make_vec",
     "register",
@@ -77,6 +79,7 @@ __getattr__ = attach(
         "random": ["Draws", "TruncExp"],
         "rollout": ["run_env"],
         "rules": ["FixateThenChoose", "ProduceInterval", "Rule"],
+        "table": ["load_trials"],
         "trials": ["Trial", "Trials"],
         "vector": ["TrialVectorEnv"],
         "wrapper": ["TrialWrapper"],

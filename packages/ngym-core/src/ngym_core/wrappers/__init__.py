@@ -1,11 +1,34 @@
-"""The built-in wrappers, one line each: name, and where its class is. Nothing is imported before it is used."""
+"""The built-in wrappers, one line each: name, and where its class is. Nothing is imported before it is used.
+
+The classes can be imported from here: ``from ngym_core.wrappers import SideBias``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ngym_core.hookspecs import hookimpl
+from ngym_core.lazy import attach
 from ngym_core.registry import WrapperSpec
+
+if TYPE_CHECKING:
+    from ngym_core.wrappers.catch_trials import CatchTrials as CatchTrials
+    from ngym_core.wrappers.full_input import FullInput as FullInput
+    from ngym_core.wrappers.monitor import Monitor as Monitor
+    from ngym_core.wrappers.noise import Noise as Noise
+    from ngym_core.wrappers.pass_action import PassAction as PassAction
+    from ngym_core.wrappers.pass_reward import PassReward as PassReward
+    from ngym_core.wrappers.random_ground_truth import RandomGroundTruth as RandomGroundTruth
+    from ngym_core.wrappers.reaction_time import ReactionTime as ReactionTime
+    from ngym_core.wrappers.schedule_attr import ScheduleAttr as ScheduleAttr
+    from ngym_core.wrappers.schedule_envs import MultiEnvs as MultiEnvs
+    from ngym_core.wrappers.schedule_envs import ScheduleEnvs as ScheduleEnvs
+    from ngym_core.wrappers.side_bias import SideBias as SideBias
+    from ngym_core.wrappers.time_out import TimeOut as TimeOut
+    from ngym_core.wrappers.trial_history import TrialHistory as TrialHistory
+    from ngym_core.wrappers.trial_history import TrialHistoryV2 as TrialHistoryV2
+    from ngym_core.wrappers.variable_mapping import VariableMapping as VariableMapping
 
 WRAPPERS = {
     "CatchTrials-v0": "catch_trials:CatchTrials",
@@ -31,3 +54,9 @@ WRAPPERS = {
 def ngym_wrappers() -> Iterable[WrapperSpec]:
     """Offer the built-in wrappers."""
     return [WrapperSpec(name, f"ngym_core.wrappers.{target}") for name, target in WRAPPERS.items()]
+
+
+_modules = {target.partition(":")[0] for target in WRAPPERS.values()}
+__getattr__ = attach(
+    __name__, {m: [t.partition(":")[2] for t in WRAPPERS.values() if t.startswith(f"{m}:")] for m in _modules}
+)
