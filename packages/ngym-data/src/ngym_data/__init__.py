@@ -1,8 +1,17 @@
 """Batches of cognitive-task trials for supervised training, seeded and fast."""
 
 from ngym_data.dataset import Dataset
+from ngym_data.export import SavedTrials, export_trials, load_trials, rerun
 from ngym_data.trial_dataset import TrialDataset
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "TrialDataset", "__version__"]
+__all__ = [
+    "Dataset",
+    "SavedTrials",
+    "TrialDataset",
+    "__version__",
+    "export_trials",
+    "load_trials",
+    "rerun",
+]

@@ -321,12 +321,12 @@ def joined(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[
     for name in dict.fromkeys(name for part in parts for name in part):
         columns = [part.get(name, np.full(n, None)) for part, n in zip(parts, counts, strict=True)]
         if len({column.shape[1:] for column in columns}) > 1:
-            columns = [_objects(list(column)) for column in columns]
+            columns = [objects(list(column)) for column in columns]
         joined[name] = np.concatenate(columns)
     return joined
 
 
-def _objects(values: list[Any]) -> Array:
+def objects(values: list[Any]) -> Array:
     column = np.empty(len(values), object)
     column[:] = values
     return column

@@ -98,6 +98,11 @@ class TrialDataset:
         """Number of trials."""
         return self._trials
 
+    @property
+    def seed(self) -> int:
+        """Seed of all trials of all splits."""
+        return self._source.seed
+
     def session_seed(self, number: int) -> int:
         """Give the seed of a session."""
         return self._source.stream_seed(number)

@@ -1,0 +1,88 @@
+"""The commands `ngym export` and `ngym rerun`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ngym_data.splits import SPLITS
+from ngym_data.trial_dataset import SESSION
+
+__all__ = ["export", "rerun"]
+
+
+def named(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+    """Turn texts NAME=VALUE into a dictionary; values are JSON, and what is no JSON is text."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{text!r} must be NAME=VALUE.", context, option)
+        try:
+            pairs[name] = json.loads(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs
+
+
+@click.command()
+@click.argument("task")
+@click.option("--trials", default=1000, show_default=True, help="Number of trials.")
+@click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="What they are for.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all trials of all splits.")
+@click.option(
+    "--set",
+    "parameters",
+    callback=named,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the task, e.g. sigma=0.5.",
+)
+@click.option(
+    "--condition",
+    "conditions",
+    callback=named,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Values to cross, e.g. coh=[0,12.8].",
+)
+@click.option(
+    "--holdout",
+    callback=named,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Values that only the split holdout has, e.g. coh=[12.8].",
+)
+@click.option("--session", default=SESSION, show_default=True, help="Trials after which what is carried begins anew.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, NAME.npz; it must be new.")
+def export(task: str, trials: int, split: str, seed: int, session: int, out: Path, **values: dict[str, Any]) -> None:
+    """Write trials of TASK to a file, with a manifest beside it."""
+    from ngym_data.export import export_trials
+
+    with click.progressbar(length=trials, label="making trials") as bar:
+        files = export_trials(
+            out, task, trials=trials, split=split, seed=seed, session=session, progress=bar.update, **values
+        )
+    click.echo(f"wrote {', '.join(map(str, files))}")
+
+
+@click.command()
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the trials here, NAME.npz; it must be new.")
+def rerun(manifest: Path, out: Path | None) -> None:
+    """Make exported trials again from their MANIFEST and compare the bytes."""
+    from ngym_data.export import read_manifest
+    from ngym_data.export import rerun as make_again
+
+    with click.progressbar(length=read_manifest(manifest)["trials"], label="making trials") as bar:
+        done = make_again(manifest, out=out, progress=bar.update)
+    changed = "; ".join(f"{name} was {then}, is {now}" for name, (then, now) in done.changed.items())
+    if not done.same:
+        raise click.ClickException(f"The bytes are not the same ({changed or 'all versions are'}): sha256 {done.sha256}.")
+    click.echo(f"the same bytes: sha256 {done.sha256}{f' ({changed})' if changed else ''}")
+    if out is not None:
+        click.echo(f"wrote {out}")
