@@ -1,4 +1,4 @@
-"""Sessions: lint, types, tests (one for each package, one for all), wheels, demo, bench. Plain `nox` runs the first four."""
+"""Sessions: lint, types, tests (of each package, of all), wheels, demo, learn, bench. Plain `nox` runs the first four."""
 
 from __future__ import annotations
 
@@ -83,6 +83,13 @@ def demo(session: nox.Session) -> None:
     """Train an agent, test it and draw what it does, into demo-output/."""
     install(session, *ALL)
     session.run("python", "examples/demo.py")
+
+
+@nox.session
+def learn(session: nox.Session) -> None:
+    """Train the agents of tests/sb3/learnability.py with three seeds, and print what they reached."""
+    install(session, "core", "sb3")
+    session.run("python", "tests/sb3/learnability.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session

@@ -241,7 +241,8 @@ def _of_agent(model: Any, env: Any, request: _Request, seed: int, deterministic:
             if len(steps) == 1 and not forgotten:
                 request.check(request.num_trials, longest, steps[0].shape[1])
             for lane in np.nonzero(ended)[0].tolist():
-                rows.append(np.array([step[lane] for step in steps[began[lane] - forgotten :]]))
+                wanted = player.played[lane] <= player.each  # lanes with short trials play more than their share
+                rows.append(np.array([step[lane] for step in steps[began[lane] - forgotten :]] if wanted else []))
                 periods.append(now[lane])
                 began[lane], now[lane] = forgotten + len(steps), lanes.periods(lane)
             done = int(began.min()) - forgotten
