@@ -95,6 +95,17 @@ def test_what_is_drawn_ahead_changes_nothing(memory):
     assert np.array_equal(*streams)
 
 
+@pytest.mark.parametrize("memory", [2**20, 2**22])
+def test_what_is_drawn_ahead_is_bounded(memory):
+    for id_ in ("PerceptualDecisionMaking-v0", "yang19.ctxdm1-v0", "DawTwoStep-v0"):
+        env = ngym.make_vec(id_, 32, memory=memory)
+        env.reset(seed=0)
+        for _ in range(100):
+            env.step(np.zeros(32, int))
+        assert env.lanes.together > 1
+        assert env.lanes._ob.nbytes + env.lanes._gt.nbytes <= memory * 1.2, id_  # a block may be longer than those probed
+
+
 def test_room_grows_when_trials_are_longer_than_expected():
     env = ngym.TrialVectorEnv(Toy(timing={"delay": 100}), 3, memory=2**10)
     env.task.timing["delay"] = ("uniform", (500, 9000))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,14 +33,9 @@ class Columns:
 
     def view(self, name: str) -> Array:
         """Give the values of a name, (*leading, ...); changing them changes the columns."""
-        return self._view(self.blocks, name)
-
-    def _view(self, blocks: Mapping[np.dtype[Any], Array], name: str) -> Array:
         dtype, rows, shape = self._places[name]
-        if not shape:
-            return blocks[dtype][rows.start]  # type: ignore[no-any-return]
-        packed = np.moveaxis(blocks[dtype][rows], 0, -1)
-        return packed.reshape(*packed.shape[:-1], *shape)
+        block = self.blocks[dtype]
+        return _unpacked(block[rows], shape) if shape else np.asarray(block[rows.start])
 
     def put(self, at: int, values: Mapping[str, Array]) -> None:
         """Set the values at an index of the first leading axis."""
@@ -53,19 +48,32 @@ class Columns:
         for dtype, block in self.blocks.items():
             other.blocks[dtype][:, lanes] = block.reshape(len(block), -1).take(at, axis=1)
 
-    def where(self, mask: Array, names: Mapping[str, str]) -> dict[str, Array]:
-        """Give values, (lanes, ...) each, where a mask (lanes,) holds, and 0, or None for objects, elsewhere.
+    def masked(self, names: Mapping[str, str]) -> Callable[[Array], dict[str, Array]]:
+        """Make a function that gives values, (lanes, ...) each, where a mask (lanes,) holds, and nothing elsewhere.
 
         Args:
-            mask: The mask.
             names: Name in the result -> name here. All are among the first that the example had.
-        """
-        blocks = {}
-        for dtype, rows in self._first_rows(names).items():
-            nothing: Any = None if dtype.kind == "O" else dtype.type()
-            blocks[dtype] = np.where(mask, self.blocks[dtype][rows], nothing)
-        return {given: self._view(blocks, name) for given, name in names.items()}
 
-    def _first_rows(self, names: Mapping[str, str]) -> dict[np.dtype[Any], slice]:
-        places = [self._places[name] for name in names.values()]
-        return {dtype: slice(max(rows.stop for d, rows, _ in places if d == dtype)) for dtype, _, _ in places}
+        Returns:
+            The function. Nothing is 0, or None for objects.
+        """
+        places = [(given, *self._places[name]) for given, name in names.items()]
+        first = [(d, slice(max(rows.stop for _, e, rows, _ in places if e == d))) for d in {d for _, d, _, _ in places}]
+        parts: list[tuple[np.dtype[Any], Array, Any]] = [
+            (dtype, self.blocks[dtype][rows], None if dtype.kind == "O" else dtype.type()) for dtype, rows in first
+        ]
+
+        def give(mask: Array) -> dict[str, Array]:
+            blocks = {dtype: np.where(mask, block, nothing) for dtype, block, nothing in parts}
+            return {
+                given: _unpacked(blocks[dtype][rows], shape) if shape else blocks[dtype][rows.start]
+                for given, dtype, rows, shape in places
+            }
+
+        return give
+
+
+def _unpacked(rows: Array, shape: tuple[int, ...]) -> Array:
+    """Give (columns, *leading) as (*leading, *shape)."""
+    packed = np.moveaxis(rows, 0, -1)
+    return packed.reshape(*packed.shape[:-1], *shape)

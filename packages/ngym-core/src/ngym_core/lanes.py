@@ -128,7 +128,7 @@ class RuleLanes(Lanes):
         super().__init__(env, n)
         self.rule = self.task.rule
         probe = sample_trials(env, 16, None, Draws(0), {})
-        bytes_per_trial = probe.lengths.mean() * (probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes)
+        bytes_per_trial = probe.lengths.max() * (probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes)
         self.together = int(np.clip(memory / (n * bytes_per_trial), 1, 128))
         self._draws: list[Draws] = [Draws() for _ in range(n)]
         self._room = int(self.together * probe.lengths.max())
@@ -144,6 +144,7 @@ class RuleLanes(Lanes):
         values = {name: self._present.view(name) for name in known}
         self.now: Any = Now(values)
         self._at, self._left = values["_at"], values["_left"]
+        self._conditions_where = self._present.masked(self._conditions)
 
     def _known(self, trials: Trials, lane: int) -> dict[str, Array]:
         """What is known of each trial of a block: conditions, what the rule needs, its steps, and where they are."""
@@ -245,7 +246,7 @@ class RuleLanes(Lanes):
 
     def _entry(self, key: str, mask: Array) -> Info:
         """An entry of `info` that only some lanes have: name -> (n, ...), with masks."""
-        entry: Info = self._present.where(mask, self._conditions)
+        entry: Info = self._conditions_where(mask)
         return {key: {**entry, **{f"_{name}": mask for name in entry}}, f"_{key}": mask}
 
 
