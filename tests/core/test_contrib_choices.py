@@ -106,6 +106,20 @@ def test_ibl_blocks_bias_the_side():
     assert (ngym.make("IBL_Block").sample_trials(300, seed=0, block=1).conditions["block"] == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("id_", "forced"),
+    [
+        ("IBL", {"block": 1}),
+        ("IBL_Block", {"block": 3}),
+        ("ChangingEnvironment", {"context": 2}),
+        ("ContextSwitch", {"cue": 2}),
+    ],
+)
+def test_forced_conditions_are_checked(id_, forced):
+    with pytest.raises(ValueError, match=f"{next(iter(forced))!r} is forced to"):
+        ngym.make(id_).sample_trials(3, **forced)
+
+
 @pytest.mark.parametrize("id_", ["IBL", "IBL_Block"])
 def test_ibl_pays_for_the_side_that_was_shown(id_):
     env = ngym.make(id_)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
+from ngym_core.rules import AnswerAtOnce, RespondWhenDue
 
 TASK = SimpleNamespace(
     rewards={"abort": -0.1, "correct": 1.3, "fail": -0.7, "miss": -0.5}, abort=False, prod_margin=0.2, dt=80
@@ -16,6 +17,10 @@ RULES = {
     "fixate-then-choose": (ngym.FixateThenChoose(), 3),
     "fixate everywhere": (ngym.FixateThenChoose(fixation=None), 3),
     "two fixations": (ngym.FixateThenChoose(fixation=("fixation", "delay")), 3),
+    "withholding is paid": (ngym.FixateThenChoose(pays_withholding=True), 3),
+    "answer at once": (AnswerAtOnce(), 3),
+    "respond when due": (RespondWhenDue(), 3),
+    "respond when due, two fixations": (RespondWhenDue(fixation=("fixation", "delay")), 3),
     "interval": (ngym.ProduceInterval("interval", clock="fixation", window="decision"), 2),
     "interval, two windows": (ngym.ProduceInterval("interval", "fixation", ("delay", "decision"), fixation=None), 2),
 }
@@ -90,6 +95,30 @@ def play(rule, gt, actions, abort=False, task=TASK):
 )
 def test_fixate_then_choose(gt, actions, abort, expected):
     assert play(ngym.FixateThenChoose(), gt, actions, abort) == expected
+
+
+@pytest.mark.parametrize(
+    ("gt", "actions", "abort", "expected"),
+    [
+        (2, [1, 0, 0, 2], False, ([-0.1, 0, 0, 1.3], 1, 3)),
+        (2, [0, 0, 0, 2], False, ([0, 0, 0, 1.3], 1, 3)),
+        (2, [0, 0, 2], False, ([0, 0, -0.7], 0, 2)),  # not due yet
+        (0, [0] * 6, False, ([0] * 6, 1, None)),
+        (0, [0, 0, 1], False, ([0, 0, -0.7], 0, 2)),
+        (2, [0] * 6, False, ([0, 0, 0, 0, 0, -0.5], 0, None)),
+        (0, [1], True, ([-0.1], 0, 0)),
+    ],
+)
+def test_respond_when_due(gt, actions, abort, expected):
+    assert play(RespondWhenDue(), gt, actions, abort) == expected
+
+
+@pytest.mark.parametrize(("gt", "action"), [(0, 0), (0, 1), (2, 2), (2, 0)])
+def test_answer_at_once(gt, action):
+    now = SimpleNamespace(gt=gt, performance=0)
+    right = gt == action
+    assert AnswerAtOnce().one(TASK, now, action) == ((1.3 if right else -0.7), True)
+    assert now.performance == right
 
 
 @pytest.mark.parametrize(("step", "reward", "performance"), [(3, 0.1 * 1.3, 1), (4, -0.7, 0)])

@@ -82,3 +82,15 @@ def test_a_ring_has_the_directions_asked_for():
 def test_options_are_checked(values):
     with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
         tasktools.options("cohs", values)
+
+
+def test_two_inputs_differ_by_the_coherence():
+    strength = tasktools.two_inputs([True, False, True], [0, 10, 51.2])
+    assert strength == pytest.approx(np.array([[0.5, 0.5], [0.45, 0.55], [0.756, 0.244]]))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, np.nan])
+def test_probabilities_are_checked(wrong):
+    assert [tasktools.probability("p", p) for p in (0, 0.5, 1)] == [0, 0.5, 1]
+    with pytest.raises(ValueError, match=f"p={wrong} must be a probability, from 0 to 1"):
+        tasktools.probability("p", wrong)

@@ -161,6 +161,23 @@ def test_conditions_are_drawn_forced_or_set():
     assert forced[3].conditions == {"ground_truth": 1, "strength": pytest.approx(3 / 19)}
 
 
+@pytest.mark.parametrize("first", [0, 1, None])
+def test_a_condition_that_switches_is_carried_on(first):
+    def switches(n, draws, **forced):
+        return ngym.Trials(Toy(), n, draws, forced).switching("context", 0.3, first=first)
+
+    whole, draws = switches(60, ngym.Draws(4)), ngym.Draws(4)
+    assert np.concatenate([switches(n, draws) for n in (1, 19, 40)]).tolist() == whole.tolist()
+    assert 5 < (np.diff(whole) != 0).sum() < 30
+    begins = [switches(1, ngym.Draws(seed))[0] for seed in range(300)]
+    assert abs(np.mean(begins) - {0: 0.3, 1: 0.7, None: 0.5}[first]) < 0.1
+    draws = ngym.Draws(4)
+    assert switches(20, draws, context=1).tolist() == [1] * 20
+    assert switches(40, draws).tolist() == whole[20:].tolist()
+    with pytest.raises(ValueError, match="The condition 'context' is forced to 2. Valid: '0', '1'"):
+        switches(20, draws, context=2)
+
+
 @pytest.mark.parametrize(
     ("forced", "error", "message"),
     [

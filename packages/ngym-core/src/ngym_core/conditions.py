@@ -66,15 +66,7 @@ class Conditions:
         """
         options = np.asarray(options)
         drawn = self.draws.choice(name, self.n, options, p, size)
-        value = self.condition(name, drawn)
-        if name in self._forced and free is not True:
-            allowed = options if free is False else np.asarray(free)
-            rows = value.reshape(-1, *allowed.shape[1:])
-            found = (rows[:, None] == allowed[None]).reshape(len(rows), len(allowed), -1).all(-1).any(-1)
-            if not found.all():
-                wrong = rows[~found][0].tolist()
-                raise ValueError(f"The condition {name!r} is forced to {wrong!r}. {nearest(wrong, allowed.tolist())}")
-        return value
+        return self.condition(name, drawn, None if free is True else options if free is False else free)
 
     def uniform(self, name: str, low: float, high: float) -> Array:
         """Draw a condition between low and high, shape (n,)."""
@@ -107,7 +99,7 @@ class Conditions:
             self.carried[name] = int(self.draws.index(f"{name}/first", 1, 2)[0]) if first is None else first
         drawn = (self.carried[name] + np.cumsum(changes)) % 2
         self.carried[name] = int(drawn[-1])
-        return self.condition(name, drawn)
+        return self.condition(name, drawn, [0, 1])
 
     def permutation(self, name: str, k: int) -> Array:
         """Draw a condition that is an order of 0 to k - 1, shape (n, k)."""
@@ -137,18 +129,19 @@ class Conditions:
             if name not in self.free:
                 raise unknown(f"condition of {task}", name, self.free)
 
-    def condition(self, name: str, drawn: Array) -> Array:
+    def condition(self, name: str, drawn: Array, options: ArrayLike | None = None) -> Array:
         """Note a condition that was drawn, or what the caller forces instead.
 
         Args:
             name: Name of the condition.
             drawn: (n, ...) drawn values.
+            options: (k, ...) values that a caller may force; None for any.
 
         Returns:
             (n, ...) values.
 
         Raises:
-            ValueError: A forced value that is not finite or has the wrong shape.
+            ValueError: A forced value that is not finite, has the wrong shape or is none of the options.
         """
         self.free.add(name)
         if name in self._forced:
@@ -164,7 +157,18 @@ class Conditions:
                     f"The condition {name!r} is forced to a value of shape {value.shape}; expected {drawn.shape[1:]} "
                     f"or {drawn.shape}."
                 ) from None
+            if options is not None:
+                _check_options(name, drawn, np.asarray(options))
         elif not drawn.flags.writeable:
             drawn = drawn.copy()
         self.conditions[name] = drawn
         return drawn
+
+
+def _check_options(name: str, value: Array, options: Array) -> None:
+    """Refuse forced values (n, ...) or (n, size, ...) that are none of the options (k, ...)."""
+    rows = value.reshape(-1, *options.shape[1:])
+    found = (rows[:, None] == options[None]).reshape(len(rows), len(options), -1).all(-1).any(-1)
+    if not found.all():
+        wrong = rows[~found][0].tolist()
+        raise ValueError(f"The condition {name!r} is forced to {wrong!r}. {nearest(wrong, options.tolist())}")

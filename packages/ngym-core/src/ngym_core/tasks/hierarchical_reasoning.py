@@ -122,7 +122,7 @@ class HierarchicalReasoning(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         interval = trials.duration("delay", "interval")
-        rule = trials.condition("rule", self._rules_of_blocks(trials))
+        rule = trials.condition("rule", self._rules_of_blocks(trials), [0, 1])
         side = trials.choice("stimulus", [0, 1])
         coin = trials.draws.random("coin", trials.n) - 0.5
         long = trials.set("long_interval", interval > self.mid_delay + coin)

@@ -74,7 +74,7 @@ class IBL(TrialEnv):
         self.action_space = Discrete(2, {"choice": self.choices})
 
     def _new_trials(self, trials: Trials) -> None:
-        block = trials.condition("block", self.blocks.take(trials.n, trials.draws))
+        block = trials.condition("block", self.blocks.take(trials.n, trials.draws), range(len(self.probs)))
         side = trials.choice("ground_truth", self.choices, np.asarray(self.probs)[block])
         coh = trials.choice("coh", self.cohs, free=True)
         trials.add_period("choice", self.dt)
