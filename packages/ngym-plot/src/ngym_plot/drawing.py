@@ -89,7 +89,7 @@ class Clock:
     def put_on(self, ax: Axes) -> None:
         """Set limits and ticks of an x axis."""
         ax.set_xlim(*self.edges)
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, steps=[1, 2, 2.5, 5, 10]))
+        ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
 
 
 def save(figure: Figure, fname: str | Path) -> Path:

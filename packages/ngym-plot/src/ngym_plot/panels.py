@@ -84,7 +84,12 @@ def heat_panel(ax: Axes, side: Axes, clock: Clock, values: Array, space: Any, la
     names = names_of(space)
     if names:
         groups = sorted((float(np.mean(index)), name) for name, index in names.items() if np.max(index) < k)
-        ax.set_yticks([at for at, _ in groups], [name for _, name in groups])
+        joined: list[tuple[float, str]] = []
+        for at, name in groups:
+            if joined and at - joined[-1][0] < k / 10:  # two names that would be written over one another
+                at, name = (joined[-1][0] + at) / 2, f"{joined.pop()[1]}, {name}"
+            joined.append((at, name))
+        ax.set_yticks([at for at, _ in joined], [name for _, name in joined])
         for index in names.values():
             edge = np.min(index) - 0.5
             if edge > 0:

@@ -1,14 +1,26 @@
-"""What ngym-plot adds to ngym: the figures of `Monitor`."""
+"""What ngym-plot adds to ngym: the figures of `Monitor`, and the commands `ngym plot` and `ngym gallery`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ngym_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+
+@hookimpl
+def ngym_commands(group: click.Group) -> None:
+    """Add `ngym plot` and `ngym gallery`."""
+    from ngym_plot.command import gallery, plot
+
+    group.add_command(plot)
+    group.add_command(gallery)
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,9 +19,38 @@ from ngym_plot.columns import Table, column, numbers, running_mean
 from ngym_plot.config import PlotConfig
 from ngym_plot.drawing import save, style
 
-__all__ = ["plot_session"]
+__all__ = ["plot_session", "session_of"]
 
 Array: TypeAlias = NDArray[Any]
+
+
+def session_of(run: Mapping[str, Any]) -> dict[str, Array]:
+    """Make a trial table of a run, for `plot_session`.
+
+    Args:
+        run: What `ngym_core.run_env` gives.
+
+    Returns:
+        `choice`, `gt`, `performance`, `reward` (n, ...), and the conditions of numbers or words that all trials have.
+
+    Raises:
+        ValueError: No trial ended.
+    """
+    ends = np.nonzero(run["trial_end"])[0]
+    if not len(ends):
+        raise ValueError("No trial ended in the run.")
+    rewards = np.add.reduceat(run["rewards"][: ends[-1] + 1], np.concatenate([[0], ends[:-1] + 1]))
+    trials = run["trials"]
+    shared = [name for name in trials[0] if all(np.ndim(trial.get(name, [])) == 0 for trial in trials)]
+    table = {name: np.array([trial[name] for trial in trials]) for name in shared}
+    return {
+        **table,
+        "choice": run["actions"][ends],
+        "gt": run["gt"][ends],
+        "performance": run["perf"][ends],
+        "reward": rewards,
+    }
+
 
 COLOURS = {"correct": "C0", "error": "C1", "no response": "0.6"}
 
@@ -81,7 +111,7 @@ def plot_session(
         _rewards(axes[1], trials, numbers(rows, "reward"), window)
         _performance(axes[2], trials, numbers(rows, "performance"), window)
         axes[2].set(xlabel="Trial", xlim=(0.5, len(trials) + 0.5))
-        axes[2].xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, steps=[1, 2, 2.5, 5, 10]))
+        axes[2].xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
         if block is not None:
             _blocks(axes, rows[block], block)
         axes[0].set_title(title)

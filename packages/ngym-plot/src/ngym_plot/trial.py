@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 import ngym_core as ngym
 from ngym_core.registry import task_spec
 from ngym_plot.config import PlotConfig
+from ngym_plot.models import Oracle
 from ngym_plot.panels import channel_names
 from ngym_plot.run import Run, task_name
 
 __all__ = ["plot_trial"]
-
-Array: TypeAlias = NDArray[Any]
 
 LINES = 8
 """So many channels are drawn as lines; more of them as an image."""
@@ -60,7 +59,7 @@ def plot_trial(
     if hasattr(env, "num_envs"):
         raise ValueError(f"plot_trial plays one env, not the vector env {env}; plot_env draws those with one lane.")
     if model is None and def_act is None:
-        model = _Oracle(env)
+        model = Oracle(env)
     data = ngym.run_env(env, num_trials=1, def_act=def_act, model=model, seed=seed)
     seen = np.concatenate([np.asarray(data["initial_ob"])[None], data["ob"][:-1]])
     config = PlotConfig(width=6.5, unit="ms") if plot_config is None else PlotConfig.of(plot_config)
@@ -70,21 +69,11 @@ def plot_trial(
     lines = seen.ndim == 2 and seen.shape[1] <= LINES
     traces = channel_names(env.observation_space, seen.shape[1]) if lines else None
     title = task_name(env) if name is None else name
-    conditions = say(data["trials"][0])
+    conditions = say(data["trials"][0], round(9 * config.width))
     return run.draw(legend, traces, f"{title}\n{conditions}".strip(), fname, {}, fig)
 
 
-class _Oracle:
-    """Plays the ground truth of a task."""
-
-    def __init__(self, env: Any) -> None:
-        self.env = env
-
-    def __call__(self, ob: Array) -> Any:
-        return self.env.unwrapped.gt_now
-
-
-def say(conditions: dict[str, Any], width: int = 72) -> str:
+def say(conditions: dict[str, Any], width: int) -> str:
     """Say the conditions of a trial in a line; what would make it longer is left out."""
     parts: list[str] = []
     length = 0
@@ -100,7 +89,7 @@ def say(conditions: dict[str, Any], width: int = 72) -> str:
     return " · ".join(parts)
 
 
-def _short(value: Array) -> str:
+def _short(value: NDArray[Any]) -> str:
     if value.ndim:
         return f"({', '.join(_short(v) for v in value)})"
     return f"{value.item():.3g}" if value.dtype.kind == "f" else str(value.item())
