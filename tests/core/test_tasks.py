@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 import warnings
 
@@ -47,6 +48,25 @@ def test_the_oracle_is_perfect_whatever_the_time_step(id_, dt):
     trials = env.sample_trials(16, seed=0)
     assert np.isfinite(trials.ob).all()
     assert trials.lengths.min() >= 1
+
+
+@pytest.mark.filterwarnings("ignore:.*is shorter than the time step")
+@pytest.mark.parametrize("id_", IDS)
+def test_forced_values_are_refused_or_keep_to_the_spaces(id_):
+    env = ngym.make(id_)
+    drawn = env.sample_trials(4, seed=0)
+    for name, value in itertools.product(sorted(drawn.free), (99, -7, 0.37)):
+        shape = drawn.conditions[name].shape[1:]
+        refused = ""
+        try:
+            trials = env.sample_trials(4, seed=0, **{name: np.full(shape, value) if shape else value})
+        except ValueError as error:
+            refused = str(error)
+        if refused:
+            assert re.search(r"forced|must be|[Dd]uration", refused), refused
+        else:
+            assert all(env.action_space.contains(gt) for trial in trials for gt in trial.gt), (name, value)
+            assert np.isfinite(trials.ob).all(), (name, value)
 
 
 def sections(cls):
@@ -144,6 +164,41 @@ def test_ready_set_go_pays_most_where_its_ground_truth_stands():
     for wrong in ({"gain": 0}, {"prod_margin": -1}, {"gain": np.nan}):
         with pytest.raises(ValueError, match="must be a positive number"):
             ngym.make("ReadySetGo", **wrong)
+
+
+def test_pulses_agree_with_a_forced_ground_truth():
+    env = ngym.make("PulseDecisionMaking")
+    free, forced = env.sample_trials(500, seed=0), env.sample_trials(500, seed=0, ground_truth=1)
+    first, second = (forced.conditions[f"pulse{i}"].sum(axis=1) for i in (1, 2))
+    assert (first <= second).all()
+    assert (forced.gt.max(axis=1) == 2).all()
+    same = free.conditions["ground_truth"] == 1
+    assert np.array_equal(free.ob[same], forced.ob[same])
+    assert np.array_equal(
+        free.ob[~same][..., [0, 2, 1]][first[~same] != second[~same]], forced.ob[~same][first[~same] != second[~same]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("id_", "forced", "message"),
+    [
+        (
+            "ProbabilisticReasoning",
+            {"locs": [0, 1, 2, 2]},
+            r"'locs' is forced to \[0, 1, 2, 2\]; expected an order of 0 to 3",
+        ),
+        ("ProbabilisticReasoning", {"ground_truth": 2}, "'ground_truth' is forced to 2. Valid: '0', '1'"),
+        ("PulseDecisionMaking", {"ground_truth": 2}, "'ground_truth' is forced to 2. Valid: '0', '1'"),
+        ("DelayPairedAssociation", {"pair": [1, 1]}, r"'pair' is forced to \[1, 1\]"),
+        ("DelayPairedAssociation", {"ground_truth": 7}, "'ground_truth' is forced to 7"),
+        ("ReachingDelayResponse", {"ground_truth": 9}, "positions are from -1 to 2"),
+        ("yang19.dm1-v0", {"i2": 16}, "'i2' is forced to 16"),
+        ("Reaching1D", {"ground_truth": "left"}, "'ground_truth' is forced to 'left', which is not a number"),
+    ],
+)
+def test_forced_values_that_cannot_be(id_, forced, message):
+    with pytest.raises(ValueError, match=message):
+        ngym.make(id_).sample_trials(3, **forced)
 
 
 @pytest.mark.parametrize("cohs", [[], [np.nan], "high"])

@@ -72,10 +72,26 @@ class Conditions:
         """Draw a condition between low and high, shape (n,)."""
         return self.condition(name, self.draws.uniform(name, self.n, low, high))
 
-    def given(self, name: str) -> Array | None:
-        """Give the values (n,) that a caller forces on a condition, or None; for conditions that follow from others."""
+    def given(self, name: str, options: ArrayLike | None = None) -> Array | None:
+        """Give what a caller forces on a condition that otherwise follows from others.
+
+        Args:
+            name: Name of the condition.
+            options: (k,) values that may be forced; None for any.
+
+        Returns:
+            (n,) values, or None where nothing is forced.
+
+        Raises:
+            ValueError: A value that is none of the options.
+        """
         self.free.add(name)
-        return np.broadcast_to(self._forced[name], self.n) if name in self._forced else None
+        if name not in self._forced:
+            return None
+        value = np.broadcast_to(self._forced[name], self.n)
+        if options is not None:
+            _check_options(name, value, np.asarray(options))
+        return value
 
     def bernoulli(self, name: str, p: ArrayLike, size: int | None = None) -> Array:
         """Draw a condition that is true with probability p (a number or (n,)), shape (n,) or (n, size)."""
@@ -103,7 +119,13 @@ class Conditions:
 
     def permutation(self, name: str, k: int) -> Array:
         """Draw a condition that is an order of 0 to k - 1, shape (n, k)."""
-        return self.condition(name, self.draws.permutation(name, self.n, k))
+        order = self.condition(name, self.draws.permutation(name, self.n, k))
+        wrong = (np.sort(order, axis=1) != np.arange(k)).any(axis=1)
+        if wrong.any():
+            raise ValueError(
+                f"The condition {name!r} is forced to {order[wrong][0].tolist()}; expected an order of 0 to {k - 1}."
+            )
+        return order
 
     def set(self, name: str, value: ArrayLike) -> Array:
         """Note a condition that follows from others; it cannot be forced.
@@ -141,11 +163,14 @@ class Conditions:
             (n, ...) values.
 
         Raises:
-            ValueError: A forced value that is not finite, has the wrong shape or is none of the options.
+            ValueError: A forced value that is no finite number where it should be one, has the wrong shape, or is none
+                of the options.
         """
         self.free.add(name)
         if name in self._forced:
             value = np.asarray(self._forced[name])
+            if drawn.dtype.kind in "biuf" and value.dtype.kind not in "biuf":
+                raise ValueError(f"The condition {name!r} is forced to {self._forced[name]!r}, which is not a number.")
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise ValueError(f"The condition {name!r} is forced to {self._forced[name]!r}, which is not finite.")
             if value.ndim == 1 and drawn.ndim == 1 and value.shape != (self.n,):

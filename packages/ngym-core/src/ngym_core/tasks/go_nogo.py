@@ -137,10 +137,10 @@ class DelayPairedAssociation(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         index = trials.draws.index("pair", trials.n, 4)
-        wanted = trials.given("ground_truth")
+        wanted = trials.given("ground_truth", self.choices)
         if wanted is not None:  # pairs 2k and 2k + 1 begin with the same stimulus, and one of them is a go
             index = np.where(_together(self.pairs[index]) == wanted, index, index ^ 1)
-        pair = trials.condition("pair", self.pairs[index])
+        pair = trials.condition("pair", self.pairs[index], self.pairs)
         ground_truth = trials.set("ground_truth", _together(pair))
         trials.add_period(["fixation", "stim1", "delay_btw_stim", "stim2", "delay_aft_stim", "decision"])
         trials.add_ob(1, ["fixation", "stim1", "delay_btw_stim", "stim2", "delay_aft_stim"], where="fixation")

@@ -94,7 +94,7 @@ class ProbabilisticReasoning(TrialEnv):
         shapes = trials.choice("shapes", range(self.n_shape), size=self.n_loc)
         log_odd = trials.set("log_odd", self.shape_weight[shapes].sum(axis=1))
         positive = trials.draws.random("outcome", trials.n) < 1 / (1 + 10**-log_odd)
-        ground_truth = trials.condition("ground_truth", positive.astype(int))
+        ground_truth = trials.condition("ground_truth", positive.astype(int), self.choices)
         trials.add_period(["fixation", *self.stimuli, "delay", "decision"])
         trials.add_ob(1, ["fixation", *self.stimuli, "delay"], where="fixation")
         last = trials.span(self.stimuli[-1])[1]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
@@ -32,7 +34,8 @@ class PulseDecisionMaking(TrialEnv):
     Conditions:
         pulse1: (n_bin,), 0 or 1. Pulses on the first side.
         pulse2: (n_bin,), 0 or 1. Pulses on the second.
-        ground_truth: 0 or 1. The side with more pulses, one of them by chance if there are equally many; it may be forced.
+        ground_truth: 0 or 1. The side with more pulses, one of them by chance if there are equally many; if it is
+            forced, the sides change places where needed.
 
     Rewards:
         abort: -0.1. An action other than 0 before the decision.
@@ -85,10 +88,14 @@ class PulseDecisionMaking(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         swapped = trials.draws.random("swap", trials.n)[:, None] < 0.5
         p = np.where(swapped, self.p_pulse[::-1], self.p_pulse)
-        pulses = [trials.bernoulli(f"pulse{i + 1}", p[:, i], self.n_bin).astype(int) for i in (0, 1)]
+        drawn = [trials.draws.random(f"pulse{i + 1}", trials.n, self.n_bin) < p[:, i, None] for i in (0, 1)]
         tie = trials.draws.uniform("tie", trials.n, -0.1, 0.1)
-        more = pulses[0].sum(axis=1) < pulses[1].sum(axis=1) + tie
-        ground_truth = trials.condition("ground_truth", more.astype(int))
+        wanted = trials.given("ground_truth", self.choices)
+        if wanted is not None:  # where the other side has more, the sides change places
+            other = (_more(drawn, tie) != wanted)[:, None]
+            drawn = [np.where(other, there, here) for here, there in zip(drawn, drawn[::-1], strict=True)]
+        pulses = [trials.condition(f"pulse{i + 1}", side.astype(int)) for i, side in enumerate(drawn)]
+        ground_truth = trials.set("ground_truth", _more(pulses, tie) if wanted is None else wanted)
         trials.add_period("fixation")
         for before, period in zip(["fixation", *self.stimuli], self.stimuli, strict=False):
             trials.add_period(period, after=before, at_least=period.startswith("cue"))
@@ -97,3 +104,8 @@ class PulseDecisionMaking(TrialEnv):
         for i in range(self.n_bin):
             trials.add_ob(np.stack([side[:, i] for side in pulses], axis=1), f"cue{i}", where="stimulus")
         trials.set_groundtruth(ground_truth, "decision", where="choice")
+
+
+def _more(pulses: Sequence[NDArray[Any]], tie: NDArray[Any]) -> NDArray[np.int64]:
+    """1 where the second side has more of the pulses (n, bins), else 0; `tie` (n,) decides between equals."""
+    return np.where(pulses[0].sum(axis=1) < pulses[1].sum(axis=1) + tie, 1, 0)

@@ -126,6 +126,8 @@ class ReachingDelayResponse(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         position = trials.uniform("ground_truth", self.lowbound, self.highbound)
+        if not ((position >= -1) & (position <= 2)).all():
+            raise ValueError(f"The condition 'ground_truth' is forced to {position.tolist()}; positions are from -1 to 2.")
         trials.add_period(["stimulus", "delay", "decision"])
         trials.add_ob(position, "stimulus", where="stimulus")
         trials.add_ob(-0.5, ["delay", "decision"], where="stimulus")

@@ -103,7 +103,7 @@ class Compare(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         first = trials.choice("i1", self.choices)
-        second = trials.condition("i2", trials.draws.other("i2", trials.n, len(self.choices), first))
+        second = trials.condition("i2", trials.draws.other("i2", trials.n, len(self.choices), first), self.choices)
         shown = self._add_periods(trials)
         trials.add_ob(1, "fixation", where="fixation")
         for m in (1, 2):
@@ -112,7 +112,7 @@ class Compare(TrialEnv):
         sums = [sum(self.w_mod[m - 1] * pair[i] for m, pair in strengths.items()) for i in (0, 1)]
         stronger = sums[0] + trials.draws.uniform("tie", trials.n, -1e-6, 1e-6) > sums[1]
         winner, loser = np.where(stronger, first, second), np.where(stronger, second, first)
-        ground_truth = trials.condition("ground_truth", winner)
+        ground_truth = trials.condition("ground_truth", winner, self.choices)
         loser = np.where(loser == ground_truth, winner, loser)
         places = np.where(stronger, ground_truth, loser), np.where(stronger, loser, ground_truth)
         for i, place in enumerate(places):
