@@ -53,6 +53,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         abort: Whether breaking fixation ends the trial.
         chance: Mean performance of random actions (each as likely as the others at each step), if it is known.
         sure_rewards: False if the right action may go unrewarded by chance.
+        blank: What a channel shows where there is nothing to see, for wrappers that leave something out.
         draws_ahead: False if the next trial depends on what the agent did, so that it cannot be drawn before.
         dt: Time step in ms.
         timing: Period -> duration; a changed value counts from the next trial on.
@@ -73,6 +74,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
     chance: ClassVar[float | None] = None
     sure_rewards: ClassVar[bool] = True
     draws_ahead: ClassVar[bool] = True
+    blank: ClassVar[float] = 0
     one_at_a_time: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import time
 import warnings
@@ -28,6 +29,8 @@ __all__ = ["Check", "check_task"]
 Array: TypeAlias = NDArray[Any]
 MAX_STEPS = 20_000
 """A trial that lasts longer counts as one that never ends."""
+PLAYED, MEASURED, RANDOM = 32 * 2**20, 64 * 2**20, 512 * 2**20
+"""Bytes of observations, at most: of the trials played for each seed, made to measure the speed, played at random."""
 EXPECTED_WARNINGS = (
     "minimum value is -infinity",  # Gaussian noise has no bounds
     "maximum value is infinity",
@@ -49,7 +52,7 @@ class Check:
         chance: The stated mean performance of random actions, or None.
         oracle: Mean performance of an agent that plays the ground truth.
         random: Mean performance of random actions.
-        trials_per_second: How many trials a second `sample_trials` makes, 1,024 at a time.
+        trials_per_second: How many trials a second `sample_trials` makes, 1,024 at a time (fewer of images).
     """
 
     task: str
@@ -77,8 +80,8 @@ def check_task(
     Args:
         task: An id, or a function that makes the env.
         seeds: Seeds to play.
-        trials: Trials for each seed.
-        random_trials: Trials of random actions to compare with the chance level.
+        trials: Trials for each seed; fewer of large ones, such as films.
+        random_trials: Trials of random actions to compare with the chance level; likewise.
 
     Returns:
         What was measured.
@@ -95,6 +98,7 @@ def check_task(
     except Exception as error:  # see below
         raise TaskError(f"{task} cannot be made: {type(error).__name__}: {error}") from error
     name = task if isinstance(task, str) else str(env)
+    trials, random_trials = _at_most(build, trials, PLAYED), _at_most(build, random_trials, RANDOM)
     checks: list[Callable[[], Iterator[str]]] = [
         lambda: _check_spaces(build, seeds[0], trials),
         lambda: _check_oracle(build, seeds, trials),
@@ -123,32 +127,43 @@ def check_task(
     return Check(name, measured["chance"], float(oracle.mean()), float(measured["random"].mean()), _speed(build()))
 
 
+def _at_most(build: Callable[[], Any], n: int, room: int) -> int:
+    """How many trials, at most n, have observations that fit into some bytes; a few do in any case."""
+    space, lengths = build().observation_space, np.ones(1, np.int64)
+    with contextlib.suppress(Exception):  # a task that cannot make trials is reported by the checks
+        lengths = sample_trials(build(), 4, 0, None, {}).lengths
+    step = math.prod(space.shape or ()) * np.dtype(space.dtype or float).itemsize
+    return min(n, max(4, int(room / (step * np.mean(lengths)))))
+
+
 @dataclass
 class _Played:
-    """Trials that an agent played: (trials,) arrays, and all that came back."""
+    """Trials that an agent played: (trials,) arrays, and all that came back, if it was kept."""
 
     performance: Array
     reward: Array
     returns: list[tuple[Any, ...]]
 
 
-def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0) -> _Played:
+def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0, keep: bool = False) -> _Played:
     """Play whole trials; stop at `MAX_STEPS` steps in a trial."""
     rng = np.random.default_rng([agent_seed, seed])
     space = env.action_space
     space.seed(int(rng.integers(2**31)))
     ob, info = env.reset(seed=seed)
-    returns: list[tuple[Any, ...]] = [(ob, 0.0, False, False, info)]
+    returns: list[tuple[Any, ...]] = [(ob, 0.0, False, False, info)] if keep else []
     performance: list[float] = []
     rewards: list[float] = []
     reward, steps = 0.0, 0
     while len(performance) < trials and steps < MAX_STEPS:
         action = np.array(env.unwrapped.gt_now) if oracle else space.sample()
-        returns.append(env.step(action if space.shape else int(action)))
-        reward += float(returns[-1][1])
+        back = env.step(action if space.shape else int(action))
+        if keep:
+            returns.append(back)
+        reward += float(back[1])
         steps += 1
-        if returns[-1][4]["new_trial"]:
-            performance.append(float(returns[-1][4]["performance"]))
+        if back[4]["new_trial"]:
+            performance.append(float(back[4]["performance"]))
             rewards.append(reward)
             reward, steps = 0.0, 0
     return _Played(np.array(performance), np.array(rewards), returns)
@@ -167,7 +182,7 @@ def _check_spaces(build: Callable[[], Any], seed: int, trials: int) -> Iterator[
         yield f"the ground truth {wrong} is not in {env.action_space}"
         return
     for oracle in (True, False):
-        played = _play(env, seed, trials, oracle=oracle)
+        played = _play(env, seed, trials, oracle=oracle, keep=True)
         for step, (ob, reward, terminated, truncated, _) in enumerate(played.returns):
             if not env.observation_space.contains(ob):
                 yield f"step {step}: the observation {_shown(ob)} is not in {env.observation_space}"
@@ -223,9 +238,9 @@ def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int)
     """The same seed replays, in a new env and in a used one; another seed plays something else."""
     used = build()
     for seed in seeds:
-        first = _play(build(), seed, trials, oracle=False)
+        first = _play(build(), seed, trials, oracle=False, keep=True)
         for which, env in (("a new env", build()), ("a used env", used)):
-            again = _play(env, seed, trials, oracle=False)
+            again = _play(env, seed, trials, oracle=False, keep=True)
             if not _equal(first.returns, again.returns):
                 yield f"seed {seed} does not replay in {which}"
     made = [sample_trials(build(), trials, seed, None, {}) for seed in seeds[:2]]
@@ -331,11 +346,12 @@ def _check_chance(chance: float | None, performance: Array) -> Iterator[str]:
 def _speed(env: Any) -> float:
     draws = Draws(0)
     times = []
+    n = _at_most(lambda: env, 1024, MEASURED)
     for _ in range(3):
         start = time.perf_counter()
-        sample_trials(env, 1024, None, draws, {})
+        _ = sample_trials(env, n, None, draws, {}).ob  # images are painted when somebody looks at them
         times.append(time.perf_counter() - start)
-    return 1024 / min(times)
+    return n / min(times)
 
 
 def _equal(one: Any, two: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -77,6 +77,7 @@ class Trials(Clock):
     def __init__(self, task: TrialEnv, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
         super().__init__(task, n, draws, forced)
         self._noises: dict[str, int] = {}
+        self._later: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -142,6 +143,33 @@ class Trials(Clock):
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
             add_noise(self.ob, draw, mu, sigma, span, index)
 
+    def set_pixels(self, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
+        """Set single pixels of images, other ones at each step of a period.
+
+        Args:
+            rows: Integers (n, k, m): m pixels at each of the first k steps of the period; those after its end are left out.
+            columns: Likewise.
+            value: A number, or one for each channel.
+            period: A period.
+        """
+        start, stop = (np.reshape(edge, (-1, 1)) for edge in self.span(period))
+        inside = start + np.arange(rows.shape[1]) < stop
+        trial, step = np.nonzero(np.broadcast_to(inside, rows.shape[:2]))
+        at = step + np.broadcast_to(start, (self.n, 1))[trial, 0]
+        self.ob[trial[:, None], at[:, None], rows[trial, step], columns[trial, step]] = value
+
+    def paint_later(self, paint: Callable[..., None], *values: Any) -> None:
+        """Paint the observations when somebody looks at them first.
+
+        Images take time and room. Painted later, they cost nothing where only the conditions or the lengths of many
+        trials matter. What is random must be drawn before.
+
+        Args:
+            paint: Called with the trials, as they are now, and the values.
+            *values: Conditions, (n, ...) each, and what was drawn.
+        """
+        self._later = (paint, values, dict(self.spans), self.total)
+
     def set_groundtruth(self, value: ArrayLike, period: Period = None, where: str | None = None) -> None:
         """Set the action that earns the most.
 
@@ -161,12 +189,23 @@ class Trials(Clock):
 
     @property
     def ob(self) -> Array:
-        """Observations, (n, T, *observation shape); zero after a trial's end."""
+        """Observations, (n, T, *observation shape); zero after a trial's end. Images have the type of their space."""
         if self._ob is None:
+            changed = self.spans, self.total
+            paint, values, self.spans, self.total = self._later or (None, (), *changed)
             space = self.task.observation_space
-            dtype = space.dtype if np.issubdtype(space.dtype, np.floating) else np.float32
-            self._ob = np.zeros((self.n, self._steps(), *self._shape(space, "observation")), dtype)
+            shape = self._shape(space, "observation")
+            dtype = space.dtype if np.issubdtype(space.dtype, np.floating) or len(shape) > 1 else np.float32
+            self._ob = np.zeros((self.n, self._steps(), *shape), dtype)
+            if paint is not None:
+                paint(self, *values)
+            self.spans, self.total = changed
         return self._ob
+
+    @property
+    def painted(self) -> bool:
+        """Whether there are observations already, so that no period can be added."""
+        return self._ob is not None or self._later is not None
 
     @property
     def gt(self) -> Array:
@@ -211,18 +250,18 @@ class Trials(Clock):
         """Complete the trials: build what was not painted and refuse conditions that the task does not have."""
         self.refuse_unknown(self.task)
         space = self.task.observation_space
-        if self.ob.dtype != space.dtype:
+        if self._later is None and self.ob.dtype != space.dtype:
             self._ob = self.ob.astype(space.dtype)
         _ = self.gt
         return self
 
     def cut(self, end: Steps) -> None:
         """End the trials earlier, at a step."""
-        self.total = end
-        for name in ("_ob", "_gt"):
+        for name in ("ob", "gt"):
             array = getattr(self, name)[:, : highest(end)].copy()
             array[np.arange(array.shape[1]) >= np.broadcast_to(end, self.n)[:, None]] = 0
-            setattr(self, name, array)
+            setattr(self, f"_{name}", array)
+        self.total = end
 
     def adopt(self, conditions: Mapping[str, Any], ob: Array | None, gt: Array | None, steps: int) -> Trials:
         """Complete one trial that a task built in NeuroGym's style.
@@ -292,7 +331,8 @@ class Trials(Clock):
     @property
     def mask(self) -> NDArray[np.bool_]:
         """True at the steps that belong to a trial, (n, T)."""
-        return np.asarray(np.arange(self.ob.shape[1]) < self.lengths[:, None])
+        steps = self._steps() if self._ob is None else self._ob.shape[1]
+        return np.asarray(np.arange(steps) < self.lengths[:, None])
 
     @property
     def start(self) -> dict[str, NDArray[np.int64]]:

@@ -17,8 +17,8 @@ from ngym_core.wrapper import TrialWrapper
 class CatchTrials(TrialWrapper):
     """Show nothing in some trials; the right response to these is none.
 
-    In a catch trial the channels of the stimulus are empty (0) and the ground truth asks for no action. It
-    is noted as the condition `catch` of the trial.
+    In a catch trial the channels of the stimulus are empty (0, or the background of images) and the ground truth
+    asks for no action. It is noted as the condition `catch` of the trial.
 
     Args:
         env: A task in which an answer is right if it equals the ground truth (`Rule.by_truth`).
@@ -59,5 +59,7 @@ class CatchTrials(TrialWrapper):
         """Empty the catch trials."""
         catch = trials.set("catch", draws.random("catch", trials.n) < self.catch_prob)
         trials.multiply_ob(~catch, self.period, self.where)
+        if self.task.blank:
+            trials.add_ob(catch * self.task.blank, self.period, self.where)
         trials.gt[catch] = 0
         return trials

@@ -17,7 +17,7 @@ TOGETHER = 64
 
 
 class Noise(TrialWrapper):
-    """Add Gaussian noise to each observation.
+    """Add Gaussian noise to each observation; the levels of images are rounded and cut to their bounds.
 
     With `perf_th` the noise follows the agent's performance: after each trial it rises by `step_noise` if the
     mean performance over the last `w` trials is above `perf_th`, and falls if it is below. `info` reports it
@@ -85,7 +85,7 @@ class Noise(TrialWrapper):
             self._adapt(memory, lanes[moment.ended], moment.performance[moment.ended])
         std = memory.std[lanes]
         noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
-        moment.ob = (moment.ob + noise).astype(moment.ob.dtype)
+        moment.ob = self._in_type(moment.ob + noise, moment.ob.dtype)
         if not moment.begins:
             moment.info["std_noise"] = std
 
@@ -93,8 +93,15 @@ class Noise(TrialWrapper):
         """Add noise as strong as at first to n trials."""
         steps = int(trials.lengths.sum())
         noise = draws.stream("noise").standard_normal((steps, *trials.ob.shape[2:]), np.float32)
-        trials.ob[trials.mask] += self.std_noise * noise
+        trials.ob[trials.mask] = self._in_type(trials.ob[trials.mask] + self.std_noise * noise, trials.ob.dtype)
         return trials
+
+    def _in_type(self, noisy: Any, dtype: Any) -> Any:
+        """Bring noisy observations back to their type; whole numbers, as those of images, stay within their bounds."""
+        if np.issubdtype(dtype, np.integer):
+            space: Any = self.env.observation_space
+            noisy = np.clip(np.rint(noisy), space.low, space.high)
+        return noisy.astype(dtype)
 
     def _adapt(self, memory: Any, lanes: Any, performance: Any) -> None:
         memory.window[lanes, memory.trials[lanes] % self.w] = performance
