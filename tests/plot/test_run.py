@@ -154,6 +154,14 @@ def test_figures_leave_global_settings_alone():
     assert dict(mpl.rcParams) == before
 
 
+def test_colours_stay_when_a_figure_is_drawn_later_in_another_style():
+    figure = visualize_run(**run(performance=np.full(60, 0.5)))
+    with plt.style.context("grayscale"):
+        figure.canvas.draw()
+        drawn = {mpl.colors.to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
+    assert drawn >= {"#0072b2", "#d55e00", "#009e73"}
+
+
 def test_a_size_can_be_given_and_axes_stay_shared():
     figure = visualize_run(**run(), fig_kwargs={"figsize": (4, 3)})
     assert figure.get_size_inches().tolist() == [4, 3]

@@ -34,6 +34,11 @@ def test_choices_are_drawn_by_their_outcome():
     assert [line.get_label() for line in every] == ["correct", "error"]
 
 
+def test_a_choice_that_is_always_made_has_one_tick():
+    ax = plot_session(session(choice=np.ones(60, int))).axes[0]
+    assert ax.get_yticks().tolist() == [1]
+
+
 def test_running_means_of_reward_and_performance():
     table = session()
     _, reward, performance = plot_session(table, window=10).axes

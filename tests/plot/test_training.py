@@ -53,6 +53,15 @@ def test_the_log_of_stable_baselines_is_read(tmp_path):
     assert plot_training(path, "eval/mean_reward").lines[0].get_xydata().tolist() == [[200, 0.7], [300, 0.8]]
 
 
+def test_the_log_of_ngym_train_is_read(tmp_path):
+    progress(tmp_path, ["2048,0.3,nan,nan", "4096,0.6,0.5,0.1"], "steps,trial/performance,rollout/ep_rew_mean,train/loss")
+    np.savez(tmp_path / "trials.npz", column_performance=[1.0])  # the test of the trained agent is no training
+    ax = plot_training(tmp_path)
+    assert ax.lines[0].get_xydata().tolist() == [[2048, 0.3], [4096, 0.6]]
+    assert ax.get_ylabel() == "trial/performance"
+    assert plot_training(tmp_path, "train/loss").lines[0].get_xydata().tolist() == [[4096, 0.1]]
+
+
 def test_evaluations_of_stable_baselines_are_read(tmp_path):
     results = np.random.default_rng(0).random((4, 5))
     np.savez(tmp_path / "evaluations.npz", timesteps=np.arange(4) * 1000, results=results)

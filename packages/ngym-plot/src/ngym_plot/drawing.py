@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from ngym_core.saving import complete_or_absent
 from ngym_plot.config import PlotConfig
 
-__all__ = ["Clock", "new_axes", "reference_line", "save", "style"]
+__all__ = ["Clock", "color", "new_axes", "reference_line", "save", "style"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -30,6 +31,18 @@ def style(config: PlotConfig | None = None) -> Iterator[None]:
     """Draw in the style of ngym; the settings of the caller come back afterwards."""
     with matplotlib.style.context("ngym_plot.ngym"), rc_context((config or PlotConfig()).rc):
         yield
+
+
+@cache
+def _palette() -> list[str]:
+    with style():
+        return list(rcParams["axes.prop_cycle"].by_key()["color"])
+
+
+def color(k: int) -> str:
+    """Give the k-th colour of the style. (``C0`` would be looked up when the figure is drawn, in whatever style then.)"""
+    colors = _palette()
+    return colors[k % len(colors)]
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = (4.0, 3.2)) -> Axes:

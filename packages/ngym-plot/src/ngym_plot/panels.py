@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.spaces import names_of
-from ngym_plot.drawing import Clock
+from ngym_plot.drawing import Clock, color
 
 __all__ = [
     "actions_panel",
@@ -156,14 +156,14 @@ def actions_panel(ax: Axes, clock: Clock, actions: Array, gt: Array | None, spac
     several = columns.shape[1] > 1
     each = columns.shape[1] <= 4  # more of them share one entry of the legend
     for k in range(max(columns.shape[1], 0 if truth is None else truth.shape[1])):
-        color = f"C{k % 7}" if several else "C0"
+        shade = color(k)
         if truth is not None and k < truth.shape[1]:
-            look: dict[str, Any] = {"color": color, "alpha": 0.5} if several else {"color": "0.6"}
+            look: dict[str, Any] = {"color": shade, "alpha": 0.5} if several else {"color": "0.6"}
             look["linewidth"] = 1 if clock.steps > LONG else 2 if several else 3
             look["label"] = _label("Ground truth", k, several, each)
             ax.plot(*clock.held(truth[:, k]), solid_joinstyle="miter", **look)
         if k < columns.shape[1]:
-            dots: dict[str, Any] = {"color": color, "label": _label("Action", k, several, each)}
+            dots: dict[str, Any] = {"color": shade, "label": _label("Action", k, several, each)}
             if clock.steps <= LONG:
                 ax.plot(*clock.held(columns[:, k]), linewidth=0.8, **dots)
                 dots["label"] = "_"
@@ -205,9 +205,9 @@ def rewards_panel(ax: Axes, clock: Clock, rewards: Array) -> None:
     given = np.nonzero(rewards)[0]
     ax.axhline(0, color="0.7", linewidth=0.8)
     if len(given):
-        stems = ax.stem(clock.centers[given], rewards[given], linefmt="C1-", markerfmt="C1o", basefmt=" ")
-        stems.stemlines.set_linewidth(1.0)
-        stems.markerline.set_markersize(3)
+        stems = ax.stem(clock.centers[given], rewards[given], linefmt="-", markerfmt="o", basefmt=" ")
+        stems.stemlines.set(color=color(1), linewidth=1.0)
+        stems.markerline.set(color=color(1), markersize=3)
     low, high = min(0.0, rewards.min()), max(0.0, rewards.max())
     room = 0.15 * (high - low or 1)
     ax.set_ylim(low - room, high + room)
@@ -219,7 +219,7 @@ def performance_panel(ax: Axes, clock: Clock, performance: Array) -> None:
     """Draw the performance of each trial where it ended; (T,) with NaN (or -1) where none did."""
     ended = ~np.isnan(performance) & (performance != -1)
     if ended.any():
-        ax.plot(clock.centers[ended], performance[ended], "o", color="C2", markersize=3)
+        ax.plot(clock.centers[ended], performance[ended], "o", color=color(2), markersize=3)
         mean = f"{performance[ended].mean():.2f} over {ended.sum()} trials"
     else:
         mean = "no trial ended"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ngym_core.errors import nearest
 from ngym_plot.columns import Table, column, numbers, running_mean
 from ngym_plot.config import PlotConfig
-from ngym_plot.drawing import save, style
+from ngym_plot.drawing import color, save, style
 
 __all__ = ["plot_session", "session_of"]
 
@@ -50,9 +50,6 @@ def session_of(run: Mapping[str, Any]) -> dict[str, Array]:
         "performance": run["perf"][ends],
         "reward": rewards,
     }
-
-
-COLOURS = {"correct": "C0", "error": "C1", "no response": "0.6"}
 
 
 def plot_session(
@@ -128,18 +125,23 @@ def _choices(ax: Axes, trials: Array, rows: Table, none: float | None) -> None:
     correct = np.asarray(rows.get("correct", performance >= 1), bool)
     if choice.ndim > 1:
         for k, values in enumerate(choice.reshape(len(trials), -1).T):
-            ax.plot(trials, values, ".", color=f"C{k % 7}", markersize=_dot(trials), label=f"action {k}", rasterized=True)
+            ax.plot(trials, values, ".", color=color(k), markersize=_dot(trials), label=f"action {k}", rasterized=True)
         ax.margins(y=0.25)
     else:
         missed = np.zeros(len(trials), bool) if none is None else (choice == none) & ~correct
-        outcomes = {"correct": (correct, 0.14), "error": (~correct & ~missed, -0.14), "no response": (missed, 0.0)}
+        outcomes = {
+            "correct": (correct, 0.14, color(0)),
+            "error": (~correct & ~missed, -0.14, color(1)),
+            "no response": (missed, 0.0, "0.6"),
+        }
         height = min(7.0, 40.0 / (1 + float(np.ptp(choice))))
-        for name, (members, shift) in outcomes.items():
+        for name, (members, shift, shade) in outcomes.items():
             if members.any():
                 look: dict[str, Any] = {"marker": "|", "markersize": height, "markeredgewidth": _dot(trials) / 3}
-                ax.plot(trials[members], choice[members] + shift, linestyle="", color=COLOURS[name], label=name, **look)
+                ax.plot(trials[members], choice[members] + shift, linestyle="", color=shade, label=name, **look)
         ax.set_ylim(choice.min() - 0.5, choice.max() + (0.9 if np.ptp(choice) < 8 else 0.15 * np.ptp(choice)))
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        made = np.unique(choice)
+        ax.set_yticks(made[:: max(1, -(-len(made) // 6))])
     ax.set_ylabel("Choice")
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.2, handletextpad=0.2)
 
@@ -151,7 +153,7 @@ def _dot(trials: Array) -> float:
 
 def _rewards(ax: Axes, trials: Array, reward: Array, window: int) -> None:
     ax.plot(trials, reward, ".", color="0.65", markersize=0.7 * _dot(trials), rasterized=True)
-    ax.plot(trials, running_mean(reward, window), color="C1", label=f"mean of {window} trials")
+    ax.plot(trials, running_mean(reward, window), color=color(1), label=f"mean of {window} trials")
     ax.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     ax.margins(y=0.15)
     ax.set_ylabel("Reward")
@@ -159,7 +161,7 @@ def _rewards(ax: Axes, trials: Array, reward: Array, window: int) -> None:
 
 def _performance(ax: Axes, trials: Array, performance: Array, window: int) -> None:
     ax.plot(trials, performance, ".", color="0.65", markersize=0.7 * _dot(trials), rasterized=True)
-    ax.plot(trials, running_mean(performance, window), color="C2")
+    ax.plot(trials, running_mean(performance, window), color=color(2))
     ax.set(ylim=(-0.1, 1.1), yticks=[0, 0.5, 1], ylabel="Performance")
     ax.set_title(f"Mean {np.nanmean(performance):.2f}; lines: running mean of {window} trials", fontsize="small", pad=2)
 

@@ -21,6 +21,9 @@ __all__ = ["plot_training"]
 
 Array: TypeAlias = NDArray[Any]
 
+MEASURES = ("trial/performance", "rollout/ep_rew_mean")
+"""What is drawn of a log, whichever it has."""
+
 
 def plot_training(
     source: Table | str | Path,
@@ -35,9 +38,10 @@ def plot_training(
 
     Args:
         source: A trial table, or a folder or file with one of: the tables of `Monitor` (``trials-*.npz``), the
-            ``progress.csv`` of a Stable-Baselines3 logger, the ``evaluations.npz`` of its `EvalCallback`.
-        measure: Column to draw. By default `performance` of a trial table, ``rollout/ep_rew_mean`` of ``progress.csv``,
-            and the mean reward of evaluations.
+            ``progress.csv`` of `ngym train` or of a Stable-Baselines3 logger, the ``evaluations.npz`` of its
+            `EvalCallback`.
+        measure: Column to draw. By default `performance` of a trial table, ``trial/performance`` or else
+            ``rollout/ep_rew_mean`` of ``progress.csv``, and the mean reward of evaluations.
         window: Trials in the running mean of a trial table; below 1, a share of all trials.
         label: Name of the run, for the legend.
         ax: Where to draw; a new figure by default.
@@ -60,7 +64,7 @@ def plot_training(
             table: Any = source if where is None else load_trials(where)
             _draw_trials(ax, table, measure or "performance", window, label)
         elif where.suffix == ".csv":
-            _draw_progress(ax, where, measure or "rollout/ep_rew_mean", label)
+            _draw_progress(ax, where, measure, label)
         else:
             _draw_evaluations(ax, where, label)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 2.5, 5, 10]))
@@ -77,7 +81,7 @@ def _find(path: Path) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        if any(path.glob("trials*.npz")):
+        if any(path.glob("trials-*.npz")):
             return path
         for name in ("progress.csv", "evaluations.npz"):
             if (path / name).is_file():
@@ -98,18 +102,25 @@ def _draw_trials(ax: Axes, table: Table, measure: str, window: float, label: str
         ax.set_ylim(-0.05, 1.05)
 
 
-def _draw_progress(ax: Axes, path: Path, measure: str, label: str | None) -> None:
+def _draw_progress(ax: Axes, path: Path, measure: str | None, label: str | None) -> None:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows:
         raise ValueError(f"{path} has no row.")
-    for name in (measure, "time/total_timesteps"):
-        if name not in rows[0]:
-            raise unknown("column", name, rows[0])
-    pairs = [(row["time/total_timesteps"], row[measure]) for row in rows if row[measure]]
-    steps, values = np.array(pairs, float).reshape(-1, 2).T
-    ax.plot(steps, values, marker="." if len(steps) <= 60 else None, label=label)
-    ax.set(xlabel="Time step", ylabel=measure)
+    steps = _first(rows[0], "steps", "time/total_timesteps")
+    name = _first(rows[0], measure) if measure is not None else _first(rows[0], *MEASURES)
+    pairs = np.array([(row[steps], row[name] or "nan") for row in rows], float)
+    taken, values = pairs[~np.isnan(pairs[:, 1])].T
+    ax.plot(taken, values, marker="." if len(taken) <= 60 else None, label=label)
+    ax.set(xlabel="Time step", ylabel=name)
+
+
+def _first(row: Mapping[str, str], *names: str) -> str:
+    """The first of these columns that there is."""
+    for name in names:
+        if name in row:
+            return name
+    raise unknown("column", names[-1], row)
 
 
 def _draw_evaluations(ax: Axes, path: Path, label: str | None) -> None:
