@@ -53,7 +53,15 @@ STEP = {
     "TimeOut": ("TimeOut", {"time_out": 300}),
 }
 WRAPPERS = TRIAL | STEP
+
+
+def appends(env):
+    """Whether channels can be appended: not to images."""
+    return not env.observation_space.shape or len(env.observation_space.shape) == 1
+
+
 NEEDS = {  # what a task must have, for each wrapper that does not go with all
+    **dict.fromkeys(["PassAction", "PassReward", "ScheduleEnvs"], appends),
     "CatchTrials": lambda env: env.rule.by_truth,
     "VariableMapping": lambda env: env.rule.by_truth and 2 <= env.action_space.n - 1 <= 6,
     "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).spans),

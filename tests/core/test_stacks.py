@@ -101,5 +101,8 @@ def test_wrappers_go_around_tasks_in_neurogyms_style(name):
 
 def test_wrappers_find_what_they_need():
     counts = {name: sum(goes_with(name, id_) for id_ in IDS) for name in WRAPPERS}
-    assert counts["Noise"] == counts["PassAction"] == counts["MultiEnvs"] == len(IDS)
+    images = [id_ for id_ in IDS if len(ngym.make(id_).observation_space.shape or ()) == 3]
+    assert len(images) == 3
+    assert counts["Noise"] == counts["TimeOut"] == counts["MultiEnvs"] == len(IDS)
+    assert counts["PassAction"] == counts["ScheduleEnvs"] == len(IDS) - len(images)
     assert min(counts.values()) >= 10, counts

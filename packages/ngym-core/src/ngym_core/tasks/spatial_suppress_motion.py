@@ -103,16 +103,21 @@ class SpatialSuppressMotion(TrialEnv):
         self.action_space = Box(0, 1, {"probability": range(4)}, shape=(4,))
 
     def _new_trials(self, trials: Trials) -> None:
-        direction = trials.choice("direction", self.directions) - 1
-        contrast = trials.choice("contrast", [0.05, 0.99], free=True)
+        direction, contrast = self._motion(trials)
         default = np.where(contrast < 0.5, 1, 8)
         forced = trials.given("diameter")
         diameter = trials.set("diameter", default if forced is None else forced)
-        trials.add_period("stimulus")
         strength = (np.cos(self.theta - self.theta[direction][:, None]) + 1) * contrast[:, None] / 2
         covered = np.arange(8) < diameter[:, None]
         trials.add_ob((strength[:, :, None] * covered[:, None]).reshape(-1, 32))
+
+    def _motion(self, trials: Trials) -> tuple[Array, Array]:
+        """Draw direction (from 0) and contrast, (n,) each, and set the ground truth that follows from them."""
+        direction = trials.choice("direction", self.directions) - 1
+        contrast = trials.choice("contrast", [0.05, 0.99], free=True)
+        trials.add_period("stimulus")
         trials.set_groundtruth(self._reports(direction, contrast, trials.gt.shape[1]))
+        return direction, contrast
 
     def _reports(self, direction: Array, contrast: Array, steps: int) -> Array:
         """Probabilities of the four directions, (n, steps, 4)."""

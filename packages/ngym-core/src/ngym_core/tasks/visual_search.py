@@ -1,0 +1,191 @@
+"""Visual search: point to where a bar appears again among others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ngym_core.env import Rewards, Timing, TrialEnv
+from ngym_core.rules import Rule, broken, broken_lanes
+from ngym_core.screen import GREY, Screen
+from ngym_core.spaces import Box
+from ngym_core.tasktools import options
+from ngym_core.trials import Trials
+
+Array = NDArray[Any]
+NEAR = 0.01
+"""Square of the distance up to which a position counts as the center, or as the target."""
+
+
+class PointTo(Rule):
+    """Point to the center while fixating, then to the target.
+
+    In the decision period the first action away from the center ends the trial: near the target it earns `correct` and
+    full performance, otherwise `fail`. While fixating an action away from the center earns `abort`, and ends the
+    trial if the task's `abort` is true. Near is a distance of 0.1.
+    """
+
+    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Note the edges of both periods."""
+        (hold_from, hold_to), (opens, closes) = trials.span("fixation"), trials.span("decision")
+        return {"hold_from": hold_from, "hold_to": hold_to, "opens": opens, "closes": closes}
+
+    def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
+        """Evaluate one action."""
+        x, y = action.tolist()
+        if x * x + y * y <= NEAR:
+            return 0.0, False
+        if now.opens <= now.step < now.closes:
+            x, y = x - float(now.gt[0]), y - float(now.gt[1])
+            now.performance = float(x * x + y * y < NEAR)
+            return task.rewards["correct" if now.performance else "fail"], True
+        if now.hold_from <= now.step < now.hold_to:
+            return broken(task, now)
+        return 0.0, False
+
+    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        away = _squared(action) > NEAR
+        answers = away & (now.opens <= now.step) & (now.step < now.closes)
+        right = _squared(action, now.gt) < NEAR
+        np.copyto(now.performance, right, where=answers)
+        reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
+        early = away & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
+        return reward, answers | broken_lanes(task, now, early, reward)
+
+
+def _squared(position: Array, origin: ArrayLike = 0.0) -> Any:
+    """Squared distance of positions (..., 2) from others."""
+    x, y = np.moveaxis(np.asarray(position, float) - origin, -1, 0)
+    return x * x + y * y
+
+
+class VisualSearch(TrialEnv):
+    """Remember a bar of some color and orientation, and after a delay point to it among others.
+
+    Positions are in units of half the window: -1 to 1 from left to right and from bottom to top.
+
+    Channels:
+        image: Rows from the top, columns from the left, and red, green and blue, from 0 to 255. The background is 128.
+
+    Actions:
+        Position (x, y) to point to; (0, 0) to fixate.
+
+    Periods (ms):
+        fixation: 500.
+        sample: 1000.
+        delay: 500.
+        decision: 500.
+
+    Conditions:
+        angles: 0 to 2 pi. Orientation of each bar, in radians from the right, counter-clockwise; the target comes first.
+        colors: 0 to 1. Red, green and blue of each bar.
+        centers: The `target_centers` in some order. Position of each bar in the decision period.
+
+    Rewards:
+        abort: -0.1. Pointing away from the center during fixation.
+        correct: 1.0. Pointing to the target in the decision period, within 0.1; it ends the trial.
+        fail: 0.0. Pointing elsewhere but to the center; it ends the trial.
+
+    Each other bar differs from the target in its orientation or in its color, whichever a coin decides.
+
+    Args:
+        dt: Time step in ms, the time of one frame.
+        win_kwargs: ``{"size": (width, height)}`` of the window in pixels, by default (100, 100).
+        rewards: Values that replace the defaults.
+        timing: Durations (ms) that replace the defaults.
+        target_centers: (bars, 2) positions of the bars, by default the centers of the four quadrants.
+        length: From the center of a bar to an end.
+        delta_angle: By how much another bar's orientation differs from the target's, in radians; 0.2 pi by default.
+        delta_color: By how much its red, green and blue differ, in any order; (0.2, -0.1, -0.1) by default.
+        line_width: Width of a bar in pixels.
+        **kwargs: Those of `TrialEnv`.
+
+    Raises:
+        ValueError: Positions outside the window or within 0.1 of its center, differences or sizes that cannot be.
+        UnknownNameError: Another option of the window.
+    """
+
+    metadata = {
+        "paper_name": "Top-down versus bottom-up control of attention in the prefrontal and posterior parietal cortices",
+        "paper_link": "https://science.sciencemag.org/content/315/5820/1860",
+        "tags": ["perceptual", "supervised"],
+    }
+    default_timing = {"fixation": 500, "sample": 1000, "delay": 500, "decision": 500}
+    default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
+    rule = PointTo()
+    chance = 1 / (4 / (np.pi * NEAR) - 1)
+    blank = GREY
+
+    def __init__(
+        self,
+        dt: float = 16,
+        win_kwargs: Mapping[str, Any] | None = None,
+        rewards: Rewards = None,
+        timing: Timing = None,
+        target_centers: ArrayLike | None = None,
+        length: float = 0.3,
+        delta_angle: float | None = None,
+        delta_color: Sequence[float] | None = None,
+        line_width: float = 3,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        quadrants = [(0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)]
+        self.target_centers = _checked(options("target_centers", quadrants if target_centers is None else target_centers))
+        self.delta_angle = 0.2 * np.pi if delta_angle is None else delta_angle
+        self.delta_color = options("delta_color", [0.2, -0.1, -0.1] if delta_color is None else delta_color)
+        if self.delta_color.shape != (3,):
+            raise ValueError(f"delta_color={delta_color!r} must be three numbers, for red, green and blue.")
+        if not (0 < length < np.inf and 0 < line_width < np.inf and np.isfinite(self.delta_angle)):
+            raise ValueError(f"{length=}, {line_width=} and {delta_angle=} must be numbers, the first two of them positive.")
+        self.length, self.line_width = length, line_width
+        self.screen = Screen(win_kwargs)
+        self.observation_space = self.screen.space
+        self.action_space = Box(-1, 1, shape=(2,), dtype=np.float32)
+
+    def _new_trials(self, trials: Trials) -> None:
+        angles, colors = self._bars(trials)
+        order = trials.draws.permutation("centers", trials.n, len(self.target_centers))
+        centers = _checked(trials.condition("centers", self.target_centers[order]))
+        trials.add_period(["fixation", "sample", "delay", "decision"])
+        trials.paint_later(self._film, angles, colors, centers)
+        trials.set_groundtruth(centers[:, 0], "decision")
+
+    def _bars(self, trials: Trials) -> tuple[Array, Array]:
+        """Orientations (n, bars) and colors (n, bars, 3); each bar but the first differs from it in one of both."""
+        n, draws = trials.n, trials.draws
+        angles = [draws.uniform("angle", n, 0, 2 * np.pi)]
+        colors = [draws.random("color", n, 3)]
+        for i in range(1, len(self.target_centers)):
+            turned = draws.random(f"turned {i}", n) > 0.5
+            angle = self.delta_angle * draws.where(turned).choice(f"sense {i}", n, [1, -1])
+            color = self.delta_color[draws.where(~turned).permutation(f"delta_color {i}", n, 3)]
+            angles.append(np.where(turned, (angles[0] + angle) % (2 * np.pi), angles[0]))
+            colors.append(np.where(turned[:, None], colors[0], np.clip(colors[0] + color, 0, 1)))
+        levels = trials.condition("colors", np.stack(colors, axis=1))
+        if not ((levels >= 0) & (levels <= 1)).all():
+            raise ValueError("The condition 'colors' must be red, green and blue of each bar, each from 0 to 1.")
+        return trials.condition("angles", np.stack(angles, axis=1)), levels
+
+    def _film(self, trials: Trials, angles: Array, colors: Array, centers: Array) -> None:
+        trials.set_ob(GREY)
+        frames = np.full((2, trials.n, *self.observation_space.shape), GREY, np.float32)
+        size = {"length": self.length, "width": self.line_width}
+        self.screen.bars(frames[0], np.zeros((trials.n, 2)), angles[:, 0], colors[:, 0], **size)
+        for i in range(angles.shape[1]):
+            self.screen.bars(frames[1], centers[:, i], angles[:, i], colors[:, i], **size)
+        for period, shown in zip(("sample", "decision"), np.rint(frames).astype(np.uint8), strict=True):
+            trials.set_ob(shown, period)
+
+
+def _checked(centers: Array) -> Array:
+    """Positions (..., 2) that an action can point to."""
+    if centers.shape[-1] != 2 or centers.ndim < 2 or not (np.abs(centers) <= 1).all() or (_squared(centers) <= NEAR).any():
+        raise ValueError(
+            f"Bars must be at positions (x, y) from -1 to 1 and more than 0.1 away from the center, not {centers.tolist()}."
+        )
+    return centers
