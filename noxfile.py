@@ -94,6 +94,21 @@ def learn(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Print how fast things are on this machine."""
+    """Measure how fast things are beside NeuroGym and braintools, in environments of their own; writes bench-output/."""
     install(session, *ALL)
-    session.run("python", "tests/benchmarks/generation.py", *session.posargs)
+    others = {}
+    for name, packages in {
+        "neurogym": ["torch==2.13.0", "neurogym[rl]==2.3.1"],
+        "braintools": ["braintools", "jax"],
+    }.items():
+        folder = Path(session.create_tmp()).resolve() / name
+        others[name] = str(folder / "bin" / "python")
+        if not folder.exists():
+            session.run("python", "-m", "venv", str(folder))
+        for package in packages:  # one after another: the small torch first
+            session.run(others[name], "-m", "pip", "install", "-q", package, external=True)
+    neurogym, out = ["--neurogym", others["neurogym"]], ["--out", "bench-output"]
+    env = {"OMP_NUM_THREADS": "1"}
+    session.run("python", "tests/benchmarks/generation.py", env=env)
+    session.run("python", "tests/benchmarks/data.py", *neurogym, "--braintools", others["braintools"], *out, env=env)
+    session.run("python", "tests/benchmarks/stepping.py", *neurogym, *out, env=env)

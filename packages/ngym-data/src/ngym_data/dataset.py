@@ -130,6 +130,11 @@ class Dataset:
         self._i_batch = 0
 
     @property
+    def cycle(self) -> int:
+        """Number of batches that are made at a time."""
+        return self._held // self.seq_len
+
+    @property
     def inputs_shape(self) -> list[int]:
         """Shape of the observations of a batch."""
         return [*self._leading, *self._source.ob.shape[1:]]

@@ -1,0 +1,276 @@
+"""How fast data are made: every task beside NeuroGym 2.3.1 and beside the noise alone, perceptual decisions beside
+braintools, and the supervised example end to end. Run it with ``nox -s bench``.
+
+All sides take turns, so that a slow moment of the machine meets each of them; medians are shown. Ours are measured over
+whole rounds of the cache, so that making trials ahead counts in full. The noise floor is the time that NumPy takes to fill
+as many float32 normal numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import ngym_core as ngym
+from ngym_core.sessions import data_trials
+from ngym_data import Dataset
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PDM = "PerceptualDecisionMaking-v0"
+BATCH = {"batch_size": 128, "seq_len": 100}
+STEPS = BATCH["batch_size"] * BATCH["seq_len"]
+ROUNDS, ROUND_SECONDS = 5, 0.15
+SIZES, TRIAL = (16, 128, 1024), 22
+TRAINING = {"batch_size": 64, "seq_len": 110, "criterion": 0.87, "most": 1000}
+SEEDS = 3
+
+
+class Other:
+    """Another Python with another library; without one it answers nothing."""
+
+    def __init__(self, python: str | None, worker: str) -> None:
+        command = [python, str(Path(__file__).with_name(worker))]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = None if python is None else subprocess.Popen(command, stderr=subprocess.DEVNULL, **pipes)
+
+    def ask(self, **request: Any) -> Any:
+        if self.process is None:
+            return None
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        given = json.loads(line) if line else {"error": f"it ended without an answer to {request}"}
+        if "error" in given:
+            raise RuntimeError(given["error"])
+        return given["answer"]
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.communicate()
+
+
+def seconds(function: Callable[[], object], times: int = 1) -> float:
+    start = time.perf_counter()
+    for _ in range(times):
+        function()
+    return time.perf_counter() - start
+
+
+def times_for(once: float) -> int:
+    """How often to do what takes so long once."""
+    return max(1, int(ROUND_SECONDS / max(once, 1e-9)))
+
+
+def noise_per_step(task: str) -> float:
+    """How many normal numbers a step takes."""
+    drawn = []
+
+    class Counting(ngym.Draws):
+        def normal(self, name, shape):  # type: ignore[no-untyped-def]
+            drawn.append(int(np.prod(shape)))
+            return super().normal(name, shape)
+
+    trials = data_trials(ngym.make(task), 500, Counting(0), {})
+    return sum(drawn) / int(trials.lengths.sum())
+
+
+def peak(task: str) -> float:
+    """Peak of what Python and NumPy hold while a data set is made and asked, in MiB."""
+    tracemalloc.start()
+    made = Dataset(task, **BATCH)
+    for _ in range(3):
+        made()
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return held / 2**20
+
+
+def of_task(task: str, neurogym: Other) -> dict[str, Any]:
+    """Measure one task."""
+    ours = Dataset(task, **BATCH, seed=0)
+    ours()
+    cycle = max(1, ours.cycle)
+    noise = np.empty(max(1, round(STEPS * noise_per_step(task))), np.float32)
+    generator = np.random.Generator(np.random.SFC64(0))
+    fill = lambda: generator.standard_normal(dtype=np.float32, out=noise)  # noqa: E731
+    row: dict[str, Any] = {"task": task}
+    theirs = None
+    try:
+        theirs = neurogym.ask(seconds_of=task, batches=2, **BATCH)
+    except RuntimeError as error:
+        row["neurogym_error"] = str(error)
+    rounds = []
+    for _ in range(ROUNDS):
+        one = seconds(ours, cycle) / cycle
+        other = None
+        if theirs is not None:
+            batches = max(2, times_for(theirs / 2))
+            other = neurogym.ask(seconds_of=task, batches=batches, **BATCH) / batches
+        times = times_for(seconds(fill)) if len(noise) > 1 else 1
+        rounds.append((one, other, seconds(fill, times) / times))
+    row["ours"] = STEPS / median(r[0] for r in rounds)
+    if theirs is not None:
+        row["neurogym"] = STEPS / median(r[1] for r in rounds)
+        row["ratio"] = median(r[1] / r[0] for r in rounds)
+        row["neurogym_mib"] = neurogym.ask(memory_of=task, **BATCH)
+    if len(noise) > 1:
+        row["floor"] = median(r[0] / r[2] for r in rounds)
+    row["mib"] = peak(task)
+    return row
+
+
+def of_braintools(size: int, braintools: Other) -> dict[str, Any]:
+    """Measure perceptual decisions in batches of whole trials."""
+    ours = Dataset(PDM, batch_size=size, seq_len=TRIAL, seed=0)
+    ours()
+    cycle = max(1, ours.cycle)
+    steps = size * TRIAL
+    compile_seconds = braintools.ask(compile=size)
+    times = times_for(braintools.ask(seconds_of=size, batches=5) / 5)
+    rounds = [
+        (seconds(ours, cycle) / cycle, braintools.ask(seconds_of=size, batches=times) / times) for _ in range(2 * ROUNDS)
+    ]
+    begin = seconds(lambda: Dataset(PDM, batch_size=size, seq_len=TRIAL, seed=0)())
+    first = 100
+    one, other = median(r[0] for r in rounds), median(r[1] for r in rounds)
+    return {
+        "batch": size,
+        "ours": steps / one,
+        "braintools": steps / other,
+        "ratio": median(b / a for a, b in rounds),
+        "begin_seconds": begin,
+        "compile_seconds": compile_seconds,
+        "ratio_of_first_100_batches": (compile_seconds + (first - 1) * other) / (begin + (first - 1) * one),
+    }
+
+
+def training(seed: int, batch_size: int, seq_len: int, criterion: float, most: int) -> list[float]:
+    """Seconds of training the example's network, from making the data set on, and the number of batches."""
+    sys.path.insert(0, str(EXAMPLES))
+    import supervised
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    start = time.perf_counter()
+    data = Dataset(PDM, batch_size=batch_size, seq_len=seq_len, seed=seed, loss_weights={"decision": 5.0})
+    number = supervised.train(supervised.Network(), data.to_torch(), criterion, most)
+    return [time.perf_counter() - start, number]
+
+
+def of_training(neurogym: Other) -> list[dict[str, Any]]:
+    """Train with our data and with NeuroGym's, in turns."""
+    rows = []
+    for seed in range(SEEDS):
+        ours = training(seed, **TRAINING)
+        theirs = neurogym.ask(train=PDM, seed=seed, **TRAINING)
+        row = {"seed": seed, "ours_seconds": ours[0], "ours_batches": ours[1]}
+        if theirs is not None:
+            row |= {"neurogym_seconds": theirs[0], "neurogym_batches": theirs[1]}
+            row["ratio_per_batch"] = theirs[0] / theirs[1] / (ours[0] / ours[1])
+        rows.append(row)
+    return rows
+
+
+def cell(value: Any, form: str) -> str:
+    """Write a value in a format, ``M`` for millions; what is missing is a dash."""
+    if value is None or not form:
+        return value or "-"
+    return format(value / 1e6, form[:-1]) if form.endswith("M") else format(value, form)
+
+
+def table(rows: Sequence[dict[str, Any]], columns: dict[str, tuple[str, str]]) -> str:
+    """Write rows as a Markdown table: column -> heading and format."""
+    lines = [[heading for heading, _ in columns.values()], ["---"] * len(columns)]
+    lines += [[cell(row.get(name), form) for name, (_, form) in columns.items()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def report(result: dict[str, Any]) -> str:
+    """Write all that was measured as Markdown."""
+    tasks = result["tasks"]
+    parts = [
+        "# Data\n\n`Dataset`, 128 rows x 100 steps; million time steps per second.\n",
+        table(
+            tasks,
+            {
+                "task": ("task", ""),
+                "ours": ("ours", ".2fM"),
+                "neurogym": ("NeuroGym 2.3.1", ".3fM"),
+                "ratio": ("ours / NeuroGym", ".0f"),
+                "floor": ("time / noise floor", ".1f"),
+                "mib": ("peak MiB", ".1f"),
+                "neurogym_mib": ("NeuroGym's", ".1f"),
+            },
+        ),
+    ]
+    ratios = [row["ratio"] for row in tasks if "ratio" in row]
+    if ratios:
+        low = [row["task"] for row in tasks if row.get("ratio", 25) < 25]
+        parts.append(
+            f"\nours / NeuroGym over {len(ratios)} tasks: median {median(ratios):.0f}, least {min(ratios):.0f}; "
+            f"below 25: {', '.join(low) or 'none'}."
+        )
+    if result["braintools"]:
+        columns = {
+            "batch": ("batch", "d"),
+            "ours": ("ours", ".2fM"),
+            "braintools": ("braintools (JAX)", ".2fM"),
+            "ratio": ("ours / braintools", ".2f"),
+            "begin_seconds": ("our first batch (s)", ".3f"),
+            "compile_seconds": ("its compilation (s)", ".2f"),
+            "ratio_of_first_100_batches": ("ours / braintools, first 100 batches", ".0f"),
+        }
+        parts.append(
+            f"\n{PDM}, batches of 22 steps; million time steps per second.\n\n{table(result['braintools'], columns)}"
+        )
+    columns = {
+        "seed": ("seed", "d"),
+        "ours_seconds": ("ours (s)", ".1f"),
+        "ours_batches": ("batches", "d"),
+        "neurogym_seconds": ("NeuroGym (s)", ".1f"),
+        "neurogym_batches": ("batches", "d"),
+        "ratio_per_batch": ("ours / NeuroGym, per batch", ".1f"),
+    }
+    parts.append(f"\n`examples/supervised.py`, end to end until 87 % are right.\n\n{table(result['training'], columns)}")
+    return "\n".join(parts) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Measure how fast data are made.")
+    parser.add_argument("--neurogym", help="Python of an environment with NeuroGym 2.3.1")
+    parser.add_argument("--braintools", help="Python of an environment with braintools and JAX")
+    parser.add_argument("--out", type=Path, help="folder for data.json and data.md")
+    parser.add_argument("--tasks", nargs="*", help="ids to measure; all by default")
+    given = parser.parse_args(argv)
+    neurogym, braintools = (
+        Other(given.neurogym, "data_neurogym.py"),
+        Other(given.braintools, "data_braintools.py"),
+    )
+    result: dict[str, Any] = {"tasks": []}
+    for task in given.tasks or ngym.all_envs(collections=True):
+        result["tasks"].append(of_task(task, neurogym))
+        row = result["tasks"][-1]
+        print(f"{task:45} {row['ours'] / 1e6:7.2f} M steps/s  x {row.get('ratio', float('nan')):5.0f}", file=sys.stderr)
+    result["braintools"] = [of_braintools(size, braintools) for size in SIZES] if given.braintools else []
+    result["training"] = of_training(neurogym)
+    for other in (neurogym, braintools):
+        other.close()
+    print(report(result))
+    if given.out is not None:
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / "data.json").write_text(json.dumps(result, indent=2) + "\n")
+        (given.out / "data.md").write_text(report(result))
+
+
+if __name__ == "__main__":
+    main()
