@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from ngym_core import cli
 from ngym_core.table import load_trials
@@ -18,13 +19,16 @@ SMALL = {"envs": 4, "rollout": 16, "batch_size": 64, "epochs": 1, "units": 8, "t
 
 
 def test_the_same_seed_gives_the_same_numbers():
-    tables = []
+    tables, weights = [], []
     for seed in (3, 3, 4):
         run = Run(ID, Recipe(steps=2048, seed=seed, **{**SMALL, "envs": 32}))
         run.train()
         tables.append(run.test(200).table)
+        weights.append(torch.cat([p.flatten() for p in run.model.policy.parameters()]))
     assert all(np.array_equal(tables[0][name], tables[1][name], equal_nan=True) for name in tables[0])
-    assert not np.array_equal(tables[0]["choice"], tables[2]["choice"])
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert not np.array_equal(tables[0]["coh"], tables[2]["coh"])
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class Recipe:
         steps: Time steps, over all lanes.
         algo: A name of `ALGORITHMS`. Only ``recurrent-ppo`` trains agents with memory.
         policy: A recurrent cell (a name of `ngym_sb3.cells.CELLS`) for ``recurrent-ppo``, ``mlp`` for the others; by
-            default ``gru`` or ``mlp``.
+            default ``ctrnn`` or ``mlp``.
         envs: Lanes that play at the same time.
         seed: Seed of agent and training.
         trials_per_episode: Trials in an episode.
@@ -58,7 +58,7 @@ class Recipe:
     trials_per_episode: int = 1
     carry: str = "episode"
     units: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     ent_coef: float = 0.03
     rollout: int = 32
     batch_size: int = 512
@@ -73,7 +73,7 @@ class Recipe:
             raise unknown("algorithm", self.algo, ALGORITHMS)
         policies = list(CELLS) if self.algo == "recurrent-ppo" else ["mlp"]
         if self.policy is None:
-            object.__setattr__(self, "policy", "gru" if self.algo == "recurrent-ppo" else "mlp")
+            object.__setattr__(self, "policy", "ctrnn" if self.algo == "recurrent-ppo" else "mlp")
         elif self.policy not in policies:
             raise unknown(f"policy of {self.algo}", self.policy, policies)
         for name in ("steps", "envs", "units", "rollout", "batch_size", "epochs"):
