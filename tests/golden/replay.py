@@ -37,9 +37,10 @@ def replay(path: str | Path) -> list[str]:
 
 
 def rows_for(meta: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows that speak of a recording: of its id, and not of parameters it sets."""
+    """Rows that speak of a recording: of its id and time step, and not of parameters it sets."""
     id_ = meta.get("id", f"wrapper.{meta.get('stack')}")
-    return [r for r in DIVERGENCES if id_ in ids(r) and not set(r.get("unless", ())) & set(meta.get("kwargs", ()))]
+    rows = [r for r in DIVERGENCES if id_ in ids(r) and not set(r.get("unless", ())) & set(meta.get("kwargs", ()))]
+    return [r for r in rows if "dt_above" not in r or meta["dt"] > r["dt_above"]]
 
 
 def ids(row: dict[str, Any]) -> list[str]:
