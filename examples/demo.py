@@ -53,10 +53,9 @@ def main() -> None:
     choice_2 = (activity.table["choice"] == 2) & (activity.conditions["coh"] > 10)
     ax = plot_activity(activity, only=choice_2, title=f"{choice_2.sum()} trials with choice 2")
     ax.figure.savefig(units, dpi=200)
-    print(
-        f"Wrote {behaviour} (what the trained agent sees and does), {psychometric} (its choices; slope {fit.slope:.2f} per %, "
-        f"bias {fit.bias:.1f} %) and {units} (its recurrent units) after {time.time() - started:.0f} s."
-    )
+    print(f"Wrote {behaviour} (what the trained agent sees and does),")
+    print(f"      {psychometric} (its choices; slope {fit.slope:.2f} per %, bias {fit.bias:.1f} %)")
+    print(f"and   {units} (its recurrent units) after {time.time() - started:.0f} s.")
 
 
 def ideal_observer() -> float:
