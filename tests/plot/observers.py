@@ -1,6 +1,8 @@
-"""Trial tables of simulated observers."""
+"""Trial tables of simulated observers, and activity of simulated units."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.special import expit
@@ -29,3 +31,26 @@ def table(n=2000, seed=0, slope=0.1, correct_pull=(), error_pull=(), missed=0.05
     columns = {"trial": np.arange(n), "lane": lane, "ground_truth": side, "coh": coh, "block": block}
     outcome = {"choice": choice, "gt": side + 1, "correct": correct, "performance": correct * 1.0, "reaction_time": time}
     return {**columns, **outcome, "reward": correct * 1.0, "delay": rng.choice([0.0, 500, 1000], n)}
+
+
+def recording(n=40, units=12, jitter=True, **changes):
+    """Unit u peaks at step 2 u; side 1 adds 1 to even units during the stimulus, of 4 or 8 steps."""
+    rng = np.random.default_rng(0)
+    stimulus = rng.choice([4, 8], n) if jitter else np.full(n, 8)
+    side = rng.integers(0, 2, n)
+    edges = {"fixation": (0 * stimulus, 0 * stimulus + 3), "stimulus": (0 * stimulus + 3, 3 + stimulus)}
+    edges["decision"] = (3 + stimulus, 5 + stimulus)
+    steps = np.arange(13)
+    mask = steps < edges["decision"][1][:, None]
+    activity = np.exp(-((steps[:, None] - 2 * np.arange(units)) ** 2) / 2.0) + np.zeros((n, 1, 1))
+    shown = (steps >= 3) & (steps < 3 + stimulus[:, None])
+    activity = activity + (shown & (side == 1)[:, None])[:, :, None] * (np.arange(units) % 2 == 0)
+    parts = {
+        "activity": np.where(mask[:, :, None], activity, 99.0),  # what lies outside of trials must not show
+        "mask": mask,
+        "start": {name: start for name, (start, _) in edges.items()},
+        "end": {name: end for name, (_, end) in edges.items()},
+        "conditions": {"ground_truth": side, "coh": rng.random(n)},
+        "dt": 20.0,
+    }
+    return SimpleNamespace(**{**parts, **changes})

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -9,34 +7,13 @@ import pytest
 from ngym_core import UnknownNameError
 from ngym_plot import plot_activity, plot_population_state, plot_unit_traces
 
+from .observers import recording
+
 
 @pytest.fixture(autouse=True)
 def _close():
     yield
     plt.close("all")
-
-
-def recording(n=40, units=12, jitter=True, **changes):
-    """Unit u peaks at step 2 u; side 1 adds 1 to even units during the stimulus, of 4 or 8 steps."""
-    rng = np.random.default_rng(0)
-    stimulus = rng.choice([4, 8], n) if jitter else np.full(n, 8)
-    side = rng.integers(0, 2, n)
-    edges = {"fixation": (0 * stimulus, 0 * stimulus + 3), "stimulus": (0 * stimulus + 3, 3 + stimulus)}
-    edges["decision"] = (3 + stimulus, 5 + stimulus)
-    steps = np.arange(13)
-    mask = steps < edges["decision"][1][:, None]
-    activity = np.exp(-((steps[:, None] - 2 * np.arange(units)) ** 2) / 2.0) + np.zeros((n, 1, 1))
-    shown = (steps >= 3) & (steps < 3 + stimulus[:, None])
-    activity = activity + (shown & (side == 1)[:, None])[:, :, None] * (np.arange(units) % 2 == 0)
-    parts = {
-        "activity": np.where(mask[:, :, None], activity, 99.0),  # what lies outside of trials must not show
-        "mask": mask,
-        "start": {name: start for name, (start, _) in edges.items()},
-        "end": {name: end for name, (_, end) in edges.items()},
-        "conditions": {"ground_truth": side, "coh": rng.random(n)},
-        "dt": 20.0,
-    }
-    return SimpleNamespace(**{**parts, **changes})
 
 
 def names_above(ax):

@@ -95,9 +95,16 @@ def test_an_interval_is_wider_with_fewer_trials_and_the_band_holds_the_curve():
 
 def test_a_faultless_observer_can_be_fitted():
     evidence = np.repeat(LEVELS[LEVELS != 0], 30)
-    fit = fit_psychometric(evidence, (evidence > 0).astype(float), resamples=100)
+    with pytest.warns(UserWarning, match="The choices are mixed at no evidence: the slope is not determined"):
+        fit = fit_psychometric(evidence, (evidence > 0).astype(float), resamples=100)
     assert fit(6.4) > 0.99
     assert np.isfinite(fit.resamples).all()
+
+
+def test_an_observer_that_always_does_the_same_is_noticed():
+    with pytest.warns(UserWarning, match="All 9 choices are the same: slope and bias are not determined"):
+        fit = fit_psychometric(LEVELS, np.ones(9))
+    assert (fit(LEVELS) > 0.5).all()
 
 
 def test_evidence_of_many_values_is_binned():

@@ -183,6 +183,8 @@ def plot_population_state(
     _, size, axes = np.linalg.svd(points - center, full_matrices=False)
     if not size[0] > 0:
         raise ValueError("The activity is the same at all steps in all conditions; it has no principal component.")
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
+    axes = axes * np.where(largest < 0, -1, 1)  # a component has no sign of its own; this one is always the same
     which = [c - 1 for c in components]
     explained = size**2 / (size**2).sum()
     if trial is not None:

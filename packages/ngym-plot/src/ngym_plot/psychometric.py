@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -122,7 +123,7 @@ def fit_psychometric(
         seed: Seed of the bootstrap.
 
     Returns:
-        The fit.
+        The fit. A warning says if the choices do not determine it, since they are all the same or never mixed.
 
     Raises:
         UnknownNameError: Another link, or another kind of lapses.
@@ -139,6 +140,12 @@ def fit_psychometric(
     scale = float(np.abs(x).max())
     data = _Data(x / scale, n, link, LAPSES[lapses])
     best = data.fit(k)
+    if k.sum() in (0, n.sum()):
+        warnings.warn(f"All {n.sum():.0f} choices are the same: slope and bias are not determined.", stacklevel=2)
+    elif abs(best[0]) > 0.99 * STEEPEST:
+        warnings.warn(
+            "The choices change at once, between two values of evidence: the slope is not determined.", stacklevel=2
+        )
     drawn = np.zeros((0, 4))
     if resamples:
         drawn = data.refit(np.random.default_rng(seed).binomial(n.astype(int), data.curve(best), (resamples, len(n))), best)
