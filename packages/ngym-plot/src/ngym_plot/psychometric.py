@@ -142,10 +142,8 @@ def fit_psychometric(
     best = data.fit(k)
     if k.sum() in (0, n.sum()):
         warnings.warn(f"All {n.sum():.0f} choices are the same: slope and bias are not determined.", stacklevel=2)
-    elif abs(best[0]) > 0.99 * STEEPEST:
-        warnings.warn(
-            "The choices change at once, between two values of evidence: the slope is not determined.", stacklevel=2
-        )
+    elif ((k == 0) | (k == n)).all():
+        warnings.warn("The choices are mixed at no evidence: the slope is not determined, only steep.", stacklevel=2)
     drawn = np.zeros((0, 4))
     if resamples:
         drawn = data.refit(np.random.default_rng(seed).binomial(n.astype(int), data.curve(best), (resamples, len(n))), best)
