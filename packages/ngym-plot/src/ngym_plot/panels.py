@@ -119,14 +119,15 @@ def channel_names(space: Any, k: int) -> list[str]:
 
 def frames_panel(ax: Axes, clock: Clock, frames: Array, space: Any, label: str) -> None:
     """Draw some of (T, H, W[, C]) images in a row, each where it was seen."""
-    shown = min(8, len(frames))
+    shown = min(5, len(frames))
     steps = ((np.arange(shown) + 0.5) * len(frames) / shown).astype(int)
     left, right = clock.edges
-    for step, picture in zip(steps, pixels(frames, space)[steps], strict=True):
-        at, width = (clock.centers[step] - left) / (right - left), 0.92 / max(shown, 4)
-        inset = ax.inset_axes((at - width / 2, 0.02, width, 0.96))
+    at = (clock.centers[steps] - left) / (right - left)
+    width = 0.96 * min(0.25, float(np.diff(at).min(initial=1)), 2 * float(at[0]), 2 * float(1 - at[-1]))
+    for middle, picture in zip(at, pixels(frames, space)[steps], strict=True):
+        inset = ax.inset_axes((middle - width / 2, 0.02, width, 0.96))
         inset.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        inset.set(xticks=[], yticks=[])
+        inset.set_axis_off()
     ax.set(ylim=(0, 1), yticks=[], ylabel=label)
     ax.spines["left"].set_visible(False)
 
