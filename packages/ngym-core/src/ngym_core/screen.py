@@ -103,7 +103,7 @@ class MovingDots:
         number: How many.
         radius: Of the disc, in units of half the window.
         speed: Way of a dot from one frame to the next, likewise.
-        life: How many frames a dot lives in one place's neighbourhood.
+        life: Frames after which a dot goes on somewhere else.
     """
 
     number: int = 30
