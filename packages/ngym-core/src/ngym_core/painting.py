@@ -16,6 +16,8 @@ Span: TypeAlias = tuple[Steps, Steps]
 """Start and end (excluded) in steps."""
 NOISE_BLOCK = 16_384
 """So many normal numbers are drawn and added at a time."""
+NARROW = 8
+"""Up to so many channels are painted one by one: a row of them is too short for NumPy's inner loop."""
 
 
 def lowest(steps: Steps) -> int:
@@ -54,8 +56,13 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str) -
         np.multiply(target, value, out=target, where=everywhere)
     elif inside is None:
         _add(target, value)
+    elif target.ndim == 3 and target.shape[2] <= NARROW:
+        inside = inside[..., 0]
+        for k in range(target.shape[2]):
+            column = target[..., k]
+            column += np.where(inside, value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], 0)
     else:
-        np.add(target, value, out=target, where=inside)
+        target += np.where(inside, value, 0)
     if not isinstance(where, slice):
         window[..., where] = target
 
@@ -97,6 +104,10 @@ def _add_noise(target: Array, draw: Callable[[tuple[int, ...]], Array], mu: floa
         noise += mu
     if inside is None:
         _add(target, noise)
+    elif target.ndim == 3 and target.shape[2] <= NARROW:
+        steps = np.nonzero(inside)
+        for k in range(target.shape[2]):
+            target[..., k][steps] += noise[:, k]
     else:
         target[inside] += noise
 
@@ -132,7 +143,7 @@ def _spread(value: ArrayLike, target: Array, n: int) -> Array:
 
 def _add(target: Array, value: Array) -> None:
     """Add in place; channel by channel where a row of channels is too short for NumPy's inner loop."""
-    if target.ndim == 3 and 1 < target.shape[2] <= 8 and target.size > 2000:
+    if target.ndim == 3 and 1 < target.shape[2] <= NARROW and target.size > 2000:
         for k in range(target.shape[2]):
             column = target[..., k]
             column += value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0]

@@ -108,7 +108,8 @@ def follow(trials: Trials, rule: Follow, task: Any) -> None:
     now.step = np.arange(trials.ob.shape[1])
     target, since, _ = rule.stage(now, now.step)
     now.pointer = rule.ideal(target, since)
-    trials.add_ob(np.cos(task.theta - now.pointer[..., None]), where=rule.channels)
+    sides = [f(now.pointer)[..., None] * f(task.theta) for f in (np.cos, np.sin)]  # cos(theta - pointer), with fewer cosines
+    trials.add_ob(sides[0] + sides[1], where=rule.channels)
     trials.gt[:] = rule.truth(task, now)
 
 

@@ -97,6 +97,7 @@ class Compare(TrialEnv):
         self.stim_mod = self.stim_mod if stim_mod is None else stim_mod
         self.theta = ring(dim_ring)
         self.choices = np.arange(dim_ring)
+        self._bumps = bump(self.theta, self.theta)
         rings = {f"stimulus_mod{m}": range(1 + (m - 1) * dim_ring, 1 + m * dim_ring) for m in (1, 2)}
         self.observation_space = unbounded({"fixation": 0, **rings})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
@@ -120,7 +121,7 @@ class Compare(TrialEnv):
             trials.set(f"theta{i + 1}", self.theta[place])
         for m, pair in strengths.items():
             for place, strength, period in zip(places, pair, shown, strict=True):
-                trials.add_ob(bump(self.theta, self.theta[place], strength), period, where=f"stimulus_mod{m}")
+                trials.add_ob(self._bumps[place] * strength[:, None], period, where=f"stimulus_mod{m}")
         trials.set_groundtruth(ground_truth, "decision", where="choice")
 
     def _add_periods(self, trials: Trials) -> tuple[str, str]:
