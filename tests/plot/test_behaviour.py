@@ -43,6 +43,7 @@ def test_each_lane_has_a_history_of_its_own():
     columns = table(12_000, correct_pull=(0.9,), lanes=3, slope=0.05)
     kernel = fit_history(columns, 3, strength="coh")
     assert kernel.correct == pytest.approx([0.9, 0, 0], abs=0.2)
+    assert kernel.trials == (columns["choice"][9:] != 0).sum()  # the first three trials of each lane lack a history
     mixed = fit_history({name: values for name, values in columns.items() if name != "lane"}, 3, strength="coh")
     assert mixed.correct[2] > 0.6  # the trial before in the same lane stands three rows above
 

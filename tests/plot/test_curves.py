@@ -7,10 +7,13 @@ import pytest
 from ngym_core import UnknownNameError
 from ngym_plot import (
     PsychometricFit,
+    fit_history,
     fit_psychometric,
     plot_chronometric,
+    plot_confusion,
     plot_psychometric,
     plot_psychometric_curves,
+    plot_training,
     signed_choices,
     stages,
 )
@@ -77,6 +80,18 @@ def test_a_table_gives_the_curve_of_its_trials():
     assert fits[""].trials == (columns["choice"] != 0).sum()
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Evidence (coh, signed)", "P(second choice)")
     assert ax.get_legend() is None
+
+
+def test_a_data_frame_is_a_table_too():
+    pandas = pytest.importorskip("pandas")
+    columns = table(300)
+    frame = pandas.DataFrame(columns)
+    assert plot_psychometric_curves(frame)[1] == plot_psychometric_curves(columns)[1]
+    assert fit_history(frame, 2, strength="coh").bias == fit_history(columns, 2, strength="coh").bias
+    assert plot_training(frame, window=10).lines[0].get_xdata()[-1] == 300
+    assert plot_confusion(frame).get_xlabel() == "Choice"
+    with pytest.raises(UnknownNameError, match="Unknown column 'cohe'. Did you mean 'coh'"):
+        plot_chronometric(frame, "cohe")
 
 
 def test_each_block_has_a_curve():

@@ -236,7 +236,7 @@ def test_films(tmp_path):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("dt", [20, 70, 100, 2000])
+@pytest.mark.parametrize("dt", [20, 30, 110, 1980])
 def test_a_gif_lasts_as_long_as_the_trial(tmp_path, dt):
     frames = np.arange(5)[:, None, None] * np.ones((5, 6, 8))
     plot_env_3dbox(frames, tmp_path / "film.gif", ngym.make(ID, dt=dt, timing={"fixation": dt, "decision": dt}))

@@ -38,7 +38,7 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
     import ngym_core as ngym
 
     mpl.use("Agg")  # a figure for a file needs no window
-    from ngym_plot.drawing import save
+    from ngym_plot.drawing import save, style
     from ngym_plot.images import plot_env_3dbox
     from ngym_plot.models import Oracle, load_model
     from ngym_plot.run import plot_env
@@ -62,12 +62,16 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
             )
         ob = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)["ob"]
         plot_env_3dbox(ob, path, env)
-    elif trials == 1:
-        path = save(plot_trial(env, agent, seed=seed, name=name), path)
-    elif trials <= READABLE:
-        path = save(plot_env(env, num_trials=trials, model=agent, seed=seed, name=name), path)
     else:
-        path = save(plot_session(session_of(ngym.run_env(env, num_trials=trials, model=agent, seed=seed)), title=name), path)
+        if trials == 1:
+            figure = plot_trial(env, agent, seed=seed, name=name)
+        elif trials <= READABLE:
+            figure = plot_env(env, num_trials=trials, model=agent, seed=seed, name=name)
+        else:
+            run = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)
+            figure = plot_session(session_of(run), title=name)
+        with style():
+            path = save(figure, path)
     click.echo(f"wrote {path}")
 
 
