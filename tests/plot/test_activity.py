@@ -120,6 +120,15 @@ def test_a_single_trial_goes_through_the_same_space():
     assert later[""].shape == (13, 2)
 
 
+def test_no_two_conditions_share_a_colour():
+    record = recording(n=200)
+    for levels in (3, 9):
+        record.conditions["level"] = np.arange(200) % levels - 0.0
+        ax, _ = plot_population_state(record, "level")
+        assert len({line.get_color() for line in ax.lines}) == levels
+        assert len({line.get_color() for line in plot_unit_traces(record, 0, "level").lines}) == levels
+
+
 def test_axes_can_be_given():
     figure, (first, second, third) = plt.subplots(1, 3)
     assert plot_activity(recording(), ax=first) is first

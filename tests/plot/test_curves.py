@@ -17,6 +17,7 @@ from ngym_plot import (
     signed_choices,
     stages,
 )
+from ngym_plot.columns import groups
 from ngym_plot.curves import _center
 
 from .observers import COHERENCES, table
@@ -101,6 +102,13 @@ def test_each_block_has_a_curve():
     assert fits["block = 1"].bias == pytest.approx(-10, abs=2)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(fits)
     assert len({line.get_color() for line in ax.lines if line.get_label() in fits}) == 2
+
+
+def test_groups_are_numbers_in_order_or_words_as_they_come():
+    columns = table(20)
+    assert [label for label, _ in groups(columns, [0.0, -0.0, 2.0, -1.0] * 5)] == ["-1.0", "0.0", "2.0"]
+    assert [label for label, _ in groups(columns, ["z", "a"] * 10)] == ["z", "a"]
+    assert [members.sum() for _, members in groups(columns, np.array([None, "a"] * 10))] == [10, 10]
 
 
 def test_each_stage_of_training_has_a_curve():

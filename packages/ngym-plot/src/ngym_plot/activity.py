@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import unknown
 from ngym_plot.columns import groups
-from ngym_plot.drawing import Clock, new_axes, style
+from ngym_plot.drawing import Clock, new_axes, shades, style
 from ngym_plot.panels import shade_periods
 
 __all__ = ["Recording", "plot_activity", "plot_population_state", "plot_unit_traces"]
@@ -128,15 +128,15 @@ def plot_unit_traces(
     window = _window(recording, align, time, chosen)
     with style():
         ax = new_axes(ax, (5.0, 3.2))
-        for label, members in _groups(recording, None if trial is not None else by):
+        parts = _groups(recording, None if trial is not None else by)
+        for (label, members), shade in zip(parts, shades(len(parts)), strict=True):
             part = window.of(members[chosen])
             values, error = part.mean()[:, unit], part.error()[:, unit]
-            (line,) = ax.plot(
-                window.clock.centers, values, label=f"{label} (n = {members[chosen].sum()})" if label else None
-            )
+            said = f"{label} (n = {members[chosen].sum()})" if label else None
+            ax.plot(window.clock.centers, values, color=shade, label=said)
             if trial is None:
                 low, high = values - 1.96 * error, values + 1.96 * error
-                ax.fill_between(window.clock.centers, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+                ax.fill_between(window.clock.centers, low, high, color=shade, alpha=0.2, linewidth=0)
         ax.set_ylabel(f"Activity of unit {unit}")
         if by is not None and trial is None:
             ax.legend()
@@ -193,17 +193,16 @@ def plot_population_state(
     with style():
         ax = new_axes(ax, (4.4, 3.8))
         starts = everything.periods() if trial is None else everything.of(np.arange(everything.n) == trial).periods()
-        for label, path in paths.items():
-            (line,) = ax.plot(*path.T, label=label or None)
+        for (label, path), shade in zip(paths.items(), shades(len(paths)), strict=True):
+            ax.plot(*path.T, color=shade, label=label or None)
             whole = path[np.isfinite(path).all(axis=1)]
-            ax.plot(*whole[0], "o", color=line.get_color(), markersize=6)
+            ax.plot(*whole[0], "o", color=shade, markersize=6)
             for number, (first, _) in enumerate(starts.values(), 1):
                 at = path[min(first, len(path) - 1)]
                 if np.isfinite(at).all():
                     mark = ax.text(at[0], at[1], str(number), fontsize=7, ha="center", va="center")
-                    mark.set(
-                        color=line.get_color(), bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "0.8", "lw": 0.5}
-                    )
+                    circle = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "0.8", "lw": 0.5}
+                    mark.set(color=shade, bbox=circle)
         said = "\n".join(f"{number} {name}" for number, name in enumerate(starts, 1))
         if said:
             ax.text(1.02, 0.0, said, transform=ax.transAxes, fontsize="small", color="0.3", va="bottom")

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from ngym_plot.columns import Table, bins, column, groups, numbers, responses, signed_choices, size, wilson
-from ngym_plot.drawing import new_axes, reference_line, style
+from ngym_plot.drawing import new_axes, reference_line, shades, style
 
 __all__ = ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"]
 
@@ -111,13 +111,14 @@ def plot_delay_dependence(
         raise ValueError(f"There must be at least two delays; there is {np.unique(time).tolist()}.")
     with style():
         ax = new_axes(ax)
-        for label, members in groups(table, by):
+        parts = groups(table, by)
+        for (label, members), shade in zip(parts, shades(len(parts)), strict=True):
             members = members & np.isfinite(time)
             which = bins(time[members], most)
             n = np.bincount(which)
             middle, share = (np.bincount(which, values[members]) / n for values in (time, correct))
-            (line,) = ax.plot(middle, share, "o-", label=label or None)
-            ax.vlines(middle, *wilson(share, n), color=line.get_color(), linewidth=1)
+            ax.plot(middle, share, "o-", color=shade, label=label or None)
+            ax.vlines(middle, *wilson(share, n), color=shade, linewidth=1)
         if chance is not None:
             reference_line(ax, y=chance)
         ax.set(ylim=(-0.05, 1.05), xlabel="Delay (ms)", ylabel="P(correct)")

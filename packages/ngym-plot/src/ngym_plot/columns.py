@@ -154,7 +154,7 @@ def groups(table: Table, by: str | ArrayLike | None, most: int = 10) -> list[tup
     values = column(table, by) if isinstance(by, str) else np.asarray(by)
     if values.shape != (n,):
         raise ValueError(f"by must name a column or hold one value for each of the {n} trials, not shape {values.shape}.")
-    values = values.astype(str) if values.dtype == object else values
+    values = values.astype(str) if values.dtype == object else values + 0.0 if values.dtype.kind == "f" else values
     kinds, first = np.unique(values, return_index=True)
     if len(kinds) > most:
         raise ValueError(f"by has {len(kinds)} different values; more than {most} groups cannot be told apart. Bin them.")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_plot.columns import Table, bins, column, groups, numbers, signed_choices, wilson
-from ngym_plot.drawing import new_axes, reference_line, style
+from ngym_plot.drawing import new_axes, reference_line, shades, style
 from ngym_plot.psychometric import PsychometricFit, fit_psychometric, tally
 
 __all__ = ["plot_chronometric", "plot_psychometric", "plot_psychometric_curves"]
@@ -27,6 +27,7 @@ def plot_psychometric(
     title: str | None = None,
     legend: str | None = None,
     *,
+    color: str | None = None,
     link: str = "logit",
     lapses: str = "equal",
     resamples: int = 500,
@@ -40,6 +41,7 @@ def plot_psychometric(
         ax: Where to draw; a new figure by default.
         title: Title.
         legend: Label of the curve.
+        color: Colour of points and curve; by default the next one of the axes.
         link: ``logit`` or ``probit``.
         lapses: ``equal`` on both sides, ``separate``, or ``none``.
         resamples: How many resamples of the bootstrap the band stands on; 0 draws none.
@@ -57,13 +59,13 @@ def plot_psychometric(
     with style():
         ax = new_axes(ax)
         fresh = not ax.lines
-        (points,) = ax.plot(levels, k / n, "o", label=legend)
-        color = points.get_color()
-        ax.vlines(levels, low, high, color=color, linewidth=1)
+        (points,) = ax.plot(levels, k / n, "o", color=color, label=legend)
+        shade = points.get_color()
+        ax.vlines(levels, low, high, color=shade, linewidth=1)
         line = np.linspace(levels[0], levels[-1], 300)
-        ax.plot(line, fit(line), color=color)
+        ax.plot(line, fit(line), color=shade)
         if resamples:
-            ax.fill_between(line, *fit.band(line), color=color, alpha=0.2, linewidth=0)
+            ax.fill_between(line, *fit.band(line), color=shade, alpha=0.2, linewidth=0)
         if fresh:
             reference_line(ax, x=0)
             reference_line(ax, y=0.5)
@@ -114,9 +116,10 @@ def plot_psychometric_curves(
     """
     evidence, choice = signed_choices(table, strength, side, none)
     fits: dict[str, PsychometricFit] = {}
-    for label, members in groups(table, by):
+    parts = groups(table, by)
+    for (label, members), color in zip(parts, shades(len(parts)), strict=True):
         try:
-            options: Any = {"link": link, "lapses": lapses, "resamples": resamples, "seed": seed}
+            options: Any = {"color": color, "link": link, "lapses": lapses, "resamples": resamples, "seed": seed}
             ax, fits[label] = plot_psychometric(evidence[members], choice[members], ax, title, label or None, **options)
         except ValueError as error:
             raise ValueError(f"{label}: {error}" if label else str(error)) from error

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
-from matplotlib import rc_context, rcParams
+from matplotlib import colormaps, rc_context, rcParams
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from ngym_core.saving import complete_or_absent
 from ngym_plot.config import PlotConfig
 
-__all__ = ["Clock", "color", "new_axes", "reference_line", "save", "style"]
+__all__ = ["Clock", "color", "new_axes", "reference_line", "save", "shades", "style"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -43,6 +44,13 @@ def color(k: int) -> str:
     """Give the k-th colour of the style. (``C0`` would be looked up when the figure is drawn, in whatever style then.)"""
     colors = _palette()
     return colors[k % len(colors)]
+
+
+def shades(n: int) -> list[str]:
+    """Give colours for n groups of trials: those of the style, or, if there are not enough of them, steps of one scale."""
+    if n <= len(_palette()):
+        return _palette()[:n]
+    return [to_hex(colormaps["viridis"](k / (n - 1) * 0.92)) for k in range(n)]
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = (4.0, 3.2)) -> Axes:
