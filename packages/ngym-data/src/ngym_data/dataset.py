@@ -219,7 +219,7 @@ class Dataset:
     def _windows(self) -> int:
         """How many windows are made at a time."""
         step_bytes = self._source.step_bytes + (6 if self.info else 0)
-        steps = 0.75 * self._memory / (self.batch_size * step_bytes)
+        steps = 0.9 * self._memory / (self.batch_size * step_bytes)
         steps = min(steps, TRIALS_AT_ONCE * self._source.trial_len)
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
