@@ -12,7 +12,7 @@ from ngym_plot.trial import say
 
 ID = "PerceptualDecisionMaking-v0"
 DIFFERENT = ["Bandit-v0", "HierarchicalReasoning-v0", "Null-v0", "PulseDecisionMaking-v0", "ReachingDelayResponse-v0"]
-DIFFERENT += ["ReadySetGo-v0", "SpatialSuppressMotion-v0", "priors.priors_v0-v0", "yang19.ctxdlydm1-v0"]
+DIFFERENT += ["ReadySetGo-v0", "SpatialSuppressMotion-v0", "perceptualdecisionmaking.roitman02-v0", "yang19.ctxdlydm1-v0"]
 
 
 @pytest.fixture(autouse=True)

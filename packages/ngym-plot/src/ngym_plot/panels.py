@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -46,19 +47,20 @@ def shade_periods(axes: Sequence[Axes], clock: Clock, periods: Periods) -> None:
                 ax.axvline(start, color="white", linewidth=0.6)
             else:
                 ax.axvspan(start, end, color="0.9" if i % 2 else "0.96", linewidth=0, zorder=0)
-    _name_periods(axes[0], clock, [(name, float(np.mean(span))) for name, span in zip(shown, spans, strict=True)], spans)
+    _name_periods(axes[0], clock, dict(zip(shown, spans, strict=True)))
 
 
-def _name_periods(ax: Axes, clock: Clock, names: list[tuple[str, float]], spans: list[Array]) -> None:
+def _name_periods(ax: Axes, clock: Clock, spans: Mapping[str, Array]) -> None:
     """Write names where they stand in time: upright text where there is room, else slanted, else on end."""
     size = 7.0
     left, right = clock.edges
     points = 0.85 * ax.bbox.width * 72 / ax.figure.dpi / (right - left)  # on paper, for one unit of time
-    names = sorted(names, key=lambda pair: pair[1])
-    closest = min(np.diff([at for _, at in names]), default=np.inf) * points
-    if all(0.6 * size * len(name) < float(np.ptp(span)) * points for (name, _), span in zip(names, spans, strict=True)):
+    names = sorted(((name, float(np.mean(span))) for name, span in spans.items()), key=lambda pair: pair[1])
+    wide = {name: 0.6 * size * len(name) for name in spans}
+    gaps = [((b - a) * points, (wide[one] + wide[other]) / 2) for (one, a), (other, b) in pairwise(names)]
+    if all(wide[n] < float(np.ptp(s)) * points for n, s in spans.items()) and all(gap > 1.1 * w for gap, w in gaps):
         look: dict[str, Any] = {"rotation": 0, "ha": "center"}
-    elif closest > 1.7 * size:
+    elif all(gap > 1.7 * size for gap, _ in gaps):
         look = {"rotation": 35, "ha": "left", "rotation_mode": "anchor"}
     else:
         look = {"rotation": 90, "ha": "center"}
