@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import gymnasium as gym
@@ -159,6 +160,23 @@ def test_wrappers_and_forced_conditions():
     assert np.unique(strong[..., 1]).tolist() == pytest.approx([0, 0.244, 0.756])
 
 
+def test_threads_may_share_an_env():
+    env = ngym.make("PerceptualDecisionMaking", wrappers=[("TrialHistoryV2", {"probs": [[0.9, 0.1], [0.1, 0.9]]})])
+
+    def batches(split, dataset):
+        return [dataset() for _ in range(60)]
+
+    splits = ["train", "val", "test"]
+    made = {s: [Dataset(env, None, 4, 50, cache_len=50, seed=0, split=s, info=True) for _ in range(2)] for s in splits}
+    alone = [batches(s, made[s][0]) for s in splits]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(batches, splits, [made[s][1] for s in splits]))
+    for one, other in zip(alone, together, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert np.array_equal(a[0], b[0])
+            assert np.array_equal(a[2]["conditions"]["previous"], b[2]["conditions"]["previous"])
+
+
 def test_an_env_of_gymnasium_around_ours():
     env = gym.make("ngym_core:PerceptualDecisionMaking-v0")
     assert Dataset(env, batch_size=2, seq_len=30, seed=0)()[0].shape == (30, 2, 3)
@@ -263,6 +281,10 @@ def test_parts_have_the_rows_of_the_whole():
     assert np.array_equal(whole.part([5, 0])()[0], inputs[:, [5, 0]])
     assert np.array_equal(Dataset("ReadySetGo", batch_size=2, seq_len=200, seed=0).part(range(2, 4))()[0], inputs[:, 2:4])
     assert not np.array_equal(whole()[0], inputs)
+    part = whole.part([0])
+    part.seed(1)
+    assert np.array_equal(part()[0], Dataset("ReadySetGo", batch_size=1, seq_len=200, seed=1)()[0])
+    assert np.array_equal(whole.part([0])()[0], inputs[:, :1])
     with pytest.raises(ValueError, match="The number of rows=0 must be an integer from 1"):
         whole.part([])
 

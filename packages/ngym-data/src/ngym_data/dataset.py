@@ -115,6 +115,7 @@ class Dataset:
             ValueError: There is no row.
         """
         part = copy.copy(self)
+        part._source = copy.copy(self._source)
         part.batch_size = size("The number of rows", len(rows))
         part._begin(rows)
         return part

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import threading
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -23,6 +25,10 @@ Array: TypeAlias = NDArray[Any]
 MEMORY = 64 * 2**20
 """Bytes that a data set may hold beside the batches it has handed out, unless told otherwise."""
 PROBE = 16
+_making = threading.RLock()
+"""Held while trials are made: wrappers note things in themselves, and several threads may use one env."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
 HOLDOUT_PROBE = 1024
 
 
@@ -108,7 +114,7 @@ class Source:
         Returns:
             The trials, at most n; None if there is none.
         """
-        trials = data_trials(self.env, n, draws, {**self._forced, **self.chosen(n, draws, combination)})
+        trials = self._made(n, draws, self.chosen(n, draws, combination))
         if self._holdout is None:
             return trials
         keeps = self._holdout.keeps(trials.conditions)
@@ -137,13 +143,16 @@ class Source:
         """
         parts, pending = [], np.arange(first, first + n)
         while len(pending):
-            forced = {**self._forced, **self.chosen(len(pending), draws, pending)}
-            trials = data_trials(self.env, len(pending), draws, forced)
+            trials = self._made(len(pending), draws, self.chosen(len(pending), draws, pending))
             keeps = np.ones(len(pending), bool) if self._holdout is None else self._holdout.keeps(trials.conditions)
             if keeps.any():
                 parts.append(trials if keeps.all() else trials.pick(np.nonzero(keeps)[0]))
             pending = pending[~keeps]
         return Trials.join(parts)
+
+    def _made(self, n: int, draws: ngym.Draws, chosen: Mapping[str, Array]) -> Trials:
+        with _making:
+            return data_trials(self.env, n, draws, {**self._forced, **chosen})
 
     # ---- what a training needs to know ------------------------------------------------------------
 
@@ -179,9 +188,10 @@ class Source:
         n = HOLDOUT_PROBE * max(1, self.combinations)
         combination = np.arange(n) % max(1, self.combinations)
         draws = SplitDraws(self.seed, self._holdout)
-        forced = {**self._forced, **self.chosen(n, draws, combination)}
-        self._holdout.check(data_trials(self.env, n, ngym.Draws(self.seed), forced).conditions, draws.options, self.env)
-        keeps = self._holdout.keeps(data_trials(self.env, n, draws, forced).conditions)
+        chosen = self.chosen(n, draws, combination)
+        plain, left = (self._made(n, d, chosen).conditions for d in (ngym.Draws(self.seed), draws))
+        self._holdout.check(plain, draws.options, self.env)
+        keeps = self._holdout.keeps(left)
         if len(np.unique(combination[keeps])) < max(1, self.combinations):
             values = {name: held.tolist() for name, held in self._holdout.values.items()}
             raise ValueError(
