@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("torch")
-EXAMPLE = Path(__file__).parents[3] / "examples" / "supervised.py"
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "supervised.py"
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # fork beside threads, in Python 3.12
 
 
 def test_the_example_learns_its_task():
@@ -16,3 +18,18 @@ def test_the_example_learns_its_task():
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert int(re.search(r"trained on (\d+) batches", done.stdout)[1]) < 400
     assert float(re.search(r"all test trials: (\S+) right", done.stdout)[1]) > 0.65
+
+
+def test_what_the_readme_shows_runs():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "packages" / "ngym-data" / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 4
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["coherence"].shape == (100, 16)
+    coherences = {
+        split: set(names[split][:][2]["conditions"]["coh"].tolist()) for split in ("test", "probe", "psychometric")
+    }
+    assert coherences["probe"] == {12.8}
+    assert 12.8 not in coherences["test"]
+    assert len(coherences["psychometric"]) == 5
