@@ -29,7 +29,8 @@ class StreamLoader:
 
     Each rank has rows of its own: rank k of a distributed training has the rows k * batch_size to
     (k + 1) * batch_size - 1, each at its beginning. Worker processes share the rows of a batch among them. So
-    rows share nothing, and what a row delivers does not depend on how many workers or ranks there are.
+    rows share nothing, and what a row delivers does not depend on how many workers or ranks there are. Each process
+    holds as much as the dataset may (its `memory`).
 
     An iteration gives `max_batch` batches; the next one, also after a break, goes on where the streams are. What is
     not a number (a condition that is missing in some trials) is left out.
