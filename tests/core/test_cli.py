@@ -85,3 +85,7 @@ def test_check_all_checks_every_task_and_says_what_is_wrong(monkeypatch, capsys)
 def test_help(args):
     assert "ngym" in run(*args)
     assert "No such command" in run("nothing", ok=False)
+
+
+def test_check_wants_to_know_what():
+    assert "Name tasks to check, or give --all." in run("check", ok=False)

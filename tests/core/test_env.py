@@ -419,3 +419,13 @@ def test_random_ground_truth_checks_its_probabilities(p):
 def test_random_ground_truth_needs_choices():
     with pytest.raises(AttributeError, match="requires task to have attribute choices"):
         ngym.make("ReadySetGo", wrappers=["RandomGroundTruth"])
+
+
+def test_a_space_without_a_shape_is_refused():
+    class Shapeless(Toy):
+        def __init__(self):
+            super().__init__()
+            self.observation_space = gym.spaces.Dict({"a": gym.spaces.Discrete(2)})
+
+    with pytest.raises(ValueError, match="the observation space Dict.* has no shape, so a trial of it is no array"):
+        Shapeless().sample_trials(1, seed=0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.table import MEASURES, load_trials
+from ngym_core.table import MEASURES, load_trials, save_trials
 from ngym_core.wrappers.monitor import Monitor
 
 from .toy import Toy
@@ -288,3 +288,9 @@ def test_a_frame_needs_pandas(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="A data frame needs pandas: pip install pandas"):
         load_trials(tmp_path / "run", frame=True)
+
+
+def test_columns_of_a_table_have_one_length(tmp_path):
+    with pytest.raises(ValueError, match="Columns have different lengths: {'a': 2, 'b': 3}"):
+        save_trials(tmp_path / "table", {"a": np.zeros(2), "b": np.zeros(3)})
+    assert list(tmp_path.iterdir()) == []

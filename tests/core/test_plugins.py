@@ -140,3 +140,8 @@ def test_a_command_that_fails_costs_only_its_pack():
     with pytest.warns(plugins.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
         manager.add_commands(object())
     assert status.state == "failed"
+
+
+def test_without_a_pack_that_draws_there_is_no_figure(tmp_path):
+    with pytest.raises(ImportError, match="No installed pack draws figures: pip install ngym-plot"):
+        plugins.Plugins().figure({}, None, tmp_path / "figure.png")

@@ -205,3 +205,35 @@ def test_forced_values_that_cannot_be(id_, forced, message):
 def test_coherences_are_checked(cohs):
     with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
         ngym.make("PerceptualDecisionMaking", cohs=cohs)
+
+
+@pytest.mark.parametrize(
+    ("id_", "arguments", "error", "message"),
+    [
+        ("AnnubesEnv", {"catch_prob": 1.5}, ValueError, r"catch_prob=1\.5 must be a probability"),
+        ("AnnubesEnv", {"session": ["a"]}, TypeError, "must be a dictionary of modalities and probabilities"),
+        ("AnnubesEnv", {"session": {1: 0.5}}, TypeError, "must have names of modalities, or tuples of these"),
+        ("AnnubesEnv", {"session": {(1, 2): 0.5}}, TypeError, "must have names of modalities, or tuples of these"),
+        ("AnnubesEnv", {"session": {"catch": 0.5}}, ValueError, "No modality may be called 'catch'"),
+        ("AnnubesEnv", {"session": {"a": 0}}, ValueError, "must have probabilities from 0 that are not all 0"),
+        ("AnnubesEnv", {"intensities": 0.5}, TypeError, r"intensities=0\.5 must be a list, or a dictionary"),
+        ("AnnubesEnv", {"intensities": {"x": [1]}}, ValueError, r"are given for \['x'\]; the modalities are \['a', 'v'\]"),
+        ("AnnubesEnv", {"intensities": [np.nan]}, ValueError, "must be finite numbers"),
+        ("AnnubesEnv", {"max_sequential": "two"}, TypeError, "max_sequential='two' must be a number, a dictionary"),
+        ("AnnubesEnv", {"max_sequential": {"x": 1}}, ValueError, "expected numbers from 1"),
+        ("Bandit", {"p": [0.5, 1.5]}, ValueError, r"p=\[0\.5, 1\.5\] must be probabilities"),
+        ("Bandit", {"n": 3, "p": [0.5]}, ValueError, r"p=\[0\.5\] must have a number for each of the 3 arms"),
+        ("DelayComparison", {"vpairs": [(1, 2, 3)]}, ValueError, "must be pairs of magnitudes that are not all the same"),
+        ("Detection", {"stim_dur": -1}, ValueError, "stim_dur=-1 and delay=None must be times in ms from 0"),
+        ("PulseDecisionMaking", {"p_pulse": (0.3,)}, ValueError, "must be two probabilities"),
+        ("ReachingDelayResponse", {"lowbound": 2, "highbound": 1}, ValueError, "must be in order and lie within 0 and 2"),
+    ],
+)
+def test_wrong_parameters_are_refused(id_, arguments, error, message):
+    with pytest.raises(error, match=message):
+        ngym.make(id_, **arguments)
+
+
+def test_limits_that_leave_nothing_are_refused():
+    with pytest.raises(ValueError, match="The limits of max_sequential leave nothing to show after some trials"):
+        ngym.make("AnnubesEnv", session={"a": 1.0}, catch_prob=0, max_sequential={"a": 2}).sample_trials(5, seed=0)

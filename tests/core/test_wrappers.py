@@ -8,6 +8,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule, SequentialSchedule
+from ngym_core.sessions import data_trials
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
 from ngym_core.wrappers import MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
@@ -474,3 +475,13 @@ def test_seeds_and_options_pass_through_every_layer():
     two = env.reset(seed=11, options={})
     assert np.array_equal(one[0], two[0])
     assert names_of(env.observation_space) == {"fixation": 0, "stimulus": range(1, 3), "action": 3, "reward": 4}
+
+
+def test_side_bias_needs_choices():
+    with pytest.raises(AttributeError, match="SideBias requires task to have attribute choices"):
+        make(("SideBias", {"probs": [[0.5, 0.5]]}), id_="ReadySetGo-v0")
+
+
+def test_rewards_of_a_task_that_steps_by_itself_are_not_in_data():
+    with pytest.raises(TypeError, match="has a `_step` of its own: what its trials earn is known when they are played"):
+        data_trials(make("PassReward", id_="CVLearning-v0"), 3, ngym.Draws(0), {})

@@ -235,9 +235,10 @@ def _session(session: Any) -> dict[tuple[str, ...], float]:
     """Sorted modalities -> probability, with an entry for each modality alone."""
     if not isinstance(session, Mapping):
         raise TypeError(f"session={session!r} must be a dictionary of modalities and probabilities.")
-    given = {tuple(sorted([kind] if isinstance(kind, str) else kind)): p for kind, p in session.items()}
-    if not given or any(not isinstance(m, str) for kind in given for m in kind):
+    kinds = {kind: list(kind) if isinstance(kind, tuple) else [kind] for kind in session}
+    if not kinds or any(not isinstance(m, str) for kind in kinds.values() for m in kind):
         raise TypeError(f"session={session!r} must have names of modalities, or tuples of these.")
+    given = {tuple(sorted(kind)): session[name] for name, kind in kinds.items()}
     if any(m.lower() == CATCH for kind in given for m in kind):
         raise ValueError(f"No modality may be called {CATCH!r}.")
     total = sum(given.values())
