@@ -45,7 +45,31 @@ class Case:
         return before, run.test(self.trials).performance
 
 
-CASES: list[Case] = []
+PDM, ONE_STEP_BACK = "PerceptualDecisionMaking-v0", ("PassReward-v0", "PassAction-v0")
+EASY = {"cohs": [51.2], "timing": {"stimulus": 300}}
+
+LONG = {"rollout": 64, "batch_size": 1024}
+
+CASES = [
+    Case(PDM, "perceptual, easy", {"steps": 16_384, "task_kwargs": EASY}, 0.95, (1.0, 1.0, 1.0), quick=True),
+    Case("GoNogo-v0", "go/no-go", {"steps": 24_576, "policy": "rnn"}, 0.95, (1.0, 1.0, 1.0), quick=True),
+    Case("DelayMatchSample-v0", "working memory", {"steps": 40_960, "policy": "rnn"}, 0.95, (1.0, 1.0, 1.0), quick=True),
+    Case(PDM, "perceptual", {"steps": 60_000}, 0.85, (0.884, 0.879, 0.887)),
+    Case(PDM, "perceptual, E/I", {"steps": 60_000, "policy": "ei-ctrnn"}, 0.83, (0.874, 0.872, 0.884)),
+    Case("ContextDecisionMaking-v0", "context", {"steps": 120_000}, 0.8, (0.926, 0.820, 0.870)),
+    Case(
+        "IntervalDiscrimination-v0", "timing", {"steps": 320_000, "learning_rate": 1e-3, **LONG}, 0.8, (0.975, 0.866, 0.815)
+    ),
+    Case("ReachingDelayResponse-v0", "motor", {"steps": 160_000}, 0.75, (0.813, 0.867, 0.886)),
+    Case("EconomicDecisionMaking-v0", "value", {"steps": 120_000, "policy": "gru"}, 0.9, (0.932, 0.935, 0.969)),
+    Case(
+        "DawTwoStep-v0",
+        "two-step",
+        {"steps": 80_000, "policy": "rnn", "trials_per_episode": 20, "wrappers": ONE_STEP_BACK},
+        0.75,
+        (0.898, 0.840, 0.885),
+    ),
+]
 
 
 def main() -> None:
@@ -62,11 +86,8 @@ def main() -> None:
         for seed in options.seeds:
             start = time.perf_counter()
             before, after = case.learn(seed)
-            print(
-                f"{case.task:32} {case.family:16} {case.recipe['steps']:>8,} {case.criterion:>9.2f}  {seed:>4} {before:>7.3f} "
-                f"{after:>7.3f} {time.perf_counter() - start:>8.0f}",
-                flush=True,
-            )
+            told = f"{case.task:32} {case.family:16} {case.recipe['steps']:>8,} {case.criterion:>9.2f}  {seed:>4}"
+            print(f"{told} {before:>7.3f} {after:>7.3f} {time.perf_counter() - start:>8.0f}", flush=True)
             if after < case.criterion:
                 missed.append(f"{case.task} with seed {seed}: {after:.3f} of {case.criterion}")
     if missed:
