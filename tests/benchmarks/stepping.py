@@ -1,12 +1,14 @@
 """How fast N lanes are stepped and a recurrent agent is trained, beside NeuroGym 2.3.1. Run it with ``nox -s bench``.
 
-All sides take turns, so that a slow moment of the machine meets each of them. Actions are random and drawn before. Ours
-are stepped for many trials of each lane, so that drawing trials ahead counts in full.
+All sides take turns, so that a slow moment of the machine meets each of them. Actions are drawn before: at random, which
+ends many trials early, so that it is mostly about making trials; or always 0 (fixate), so that trials run their course, which
+is mostly about steps. Ours are stepped for many trials of each lane, so that drawing trials ahead counts in full.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import time
@@ -21,6 +23,7 @@ import numpy as np
 import ngym_core as ngym
 
 TASKS = ["PerceptualDecisionMaking-v0", "ReadySetGo-v0", "yang19.ctxdm1-v0", "DelayMatchSample-v0"]
+ACTS = ("random", "fixate")
 GOALS = {64: 20, 1024: 60}
 SETTINGS = {"n_steps": 32, "batch_size": 512, "n_epochs": 4, "policy_kwargs": {"lstm_hidden_size": 64}}
 """Of RecurrentPPO, the same for both."""
@@ -65,38 +68,41 @@ def seconds(step: Callable[[Any], object], n_actions: int, lanes: int, steps: in
 
 def stepping(other: NeuroGym) -> list[dict[str, Any]]:
     """Steps per second over all lanes: ours, ours as Stable-Baselines3 sees them, NeuroGym's, Gymnasium's CartPole."""
-    from ngym_sb3 import make_sb3_env
-
     rows = []
-    for lanes in GOALS:
+    for act, lanes in itertools.product(ACTS, GOALS):
         poles = gymnasium.make_vec("CartPole-v1", lanes, vectorization_mode="vector_entry_point")
         poles.reset(seed=0)
         for task in TASKS:
-            vec, sb3 = ngym.make_vec(task, lanes), make_sb3_env(task, lanes)
-            vec.reset(seed=0)
-            sb3.seed(0)
-            sb3.reset()
-            n = int(vec.single_action_space.n)  # type: ignore[attr-defined]
-            spent: dict[str, list[float]] = {"ngym": [], "ngym in SB3": [], "NeuroGym in SB3": [], "CartPole": []}
-            for _ in range(ROUNDS):
-                spent["ngym"].append(seconds(vec.step, n, lanes, OURS) / OURS)
-                spent["ngym in SB3"].append(seconds(sb3.step, n, lanes, OURS // 3) / (OURS // 3))
-                spent["CartPole"].append(seconds(poles.step, 2, lanes, OURS // 3) / (OURS // 3))
-                theirs = other.ask(step=task, lanes=lanes, steps=THEIRS[lanes])
-                if theirs is not None:
-                    spent["NeuroGym in SB3"].append(theirs / THEIRS[lanes])
-            means = {name: float(np.mean(s)) for name, s in spent.items() if s}
-            row: dict[str, Any] = {"task": task, "lanes": lanes, **{k: lanes / s for k, s in means.items()}}
-            if "NeuroGym in SB3" in means:
-                row["times"] = means["NeuroGym in SB3"] / means["ngym"]
-                row["times in SB3"] = means["NeuroGym in SB3"] / means["ngym in SB3"]
-            rows.append(row)
-            _print(row)
+            rows.append(_stepped(other, poles, task, lanes, act))
+            _print(rows[-1])
     return rows
 
 
+def _stepped(other: NeuroGym, poles: Any, task: str, lanes: int, act: str) -> dict[str, Any]:
+    from ngym_sb3 import make_sb3_env
+
+    vec, sb3 = ngym.make_vec(task, lanes), make_sb3_env(task, lanes, seed=0)
+    vec.reset(seed=0)
+    sb3.reset()
+    n = int(vec.single_action_space.n) if act == "random" else 1
+    spent: dict[str, list[float]] = {"ngym": [], "ngym in SB3": [], "NeuroGym in SB3": [], "CartPole": []}
+    for _ in range(ROUNDS):
+        spent["ngym"].append(seconds(vec.step, n, lanes, OURS) / OURS)
+        spent["ngym in SB3"].append(seconds(sb3.step, n, lanes, OURS // 3) / (OURS // 3))
+        spent["CartPole"].append(seconds(poles.step, 2, lanes, OURS // 3) / (OURS // 3))
+        theirs = other.ask(step=task, lanes=lanes, steps=THEIRS[lanes], act=act)
+        if theirs is not None:
+            spent["NeuroGym in SB3"].append(theirs / THEIRS[lanes])
+    means = {name: float(np.mean(s)) for name, s in spent.items() if s}
+    row: dict[str, Any] = {"actions": act, "task": task, "lanes": lanes, **{k: lanes / s for k, s in means.items()}}
+    if "NeuroGym in SB3" in means:
+        row["times"] = means["NeuroGym in SB3"] / means["ngym"]
+        row["times in SB3"] = means["NeuroGym in SB3"] / means["ngym in SB3"]
+    return row
+
+
 def training(other: NeuroGym) -> list[dict[str, Any]]:
-    """Steps per second of RecurrentPPO with an LSTM of 64 units on 64 lanes."""
+    """Steps per second of RecurrentPPO with 64 recurrent units, 64 lanes."""
     import torch
     from sb3_contrib import RecurrentPPO
 
@@ -105,10 +111,14 @@ def training(other: NeuroGym) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     rows = []
     for task in TASKS[:1]:
-        spent: dict[str, list[float]] = {"ngym": [], "ngym, policy of sb3-contrib": [], "NeuroGym in SB3": []}
+        agents: dict[str, tuple[Any, dict[str, Any]]] = {
+            "ngym, LSTM": (MlpRnnPolicy, {"cell": "lstm"}),
+            "ngym, LSTM of sb3-contrib": ("MlpLstmPolicy", {}),
+            "ngym, leaky CTRNN": (MlpRnnPolicy, {"cell": "ctrnn"}),
+        }
+        spent: dict[str, list[float]] = {name: [] for name in [*agents, "NeuroGym, LSTM of sb3-contrib"]}
         for _ in range(ROUNDS):
-            for name, policy in (("ngym", MlpRnnPolicy), ("ngym, policy of sb3-contrib", "MlpLstmPolicy")):
-                own = {"cell": "lstm"} if policy is MlpRnnPolicy else {}
+            for name, (policy, own) in agents.items():
                 settings: dict[str, Any] = {**SETTINGS, "policy_kwargs": {**SETTINGS["policy_kwargs"], **own}}
                 model = RecurrentPPO(policy, make_sb3_env(task, 64), device="cpu", seed=0, **settings)
                 start = time.perf_counter()
@@ -116,10 +126,10 @@ def training(other: NeuroGym) -> list[dict[str, Any]]:
                 spent[name].append(time.perf_counter() - start)
             theirs = other.ask(train=task, lanes=64, steps=TRAINING, settings=SETTINGS)
             if theirs is not None:
-                spent["NeuroGym in SB3"].append(theirs)
+                spent["NeuroGym, LSTM of sb3-contrib"].append(theirs)
         row: dict[str, Any] = {"task": task, "lanes": 64, **{k: TRAINING / median(s) for k, s in spent.items() if s}}
-        if spent["NeuroGym in SB3"]:
-            row["times"] = row["ngym"] / row["NeuroGym in SB3"]
+        if spent["NeuroGym, LSTM of sb3-contrib"]:
+            row["times"] = row["ngym, LSTM"] / row["NeuroGym, LSTM of sb3-contrib"]
         rows.append(row)
         _print(row)
     return rows
@@ -144,10 +154,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Say the medians over the tasks, beside what was promised."""
     said = []
-    for lanes, goal in GOALS.items():
-        times = [row["times"] for row in rows if row["lanes"] == lanes and "times" in row]
+    for act, (lanes, goal) in itertools.product(ACTS, GOALS.items()):
+        times = [row["times"] for row in rows if (row["actions"], row["lanes"]) == (act, lanes) and "times" in row]
         if times:
-            said.append(f"{lanes} lanes: {median(times):.0f} times NeuroGym (median of {len(times)} tasks; goal {goal})")
+            said.append(
+                f"{act}, {lanes} lanes: {median(times):.0f} times NeuroGym (median of {len(times)} tasks; goal {goal})"
+            )
     return said
 
 
@@ -166,11 +178,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
     options = parser.parse_args(argv)
     other = NeuroGym(options.neurogym)
     try:
-        print("Steps per second over all lanes, random actions:")
+        print("Steps per second over all lanes:")
         rows = {"stepping": stepping(other)}
         said = verdicts(rows["stepping"])
         print(*said, sep="\n")
-        print("Steps per second of training RecurrentPPO, an LSTM of 64 units:")
+        print("Steps per second of training RecurrentPPO, 64 units, 64 lanes:")
         rows["training"] = training(other)
     finally:
         other.close()

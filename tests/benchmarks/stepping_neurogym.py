@@ -1,7 +1,7 @@
 """NeuroGym's side of the stepping benchmark, run by a Python that has NeuroGym 2.3.1.
 
-It reads one JSON request a line and answers each with one line: ``{"step": id, "lanes": n, "steps": k}`` gives the seconds
-of k steps of n lanes in Stable-Baselines3's DummyVecEnv, ``{"train": id, ...}`` those of training RecurrentPPO.
+It reads one JSON request a line and answers each with one line: ``{"step": id, "lanes": n, "steps": k, "act": how}`` gives the
+seconds of k steps of n lanes in Stable-Baselines3's DummyVecEnv, ``{"train": id, ...}`` those of training RecurrentPPO.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def vec_env(task: str, n: int) -> Any:
     return lanes[task, n]
 
 
-def stepped(task: str, n: int, steps: int) -> float:
+def stepped(task: str, n: int, steps: int, act: str) -> float:
     env = vec_env(task, n)
-    actions = np.random.default_rng(0).integers(0, env.action_space.n, (steps, n))
+    actions = np.random.default_rng(0).integers(0, env.action_space.n if act == "random" else 1, (steps, n))
     start = time.perf_counter()
     for row in actions:
         env.step(row)
@@ -50,7 +50,7 @@ def trained(task: str, n: int, steps: int, settings: dict[str, Any]) -> float:
 
 def answer(request: dict[str, Any]) -> float:
     if "step" in request:
-        return stepped(request["step"], request["lanes"], request["steps"])
+        return stepped(request["step"], request["lanes"], request["steps"], request["act"])
     return trained(request["train"], request["lanes"], request["steps"], request["settings"])
 
 
