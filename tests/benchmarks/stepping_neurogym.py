@@ -1,7 +1,7 @@
 """NeuroGym's side of the stepping benchmark, run by a Python that has NeuroGym 2.3.1.
 
-It reads one JSON request a line and answers each with one line: ``{"step": id, "lanes": n, "steps": k, "act": how}`` gives the
-seconds of k steps of n lanes in Stable-Baselines3's DummyVecEnv, ``{"train": id, ...}`` those of training RecurrentPPO.
+It reads one JSON request a line and answers each with one line. ``{"step": id, "lanes": n, "steps": k, "act": how}`` gives
+the seconds of k steps of n lanes in Stable-Baselines3's DummyVecEnv, ``{"train": id, ...}`` those of training RecurrentPPO.
 """
 
 from __future__ import annotations
