@@ -31,7 +31,8 @@ BATCH = {"batch_size": 128, "seq_len": 100}
 IMAGES = {"batch_size": 4, "seq_len": 100}
 """For observations of more than so many numbers, that NeuroGym does not have."""
 MANY_NUMBERS = 1000
-ROUNDS, ROUND_SECONDS = 5, 0.15
+ROUNDS, ROUND_SECONDS = 3, 0.15
+THEIR_CYCLE = 12  # NeuroGym makes 1, 2 or 3 of these batches at a time
 SIZES, TRIAL = (16, 128, 1024), 22
 TRAINING = {"batch_size": 64, "seq_len": 110, "criterion": 0.87, "most": 1000}
 SEEDS = 3
@@ -115,7 +116,7 @@ def of_task(task: str, neurogym: Other) -> dict[str, Any]:
     row: dict[str, Any] = {"task": task}
     theirs = None
     try:
-        theirs = neurogym.ask(seconds_of=task, batches=2, **BATCH)
+        theirs = neurogym.ask(seconds_of=task, batches=THEIR_CYCLE, **BATCH)
     except RuntimeError as error:
         row["neurogym_error"] = str(error)
     rounds = []
@@ -123,7 +124,7 @@ def of_task(task: str, neurogym: Other) -> dict[str, Any]:
         one = seconds(ours, cycle) / cycle
         other = None
         if theirs is not None:
-            batches = max(2, times_for(theirs / 2))
+            batches = THEIR_CYCLE * times_for(theirs)
             other = neurogym.ask(seconds_of=task, batches=batches, **BATCH) / batches
         times = times_for(seconds(fill)) if len(noise) > 1 else 1
         rounds.append((one, other, seconds(fill, times) / times))
