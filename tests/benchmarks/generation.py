@@ -33,9 +33,9 @@ def noise_of(task: str, n: int) -> tuple[int, ...]:
     drawn = []
 
     class Counting(ngym.Draws):
-        def normal(self, name, shape):  # type: ignore[no-untyped-def]
+        def normal(self, name, shape, first=0, rows=None):  # type: ignore[no-untyped-def]
             drawn.append(int(np.prod(shape)))
-            return super().normal(name, shape)
+            return super().normal(name, shape, first, rows)
 
     ngym.make(task).sample_trials(n, draws=Counting(0))
     return (sum(drawn),)

@@ -45,7 +45,7 @@ class ReferenceDraws(Draws):
     def permutation(self, name: str, n: int, k: int) -> Any:
         return self.rs.permutation(k)[None]
 
-    def normal(self, name: str, shape: tuple[int, ...]) -> Any:
+    def normal(self, name: str, shape: tuple[int, ...], first: int = 0, rows: Any = None) -> Any:
         return self.rs.randn(*shape)
 
     def truncated_exponential(self, name: str, n: int, mean: float, low: float = 0, high: float = np.inf) -> Any:

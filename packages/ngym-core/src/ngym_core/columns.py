@@ -31,16 +31,23 @@ class Columns:
             self._places[name] = dtype, slice(first, widths[dtype]), shape
         self.blocks: dict[np.dtype[Any], Array] = {d: np.zeros((width, *leading), d) for d, width in widths.items()}
 
+    @property
+    def names(self) -> list[str]:
+        """All names."""
+        return list(self._places)
+
+    def alike(self, *leading: int) -> Columns:
+        """Make columns of the same names and types with other first axes."""
+        other = object.__new__(Columns)
+        other.leading, other._places = leading, self._places
+        other.blocks = {dtype: np.zeros((len(block), *leading), dtype) for dtype, block in self.blocks.items()}
+        return other
+
     def view(self, name: str) -> Array:
         """Give the values of a name, (*leading, ...); changing them changes the columns."""
         dtype, rows, shape = self._places[name]
         block = self.blocks[dtype]
         return _unpacked(block[rows], shape) if shape else np.asarray(block[rows.start])
-
-    def put(self, at: int, values: Mapping[str, Array]) -> None:
-        """Set the values at an index of the first leading axis."""
-        for name, value in values.items():
-            self.view(name)[at] = value
 
     def copy_to(self, other: Columns, lanes: Array, trials: Array) -> None:
         """Copy from columns with (lanes, trials) to others of the same names with (lanes,), for some lanes."""

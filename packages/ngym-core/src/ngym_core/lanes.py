@@ -8,13 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.columns import Columns
+from ngym_core.ahead import Ahead
 from ngym_core.env import TrialEnv
-from ngym_core.painting import Span
 from ngym_core.random import Draws
-from ngym_core.rules import facts
-from ngym_core.sessions import Session, is_one_at_a_time, sample_trials, tasks
-from ngym_core.trials import Trials
+from ngym_core.sessions import Session, is_one_at_a_time, tasks
 from ngym_core.wrapper import TrialWrapper
 
 __all__ = ["Lanes", "LoopLanes", "RuleLanes", "steps_by_rule"]
@@ -127,79 +124,34 @@ class RuleLanes(Lanes):
     def __init__(self, env: Any, n: int, memory: int) -> None:
         super().__init__(env, n)
         self.rule = self.task.rule
-        probe = sample_trials(env, 16, None, Draws(0), {})
-        bytes_per_trial = probe.lengths.max() * (probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes)
-        self.together = int(np.clip(memory / (n * bytes_per_trial), 1, 128))
-        self._draws: list[Draws] = [Draws() for _ in range(n)]
-        self._room = int(self.together * probe.lengths.max())
-        self._ob = np.empty((n, self._room, *probe.ob.shape[2:]), probe.ob.dtype)
-        self._gt = np.empty((n, self._room, *probe.gt.shape[2:]), probe.gt.dtype)
-        self._trial = np.full(n, self.together)
-        self._sure = 0  # so many trials can begin before any lane may have used its block up
-        self._spans: list[dict[str, Span]] = [{}] * n
+        self.ahead = Ahead(env, n, memory, self._shift)
         self._rows = np.arange(n)
-        self._conditions = {name: f"condition {name}" for name in probe.conditions}
-        known = self._known(probe, 0)
-        self._ahead, self._present = Columns(known, n, self.together), Columns(known, n)
-        values = {name: self._present.view(name) for name in known}
+        self._present = self.ahead.columns.alike(n)
+        values = {name: self._present.view(name) for name in self._present.names}
         self.now: Any = Now(values)
         self._at, self._left = values["_at"], values["_left"]
-        self._conditions_where = self._present.masked(self._conditions)
+        self._conditions_where = self._present.masked(self.ahead.conditions)
 
-    def _known(self, trials: Trials, lane: int) -> dict[str, Array]:
-        """What is known of each trial of a block: conditions, what the rule needs, its steps, and where they are."""
-        at = lane * self._room + np.cumsum(trials.lengths) - trials.lengths
-        conditions = {column: trials.conditions[name] for name, column in self._conditions.items()}
-        return {**conditions, **facts(self.task, trials), "step": np.zeros_like(at), "_left": trials.lengths, "_at": at}
+    def _shift(self, shift: Array) -> None:
+        """Take note that the steps of trials have moved."""
+        self._at += shift[self._rows, self.ahead.trial // self.ahead.half]
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
-        self._draws[lane] = Draws(seed)
-        self._trial[lane], self._sure = self.together, 0
+        self.ahead.seed(lane, seed)
 
     def draws(self, lane: int) -> Draws:
         """Give a lane's randomness."""
-        return self._draws[lane]
+        return self.ahead.draws[lane]
 
     def begin(self, lanes: Array) -> None:
-        """Begin a new trial in some lanes, drawing blocks of trials where they are used up."""
-        trials = self._trial[lanes] + 1
-        self._trial[lanes] = trials
-        self._sure -= 1
-        if self._sure <= 0:
-            for lane in lanes[trials >= self.together]:
-                self._fill(int(lane))
-            trials = self._trial[lanes]
-            self._sure = self.together - int(self._trial.max())
-        self._ahead.copy_to(self._present, lanes, trials)
-
-    def _fill(self, lane: int) -> None:
-        trials = sample_trials(self.env, self.together, None, self._draws[lane], {})
-        total = int(trials.lengths.sum())
-        if total > self._room:
-            self._grow(total)
-        same = total == trials.ob.shape[1] * trials.n
-        for store, values in ((self._ob, trials.ob), (self._gt, trials.gt)):
-            store[lane, :total] = values.reshape(-1, *values.shape[2:]) if same else values[trials.mask]
-        self._ahead.put(lane, self._known(trials, lane))
-        self._spans[lane] = trials.spans
-        self._trial[lane] = 0
-
-    def _grow(self, room: int) -> None:
-        wider = room + room // 8
-        self._at += self._rows * (wider - self._room)
-        self._ahead.view("_at")[:] += self._rows[:, None] * (wider - self._room)
-        for name in ("_ob", "_gt"):
-            old = getattr(self, name)
-            new = np.empty((self.n, wider, *old.shape[2:]), old.dtype)
-            new[:, : self._room] = old
-            setattr(self, name, new)
-        self._room = wider
+        """Begin a new trial in some lanes."""
+        self.ahead.columns.copy_to(self._present, lanes, self.ahead.next(lanes))
 
     def step(self, actions: Array, still: Array | None) -> tuple[Array, Array, Info]:
         """Evaluate the rule for all lanes and advance their clocks."""
         now, present = self.now, self._present
-        now.gt = gt = self.rule.truth(self.task, now) if self.rule.moves else _rows(self._gt, self._at)
+        now.gt = gt = self.rule.truth(self.task, now) if self.rule.moves else self.ahead.truths(self._at)
         held = {} if still is None else {dtype: block[:, still] for dtype, block in present.blocks.items()}
         reward, ends = self.rule.lanes(self.task, now, actions)
         now.step += 1
@@ -226,7 +178,7 @@ class RuleLanes(Lanes):
 
     def observe(self) -> Array:
         """Give the present observations."""
-        ob = _rows(self._ob, self._at)
+        ob = self.ahead.observations(self._at)
         if self.rule.moves:
             channels = self.task.observation_space.shape[-1]
             self.rule.show(self.task, self.now, ob[..., :channels])  # wrappers may have widened it
@@ -240,20 +192,12 @@ class RuleLanes(Lanes):
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Give the edges of each period of a lane's present trial."""
-        now, spans = self._trial[lane], self._spans[lane]
-        start, end = ({p: int(np.broadcast_to(s[side], self.together)[now]) for p, s in spans.items()} for side in (0, 1))
-        return {p: (start[p], end[p]) for p in spans}
+        return self.ahead.periods(lane)
 
     def _entry(self, key: str, mask: Array) -> Info:
         """An entry of `info` that only some lanes have: name -> (n, ...), with masks."""
         entry: Info = self._conditions_where(mask)
         return {key: {**entry, **{f"_{name}": mask for name in entry}}, f"_{key}": mask}
-
-
-def _rows(store: Array, at: Array) -> Array:
-    """Rows of (lanes, steps, ...) arrays, by their place in all lanes end to end."""
-    rows: Array = store.reshape(-1, *store.shape[2:]).take(at, axis=0)
-    return rows
 
 
 class LoopLanes(Lanes):

@@ -67,14 +67,12 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str) -
         window[..., where] = target
 
 
-def add_noise(
-    array: Array, draw: Callable[[tuple[int, ...]], Array], mu: float, sigma: ArrayLike, span: Span, where: Any
-) -> None:
+def add_noise(array: Array, draw: Callable[..., Array], mu: float, sigma: ArrayLike, span: Span, where: Any) -> None:
     """Add Gaussian noise to a span of every trial, drawn trial by trial and step by step.
 
     Args:
         array: (n, T, ...) observations, changed in place.
-        draw: Gives the next standard normal numbers, in a shape; what it gave before may be overwritten.
+        draw: Gives the next standard normal numbers, see `Draws.normal`; what it gave before may be overwritten.
         mu: Mean.
         sigma: Standard deviation, a number or (n,).
         span: Start and end in steps.
@@ -86,18 +84,19 @@ def add_noise(
     together = max(1, NOISE_BLOCK // max(1, math.prod(target.shape[1:])))
     for first in range(0, len(array), together):
         some = slice(first, first + together)
-        _add_noise(target[some], draw, mu, sigma[some] if sigma.ndim else sigma, None if inside is None else inside[some])
+        inner = None if inside is None else inside[some]
+        _add_noise(target[some], draw, mu, sigma[some] if sigma.ndim else sigma, inner, first)
     if not isinstance(where, slice):
         window[..., where] = target
 
 
-def _add_noise(target: Array, draw: Callable[[tuple[int, ...]], Array], mu: float, sigma: Array, inside: Any) -> None:
+def _add_noise(target: Array, draw: Callable[..., Array], mu: float, sigma: Array, inside: Any, first: int) -> None:
     """Add noise to trials few enough that it stays in the processor's cache."""
     if inside is None:
-        noise = draw(target.shape)
+        noise = draw(target.shape, first)
     else:
         rows = np.nonzero(inside)[0]
-        noise = draw((len(rows), *target.shape[2:]))
+        noise = draw((len(rows), *target.shape[2:]), first, rows)
         sigma = sigma[rows] if sigma.ndim else sigma
     noise *= sigma.reshape(-1, *[1] * (noise.ndim - 1)) if sigma.ndim else sigma
     if mu:

@@ -32,6 +32,15 @@ class Sampled(Protocol):
 _scratch = threading.local()
 
 
+def scratch(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Give memory of a shape that the next call gives again."""
+    size = math.prod(shape)
+    if getattr(_scratch, "size", -1) < size:
+        _scratch.size, _scratch.memory = size, np.empty(size, np.float32)
+    memory: NDArray[np.float32] = _scratch.memory[:size].reshape(shape)
+    return memory
+
+
 @lru_cache(maxsize=4096)
 def _spawn_key(name: str) -> tuple[int, ...]:
     digest = hashlib.sha256(name.encode()).digest()
@@ -100,6 +109,10 @@ class Draws:
         child.carried = self._root.carried.setdefault(child._prefix, {})
         return child
 
+    def apart(self, n: int) -> list[tuple[Draws, int]]:
+        """Give the draws of each session that n trials belong to, one after another, and how many of them are its."""
+        return [(self, n)]
+
     def where(self, used: ArrayLike) -> Draws:
         """Give the draws of which only some trials make use, (n,) bool; for the stream's sake all trials draw."""
         return self
@@ -155,16 +168,19 @@ class Draws:
         """Draw orders of 0 to k - 1, one for each trial, shape (n, k)."""
         return np.argsort(self.random(name, n, k), axis=1, kind="stable")
 
-    def normal(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Draw standard normal numbers of a shape whose first axis counts trials or steps.
+    def normal(self, name: str, shape: tuple[int, ...], first: int = 0, rows: Array | None = None) -> NDArray[np.float32]:
+        """Draw standard normal numbers.
+
+        Args:
+            name: Name of the draw.
+            shape: The shape. Its first axis counts trials, or rows that belong to trials.
+            first: The trial that is counted as 0.
+            rows: The trial of each row, (shape[0],) in order; by default the first axis counts trials.
 
         Returns:
             float32 numbers in memory that the next call may use again: work with them at once.
         """
-        size = math.prod(shape)
-        if getattr(_scratch, "size", -1) < size:
-            _scratch.size, _scratch.memory = size, np.empty(size, np.float32)
-        noise: NDArray[np.float32] = _scratch.memory[:size].reshape(shape)
+        noise = scratch(shape)
         self.stream(name).standard_normal(dtype=np.float32, out=noise)
         return noise
 

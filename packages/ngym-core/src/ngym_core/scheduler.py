@@ -111,6 +111,10 @@ class BlockSchedule(BaseSchedule):
 
     def take(self, n: int, draws: Draws) -> Array:
         """Give the indices of the next n trials, see `BaseSchedule.take`."""
+        taken = [self._taken(k, session) for session, k in draws.apart(n)]
+        return taken[0] if len(taken) == 1 else np.concatenate(taken)
+
+    def _taken(self, n: int, draws: Draws) -> Array:
         indices, lengths = (np.array(x, np.int64) for x in draws.carried.get("blocks", ([], [])))
         while lengths.sum() < n:
             last = int(indices[-1]) if len(indices) else draws.carried.get("last")

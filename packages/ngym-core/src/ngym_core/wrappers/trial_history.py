@@ -30,12 +30,17 @@ class _History(TrialWrapper):
 
     def chain(self, after: Array, n: int, draws: Draws) -> Array:
         """The choices (n,) that follow one another, given which follows on each, (n, choices)."""
-        if "previous" not in draws.carried:
-            draws.carried["previous"] = int(draws.index("first", 1, self.n_ch)[0])
-        chosen = run_machine(after, draws.carried["previous"])
-        self._previous = np.concatenate([[draws.carried["previous"]], chosen[:-1]])
-        draws.carried["previous"] = int(chosen[-1])
-        return chosen
+        chains, before, first = [], [], 0
+        for session, k in draws.apart(n):
+            if "previous" not in session.carried:
+                session.carried["previous"] = int(session.index("first", 1, self.n_ch)[0])
+            chain = run_machine(after[first : first + k], session.carried["previous"])
+            before.append(np.concatenate([[session.carried["previous"]], chain[:-1]]))
+            chains.append(chain)
+            session.carried["previous"] = int(chain[-1])
+            first += k
+        self._previous = np.concatenate(before)
+        return np.concatenate(chains)
 
     def edit(self, trials: Trials, draws: Draws) -> Trials:
         """Note the ground truth before each trial's."""

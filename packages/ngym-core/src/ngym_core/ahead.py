@@ -1,0 +1,162 @@
+"""Trials drawn ahead for many lanes, each from its own streams, made together where no lane needs what it played before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.columns import Columns
+from ngym_core.lane_draws import LaneDraws, can_be_made_together
+from ngym_core.painting import Span
+from ngym_core.random import Draws
+from ngym_core.rules import facts
+from ngym_core.sessions import sample_trials
+from ngym_core.trials import Trials
+
+Array: TypeAlias = NDArray[Any]
+
+AT_ONCE = 16 * 2**20
+"""About so many bytes of trials are made at a time."""
+MOST = 64
+"""So many trials of a lane are made at a time, at most."""
+
+
+class Ahead:
+    """The next trials of N lanes, in two halves for each: one is played, the other waits or can be made.
+
+    Where a lane needs a half, all lanes get theirs that have room for it.
+
+    Args:
+        env: The task with its trial wrappers.
+        n: Number of lanes.
+        memory: Bytes that the trials of all lanes may take.
+        on_grow: Called with the shift (n, 2) of the places of steps when trials turn out longer than expected.
+
+    Attributes:
+        half: Trials in a half.
+        trial: Place of each lane's present trial, (n,), from 0 to 2 * half - 1.
+        columns: What is known of each trial, (n, 2 * half): conditions under `conditions[name]`, the facts of the
+            task's rule, `step` (0), `_left` (its steps) and `_at` (the place of its first step).
+        conditions: Condition -> its name in `columns`.
+        draws: Randomness of each lane.
+    """
+
+    def __init__(self, env: Any, n: int, memory: int, on_grow: Callable[[Array], None]) -> None:
+        self.env, self.n, self._on_grow = env, n, on_grow
+        probe = sample_trials(env, 16, None, Draws(0), {})
+        step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
+        bytes_per_trial = int(probe.lengths.max()) * step_bytes
+        self.half = int(np.clip(memory / (2 * n * bytes_per_trial), 1, MOST))
+        together = can_be_made_together(lambda n, draws: sample_trials(env, n, None, draws, {}))
+        self._together = max(1, AT_ONCE // (self.half * bytes_per_trial)) if together else 0
+        self._room = self.half * int(probe.lengths.max())
+        self._ob = np.empty((2 * n, self._room, *probe.ob.shape[2:]), probe.ob.dtype)
+        self._gt = np.empty((2 * n, self._room, *probe.gt.shape[2:]), probe.gt.dtype)
+        self.conditions = {name: f"condition {name}" for name in probe.conditions}
+        self.columns = Columns(self._known(probe, probe.lengths), n, 2 * self.half)
+        self.draws = [Draws() for _ in range(n)]
+        self.trial = np.full(n, 2 * self.half - 1)
+        self._fresh = np.zeros((n, 2), bool)
+        self._sure = 0  # so many trials can begin before a lane may enter a half
+        self._spans: list[list[tuple[dict[str, Span], int]]] = [[({}, 0)] * 2 for _ in range(n)]
+
+    def _known(self, trials: Trials, at: Array) -> dict[str, Array]:
+        conditions = {column: trials.conditions[name] for name, column in self.conditions.items()}
+        steps = {"step": np.zeros_like(at), "_left": trials.lengths, "_at": at}
+        return {**conditions, **facts(self.env.unwrapped, trials), **steps}
+
+    def seed(self, lane: int, seed: int | None) -> None:
+        """Restart a lane's randomness; the lane must begin a trial next."""
+        self.draws[lane] = Draws(seed)
+        self.trial[lane], self._fresh[lane], self._sure = 2 * self.half - 1, False, 0
+
+    def next(self, lanes: Array) -> Array:
+        """Go to the next trial in some lanes, and give its place, as in `trial`."""
+        trials = self.trial[lanes] + 1
+        if self._sure:
+            self._sure -= 1
+        else:
+            trials[trials == 2 * self.half] = 0
+            enters = trials % self.half == 0
+            if np.count_nonzero(enters):
+                self._enter(lanes[enters], trials[enters] // self.half)
+        self.trial[lanes] = trials
+        if not self._sure:
+            self._sure = self.half - 1 - int((self.trial % self.half).max())
+        return trials
+
+    def _enter(self, lanes: Array, halves: Array) -> None:
+        """Make the halves that some lanes enter, if need be, and let go of those they leave."""
+        wanting = ~self._fresh[lanes, halves]
+        if np.count_nonzero(wanting) and not self._together:
+            for lane, half in zip(lanes[wanting].tolist(), halves[wanting].tolist(), strict=True):
+                self._make(np.array([lane]), np.array([half]), self.draws[lane])
+        elif np.count_nonzero(wanting):
+            other = 1 - self.trial // self.half
+            empty = np.nonzero(~self._fresh[np.arange(self.n), other])[0]
+            for first in range(0, len(empty), self._together):
+                some = empty[first : first + self._together]
+                self._make(some, other[some], LaneDraws([self.draws[lane] for lane in some], self.half))
+        self._fresh[lanes, 1 - halves] = False
+
+    def _make(self, lanes: Array, halves: Array, draws: Draws) -> None:
+        """Make a half for each of some lanes."""
+        m, regions = len(lanes), 2 * lanes + halves
+        trials = sample_trials(self.env, m * self.half, None, draws, {})
+        lengths = trials.lengths.reshape(m, self.half)
+        totals = lengths.sum(axis=1)
+        if totals.max() > self._room:
+            self._grow(int(totals.max()))
+        at = (regions * self._room)[:, None] + np.cumsum(lengths, axis=1) - lengths
+        where = (lanes[:, None], (halves * self.half)[:, None] + np.arange(self.half))
+        for name, values in self._known(trials, at.ravel()).items():
+            self.columns.view(name)[where] = values.reshape(m, self.half, *values.shape[1:])
+        same = int(totals.sum()) == trials.ob.shape[1] * trials.n
+        ends = np.cumsum(totals).tolist()
+        for store, values in ((self._ob, trials.ob), (self._gt, trials.gt)):
+            steps = values.reshape(-1, *values.shape[2:]) if same else values[trials.mask]
+            for region, start, stop in zip(regions.tolist(), [0, *ends], ends, strict=False):
+                store[region, : stop - start] = steps[start:stop]
+        for i, (lane, half) in enumerate(zip(lanes.tolist(), halves.tolist(), strict=True)):
+            self._spans[lane][half] = trials.spans, i * self.half
+        self._fresh[lanes, halves] = True
+
+    def _grow(self, room: int) -> None:
+        wider = room + room // 8
+        shift = np.arange(2 * self.n).reshape(self.n, 2) * (wider - self._room)
+        self.columns.view("_at")[:] += np.repeat(shift, self.half, axis=1)
+        for name in ("_ob", "_gt"):
+            old = getattr(self, name)
+            new = np.empty((2 * self.n, wider, *old.shape[2:]), old.dtype)
+            new[:, : self._room] = old
+            setattr(self, name, new)
+        self._room = wider
+        self._on_grow(shift)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the steps of all trials take."""
+        return self._ob.nbytes + self._gt.nbytes
+
+    def observations(self, at: Array) -> Array:
+        """Give the observations at some places, the caller's own."""
+        return _rows(self._ob, at)
+
+    def truths(self, at: Array) -> Array:
+        """Give the ground truth at some places, the caller's own."""
+        return _rows(self._gt, at)
+
+    def periods(self, lane: int) -> dict[str, tuple[int, int]]:
+        """Give the first step, and the step after the last, of each period of a lane's present trial."""
+        half, i = divmod(int(self.trial[lane]), self.half)
+        spans, first = self._spans[lane][half]
+        edges = {p: [int(edge if isinstance(edge, int) else edge[first + i]) for edge in span] for p, span in spans.items()}
+        return {p: (start, stop) for p, (start, stop) in edges.items()}
+
+
+def _rows(store: Array, at: Array) -> Array:
+    rows: Array = store.reshape(-1, *store.shape[2:]).take(at, axis=0)
+    return rows
