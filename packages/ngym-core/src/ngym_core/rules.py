@@ -198,6 +198,8 @@ class FixateThenChoose(Rule):
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         acted = action != 0
+        if not np.count_nonzero(acted):
+            return np.zeros(len(action)), acted
         answers = acted & (now.opens <= now.step) & (now.step < now.closes)
         paid, performance = self.pay_lanes(task, now, action)
         reward = np.where(answers, paid, 0.0)
@@ -242,6 +244,8 @@ class RespondWhenDue(Rule):
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         acted = action != 0
+        if not np.count_nonzero(acted):
+            return np.zeros(len(action)), acted
         early = acted & (now.hold_from <= now.step) & (now.step < now.hold_to)
         answers = acted & ~early
         right = action == now.gt
@@ -337,9 +341,12 @@ class ProduceInterval(Rule):
 
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
+        acted = action != 0
+        if not np.count_nonzero(acted):
+            return np.zeros(len(action)), acted
         inside = (now.opens <= now.step) & (now.step < now.closes)
         answers = inside & (action == 1)
-        early = (action != 0) & ~inside & (now.hold_from <= now.step) & (now.step < now.hold_to)
+        early = acted & ~inside & (now.hold_from <= now.step) & (now.step < now.hold_to)
         reward = np.zeros(len(action))
         rows = np.nonzero(answers)[0]
         interval = now.interval[rows]
