@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import multiprocessing
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
+from ngym_core.lane_draws import LaneDraws
 from ngym_core.trials import Trials
 from ngym_data.source import MEMORY, Source, size
 
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Dataset"]
 
 Array: TypeAlias = NDArray[Any]
+
+Told: TypeAlias = list[tuple[dict[str, Array], int]]
 
 TRIALS_AT_ONCE = 1024
 
@@ -51,6 +57,8 @@ class Dataset:
         info: Whether batches say more of each step; by default if there are `loss_weights`.
         loss_weights: Period -> weight of its steps in the loss, for example ``{"decision": 5.0}``; others weigh 1.
         memory: Bytes that may be held beside the batches.
+        threads: Threads that make trials at the same time; by default one for each core, in a loader's worker one.
+            They change nothing but the time it takes.
 
     Attributes:
         env: The env. Its `observation_space` and `action_space` are those of the data.
@@ -82,6 +90,7 @@ class Dataset:
         info: bool | None = None,
         loss_weights: Mapping[str, float] | None = None,
         memory: int = MEMORY,
+        threads: int | None = None,
     ) -> None:
         self._source = Source(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
@@ -94,6 +103,7 @@ class Dataset:
         self.batch_first = batch_first
         self.info = loss_weights is not None if info is None else info
         self._cache_len, self._memory = cache_len, size("memory", memory)
+        self._threads = None if threads is None else size("threads", threads)
         self._begin(range(self.batch_size))
 
     def seed(self, seed: int | None = None) -> None:
@@ -134,6 +144,11 @@ class Dataset:
     def cycle(self) -> int:
         """Number of batches that are made at a time."""
         return self._held // self.seq_len
+
+    @property
+    def threads(self) -> int:
+        """Threads that make trials at the same time."""
+        return min(self._threads or cores(), self.batch_size) if self._source.together else 1
 
     @property
     def inputs_shape(self) -> list[int]:
@@ -237,27 +252,64 @@ class Dataset:
     def _refill(self) -> None:
         if not self._cache:
             self._make_room()
-        conditions: list[dict[str, Array]] = []
-        counts: list[int] = []
-        for row, draws in enumerate(self._draws):
-            filled = 0
-            while filled < self._held:
-                block = self._left[row] or self._more(draws, self._held - filled)
+        rows = range(self.batch_size)
+        threads = self.threads
+        if threads == 1:
+            told = self._fill(self._source, rows)
+        else:
+            sources = [self._source, *(self._source.twin() for _ in range(threads - 1))]
+            parts = [rows[i * len(rows) // threads : (i + 1) * len(rows) // threads] for i in range(threads)]
+            with ThreadPoolExecutor(threads) as pool:
+                told = [row for part in pool.map(self._fill, sources, parts) for row in part]
+        if self.info:
+            counts = [sum(n for _, n in row) for row in told]
+            self._cache["trial"] += (np.cumsum(counts) - counts)[:, None].astype(np.int32)
+            blocks = [block for row in told for block in row]
+            self._conditions = joined([conditions for conditions, _ in blocks], [n for _, n in blocks])
+
+    def _fill(self, source: Source, rows: Sequence[int]) -> list[Told]:
+        """Fill some rows; gives the conditions of the blocks that each has got, and the number of their trials."""
+        told: list[Told] = []
+        room = self._memory / 8 / self.threads
+        together = max(1, int(room / (self._held * source.step_bytes))) if source.together else 1
+        for first in range(0, len(rows), together):
+            told += self._fill_together(source, rows[first : first + together])
+        return told
+
+    def _fill_together(self, source: Source, rows: Sequence[int]) -> list[Told]:
+        told: dict[int, Told] = {row: [] for row in rows}
+        filled = dict.fromkeys(rows, 0)
+        while lacking := [row for row in rows if filled[row] < self._held]:
+            wanting = [row for row in lacking if self._left[row] is None]
+            if wanting:
+                self._more(source, wanting, self._held - min(filled[row] for row in wanting))
+            for row in lacking:
+                block = self._left[row]
                 if block is None:
                     continue
-                taken = block.copy_to({name: cache[row, filled:] for name, cache in self._cache.items()}, sum(counts))
-                filled += taken
-                if self.info:
-                    conditions.append(block.conditions)
-                    counts.append(block.trials)
+                targets = {name: cache[row, filled[row] :] for name, cache in self._cache.items()}
+                taken = block.copy_to(targets, sum(n for _, n in told[row]))
+                filled[row] += taken
+                told[row].append((block.conditions, block.trials))
                 self._left[row] = block.rest(taken)
-        self._conditions = joined(conditions, counts)
+        return list(told.values())
 
-    def _more(self, draws: ngym.Draws, steps: int) -> Block | None:
-        """Make trials for about so many steps of a row."""
-        n = max(1, math.ceil(steps / self._source.trial_len / self._source.kept))
-        trials = self._source.some(min(n, TRIALS_AT_ONCE), draws)
-        return None if trials is None else Block.of(trials, self._source if self.info else None)
+    def _more(self, source: Source, rows: Sequence[int], steps: int) -> None:
+        """Make trials for about so many steps of some rows."""
+        n = min(TRIALS_AT_ONCE, max(1, math.ceil(steps / source.trial_len / source.kept)))
+        draws = [self._draws[row] for row in rows]
+        trials = source.some(len(rows) * n, LaneDraws(draws, n) if source.together else draws[0])
+        if trials is not None:
+            blocks = Block.split(trials, len(rows), source if self.info else None)
+            for row, block in zip(rows, blocks, strict=True):
+                self._left[row] = block
+
+
+def cores() -> int:
+    """Give how many threads may make trials: one for each core, but one alone in a loader's worker."""
+    if multiprocessing.current_process().daemon:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass
@@ -277,19 +329,25 @@ class Block:
     conditions: dict[str, Array]
 
     @classmethod
-    def of(cls, trials: Trials, source: Source | None) -> Block:
-        """Join trials end to end; with a source, say more of each step."""
+    def split(cls, trials: Trials, rows: int, source: Source | None) -> list[Block]:
+        """Join the trials of each row end to end; with a source, say more of each step."""
         steps = {"inputs": trials.ob, "target": trials.gt}
         conditions: dict[str, Array] = {}
-        where = None if isinstance(trials.total, int) else np.flatnonzero(trials.mask)
+        n = trials.n // rows
         if source is not None:
             start = np.zeros(trials.gt.shape[:2], bool)
             start[:, 0] = True
-            number = np.broadcast_to(np.arange(trials.n, dtype=np.int32)[:, None], start.shape)
+            number = np.broadcast_to(np.arange(trials.n, dtype=np.int32)[:, None] % n, start.shape)
             steps |= {"start": start, "period": source.period_of(trials), "trial": number}
             conditions = trials.conditions
-        flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in steps.items()}
-        return cls(flat, where, trials.n, conditions)
+        mask = None if isinstance(trials.total, int) else trials.mask
+        blocks = []
+        for first in range(0, rows * n, n):
+            own = slice(first, first + (n if rows > 1 else trials.n))
+            flat = {name: array[own].reshape(-1, *array.shape[2:]) for name, array in steps.items()}
+            where = None if mask is None else np.flatnonzero(mask[own])
+            blocks.append(cls(flat, where, own.stop - own.start, {name: c[own] for name, c in conditions.items()}))
+        return blocks
 
     def __len__(self) -> int:
         """Number of steps."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.errors import unknown
+from ngym_core.lane_draws import can_be_made_together
 from ngym_core.sessions import data_trials, tasks
 from ngym_core.trials import Trials
 from ngym_data.splits import Holdout, SplitDraws, check_split, crossed, seed_of
@@ -49,6 +52,7 @@ class Source:
         periods: Names of the periods; their places are the period numbers.
         trial_len: Mean length of a trial in steps.
         sets: Crossed conditions: name -> (combinations, ...) values.
+        together: Whether trials of several streams can be made at once: they follow from the streams alone.
 
     Raises:
         TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
@@ -68,6 +72,7 @@ class Source:
         conditions: Mapping[str, Any] | None,
         loss_weights: Mapping[str, float] | None,
     ) -> None:
+        self._alone = False
         self.split = check_split(split, holdout)
         self.env = _env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
@@ -88,8 +93,18 @@ class Source:
         self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
         self.trial_len = float(probe.lengths.mean())
         self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
+        self.together = self._holdout is None and can_be_made_together(
+            lambda n, draws: self._made(n, draws, self.chosen(n, draws, None))
+        )
         self.periods = tuple(dict.fromkeys([*probe.spans, *(p for task in tasks(self.env) for p in task.timing)]))
         self.weights = self._weights(loss_weights)
+
+    def twin(self) -> Source:
+        """Give the same source with an env of its own, for another thread."""
+        twin = copy.copy(self)
+        twin.env = copy.deepcopy(self.env)
+        twin._alone = True
+        return twin
 
     # ---- streams ---------------------------------------------------------------------------------
 
@@ -151,7 +166,7 @@ class Source:
         return Trials.join(parts)
 
     def _made(self, n: int, draws: ngym.Draws, chosen: Mapping[str, Array]) -> Trials:
-        with _making:
+        with nullcontext() if self._alone else _making:
             return data_trials(self.env, n, draws, {**self._forced, **chosen})
 
     # ---- what a training needs to know ------------------------------------------------------------
