@@ -86,7 +86,8 @@ def tuning(theta: NDArray[Any], angle: ArrayLike) -> NDArray[np.float64]:
     Returns:
         (n, k) values from -1 to 1.
     """
-    return np.asarray(np.cos(theta - np.asarray(angle)[:, None]))
+    angle = np.asarray(angle)[:, None]
+    return np.asarray(np.cos(theta) * np.cos(angle) + np.sin(theta) * np.sin(angle))  # with n + k cosines instead of n * k
 
 
 def two_inputs(first: ArrayLike, coh: ArrayLike) -> NDArray[np.float64]:

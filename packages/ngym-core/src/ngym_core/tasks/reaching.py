@@ -108,8 +108,11 @@ def follow(trials: Trials, rule: Follow, task: Any) -> None:
     now.step = np.arange(trials.ob.shape[1])
     target, since, _ = rule.stage(now, now.step)
     now.pointer = rule.ideal(target, since)
-    sides = [f(now.pointer)[..., None] * f(task.theta) for f in (np.cos, np.sin)]  # cos(theta - pointer), with fewer cosines
-    trials.add_ob(sides[0] + sides[1], where=rule.channels)
+    shown, more = (  # cos(theta - pointer), with fewer cosines
+        f(now.pointer).astype(np.float32)[..., None] * f(task.theta).astype(np.float32) for f in (np.cos, np.sin)
+    )
+    shown += more
+    trials.add_ob(shown, where=rule.channels)
     trials.gt[:] = rule.truth(task, now)
 
 
