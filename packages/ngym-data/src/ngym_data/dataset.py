@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import multiprocessing
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -57,8 +54,6 @@ class Dataset:
         info: Whether batches say more of each step; by default if there are `loss_weights`.
         loss_weights: Period -> weight of its steps in the loss, for example ``{"decision": 5.0}``; others weigh 1.
         memory: Bytes that may be held beside the batches.
-        threads: Threads that make trials at the same time; by default one for each core, in a loader's worker one.
-            They change nothing but the time it takes.
 
     Attributes:
         env: The env. Its `observation_space` and `action_space` are those of the data.
@@ -90,7 +85,6 @@ class Dataset:
         info: bool | None = None,
         loss_weights: Mapping[str, float] | None = None,
         memory: int = MEMORY,
-        threads: int | None = None,
     ) -> None:
         self._source = Source(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
@@ -103,7 +97,6 @@ class Dataset:
         self.batch_first = batch_first
         self.info = loss_weights is not None if info is None else info
         self._cache_len, self._memory = cache_len, size("memory", memory)
-        self._threads = None if threads is None else size("threads", threads)
         self._begin(range(self.batch_size))
 
     def seed(self, seed: int | None = None) -> None:
@@ -144,11 +137,6 @@ class Dataset:
     def cycle(self) -> int:
         """Number of batches that are made at a time."""
         return self._held // self.seq_len
-
-    @property
-    def threads(self) -> int:
-        """Threads that make trials at the same time."""
-        return min(self._threads or cores(), self.batch_size) if self._source.together else 1
 
     @property
     def inputs_shape(self) -> list[int]:
@@ -252,37 +240,29 @@ class Dataset:
     def _refill(self) -> None:
         if not self._cache:
             self._make_room()
-        rows = range(self.batch_size)
-        threads = self.threads
-        if threads == 1:
-            told = self._fill(self._source, rows)
-        else:
-            sources = [self._source, *(self._source.twin() for _ in range(threads - 1))]
-            parts = [rows[i * len(rows) // threads : (i + 1) * len(rows) // threads] for i in range(threads)]
-            with ThreadPoolExecutor(threads) as pool:
-                told = [row for part in pool.map(self._fill, sources, parts) for row in part]
+        told = self._fill(range(self.batch_size))
         if self.info:
             counts = [sum(n for _, n in row) for row in told]
             self._cache["trial"] += (np.cumsum(counts) - counts)[:, None].astype(np.int32)
             blocks = [block for row in told for block in row]
             self._conditions = joined([conditions for conditions, _ in blocks], [n for _, n in blocks])
 
-    def _fill(self, source: Source, rows: Sequence[int]) -> list[Told]:
+    def _fill(self, rows: Sequence[int]) -> list[Told]:
         """Fill some rows; gives the conditions of the blocks that each has got, and the number of their trials."""
         told: list[Told] = []
-        room = self._memory / 8 / self.threads
-        together = max(1, int(room / (self._held * source.step_bytes))) if source.together else 1
+        room = self._memory / 16  # more does not fit the processor's cache
+        together = max(1, int(room / (self._held * self._source.step_bytes))) if self._source.together else 1
         for first in range(0, len(rows), together):
-            told += self._fill_together(source, rows[first : first + together])
+            told += self._fill_together(rows[first : first + together])
         return told
 
-    def _fill_together(self, source: Source, rows: Sequence[int]) -> list[Told]:
+    def _fill_together(self, rows: Sequence[int]) -> list[Told]:
         told: dict[int, Told] = {row: [] for row in rows}
         filled = dict.fromkeys(rows, 0)
         while lacking := [row for row in rows if filled[row] < self._held]:
             wanting = [row for row in lacking if self._left[row] is None]
             if wanting:
-                self._more(source, wanting, self._held - min(filled[row] for row in wanting))
+                self._more(wanting, self._held - min(filled[row] for row in wanting))
             for row in lacking:
                 block = self._left[row]
                 if block is None:
@@ -294,8 +274,9 @@ class Dataset:
                 self._left[row] = block.rest(taken)
         return list(told.values())
 
-    def _more(self, source: Source, rows: Sequence[int], steps: int) -> None:
+    def _more(self, rows: Sequence[int], steps: int) -> None:
         """Make trials for about so many steps of some rows."""
+        source = self._source
         n = min(TRIALS_AT_ONCE, max(1, math.ceil(steps / source.trial_len / source.kept)))
         draws = [self._draws[row] for row in rows]
         trials = source.some(len(rows) * n, LaneDraws(draws, n) if source.together else draws[0])
@@ -303,13 +284,6 @@ class Dataset:
             blocks = Block.split(trials, len(rows), source if self.info else None)
             for row, block in zip(rows, blocks, strict=True):
                 self._left[row] = block
-
-
-def cores() -> int:
-    """Give how many threads may make trials: one for each core, but one alone in a loader's worker."""
-    if multiprocessing.current_process().daemon:
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 import threading
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -72,7 +70,6 @@ class Source:
         conditions: Mapping[str, Any] | None,
         loss_weights: Mapping[str, float] | None,
     ) -> None:
-        self._alone = False
         self.split = check_split(split, holdout)
         self.env = _env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
@@ -98,13 +95,6 @@ class Source:
         )
         self.periods = tuple(dict.fromkeys([*probe.spans, *(p for task in tasks(self.env) for p in task.timing)]))
         self.weights = self._weights(loss_weights)
-
-    def twin(self) -> Source:
-        """Give the same source with an env of its own, for another thread."""
-        twin = copy.copy(self)
-        twin.env = copy.deepcopy(self.env)
-        twin._alone = True
-        return twin
 
     # ---- streams ---------------------------------------------------------------------------------
 
@@ -166,7 +156,7 @@ class Source:
         return Trials.join(parts)
 
     def _made(self, n: int, draws: ngym.Draws, chosen: Mapping[str, Array]) -> Trials:
-        with nullcontext() if self._alone else _making:
+        with _making:
             return data_trials(self.env, n, draws, {**self._forced, **chosen})
 
     # ---- what a training needs to know ------------------------------------------------------------

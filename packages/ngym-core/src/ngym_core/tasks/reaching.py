@@ -61,10 +61,14 @@ class Follow(Rule):
             paid = paid | ((step >= opens) & (step < closes))
         return target, since, paid
 
-    def ideal(self, target: Any, turns: Any) -> Any:
-        """Where the pointer of an agent is who has followed the ground truth for some turns."""
+    def turns(self, target: Any, steps: Any) -> Any:
+        """By how many turns from pi the pointer of an agent is away who has followed the ground truth for some steps."""
         turn = _apart(target, np.pi)
-        return np.pi + TURN * np.sign(turn) * np.clip(turns, 0, np.rint(np.abs(turn) / TURN))
+        return np.sign(turn) * np.clip(steps, 0, np.rint(np.abs(turn) / TURN))
+
+    def ideal(self, target: Any, steps: Any) -> Any:
+        """Where the pointer of such an agent is."""
+        return np.pi + TURN * self.turns(target, steps)
 
     def show(self, task: Any, now: Any, ob: Array) -> None:
         """Show the pointer of the agent instead of that of the ideal one."""
@@ -107,12 +111,11 @@ def follow(trials: Trials, rule: Follow, task: Any) -> None:
     now = _Column(rule.begin(task, trials))
     now.step = np.arange(trials.ob.shape[1])
     target, since, _ = rule.stage(now, now.step)
-    now.pointer = rule.ideal(target, since)
-    shown, more = (  # cos(theta - pointer), with fewer cosines
-        f(now.pointer).astype(np.float32)[..., None] * f(task.theta).astype(np.float32) for f in (np.cos, np.sin)
-    )
-    shown += more
-    trials.add_ob(shown, where=rule.channels)
+    turns = rule.turns(target, since)
+    now.pointer = np.pi + TURN * turns
+    most = round(np.pi / TURN)
+    shown = np.cos(task.theta - (np.pi + TURN * np.arange(-most, most + 1))[:, None]).astype(np.float32)
+    trials.add_ob(shown.take(turns.astype(np.int64) + most, axis=0), where=rule.channels)
     trials.gt[:] = rule.truth(task, now)
 
 
