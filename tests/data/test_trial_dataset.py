@@ -244,3 +244,10 @@ def neurogym_style():
 def test_what_cannot_be_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_sessions_of_images_are_short_and_conditions_are_plain():
+    images = TrialDataset("RandomDotMotion-v0", trials=20, seed=0)
+    assert 1 <= images.session <= 8
+    assert TrialDataset(ID, trials=20, seed=0).session == 128
+    assert all(type(value) in (int, float) for value in TrialDataset(ID, trials=20, seed=0)[3][2]["conditions"].values())

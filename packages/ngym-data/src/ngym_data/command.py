@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from ngym_data.splits import SPLITS
-from ngym_data.trial_dataset import SESSION
 
 __all__ = ["export", "rerun"]
 
@@ -57,9 +56,9 @@ def named(context: click.Context, option: click.Parameter, texts: Sequence[str])
     metavar="NAME=VALUE",
     help="Values that only the split holdout has, e.g. coh=[12.8].",
 )
-@click.option("--session", default=SESSION, show_default=True, help="Trials after which what is carried begins anew.")
+@click.option("--session", type=int, help="Trials after which what is carried begins anew; by default 128, less of images.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, NAME.npz; it must be new.")
-def export(task: str, trials: int, split: str, seed: int, session: int, out: Path, **values: dict[str, Any]) -> None:
+def export(task: str, trials: int, split: str, seed: int, session: int | None, out: Path, **values: dict[str, Any]) -> None:
     """Write trials of TASK to a file, with a manifest beside it."""
     from ngym_data.export import export_trials
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ngym_core.saving import complete_or_absent
 from ngym_data.dataset import joined, objects
-from ngym_data.trial_dataset import SESSION, TrialDataset
+from ngym_data.trial_dataset import TrialDataset
 
 __all__ = ["Rerun", "SavedTrials", "export_trials", "load_trials", "rerun"]
 
@@ -92,7 +92,7 @@ def export_trials(
     split: str = "train",
     holdout: Mapping[str, Any] | None = None,
     conditions: Mapping[str, Any] | None = None,
-    session: int = SESSION,
+    session: int | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write the trials of a `TrialDataset` to a file, and beside it a manifest (``.json``) of what they were made of.
@@ -249,6 +249,7 @@ def _make(recipe: dict[str, Any], progress: Progress | None) -> tuple[dict[str, 
         "format": FORMAT,
         **recipe,
         "seed": dataset.seed,
+        "session": dataset.session,
         "periods": list(dataset.periods),
         "json": texts,
         "versions": _versions(type(dataset.env.unwrapped).__module__),

@@ -24,7 +24,8 @@ Array: TypeAlias = NDArray[Any]
 Sample: TypeAlias = tuple[Array, Array, dict[str, Any]]
 """Observations, ground truth, and what is known of them."""
 
-SESSION = 128
+SESSION, SESSION_BYTES = 128, 32 * 2**20
+"""Trials in a session, and bytes that it may take, unless told otherwise."""
 
 
 class TrialDataset:
@@ -51,7 +52,7 @@ class TrialDataset:
         conditions: Condition -> a value to force in all trials, or a list of values; several lists are crossed.
             Any k trials in a row have each of k combinations once.
         loss_weights: Period -> weight of its steps in the loss, see `Dataset`.
-        session: Number of trials in a session.
+        session: Number of trials in a session; by default 128, fewer where they would take more than 32 MiB (images).
         memory: Bytes that kept sessions may take.
 
     Attributes:
@@ -76,7 +77,7 @@ class TrialDataset:
         holdout: Mapping[str, Any] | None = None,
         conditions: Mapping[str, Any] | None = None,
         loss_weights: Mapping[str, float] | None = None,
-        session: int = SESSION,
+        session: int | None = None,
         memory: int = MEMORY,
     ) -> None:
         self._source = Source(
@@ -84,7 +85,7 @@ class TrialDataset:
         )
         self.env = self._source.env
         self.periods = self._source.periods
-        self.session = size("session", session)
+        self.session = size("session", self._usual_session() if session is None else session)
         self._trials = size("trials", trials)
         self._memory = size("memory", memory)
         self._kept: OrderedDict[int, Session] = OrderedDict()
@@ -102,6 +103,9 @@ class TrialDataset:
     def seed(self) -> int:
         """Seed of all trials of all splits."""
         return self._source.seed
+
+    def _usual_session(self) -> int:
+        return min(SESSION, max(1, int(SESSION_BYTES / (self._source.trial_len * self._source.step_bytes))))
 
     def session_seed(self, number: int) -> int:
         """Give the seed of a session."""
@@ -135,7 +139,7 @@ class TrialDataset:
         if np.ndim(i):
             return self._batch(self._numbers(i))
         inputs, target, info = self._batch(self._numbers([i]))
-        conditions = {name: column[0] for name, column in info["conditions"].items()}
+        conditions = {name: _plain(column[0]) for name, column in info["conditions"].items()}
         steps: dict[str, Any] = {name: info[name][0] for name in ("mask", "period", "weight") if name in info}
         return inputs[0], target[0], {**steps, "length": int(info["length"][0]), "conditions": conditions}
 
@@ -237,3 +241,7 @@ class Session:
         self.conditions = trials.conditions
         arrays = (self.inputs, self.target, self.lengths, self.period, *self.conditions.values())
         self.bytes = sum(array.nbytes for array in arrays)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
