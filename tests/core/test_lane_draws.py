@@ -1,0 +1,108 @@
+"""Many lanes draw together what each of them draws alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ngym_core as ngym
+from ngym_core import ahead
+from ngym_core.lane_draws import LaneDraws, can_be_made_together
+
+from .stacks import build
+
+
+def three(each):
+    return LaneDraws([ngym.Draws(s) for s in (4, 5, 6)], each)
+
+
+def apart(each, draw):
+    return np.concatenate([draw(ngym.Draws(s), each) for s in (4, 5, 6)])
+
+
+@given(each=st.integers(1, 9), size=st.one_of(st.none(), st.integers(1, 3)))
+def test_numbers_are_those_of_each_lane(each, size):
+    def uniform(draws, n):
+        return draws.child("a").child("b").random("x", n, size)
+
+    assert np.array_equal(uniform(three(each), 3 * each), apart(each, uniform))
+    long = ngym.TruncExp(400, 100, 900)
+    assert np.array_equal(three(each).sample("t", 3 * each, long), apart(each, lambda d, n: d.sample("t", n, long)))
+
+
+@given(counts=st.lists(st.integers(0, 5), min_size=6, max_size=6), cut=st.integers(0, 6))
+def test_noise_is_that_of_each_lane(counts, cut):
+    """Two trials in each lane, with so many rows each, drawn in two pieces."""
+    trial = np.repeat(np.arange(6), counts)
+    together, lanes = three(2), [ngym.Draws(s) for s in (4, 5, 6)]
+    pieces = [(0, trial[trial < cut]), (cut, trial[trial >= cut] - cut)]
+    drawn = np.concatenate([together.normal("n", (len(rows), 3), first, rows).copy() for first, rows in pieces])
+    for i, lane in enumerate(lanes):
+        own = drawn[trial // 2 == i]
+        assert np.array_equal(own, lane.normal("n", own.shape))
+
+
+def test_noise_by_trials_is_that_of_each_lane():
+    together, lanes = three(2), [ngym.Draws(s) for s in (4, 5, 6)]
+    drawn = np.concatenate([together.normal("n", (n, 2, 2), first).copy() for first, n in ((0, 1), (1, 4), (5, 1))])
+    assert np.array_equal(drawn, np.concatenate([lane.normal("n", (2, 2, 2)).copy() for lane in lanes]))
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda d: d.stream("x"),
+        lambda d: d.carried["x"],
+        lambda d: d.child("a").carried.get("x"),
+        lambda d: "x" in d.carried,
+        lambda d: d.random("x", 5),
+        lambda d: d.apart(7),
+    ],
+)
+def test_what_lanes_do_not_share_is_refused(look):
+    with pytest.raises(NotImplementedError, match="Several lanes have no stream and nothing carried in common"):
+        look(three(2))
+
+
+@pytest.mark.parametrize(
+    ("id_", "wrappers", "together"),
+    [
+        ("PerceptualDecisionMaking-v0", (), True),
+        ("PerceptualDecisionMaking-v0", ("SideBias", "TrialHistoryV2", "CatchTrials", "VariableMapping"), True),
+        ("PerceptualDecisionMaking-v0", ("TrialHistory",), True),
+        ("yang19.go-v0", (), True),
+        ("HierarchicalReasoning-v0", (), False),
+        ("RandomDotMotion-v0", (), False),
+    ],
+)
+def test_lanes_are_made_together_where_nothing_is_carried_in_the_task(id_, wrappers, together):
+    env = build(id_, wrappers)
+    assert can_be_made_together(lambda n, draws: env.sample_trials(n, draws=draws)) is together
+
+
+@pytest.mark.parametrize("at_once", [1, 2**24])
+@pytest.mark.parametrize(
+    ("id_", "wrappers"), [("yang19.ctxdm1-v0", ()), ("ReadySetGo-v0", ()), ("GoNogo-v0", ("SideBias", "TrialHistoryV2"))]
+)
+def test_many_lanes_play_their_own_trials(id_, wrappers, at_once, monkeypatch):
+    monkeypatch.setattr(ahead, "AT_ONCE", at_once)
+    env = ngym.TrialVectorEnv(build(id_, wrappers), 40, memory=2**18)
+    env.reset(seed=7)
+    nothing = np.zeros(40, int)
+    seen = [env.lanes.observe()]
+    for step in range(300):
+        if step == 120:  # some lanes begin anew while others go on
+            mask = np.arange(40) % 3 == 0
+            env.reset(seed=[100 + i for i in range(40)], options={"reset_mask": mask})
+            seen = [env.lanes.observe()]
+        env.step(nothing)
+        seen.append(env.lanes.observe())
+    for lane in (0, 3, 39):
+        trials = build(id_, wrappers).sample_trials(40, seed=100 + lane)
+        whole = np.concatenate([trial.ob for trial in trials])
+        assert np.array_equal([ob[lane] for ob in seen[:100]], whole[:100])
+    trials = build(id_, wrappers).sample_trials(60, seed=7 + 1)
+    whole = np.concatenate([trial.ob for trial in trials])
+    assert np.array_equal([ob[1] for ob in seen[:100]], whole[120:220])
