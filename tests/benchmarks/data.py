@@ -83,9 +83,9 @@ def noise_per_step(env: Any) -> float:
     drawn = []
 
     class Counting(ngym.Draws):
-        def normal(self, name, shape):  # type: ignore[no-untyped-def]
+        def normal(self, name, shape, first=0, rows=None):  # type: ignore[no-untyped-def]
             drawn.append(int(np.prod(shape)))
-            return super().normal(name, shape)
+            return super().normal(name, shape, first, rows)
 
     trials = data_trials(env, 500 if shape(env) is BATCH else 2, Counting(0), {})
     return sum(drawn) / int(trials.lengths.sum())
