@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
+Type: TypeAlias = np.dtype[Any]
+WORD = np.dtype(np.int64)
 
 
 class Columns:
-    """Named values, (*leading, ...) each.
+    """Named values, (*leading, ...) each. Numbers of 8 bytes are kept side by side, whole ones and others alike.
 
     Args:
         example: Name -> (n, ...) values, whose types and shapes count.
@@ -22,14 +24,15 @@ class Columns:
 
     def __init__(self, example: Mapping[str, Array], *leading: int) -> None:
         self.leading = leading
-        self._places: dict[str, tuple[np.dtype[Any], slice, tuple[int, ...]]] = {}
-        widths: dict[np.dtype[Any], int] = {}
+        self._places: dict[str, tuple[Type, Type, slice, tuple[int, ...]]] = {}
+        widths: dict[Type, int] = {}
         for name, values in example.items():
             dtype = values.dtype if values.dtype.kind in "biuf" or values.ndim > 1 else np.dtype(object)
-            first, shape = widths.get(dtype, 0), values.shape[1:]
-            widths[dtype] = first + math.prod(shape)
-            self._places[name] = dtype, slice(first, widths[dtype]), shape
-        self.blocks: dict[np.dtype[Any], Array] = {d: np.zeros((width, *leading), d) for d, width in widths.items()}
+            kept = WORD if dtype.kind in "iuf" and dtype.itemsize == 8 else dtype
+            first, shape = widths.get(kept, 0), values.shape[1:]
+            widths[kept] = first + math.prod(shape)
+            self._places[name] = kept, dtype, slice(first, widths[kept]), shape
+        self.blocks: dict[Type, Array] = {d: np.zeros((width, *leading), d) for d, width in widths.items()}
 
     @property
     def names(self) -> list[str]:
@@ -45,9 +48,8 @@ class Columns:
 
     def view(self, name: str) -> Array:
         """Give the values of a name, (*leading, ...); changing them changes the columns."""
-        dtype, rows, shape = self._places[name]
-        block = self.blocks[dtype]
-        return _unpacked(block[rows], shape) if shape else np.asarray(block[rows.start])
+        kept, dtype, rows, shape = self._places[name]
+        return _unpacked(self.blocks[kept], dtype, rows, shape)
 
     def copy_to(self, other: Columns, lanes: Array, trials: Array) -> None:
         """Copy from columns with (lanes, trials) to others of the same names with (lanes,), for some lanes."""
@@ -65,22 +67,22 @@ class Columns:
             The function. Nothing is 0, or None for objects.
         """
         places = [(given, *self._places[name]) for given, name in names.items()]
-        first = [(d, slice(max(rows.stop for _, e, rows, _ in places if e == d))) for d in {d for _, d, _, _ in places}]
-        parts: list[tuple[np.dtype[Any], Array, Any]] = [
-            (dtype, self.blocks[dtype][rows], None if dtype.kind == "O" else dtype.type()) for dtype, rows in first
+        first = {kept: slice(max(rows.stop for _, k, _, rows, _ in places if k == kept)) for _, kept, *_ in places}
+        parts: list[tuple[Type, Array, Any]] = [
+            (kept, self.blocks[kept][rows], None if kept.kind == "O" else kept.type()) for kept, rows in first.items()
         ]
 
         def give(mask: Array) -> dict[str, Array]:
-            blocks = {dtype: np.where(mask, block, nothing) for dtype, block, nothing in parts}
-            return {
-                given: _unpacked(blocks[dtype][rows], shape) if shape else blocks[dtype][rows.start]
-                for given, dtype, rows, shape in places
-            }
+            blocks = {kept: np.where(mask, block, nothing) for kept, block, nothing in parts}
+            return {given: _unpacked(blocks[kept], dtype, rows, shape) for given, kept, dtype, rows, shape in places}
 
         return give
 
 
-def _unpacked(rows: Array, shape: tuple[int, ...]) -> Array:
-    """Give (columns, *leading) as (*leading, *shape)."""
-    packed = np.moveaxis(rows, 0, -1)
+def _unpacked(block: Array, dtype: Type, rows: slice, shape: tuple[int, ...]) -> Array:
+    """Give some rows of (columns, *leading) as (*leading, *shape), in their type."""
+    if not shape:
+        row: Array = block[rows.start].view(dtype)
+        return row
+    packed = np.moveaxis(block[rows].view(dtype), 0, -1)
     return packed.reshape(*packed.shape[:-1], *shape)
