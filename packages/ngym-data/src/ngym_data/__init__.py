@@ -1,8 +1,15 @@
-"""Batches of cognitive-task trials for supervised training, seeded and fast."""
+"""Batches of cognitive-task trials for supervised training, seeded and fast. Nothing is loaded before it is used."""
 
-from ngym_data.dataset import Dataset
-from ngym_data.export import SavedTrials, export_trials, load_trials, rerun
-from ngym_data.trial_dataset import TrialDataset
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ngym_core.lazy import attach
+
+if TYPE_CHECKING:
+    from ngym_data.dataset import Dataset
+    from ngym_data.export import SavedTrials, export_trials, load_trials, rerun
+    from ngym_data.trial_dataset import TrialDataset
 
 __version__ = "0.1.0"
 
@@ -15,3 +22,12 @@ __all__ = [
     "load_trials",
     "rerun",
 ]
+
+__getattr__ = attach(
+    __name__,
+    {
+        "dataset": ["Dataset"],
+        "export": ["SavedTrials", "export_trials", "load_trials", "rerun"],
+        "trial_dataset": ["TrialDataset"],
+    },
+)
