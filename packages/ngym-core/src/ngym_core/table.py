@@ -215,7 +215,7 @@ def load_trials(path: str | Path, *, frame: bool = False) -> Any:
 
 def _load(file: Path) -> Table:
     try:
-        with np.load(file, allow_pickle=False) as saved:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:  # NumPy leaves damaged files open
             return {name.removeprefix("column_"): saved[name] for name in saved.files}
     except Exception as error:
         raise ValueError(f"{file} is no trial table, or is damaged: {error}") from error
