@@ -1,0 +1,41 @@
+"""Monitor draws through the plugin system."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+
+
+@pytest.mark.parametrize("ext", ["png", "svg"])
+def test_monitor_draws_the_steps_after_each_save(tmp_path, ext):
+    settings = {
+        "save_dir": tmp_path / "run",
+        "interval": 5,
+        "plot_create": True,
+        "plot_steps": 40,
+        "ext": ext,
+        "verbose": False,
+    }
+    env = ngym.make("PerceptualDecisionMaking-v0", wrappers=["PassReward", ("Monitor", settings)])
+    env.reset(seed=0)
+    for _ in range(400):
+        env.step(env.unwrapped.gt_now)
+    env.close()
+    figures = sorted(path.name for path in (tmp_path / "run").glob("task-*"))
+    trials = len(ngym.load_trials(tmp_path / "run")["trial"])
+    assert figures == [f"task-{k:09d}.{ext}" for k in [*range(5, trials + 1, 5), *([trials] if trials % 5 else [])]]
+    assert all((tmp_path / "run" / name).stat().st_size > 3000 for name in figures)
+    assert plt.get_fignums() == []
+
+
+def test_monitor_draws_the_first_of_several_lanes(tmp_path):
+    settings = {"save_dir": tmp_path / "run", "interval": 10, "plot_create": True, "plot_steps": 30, "verbose": False}
+    env = ngym.make_vec("GoNogo-v0", 3, wrappers=[("Monitor", settings)])
+    env.reset(seed=0)
+    for _ in range(150):
+        env.step(np.zeros(3, int))
+    env.close()
+    assert list((tmp_path / "run").glob("task-*.png"))
