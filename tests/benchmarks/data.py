@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 import tracemalloc
@@ -20,6 +19,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from generation import CountingDraws
+from other_python import Other
 
 import ngym_core as ngym
 from ngym_core.sessions import data_trials
@@ -36,29 +37,6 @@ THEIR_CYCLE = 12  # NeuroGym makes 1, 2 or 3 of these batches at a time
 SIZES, TRIAL = (16, 128, 1024), 22
 TRAINING = {"batch_size": 64, "seq_len": 110, "criterion": 0.87, "most": 1000}
 SEEDS = 3
-
-
-class Other:
-    """Another Python with another library; without one it answers nothing."""
-
-    def __init__(self, python: str | None, worker: str) -> None:
-        command = [python, str(Path(__file__).with_name(worker))]
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.process = None if python is None else subprocess.Popen(command, stderr=subprocess.DEVNULL, **pipes)
-
-    def ask(self, **request: Any) -> Any:
-        if self.process is None:
-            return None
-        print(json.dumps(request), file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        given = json.loads(line) if line else {"error": f"it ended without an answer to {request}"}
-        if "error" in given:
-            raise RuntimeError(given["error"])
-        return given["answer"]
-
-    def close(self) -> None:
-        if self.process is not None:
-            self.process.communicate()
 
 
 def seconds(function: Callable[[], object], times: int = 1) -> float:
@@ -80,15 +58,9 @@ def shape(env: Any) -> dict[str, int]:
 
 def noise_per_step(env: Any) -> float:
     """How many normal numbers a step takes."""
-    drawn = []
-
-    class Counting(ngym.Draws):
-        def normal(self, name, shape, first=0, rows=None):  # type: ignore[no-untyped-def]
-            drawn.append(int(np.prod(shape)))
-            return super().normal(name, shape, first, rows)
-
-    trials = data_trials(env, 500 if shape(env) is BATCH else 2, Counting(0), {})
-    return sum(drawn) / int(trials.lengths.sum())
+    draws = CountingDraws(0)
+    trials = data_trials(env, 500 if shape(env) is BATCH else 2, draws, {})
+    return draws.normals / int(trials.lengths.sum())
 
 
 def peak(task: str) -> float:

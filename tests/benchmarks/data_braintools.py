@@ -6,16 +6,14 @@ batch of compiled code, ``{"seconds_of": batch_size, "batches": n}`` with those 
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-import warnings
 from typing import Any
 
 import brainstate
 import brainunit
 import jax
 from braintools.cogtask import PerceptualDecisionMaking
+from other_python import serve
 
 kept: dict[int, Any] = {}
 
@@ -38,16 +36,5 @@ def seconds(batch_size: int, batches: int) -> float:
     return time.perf_counter() - start
 
 
-ANSWERS = {"compile": compiled, "seconds_of": seconds}
-
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    out, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        request = json.loads(line)
-        (kind,) = ANSWERS.keys() & request.keys()
-        try:
-            given = {"answer": ANSWERS[kind](request.pop(kind), **request)}
-        except Exception as error:  # the parent shows it
-            given = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(given), file=out, flush=True)
+    serve({"compile": compiled, "seconds_of": seconds})

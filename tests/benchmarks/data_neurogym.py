@@ -6,16 +6,15 @@ It reads a JSON request from each line and answers with one: ``{"seconds_of": id
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import tracemalloc
-import warnings
 from pathlib import Path
 from typing import Any
 
 import neurogym
 import numpy as np
+from other_python import serve
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
@@ -66,16 +65,5 @@ def training(task: str, batch_size: int, seq_len: int, seed: int, criterion: flo
     return [time.perf_counter() - start, number]
 
 
-ANSWERS = {"seconds_of": seconds, "memory_of": memory, "train": training}
-
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    out, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        request = json.loads(line)
-        (kind,) = ANSWERS.keys() & request.keys()
-        try:
-            given = {"answer": ANSWERS[kind](request.pop(kind), **request)}
-        except Exception as error:  # the parent shows it
-            given = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(given), file=out, flush=True)
+    serve({"seconds_of": seconds, "memory_of": memory, "train": training})

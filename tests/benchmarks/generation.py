@@ -28,17 +28,21 @@ def timed(function: Callable[[], object], times: int) -> float:
     return (time.perf_counter() - start) / times
 
 
+class CountingDraws(ngym.Draws):
+    """Draws that count how many normal numbers are taken."""
+
+    normals = 0
+
+    def normal(self, name, shape, first=0, rows=None):  # type: ignore[no-untyped-def]
+        self._root.normals += int(np.prod(shape))
+        return super().normal(name, shape, first, rows)
+
+
 def noise_of(task: str, n: int) -> tuple[int, ...]:
     """How many normal numbers n trials of a task take."""
-    drawn = []
-
-    class Counting(ngym.Draws):
-        def normal(self, name, shape, first=0, rows=None):  # type: ignore[no-untyped-def]
-            drawn.append(int(np.prod(shape)))
-            return super().normal(name, shape, first, rows)
-
-    ngym.make(task).sample_trials(n, draws=Counting(0))
-    return (sum(drawn),)
+    draws = CountingDraws(0)
+    ngym.make(task).sample_trials(n, draws=draws)
+    return (draws.normals,)
 
 
 def generation() -> None:

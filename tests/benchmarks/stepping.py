@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from other_python import Other
 
 import ngym_core as ngym
 
@@ -32,31 +32,6 @@ OURS, THEIRS, TRAINING = 3000, {64: 400, 1024: 100}, 16_384
 """Steps of each lane in a round: ours, NeuroGym's (by lanes); steps of training."""
 
 
-class NeuroGym:
-    """The other Python; None answers nothing."""
-
-    def __init__(self, python: str | None) -> None:
-        worker = str(Path(__file__).with_name("stepping_neurogym.py"))
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.process = None if python is None else subprocess.Popen([python, worker], **pipes)
-
-    def ask(self, **request: Any) -> float | None:
-        if self.process is None:
-            return None
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(json.dumps(request), file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        given = json.loads(line) if line else {"error": "it ended without an answer"}
-        if "error" in given:
-            raise RuntimeError(f"NeuroGym's side of the benchmark: {given['error']}")
-        return float(given["answer"])
-
-    def close(self) -> None:
-        if self.process is not None:
-            self.process.communicate()
-
-
 def seconds(step: Callable[[Any], object], n_actions: int, lanes: int, steps: int) -> float:
     """Seconds of some steps."""
     actions = np.random.default_rng(0).integers(0, n_actions, (steps, lanes))
@@ -66,7 +41,7 @@ def seconds(step: Callable[[Any], object], n_actions: int, lanes: int, steps: in
     return time.perf_counter() - start
 
 
-def stepping(other: NeuroGym) -> list[dict[str, Any]]:
+def stepping(other: Other) -> list[dict[str, Any]]:
     """Steps per second over all lanes: ours, ours as Stable-Baselines3 sees them, NeuroGym's, Gymnasium's CartPole."""
     rows = []
     for act, lanes in itertools.product(ACTS, GOALS):
@@ -78,7 +53,7 @@ def stepping(other: NeuroGym) -> list[dict[str, Any]]:
     return rows
 
 
-def _stepped(other: NeuroGym, poles: Any, task: str, lanes: int, act: str) -> dict[str, Any]:
+def _stepped(other: Other, poles: Any, task: str, lanes: int, act: str) -> dict[str, Any]:
     from ngym_sb3 import make_sb3_env
 
     vec, sb3 = ngym.make_vec(task, lanes), make_sb3_env(task, lanes, seed=0)
@@ -101,7 +76,7 @@ def _stepped(other: NeuroGym, poles: Any, task: str, lanes: int, act: str) -> di
     return row
 
 
-def training(other: NeuroGym) -> list[dict[str, Any]]:
+def training(other: Other) -> list[dict[str, Any]]:
     """Steps per second of RecurrentPPO with 64 recurrent units, 64 lanes.
 
     NeuroGym's episodes never end, so the agent's state never restarts: the like of ours are episodes of 1,000 trials.
@@ -183,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
     parser.add_argument("--neurogym", help="Python of an environment with NeuroGym 2.3.1")
     parser.add_argument("--out", type=Path, help="folder for stepping.json and stepping.md")
     options = parser.parse_args(argv)
-    other = NeuroGym(options.neurogym)
+    other = Other(options.neurogym, "stepping_neurogym.py")
     try:
         print("Steps per second over all lanes:")
         rows = {"stepping": stepping(other)}

@@ -317,10 +317,10 @@ class Block:
         mask = None if isinstance(trials.total, int) else trials.mask
         blocks = []
         for first in range(0, rows * n, n):
-            own = slice(first, first + (n if rows > 1 else trials.n))
+            own = slice(first, first + n)
             flat = {name: array[own].reshape(-1, *array.shape[2:]) for name, array in steps.items()}
             where = None if mask is None else np.flatnonzero(mask[own])
-            blocks.append(cls(flat, where, own.stop - own.start, {name: c[own] for name, c in conditions.items()}))
+            blocks.append(cls(flat, where, n, {name: c[own] for name, c in conditions.items()}))
         return blocks
 
     def __len__(self) -> int:
