@@ -31,6 +31,11 @@ def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
     return found
 
 
+def outermost(env: gymnasium.Env[Any, Any]) -> Any:
+    """Give the outermost layer that makes trials: a `TrialWrapper` or the task; Gymnasium's own wrappers do not."""
+    return next(layer for layer in layers(env) if hasattr(layer, "generate"))
+
+
 def tasks(env: gymnasium.Env[Any, Any]) -> list[TrialEnv]:
     """List the tasks inside an env: one, or those of a wrapper that puts several behind one front."""
     return [layer for layer in layers(env) if layer.unwrapped is layer]  # type: ignore[misc]
@@ -76,7 +81,7 @@ def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, condi
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n={n!r} must be an integer from 1.")
     own: Draws = env.unwrapped._draws
-    env = next(layer for layer in layers(env) if hasattr(layer, "generate"))
+    env = outermost(env)
     if draws is None:
         draws = own if seed is None else Draws(seed)
     if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks(env) for v in task.timing.values())):

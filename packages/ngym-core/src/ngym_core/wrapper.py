@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv, copied
 from ngym_core.random import Draws
-from ngym_core.sessions import layers, of_trial, sample_trials
+from ngym_core.sessions import layers, of_trial, outermost, sample_trials
 from ngym_core.trials import Trials
 
 __all__ = ["Moment", "TrialWrapper"]
@@ -142,7 +142,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     def set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
         """Tell the task inside that a wrapper decides about new trials."""
-        next(layer for layer in layers(self.env) if hasattr(layer, "set_top")).set_top(wrapper)
+        outermost(self.env).set_top(wrapper)
 
     @property
     def task(self) -> TrialEnv:
@@ -197,8 +197,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self.one_at_a_time:
             return Trials.join([self._build_one(of_trial(forced, i, n)) for i in range(n)])
         own = self.own(draws)
-        inner: Any = next(layer for layer in layers(self.env) if hasattr(layer, "generate"))
-        return self.edit(inner.generate(n, draws, self.decide(n, own, dict(forced))), own)
+        trials: Trials = outermost(self.env).generate(n, draws, self.decide(n, own, dict(forced)))
+        return self.edit(trials, own)
 
     def _build_one(self, forced: Mapping[str, Any]) -> Trials:
         self.new_trial(**forced)
@@ -206,8 +206,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     def install(self, trials: Trials) -> None:
         """Make the first of these trials the one that is played."""
-        inner: Any = next(layer for layer in layers(self.env) if hasattr(layer, "install"))
-        inner.install(trials)
+        outermost(self.env).install(trials)
 
     def new_trial(self, **kwargs: Any) -> dict[str, Any]:
         """Begin a new trial at once, see `TrialEnv.new_trial`."""

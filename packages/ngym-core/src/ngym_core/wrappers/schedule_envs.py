@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ngym_core.random import Draws
 from ngym_core.scheduler import BaseSchedule
-from ngym_core.sessions import layers, of_trials, tasks
+from ngym_core.sessions import layers, of_trials, outermost, tasks
 from ngym_core.spaces import Box, names_of
 from ngym_core.trials import Trials
 from ngym_core.wrapper import TrialWrapper
@@ -79,7 +79,7 @@ class MultiEnvs(TrialWrapper):
     def set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
         """Tell all tasks that a wrapper decides about new trials."""
         for env in self.envs:
-            next(layer for layer in layers(env) if hasattr(layer, "set_top")).set_top(wrapper)
+            outermost(env).set_top(wrapper)
 
     def set_i(self, i: int) -> None:
         """Choose the task that the next trials come from.
@@ -105,7 +105,7 @@ class MultiEnvs(TrialWrapper):
         taken = self._checked(np.broadcast_to(forced.pop("i_env"), n)) if "i_env" in forced else self.take(n, own)
         rows = [np.nonzero(taken == i)[0] for i in range(len(self.envs))]
         parts = [
-            self._inner(env).generate(len(r), draws.child(f"env {i}"), of_trials(forced, r, n))
+            outermost(env).generate(len(r), draws.child(f"env {i}"), of_trials(forced, r, n))
             for i, (env, r) in enumerate(zip(self.envs, rows, strict=True))
             if len(r)
         ]
@@ -140,10 +140,6 @@ class MultiEnvs(TrialWrapper):
     def _share(self, draws: Draws) -> None:
         for task in tasks(self):
             task._draw_from(draws)
-
-    @staticmethod
-    def _inner(env: gymnasium.Env[Any, Any]) -> Any:
-        return next(layer for layer in layers(env) if hasattr(layer, "generate"))
 
 
 class ScheduleEnvs(MultiEnvs):
