@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.columns import Columns
 from ngym_core.lane_draws import LaneDraws, can_be_made_together
 from ngym_core.painting import Span
 from ngym_core.random import Draws
+from ngym_core.records import Records
 from ngym_core.rules import facts
 from ngym_core.sessions import sample_trials
 from ngym_core.trials import Trials
@@ -37,10 +37,10 @@ class Ahead:
 
     Attributes:
         half: Trials in a half.
-        trial: Place of each lane's present trial, (n,), from 0 to 2 * half - 1.
-        columns: What is known of each trial, (n, 2 * half): conditions under `conditions[name]`, the facts of the
-            task's rule, `step` (0), `_left` (its steps) and `_at` (the place of its first step).
-        conditions: Condition -> its name in `columns`.
+        place: Place of each lane's present trial, (n,): lane i has the places from 2 * half * i on.
+        conditions: Those of the trial at each place.
+        facts: What the task's rule needs to know of it, and `step` (0), `_last` (its last step) and `_at` (the place of
+            its first step).
         draws: Randomness of each lane.
     """
 
@@ -53,40 +53,38 @@ class Ahead:
         together = can_be_made_together(lambda n, draws: sample_trials(env, n, None, draws, {}))
         self._together = max(1, AT_ONCE // (self.half * bytes_per_trial)) if together else 0
         self._room = self.half * int(probe.lengths.max())
-        self._ob = np.empty((2 * n, self._room, *probe.ob.shape[2:]), probe.ob.dtype)
-        self._gt = np.empty((2 * n, self._room, *probe.gt.shape[2:]), probe.gt.dtype)
-        self.conditions = {name: f"condition {name}" for name in probe.conditions}
-        self.columns = Columns(self._known(probe, probe.lengths), n, 2 * self.half)
+        self._ob = np.empty((2 * n * self._room, *probe.ob.shape[2:]), probe.ob.dtype)
+        self._gt = np.empty((2 * n * self._room, *probe.gt.shape[2:]), probe.gt.dtype)
+        self.conditions = Records(probe.conditions, 2 * self.half * n)
+        self.facts = Records(self._facts(probe, probe.lengths), 2 * self.half * n)
         self.draws = [Draws() for _ in range(n)]
-        self.trial = np.full(n, 2 * self.half - 1)
+        places = np.arange(2 * self.half * n).reshape(n, -1)
+        self.place = places[:, -1].copy()
+        self._after = np.roll(places, -1, axis=1).ravel()
+        self._opens_half = places.ravel() % self.half == 0
         self._fresh = np.zeros((n, 2), bool)
-        self._sure = 0  # so many trials can begin before a lane may enter a half
         self._spans: list[list[tuple[dict[str, Span], int]]] = [[({}, 0)] * 2 for _ in range(n)]
 
-    def _known(self, trials: Trials, at: Array) -> dict[str, Array]:
-        conditions = {column: trials.conditions[name] for name, column in self.conditions.items()}
-        steps = {"step": np.zeros_like(at), "_left": trials.lengths, "_at": at}
-        return {**conditions, **facts(self.env.unwrapped, trials), **steps}
+    def _facts(self, trials: Trials, at: Array) -> dict[str, Array]:
+        return {**facts(self.env.unwrapped, trials), "step": np.zeros_like(at), "_last": trials.lengths - 1, "_at": at}
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
         self.draws[lane] = Draws(seed)
-        self.trial[lane], self._fresh[lane], self._sure = 2 * self.half - 1, False, 0
+        self.place[lane], self._fresh[lane] = 2 * self.half * (lane + 1) - 1, False
+
+    def halves(self) -> Array:
+        """Give the half, 0 or 1, in which each lane's present trial is, (n,)."""
+        return self.place // self.half % 2
 
     def next(self, lanes: Array) -> Array:
-        """Go to the next trial in some lanes, and give its place, as in `trial`."""
-        trials = self.trial[lanes] + 1
-        if self._sure:
-            self._sure -= 1
-        else:
-            trials[trials == 2 * self.half] = 0
-            enters = trials % self.half == 0
-            if np.count_nonzero(enters):
-                self._enter(lanes[enters], trials[enters] // self.half)
-        self.trial[lanes] = trials
-        if not self._sure:
-            self._sure = self.half - 1 - int((self.trial % self.half).max())
-        return trials
+        """Go to the next trial in some lanes, and give its place."""
+        places: Array = self._after.take(self.place.take(lanes))
+        enters = self._opens_half.take(places)
+        if np.count_nonzero(enters):
+            self._enter(lanes[enters], places[enters] // self.half % 2)
+        self.place[lanes] = places
+        return places
 
     def _enter(self, lanes: Array, halves: Array) -> None:
         """Make the halves that some lanes enter, if need be, and let go of those they leave."""
@@ -95,7 +93,7 @@ class Ahead:
             for lane, half in zip(lanes[wanting].tolist(), halves[wanting].tolist(), strict=True):
                 self._make(np.array([lane]), np.array([half]), self.draws[lane])
         elif np.count_nonzero(wanting):
-            other = 1 - self.trial // self.half
+            other = 1 - self.halves()
             empty = np.nonzero(~self._fresh[np.arange(self.n), other])[0]
             for first in range(0, len(empty), self._together):
                 some = empty[first : first + self._together]
@@ -111,15 +109,18 @@ class Ahead:
         if totals.max() > self._room:
             self._grow(int(totals.max()))
         at = (regions * self._room)[:, None] + np.cumsum(lengths, axis=1) - lengths
-        where = (lanes[:, None], (halves * self.half)[:, None] + np.arange(self.half))
-        for name, values in self._known(trials, at.ravel()).items():
-            self.columns.view(name)[where] = values.reshape(m, self.half, *values.shape[1:])
-        same = int(totals.sum()) == trials.ob.shape[1] * trials.n
+        places = (regions[:, None] * self.half + np.arange(self.half)).ravel()
+        for records, columns in ((self.conditions, trials.conditions), (self.facts, self._facts(trials, at.ravel()))):
+            for name, values in columns.items():
+                records[name][places] = values
+        played = None if isinstance(trials.total, int) else np.flatnonzero(trials.mask)
         ends = np.cumsum(totals).tolist()
         for store, values in ((self._ob, trials.ob), (self._gt, trials.gt)):
-            steps = values.reshape(-1, *values.shape[2:]) if same else values[trials.mask]
+            steps = values.reshape(-1, *values.shape[2:])
+            steps = steps if played is None else steps.take(played, axis=0)
             for region, start, stop in zip(regions.tolist(), [0, *ends], ends, strict=False):
-                store[region, : stop - start] = steps[start:stop]
+                first = region * self._room
+                store[first : first + stop - start] = steps[start:stop]
         for i, (lane, half) in enumerate(zip(lanes.tolist(), halves.tolist(), strict=True)):
             self._spans[lane][half] = trials.spans, i * self.half
         self._fresh[lanes, halves] = True
@@ -127,12 +128,12 @@ class Ahead:
     def _grow(self, room: int) -> None:
         wider = room + room // 8
         shift = np.arange(2 * self.n).reshape(self.n, 2) * (wider - self._room)
-        self.columns.view("_at")[:] += np.repeat(shift, self.half, axis=1)
+        self.facts["_at"][:] += np.repeat(shift.ravel(), self.half)
         for name in ("_ob", "_gt"):
-            old = getattr(self, name)
-            new = np.empty((2 * self.n, wider, *old.shape[2:]), old.dtype)
+            old = getattr(self, name).reshape(2 * self.n, self._room, -1)
+            new = np.empty((2 * self.n, wider, old.shape[2]), old.dtype)
             new[:, : self._room] = old
-            setattr(self, name, new)
+            setattr(self, name, new.reshape(-1, *getattr(self, name).shape[1:]))
         self._room = wider
         self._on_grow(shift)
 
@@ -143,20 +144,18 @@ class Ahead:
 
     def observations(self, at: Array) -> Array:
         """Give the observations at some places, the caller's own."""
-        return _rows(self._ob, at)
+        ob: Array = self._ob.take(at, axis=0)
+        return ob
 
     def truths(self, at: Array) -> Array:
         """Give the ground truth at some places, the caller's own."""
-        return _rows(self._gt, at)
+        gt: Array = self._gt.take(at, axis=0)
+        return gt
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Give the first step, and the step after the last, of each period of a lane's present trial."""
-        half, i = divmod(int(self.trial[lane]), self.half)
+        half, i = divmod(int(self.place[lane]) % (2 * self.half), self.half)
         spans, first = self._spans[lane][half]
         edges = {p: [int(edge if isinstance(edge, int) else edge[first + i]) for edge in span] for p, span in spans.items()}
         return {p: (start, stop) for p, (start, stop) in edges.items()}
 
-
-def _rows(store: Array, at: Array) -> Array:
-    rows: Array = store.reshape(-1, *store.shape[2:]).take(at, axis=0)
-    return rows

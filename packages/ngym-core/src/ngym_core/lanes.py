@@ -125,16 +125,16 @@ class RuleLanes(Lanes):
         super().__init__(env, n)
         self.rule = self.task.rule
         self.ahead = Ahead(env, n, memory, self._shift)
-        self._rows = np.arange(n)
-        self._present = self.ahead.columns.alike(n)
-        values = {name: self._present.view(name) for name in self._present.names}
+        self._rows, self._one = np.arange(n), np.ones(n, np.int64)
+        self._conditions, self._facts = self.ahead.conditions.alike(n), self.ahead.facts.alike(n)
+        self._masks = [f"_{name}" for name in self._conditions.names]
+        values = {name: self._facts[name] for name in self._facts.names}
         self.now: Any = Now(values)
-        self._at, self._left = values["_at"], values["_left"]
-        self._conditions_where = self._present.masked(self.ahead.conditions)
+        self._step, self._last, self._at = values["step"], values["_last"], values["_at"]
 
     def _shift(self, shift: Array) -> None:
         """Take note that the steps of trials have moved."""
-        self._at += shift[self._rows, self.ahead.trial // self.ahead.half]
+        self._at += shift[self._rows, self.ahead.halves()]
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
@@ -146,34 +146,37 @@ class RuleLanes(Lanes):
 
     def begin(self, lanes: Array) -> None:
         """Begin a new trial in some lanes."""
-        self.ahead.columns.copy_to(self._present, lanes, self.ahead.next(lanes))
+        places = self.ahead.next(lanes)
+        self._facts.put(lanes, self.ahead.facts.take(places))
+        self._conditions.put(lanes, self.ahead.conditions.take(places))
 
     def step(self, actions: Array, still: Array | None) -> tuple[Array, Array, Info]:
         """Evaluate the rule for all lanes and advance their clocks."""
-        now, present = self.now, self._present
+        now = self.now
         now.gt = gt = self.rule.truth(self.task, now) if self.rule.moves else self.ahead.truths(self._at)
-        held = {} if still is None else {dtype: block[:, still] for dtype, block in present.blocks.items()}
+        standing = None if still is None else still.nonzero()[0]
+        held = None if standing is None else self._facts.take(standing)
         reward, ends = self.rule.lanes(self.task, now, actions)
-        now.step += 1
-        self._left -= 1
-        late = self._left <= 0
+        late = self._step == self._last
+        self._step += self._one
         if still is not None:
             late &= ~still
             reward[still], ends[still], gt[still] = 0.0, False, 0
         if np.count_nonzero(late):
-            late &= ~ends
-            reward += np.where(late, now.timeout + self.task.r_tmax, 0.0)
-            ends |= late
-        self._at += 1
-        for dtype, block in held.items():
-            present.blocks[dtype][:, still] = block
+            late = late > ends  # those that the rule did not end
+            np.add(reward, now.timeout + self.task.r_tmax, out=reward, where=late)
+            ends = ends | late
+        self._at += self._one
+        if standing is not None and held is not None:
+            self._facts.put(standing, held)
         info: Info = {"new_trial": ends, "gt": gt}
         if np.count_nonzero(ends):
-            info["performance"] = np.where(ends, now.performance, 0.0)
-            info["_performance"] = mask = ends.copy()
-            info |= self._entry("ended_trial", mask)
-            self.begin(np.nonzero(ends)[0])
-            info |= self._entry("trial", mask)
+            mask, lanes = ends.copy(), ends.nonzero()[0]
+            info["performance"], info["_performance"] = np.zeros(self.n), mask
+            np.copyto(info["performance"], now.performance, where=mask)
+            info["ended_trial"], info["_ended_trial"] = self._entry(lanes, mask), mask
+            self.begin(lanes)
+            info["trial"], info["_trial"] = self._entry(lanes, mask), mask
         return reward, ends, info
 
     def observe(self) -> Array:
@@ -188,16 +191,17 @@ class RuleLanes(Lanes):
         """Give the conditions of the present trials of some lanes."""
         mask = np.zeros(self.n, bool)
         mask[lanes] = True
-        return self._entry("trial", mask)
+        return {"trial": self._entry(lanes, mask), "_trial": mask}
+
+    def _entry(self, lanes: Array, mask: Array) -> Info:
+        """Give the conditions of some lanes, as Gymnasium's vector envs do: (n, ...) values, with masks."""
+        entry: Info = self._conditions.only(lanes)
+        entry.update(dict.fromkeys(self._masks, mask))
+        return entry
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Give the edges of each period of a lane's present trial."""
         return self.ahead.periods(lane)
-
-    def _entry(self, key: str, mask: Array) -> Info:
-        """An entry of `info` that only some lanes have: name -> (n, ...), with masks."""
-        entry: Info = self._conditions_where(mask)
-        return {key: {**entry, **{f"_{name}": mask for name in entry}}, f"_{key}": mask}
 
 
 class LoopLanes(Lanes):

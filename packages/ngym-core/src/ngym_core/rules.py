@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -123,6 +124,12 @@ def edges(trials: Trials, periods: str | tuple[str, ...] | None) -> Span:
     return trials.span(*([periods] if isinstance(periods, str) else periods))
 
 
+@lru_cache
+def _either(no: float, yes: float) -> NDArray[np.float64]:
+    """Give a pair from which `take` takes by boolean."""
+    return np.array([no, yes], float)
+
+
 def broken(task: Any, now: Any) -> tuple[float, bool]:
     """Evaluate an action that breaks fixation."""
     if task.abort:
@@ -130,15 +137,17 @@ def broken(task: Any, now: Any) -> tuple[float, bool]:
     return task.rewards["abort"], task.abort
 
 
-def broken_lanes(task: Any, now: Any, early: NDArray[np.bool_], reward: NDArray[Any]) -> NDArray[np.bool_]:
-    """Evaluate the actions that break fixation, (N,): changes the rewards, gives which trials end."""
+def broken_lanes(
+    task: Any, now: Any, early: NDArray[np.bool_], reward: NDArray[Any], ends: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Evaluate the actions that break fixation, (N,): changes the rewards, gives which trials end, beside those that do."""
     if not np.count_nonzero(early):
-        return early
-    reward[early] = task.rewards["abort"]
+        return ends
+    np.putmask(reward, early, task.rewards["abort"])
     if not task.abort:
-        return np.zeros_like(early)
+        return ends
     now.performance[early] = 0.0
-    return early
+    return ends | early
 
 
 @dataclass(frozen=True)
@@ -182,7 +191,7 @@ class FixateThenChoose(Rule):
     def pay_lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Give rewards and performance of answers, (N,) each."""
         right = action == now.gt
-        return np.where(right, task.rewards["correct"], task.rewards.get("fail", 0.0)), right.astype(float)
+        return _either(task.rewards.get("fail", 0.0), task.rewards["correct"]).take(right), right
 
     def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
@@ -197,15 +206,15 @@ class FixateThenChoose(Rule):
 
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
-        acted = action != 0
+        acted, reward, step = action.astype(bool), np.zeros(len(action)), now.step
         if not np.count_nonzero(acted):
-            return np.zeros(len(action)), acted
-        answers = acted & (now.opens <= now.step) & (now.step < now.closes)
+            return reward, acted
+        answers = acted & (now.opens <= step) & (step < now.closes)
         paid, performance = self.pay_lanes(task, now, action)
-        reward = np.where(answers, paid, 0.0)
+        np.copyto(reward, paid, where=answers)
         np.copyto(now.performance, performance, where=answers)
-        early = acted & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
-        return reward, answers | broken_lanes(task, now, early, reward)
+        early = (acted ^ answers) & (now.hold_from <= step) & (step < now.hold_to)
+        return reward, broken_lanes(task, now, early, reward, answers)
 
 
 @dataclass(frozen=True)
@@ -243,15 +252,15 @@ class RespondWhenDue(Rule):
 
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
-        acted = action != 0
+        acted, reward = action.astype(bool), np.zeros(len(action))
         if not np.count_nonzero(acted):
-            return np.zeros(len(action)), acted
+            return reward, acted
         early = acted & (now.hold_from <= now.step) & (now.step < now.hold_to)
-        answers = acted & ~early
+        answers = acted ^ early
         right = action == now.gt
-        reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
+        np.copyto(reward, _either(task.rewards["fail"], task.rewards["correct"]).take(right), where=answers)
         np.copyto(now.performance, right, where=answers)
-        return reward, answers | broken_lanes(task, now, early, reward)
+        return reward, broken_lanes(task, now, early, reward, answers)
 
 
 class AnswerAtOnce(Rule):
@@ -318,19 +327,20 @@ class ProduceInterval(Rule):
     fixation: str | tuple[str, ...] | None = "fixation"
 
     def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of window and fixation, the start of the clock and the interval."""
+        """Note the edges of window and fixation, when the interval has passed (ms) and how far one may be off (ms)."""
         opens, closes = edges(trials, self.window)
         hold = edges(trials, self.fixation)
         facts = {"opens": opens, "closes": closes, "hold_from": hold[0], "hold_to": hold[1]}
-        return {**facts, "clock": trials.span(self.clock)[1], "interval": trials.conditions[self.interval].astype(float)}
+        interval = trials.conditions[self.interval].astype(float)
+        due = trials.span(self.clock)[1] * task.dt + interval
+        return {**facts, "due": due, "margin": task.prod_margin * interval + 25}
 
     def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if now.opens <= now.step < now.closes:
             if action != 1:
                 return 0.0, False
-            margin = task.prod_margin * now.interval + 25
-            error = abs((now.step - now.clock) * task.dt - now.interval) / margin
+            error = abs(now.step * task.dt - now.due) / now.margin
             if error > 1:
                 return task.rewards["fail"], True
             now.performance = 1.0
@@ -341,19 +351,18 @@ class ProduceInterval(Rule):
 
     def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
-        acted = action != 0
+        acted, reward, step = action.astype(bool), np.zeros(len(action)), now.step
         if not np.count_nonzero(acted):
-            return np.zeros(len(action)), acted
-        inside = (now.opens <= now.step) & (now.step < now.closes)
+            return reward, acted
+        inside = acted & (now.opens <= step) & (step < now.closes)
+        early = (acted ^ inside) & (now.hold_from <= step) & (step < now.hold_to)
         answers = inside & (action == 1)
-        early = acted & ~inside & (now.hold_from <= now.step) & (now.step < now.hold_to)
-        reward = np.zeros(len(action))
-        rows = np.nonzero(answers)[0]
-        interval = now.interval[rows]
-        error = np.abs((now.step[rows] - now.clock[rows]) * task.dt - interval) / (task.prod_margin * interval + 25)
-        near = error <= 1
-        left = np.where(near, 1 - error, 0.0)
-        paid = np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"]
-        reward[rows] = np.where(near, paid, task.rewards["fail"])
-        now.performance[rows] = near
-        return reward, answers | broken_lanes(task, now, early, reward)
+        rows = answers.nonzero()[0]
+        if len(rows):
+            error = np.abs(step[rows] * task.dt - now.due[rows]) / now.margin[rows]
+            near = error <= 1
+            left = np.maximum(1 - error, 0.0)
+            paid = np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"]
+            paid[~near] = task.rewards["fail"]
+            reward[rows], now.performance[rows] = paid, near
+        return reward, broken_lanes(task, now, early, reward, answers)

@@ -60,6 +60,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self.single_action_space = env.action_space
         self.observation_space = batch_space(env.observation_space, num_envs)
         self.action_space = batch_space(env.action_space, num_envs)
+        self._n_actions = np.full(num_envs, getattr(env.action_space, "n", 0), np.uint64)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.task.metadata, "autoreset_mode": self.autoreset_mode}
         self.trials_per_episode: int = self.task.num_tr_exp
@@ -137,8 +138,10 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         holders = self._holders()
         still = over if holders is None else over | (holders > 0)
         reward, ends, info = self.lanes.step(actions, still if waiting or holders is not None else None)
-        truncated = ends & (self.lanes.num_tr >= self.trials_per_episode)
-        self.lanes.num_tr += ends
+        truncated = ends.copy()
+        if np.count_nonzero(ends):
+            truncated &= self.lanes.num_tr >= self.trials_per_episode
+            self.lanes.num_tr += ends
         seen = self.lanes.observe()
         everywhere = ~over
         ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0], holders) if self._wrappers else seen
@@ -271,7 +274,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         if isinstance(space, spaces.Discrete):
             if actions.shape == (self.num_envs,) and actions.dtype.kind in "iu":
                 counted = (actions - space.start if space.start else actions).astype(np.int64, copy=False).view(np.uint64)
-                if not np.count_nonzero(counted >= int(space.n)):  # a negative action counts as a very large one
+                if not np.count_nonzero(counted >= self._n_actions):  # a negative action counts as a very large one
                     return actions
         elif actions.shape == (self.num_envs, *space.shape) and actions.dtype.kind in "fiu":
             return actions.astype(space.dtype, copy=False)

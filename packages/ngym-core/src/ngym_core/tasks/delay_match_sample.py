@@ -286,7 +286,7 @@ class AnswerBothTests(Rule):
         now.performance[second] = (now.first * right)[second]
         now.first[first] = right[first]
         reward = np.where(first | second, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
-        return reward, second | broken_lanes(task, now, acted & ~first & ~second, reward)
+        return reward, broken_lanes(task, now, acted & ~first & ~second, reward, second)
 
 
 class DualDelayMatchSample(TrialEnv):

@@ -48,7 +48,7 @@ class ReportRuleThenChoose(Rule):
         right = now.reported * (action == now.gt)
         now.performance[answers] = right[answers]
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
-        return reward, answers | broken_lanes(task, now, acted & ~answers, reward)
+        return reward, broken_lanes(task, now, acted & ~answers, reward, answers)
 
 
 class HierarchicalReasoning(TrialEnv):

@@ -46,7 +46,7 @@ class ReportPosition(Rule):
         now.performance[answers] = _nearness(action, now.gt)[answers]
         reward = np.where(answers, task.rewards["correct"] * now.performance, 0.0)
         early = ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to) & ~(action[:, 0] < 0)
-        return reward, answers | broken_lanes(task, now, early, reward)
+        return reward, broken_lanes(task, now, early, reward, answers)
 
 
 def _nearness(action: Array, gt: Array) -> Any:

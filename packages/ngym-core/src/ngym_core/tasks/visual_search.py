@@ -54,7 +54,7 @@ class PointTo(Rule):
         np.copyto(now.performance, right, where=answers)
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
         early = away & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
-        return reward, answers | broken_lanes(task, now, early, reward)
+        return reward, broken_lanes(task, now, early, reward, answers)
 
 
 def _squared(position: Array, origin: ArrayLike = 0.0) -> Any:
