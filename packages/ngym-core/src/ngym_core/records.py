@@ -22,13 +22,16 @@ class Records:
     """
 
     def __init__(self, example: Mapping[str, Array], n: int) -> None:
-        kinds = [(name, v.dtype if v.dtype.kind in "biuf" or v.ndim > 1 else object, v.shape[1:]) for name, v in example.items()]
-        self._begin(np.dtype(kinds, align=True), n)
+        fields = []
+        for name, values in example.items():
+            kind = values.dtype if values.dtype.kind in "biuf" or values.ndim > 1 else np.dtype(object)
+            fields.append((name, kind, values.shape[1:]))
+        self._begin(np.dtype(fields, align=True), n)
 
     def _begin(self, dtype: np.dtype[Any], n: int) -> None:
         self.dtype = dtype
         self.names: tuple[str, ...] = dtype.names or ()
-        self._objects = [name for name in self.names if dtype[name] == object]
+        self._objects = [name for name in self.names if dtype[name].hasobject]
         plain = dtype.itemsize and not self._objects
         self._kind: Any = np.dtype((np.void, dtype.itemsize)) if plain else dtype  # NumPy moves bytes fastest
         self._whole = self._nothing(n)

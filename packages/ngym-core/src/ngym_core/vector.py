@@ -306,14 +306,19 @@ def _split(info: Info, over: Array) -> tuple[Info, Info]:
     for key, value in info.items():
         if key.startswith("_"):
             continue
-        mask = info.get(f"_{key}", np.ones(len(over), bool))
-        for part, lanes in ((final, mask & over), (rest, mask & ~over)):
-            if not lanes.any():
-                continue
-            if isinstance(value, dict):
-                part[key] = _split(value, over)[0 if part is final else 1]
-            else:
-                part[key] = np.zeros_like(value) if value.dtype != object else np.full(value.shape, None, object)
-                part[key][lanes] = value[lanes]
-            part[f"_{key}"] = lanes
+        mask = info.get(f"_{key}", over | True)
+        lanes, others = mask & over, mask > over
+        for part, mine, other in ((final, lanes, others), (rest, others, lanes)):
+            if np.count_nonzero(mine):
+                part[key] = _only(value, mine) if np.count_nonzero(other) else value
+                part[f"_{key}"] = mine
     return final, rest
+
+
+def _only(value: Any, lanes: Array) -> Any:
+    """What some lanes have of an entry of info; nothing, 0 or None, in the others."""
+    if isinstance(value, dict):
+        return _split(value, lanes)[0]
+    some = np.zeros_like(value) if value.dtype != object else np.full(value.shape, None, object)
+    some[lanes] = value[lanes]
+    return some
