@@ -158,4 +158,3 @@ class Ahead:
         spans, first = self._spans[lane][half]
         edges = {p: [int(edge if isinstance(edge, int) else edge[first + i]) for edge in span] for p, span in spans.items()}
         return {p: (start, stop) for p, (start, stop) in edges.items()}
-

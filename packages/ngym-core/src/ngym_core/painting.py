@@ -1,9 +1,10 @@
-"""Painting arrays of trials: slices where all trials share a period's edges, masks where they do not."""
+"""Painting arrays of trials: slices where all trials share a period's edges, rows of steps where they do not."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,30 @@ NARROW = 8
 """Up to so many channels are painted one by one: a row of them is too short for NumPy's inner loop."""
 
 
+@dataclass(frozen=True)
+class Inside:
+    """The steps inside of a span whose edges differ, trial by trial.
+
+    Attributes:
+        rows: Where they are among all steps of all trials, (k,).
+        trial: The trial of each, (k,).
+    """
+
+    rows: NDArray[np.int64]
+    trial: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, span: Span, n: int, steps: int) -> Inside | None:
+        """Find the steps of a span in n trials of so many steps; None where all trials share its edges."""
+        start, stop = span
+        if isinstance(start, int) and isinstance(stop, int):
+            return None
+        counts = np.broadcast_to(np.maximum(np.subtract(stop, start), 0), n)
+        ends = np.cumsum(counts)
+        before = np.arange(n) * steps + start - (ends - counts)
+        return cls(np.arange(ends[-1]) + np.repeat(before, counts), np.repeat(np.arange(n), counts))
+
+
 def lowest(steps: Steps) -> int:
     """The smallest of some steps."""
     return steps if isinstance(steps, int) else int(steps.min())
@@ -30,96 +55,140 @@ def highest(steps: Steps) -> int:
     return steps if isinstance(steps, int) else int(steps.max())
 
 
-def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str) -> None:
+def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, inside: Inside | None = None) -> None:
     """Add a value to a span of every trial, set it, or multiply with it.
 
     Args:
         array: (n, T, ...) observations or ground truth, changed in place.
         value: A number, (n,) for each trial, (n or 1, ...) for each trial and channel, or (n or 1,
-            steps, ...) for each step as well where all trials share the span.
+            steps, ...) for each step as well.
         span: Start and end in steps.
         where: Index on the last axis.
         how: ``add``, ``assign`` or ``multiply``.
+        inside: The steps of the span if its edges differ, where they are known already.
 
     Raises:
         ValueError: A value whose shape fits neither.
     """
-    window, inside = _window(array, span)
+    first = lowest(span[0])
+    window = array[:, first : max(highest(span[1]), first)]
     target = window[..., where] if array.ndim > 2 else window
     value = _spread(value, target, len(array))
+    inside = inside or Inside.of(span, *array.shape[:2])
     if inside is not None:
-        inside = np.broadcast_to(inside, window.shape[:2]).reshape(*window.shape[:2], *[1] * (array.ndim - 2))
-    everywhere = True if inside is None else inside
-    if how == "assign":
-        np.copyto(target, value, where=everywhere)
-    elif how == "multiply":
-        np.multiply(target, value, out=target, where=everywhere)
-    elif inside is None:
-        _add(target, value)
-    elif target.ndim == 3 and target.shape[2] <= NARROW:
-        inside = inside[..., 0]
-        for k in range(target.shape[2]):
-            column = target[..., k]
-            column += np.where(inside, value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], 0)
-    else:
-        target += np.where(inside, value, 0)
+        if value.ndim and value.shape[1] > 1:
+            steps = inside.rows % array.shape[1] - first
+            value = np.broadcast_to(value, (len(array), *value.shape[1:]))[inside.trial, steps]
+        elif value.ndim:
+            value = value[:, 0].take(inside.trial, axis=0) if len(value) > 1 else value[:, 0]
+        _change_rows(array, value, inside.rows, where, how)
+        return
+    _change(target, value, how)
     if not isinstance(where, slice):
         window[..., where] = target
 
 
-def add_noise(array: Array, draw: Callable[..., Array], mu: float, sigma: ArrayLike, span: Span, where: Any) -> None:
+def add_noise(
+    array: Array,
+    draw: Callable[..., Array],
+    mu: ArrayLike,
+    sigma: ArrayLike,
+    span: Span,
+    where: Any,
+    inside: Inside | None = None,
+) -> None:
     """Add Gaussian noise to a span of every trial, drawn trial by trial and step by step.
 
     Args:
         array: (n, T, ...) observations, changed in place.
         draw: Gives the next standard normal numbers, see `Draws.normal`; what it gave before may be overwritten.
-        mu: Mean.
+        mu: Mean, a number, (n,), or (n or 1, k) for each trial and channel.
         sigma: Standard deviation, a number or (n,).
         span: Start and end in steps.
         where: Index on the last axis.
+        inside: The steps of the span if its edges differ, where they are known already.
     """
-    window, inside = _window(array, span)
+    first = lowest(span[0])
+    window = array[:, first : max(highest(span[1]), first)]
     target = window[..., where]
-    sigma = np.asarray(sigma, array.dtype)  # in the type of the noise, or NumPy would work in double precision
-    together = max(1, NOISE_BLOCK // max(1, math.prod(target.shape[1:])))
-    for first in range(0, len(array), together):
-        some = slice(first, first + together)
-        inner = None if inside is None else inside[some]
-        _add_noise(target[some], draw, mu, sigma[some] if sigma.ndim else sigma, inner, first)
-    if not isinstance(where, slice):
+    mean = _spread(mu, target, len(array))
+    deviation = np.asarray(sigma, array.dtype)  # in the type of the noise, or NumPy would work in double precision
+    inside = inside or Inside.of(span, *array.shape[:2])
+    shape = target.shape[1:] if inside is None else target.shape[2:]
+    together = max(1, NOISE_BLOCK // max(1, math.prod(shape)))
+    for begin in range(0, len(array if inside is None else inside.rows), together):
+        some = slice(begin, begin + together)
+        trial = some if inside is None else inside.trial[some]
+        noise = draw((len(target[some]), *shape), begin) if inside is None else draw((len(trial), *shape), 0, trial)
+        if deviation.ndim:
+            noise *= deviation[trial].reshape(-1, *[1] * (noise.ndim - 1))
+        else:
+            noise *= deviation
+        if mean.ndim:
+            means = mean if inside is None else mean[:, 0]
+            noise += means[trial] if len(mean) > 1 else means
+        elif mean:
+            noise += mean
+        if inside is None:
+            _change(target[some], noise, "add")
+        else:
+            _change_rows(array, noise, inside.rows[some], where, "add")
+    if inside is None and not isinstance(where, slice):
         window[..., where] = target
 
 
-def _add_noise(target: Array, draw: Callable[..., Array], mu: float, sigma: Array, inside: Any, first: int) -> None:
-    """Add noise to trials few enough that it stays in the processor's cache."""
-    if inside is None:
-        noise = draw(target.shape, first)
-    else:
-        rows = np.nonzero(inside)[0]
-        noise = draw((len(rows), *target.shape[2:]), first, rows)
-        sigma = sigma[rows] if sigma.ndim else sigma
-    noise *= sigma.reshape(-1, *[1] * (noise.ndim - 1)) if sigma.ndim else sigma
-    if mu:
-        noise += mu
-    if inside is None:
-        _add(target, noise)
-    elif target.ndim == 3 and target.shape[2] <= NARROW:
-        steps = np.nonzero(inside)
+def _change(target: Array, value: Array, how: str) -> None:
+    """Change some steps of all trials; channel by channel where a row of channels is too short for NumPy's inner loop."""
+    if target.ndim == 3 and 1 < target.shape[2] <= NARROW and target.size > 2000:
         for k in range(target.shape[2]):
-            target[..., k][steps] += noise[:, k]
+            _change(target[..., k], value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], how)
+    elif how == "add":
+        target += value
+    elif how == "multiply":
+        target *= value
     else:
-        target[inside] += noise
+        target[...] = value
 
 
-def _window(array: Array, span: Span) -> tuple[Array, Array | None]:
-    """Give the steps of a span in all trials, and, where edges differ, a mask (n, steps) of those inside."""
-    start, stop = span
-    if isinstance(start, int) and isinstance(stop, int):
-        return array[:, start:stop], None
-    first = lowest(start)
-    steps = np.arange(first, max(highest(stop), first))
-    start, stop = np.asarray(start), np.asarray(stop)
-    return array[:, first : first + len(steps)], (steps >= start[..., None]) & (steps < stop[..., None])
+def _change_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any, how: str) -> None:
+    """Change some steps; the value is a number or has a row for each of them."""
+    flat = array.reshape(-1, *array.shape[2:])
+    if array.ndim == 2:
+        _change_some(flat, value, rows, how)
+        return
+    channels = range(array.shape[-1])[where] if isinstance(where, slice) else where
+    if array.ndim == 3 and len(channels) <= NARROW:
+        for j, k in enumerate(channels):
+            _change_some(flat[:, k], value if value.ndim == 0 else value[:, j if value.shape[-1] > 1 else 0], rows, how)
+    elif array.ndim == 3 and isinstance(channels, range) and channels.step == 1 and flat.flags.c_contiguous:
+        whole = _together(flat, channels)
+        part = whole[rows].view(flat.dtype).reshape(len(rows), len(channels))
+        _change(part, value, how)
+        whole[rows] = part.view(whole.dtype)[:, 0]
+    else:
+        part = flat[rows]
+        chosen = part[..., where]
+        _change(chosen, value, how)
+        part[..., where] = chosen
+        flat[rows] = part
+
+
+def _change_some(column: Array, value: Array, rows: NDArray[np.int64], how: str) -> None:
+    if how == "add":
+        column[rows] += value
+    elif how == "multiply":
+        column[rows] *= value
+    else:
+        column[rows] = value
+
+
+def _together(flat: Array, channels: range) -> Array:
+    """See neighbouring channels of (steps, channels) as one thing, (steps,), that NumPy moves whole."""
+    size = flat.itemsize
+    part = np.dtype((np.void, size * len(channels)))
+    fields = {"names": ["part"], "formats": [part], "offsets": [size * channels.start], "itemsize": size * flat.shape[1]}
+    together: Array = flat.view(np.dtype(fields))[:, 0]["part"]  # type: ignore[call-overload]
+    return together
 
 
 def _spread(value: ArrayLike, target: Array, n: int) -> Array:
@@ -138,13 +207,3 @@ def _spread(value: ArrayLike, target: Array, n: int) -> Array:
             f"(1, k) for each channel, or ({n}, steps, k)."
         )
     return value
-
-
-def _add(target: Array, value: Array) -> None:
-    """Add in place; channel by channel where a row of channels is too short for NumPy's inner loop."""
-    if target.ndim == 3 and 1 < target.shape[2] <= NARROW and target.size > 2000:
-        for k in range(target.shape[2]):
-            column = target[..., k]
-            column += value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0]
-    else:
-        target += value

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.clock import Clock
-from ngym_core.painting import Span, Steps, add_noise, highest, lowest, paint
+from ngym_core.painting import Inside, Span, Steps, add_noise, highest, lowest, paint
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
 from ngym_core.timing import to_steps
@@ -77,6 +77,7 @@ class Trials(Clock):
     def __init__(self, task: TrialEnv, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
         super().__init__(task, n, draws, forced)
         self._noises: dict[str, int] = {}
+        self._insides: dict[tuple[int, int, int], tuple[Span, Inside | None]] = {}
         self._later: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
 
     # ---- painting --------------------------------------------------------------------------------
@@ -89,18 +90,19 @@ class Trials(Clock):
             period: A period, several, a pair of steps (start, end), or None for the whole trial.
             where: Channels: a name, an index, a slice, or indices; None for all.
         """
-        for span in self._regions(period):
-            paint(self.ob, value, span, self._channels(where), how="add")
+        self._paint(value, period, where, "add")
 
     def set_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
         """Set the observations; the arguments are those of `add_ob`."""
-        for span in self._regions(period):
-            paint(self.ob, value, span, self._channels(where), how="assign")
+        self._paint(value, period, where, "assign")
 
     def multiply_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
         """Multiply the observations; the arguments are those of `add_ob`."""
+        self._paint(value, period, where, "multiply")
+
+    def _paint(self, value: ArrayLike, period: Period, where: Where, how: str) -> None:
         for span in self._regions(period):
-            paint(self.ob, value, span, self._channels(where), how="multiply")
+            paint(self.ob, value, span, self._channels(where), how=how, inside=self._inside(span, self.ob.shape[1]))
 
     def move_ob(self, source: Where, target: Where, *, only: Array) -> None:
         """Move what is painted on some channels to others, in some trials; nothing stays behind.
@@ -117,7 +119,7 @@ class Trials(Clock):
 
     def add_randn(
         self,
-        mu: float = 0,
+        mu: ArrayLike = 0,
         sigma: ArrayLike = 1,
         period: Period = None,
         where: Where = None,
@@ -127,7 +129,7 @@ class Trials(Clock):
         """Add Gaussian noise, independent over trials, steps and channels.
 
         Args:
-            mu: Mean.
+            mu: Mean: a number, (n,) for each trial, or (n, k) for each trial and channel.
             sigma: Standard deviation per step, a number or (n,).
             period: As for `add_ob`; each period has a random stream of its own.
             where: Channels, as for `add_ob`.
@@ -141,7 +143,7 @@ class Trials(Clock):
             label = f"noise/{name}/{where}"
             self._noises[label] = again = self._noises.get(label, -1) + 1
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
-            add_noise(self.ob, draw, mu, sigma, span, index)
+            add_noise(self.ob, draw, mu, sigma, span, index, self._inside(span, self.ob.shape[1]))
 
     def set_pixels(self, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
         """Set single pixels of images, other ones at each step of a period.
@@ -185,7 +187,7 @@ class Trials(Clock):
         if where is not None:
             value = actions(self.task.action_space, where)[np.asarray(value)]
         for span in self._regions(period):
-            paint(self.gt, value, span, slice(None), how="assign")
+            paint(self.gt, value, span, slice(None), how="assign", inside=self._inside(span, self.gt.shape[1]))
 
     @property
     def ob(self) -> Array:
@@ -231,6 +233,15 @@ class Trials(Clock):
 
     def _channels(self, where: Where) -> Any:
         return slice(None) if where is None else channels(self.task.observation_space, where)
+
+    def _inside(self, span: Span, steps: int) -> Inside | None:
+        """Find the steps of a span once, however often it is painted."""
+        if isinstance(span[0], int) and isinstance(span[1], int):
+            return None
+        key = id(span[0]), id(span[1]), steps
+        if key not in self._insides:
+            self._insides[key] = span, Inside.of(span, self.n, steps)  # held, or another span could take its identity
+        return self._insides[key][1]
 
     def _regions(self, period: Period) -> Iterator[Span]:
         if period is None:
