@@ -124,11 +124,9 @@ def add_noise(
             noise *= deviation[trial].reshape(-1, *[1] * (noise.ndim - 1))
         else:
             noise *= deviation
-        if mean.ndim:
-            means = mean if inside is None else mean[:, 0]
-            noise += means[trial] if len(mean) > 1 else means
-        elif mean:
-            noise += mean
+        if mean.ndim or mean:
+            means = mean if inside is None or not mean.ndim else mean[:, 0]
+            _change(noise, means[trial] if mean.ndim and len(mean) > 1 else means, "add")
         if inside is None:
             _change(target[some], noise, "add")
         else:
@@ -171,6 +169,31 @@ def _change_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any
         _change(chosen, value, how)
         part[..., where] = chosen
         flat[rows] = part
+
+
+def move(array: Array, span: Span, source: Any, target: Any, only: Array) -> None:
+    """Move what is painted on some channels to others, in a span of some trials; nothing stays behind.
+
+    Args:
+        array: (n, T, ...) observations, changed in place.
+        span: Start and end in steps.
+        source: Index on the last axis.
+        target: Another one.
+        only: Which trials, (n,) bool.
+    """
+    start, stop = span
+    inside = Inside.of((start, np.where(only, stop, start)), *array.shape[:2])
+    rows = np.zeros(0, np.int64) if inside is None else inside.rows
+    flat = array.reshape(-1, *array.shape[2:])
+    here, there = (range(array.shape[-1])[w] if isinstance(w, slice) else None for w in (source, target))
+    if flat.ndim == 2 and here is not None and there is not None and here.step == there.step == 1:
+        one, other = _together(flat, here), _together(flat, there)
+        other[rows], one[rows] = one[rows], np.zeros((), one.dtype)
+        return
+    part = flat[rows]
+    part[..., target] = part[..., source]
+    part[..., source] = 0
+    flat[rows] = part
 
 
 def _change_some(column: Array, value: Array, rows: NDArray[np.int64], how: str) -> None:

@@ -172,10 +172,10 @@ class SequentialSchedule(BlockSchedule):
         self.count = 1
         return (self.i + 1) % self.n if self.skip_first or self.total_count else 0
 
-    def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
-        if last is None:
-            last = 0 if self.skip_first else -1
-        return (last + 1 + np.arange(m)) % self.n
+    def _taken(self, n: int, draws: Draws) -> Array:
+        first = draws.carried.get("next", int(self.skip_first))
+        draws.carried["next"] = (first + n) % self.n
+        return (first + np.arange(n)) % self.n
 
 
 class RandomSchedule(BlockSchedule):

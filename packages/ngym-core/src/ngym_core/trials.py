@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.clock import Clock
-from ngym_core.painting import Inside, Span, Steps, add_noise, highest, lowest, paint
+from ngym_core.painting import Inside, Span, Steps, add_noise, highest, lowest, move, paint
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
 from ngym_core.timing import to_steps
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Trial", "Trials"]
 
 Array: TypeAlias = NDArray[Any]
+PATTERN_BLOCK = 65_536
+"""About so many numbers are set to patterns at a time: they stay in the processor's cache."""
 Period: TypeAlias = "str | Sequence[str] | Span | None"
 
 
@@ -101,21 +103,20 @@ class Trials(Clock):
         self._paint(value, period, where, "multiply")
 
     def _paint(self, value: ArrayLike, period: Period, where: Where, how: str) -> None:
-        for span in self._regions(period):
+        for span in self._regions(period, joined=np.ndim(value) < 3):
             paint(self.ob, value, span, self._channels(where), how=how, inside=self._inside(span, self.ob.shape[1]))
 
-    def move_ob(self, source: Where, target: Where, *, only: Array) -> None:
+    def move_ob(self, source: Where, target: Where, period: Period = None, *, only: Array) -> None:
         """Move what is painted on some channels to others, in some trials; nothing stays behind.
 
         Args:
             source: Channels, as for `add_ob`.
             target: As many others.
+            period: As for `add_ob`.
             only: Which trials, (n,) bool.
         """
-        rows = self.ob[only]
-        rows[..., self._channels(target)] = rows[..., self._channels(source)]
-        rows[..., self._channels(source)] = 0
-        self.ob[only] = rows
+        for span in self._regions(period):
+            move(self.ob, span, self._channels(source), self._channels(target), only)
 
     def add_randn(
         self,
@@ -160,6 +161,22 @@ class Trials(Clock):
         at = step + np.broadcast_to(start, (self.n, 1))[trial, 0]
         self.ob[trial[:, None], at[:, None], rows[trial, step], columns[trial, step]] = value
 
+    def set_patterns(self, patterns: Array, which: Array, where: Where = None) -> None:
+        """Set the observations of the whole trial to one of several patterns at each step.
+
+        Args:
+            patterns: (m, k), one number for each channel.
+            which: (n, T) integers from 0 to m - 1.
+            where: As for `add_ob`.
+        """
+        target = self.ob[..., self._channels(where)]
+        together = max(1, PATTERN_BLOCK // (target.shape[1] * target.shape[2]))
+        for first in range(0, self.n, together):
+            some = slice(first, first + together)
+            target[some] = patterns.take(which[some], axis=0)
+        if not isinstance(self._channels(where), slice):
+            self.ob[..., self._channels(where)] = target
+
     def paint_later(self, paint: Callable[..., None], *values: Any) -> None:
         """Paint the observations when somebody looks at them first.
 
@@ -186,7 +203,7 @@ class Trials(Clock):
         """
         if where is not None:
             value = actions(self.task.action_space, where)[np.asarray(value)]
-        for span in self._regions(period):
+        for span in self._regions(period, joined=np.ndim(value) < 2):
             paint(self.gt, value, span, slice(None), how="assign", inside=self._inside(span, self.gt.shape[1]))
 
     @property
@@ -243,14 +260,20 @@ class Trials(Clock):
             self._insides[key] = span, Inside.of(span, self.n, steps)  # held, or another span could take its identity
         return self._insides[key][1]
 
-    def _regions(self, period: Period) -> Iterator[Span]:
+    def _regions(self, period: Period, *, joined: bool = False) -> Iterator[Span]:
+        """Go through the spans of one or several periods; those that follow one on the other may be joined."""
         if period is None:
             yield 0, self.total
         elif isinstance(period, str):
             yield self.span(period)
         elif all(isinstance(p, str) for p in period):
-            for name in period:
-                yield self.span(name)  # type: ignore[arg-type]
+            spans = [self.span(name) for name in period]  # type: ignore[arg-type]
+            while joined and spans:
+                start, stop = spans.pop(0)
+                while spans and _same(stop, spans[0][0]):
+                    stop = spans.pop(0)[1]
+                yield start, stop
+            yield from spans
         else:
             start, stop = period
             yield to_steps(start, 1), to_steps(stop, 1)
@@ -376,6 +399,10 @@ class Trials(Clock):
     def __iter__(self) -> Iterator[Trial]:
         """Go through the trials one by one."""
         return (self[i] for i in range(self.n))
+
+
+def _same(one: Steps, other: Steps) -> bool:
+    return one is other or (isinstance(one, int) and isinstance(other, int) and one == other)
 
 
 def _at(steps: Steps, i: int) -> int:

@@ -97,9 +97,8 @@ class ProbabilisticReasoning(TrialEnv):
         ground_truth = trials.condition("ground_truth", positive.astype(int), self.choices)
         trials.add_period(["fixation", *self.stimuli, "delay", "decision"])
         trials.add_ob(1, ["fixation", *self.stimuli, "delay"], where="fixation")
-        last = trials.span(self.stimuli[-1])[1]
+        seen = np.zeros((trials.n, self.n_loc * self.n_shape), np.float32)
         for i, stimulus in enumerate(self.stimuli):
-            shape = np.zeros((trials.n, self.n_loc * self.n_shape))
-            shape[np.arange(trials.n), locs[:, i] * self.n_shape + shapes[:, i]] = 1
-            trials.add_ob(shape, (trials.span(stimulus)[0], last), where=slice(1, None))
+            seen[np.arange(trials.n), locs[:, i] * self.n_shape + shapes[:, i]] = 1
+            trials.add_ob(seen, stimulus, where=slice(1, None))
         trials.set_groundtruth(ground_truth, "decision", where="choice")

@@ -64,7 +64,8 @@ class Follow(Rule):
     def turns(self, target: Any, steps: Any) -> Any:
         """By how many turns from pi the pointer of an agent is away who has followed the ground truth for some steps."""
         turn = _apart(target, np.pi)
-        return np.sign(turn) * np.clip(steps, 0, np.rint(np.abs(turn) / TURN))
+        most = np.ceil(np.abs(turn) / TURN - 0.5)  # the last one brings it within half a turn
+        return np.sign(turn).astype(int) * np.clip(steps, 0, most.astype(int))
 
     def ideal(self, target: Any, steps: Any) -> Any:
         """Where the pointer of such an agent is."""
@@ -107,23 +108,19 @@ class Follow(Rule):
 
 
 def follow(trials: Trials, rule: Follow, task: Any) -> None:
-    """Paint the pointer of an agent who follows the ground truth, and the ground truth itself."""
+    """Set the channels of the pointer to that of an agent who follows the ground truth, and the ground truth itself."""
     now = _Column(rule.begin(task, trials))
-    now.step = np.arange(trials.ob.shape[1])
-    target, since, _ = rule.stage(now, now.step)
+    target, since, _ = rule.stage(now, np.arange(trials.ob.shape[1]))
     turns = rule.turns(target, since)
-    now.pointer = np.pi + TURN * turns
     most = round(np.pi / TURN)
     shown = np.cos(task.theta - (np.pi + TURN * np.arange(-most, most + 1))[:, None]).astype(np.float32)
-    trials.add_ob(shown.take(turns.astype(np.int64) + most, axis=0), where=rule.channels)
-    trials.gt[:] = rule.truth(task, now)
+    trials.set_patterns(shown, turns + most, where=rule.channels)
+    turn = rule.turns(target, since + 1) - turns
+    trials.set_groundtruth(np.where(turn < 0, 2, turn))
 
 
 class _Column:
     """Facts about trials, (n,), as columns (n, 1), to be set against the steps of all trials."""
-
-    step: Any
-    pointer: Any
 
     def __init__(self, facts: dict[str, Any]) -> None:
         for name, value in facts.items():
@@ -239,8 +236,8 @@ class Reaching1DWithSelfDistraction(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         target = trials.uniform("ground_truth", 0, 2 * np.pi)
         trials.add_period(["fixation", "reach"])
-        trials.add_ob(0.3 * tuning(self.theta, target), "reach")
         follow(trials, self.follow_rule, self)
+        trials.add_ob(0.3 * tuning(self.theta, target), "reach")
 
 
 class AngleReproduction(TrialEnv):

@@ -121,15 +121,12 @@ class SpatialSuppressMotion(TrialEnv):
 
     def _reports(self, direction: Array, contrast: Array, steps: int) -> Array:
         """Probabilities of the four directions, (n, steps, 4)."""
-        low = (contrast < 0.5)[:, None]
-        curves = [
-            np.interp(np.arange(steps), STEPS, y) for y in (LOW_DIRECTION, HIGH_DIRECTION, LOW_OPPOSITE, HIGH_OPPOSITE)
-        ]
-        seen, opposite = np.where(low, curves[0], curves[1]), np.where(low, curves[2], curves[3])
-        rest = np.maximum(1 - seen - opposite, 0) / 2
-        which = np.arange(4)
-        is_seen, is_opposite = which == direction[:, None], which == self.opposite[direction][:, None]
-        reports = np.where(
-            is_seen[:, None], seen[..., None], np.where(is_opposite[:, None], opposite[..., None], rest[..., None])
-        )
-        return np.asarray(reports / reports.sum(axis=-1, keepdims=True))
+        reports = np.empty((2, 4, steps, 4))
+        for high, curves in enumerate(((LOW_DIRECTION, LOW_OPPOSITE), (HIGH_DIRECTION, HIGH_OPPOSITE))):
+            seen, opposite = (np.interp(np.arange(steps), STEPS, curve) for curve in curves)
+            reports[high] = (np.maximum(1 - seen - opposite, 0) / 2)[:, None]
+            for shown in range(4):
+                reports[high, shown, :, shown] = seen
+                reports[high, shown, :, self.opposite[shown]] = opposite
+        reports /= reports.sum(axis=-1, keepdims=True)
+        return np.asarray(reports[(contrast >= 0.5).astype(int), direction])

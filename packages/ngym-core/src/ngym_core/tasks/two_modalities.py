@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.scheduler import SequentialSchedule
 from ngym_core.spaces import Discrete, unbounded
 from ngym_core.tasks.composed import composed
-from ngym_core.tasktools import ring
+from ngym_core.tasktools import bump, ring
 from ngym_core.trials import Trials
 from ngym_core.wrappers.schedule_attr import ScheduleAttr
 
@@ -18,6 +18,10 @@ class TwoModalities(TrialEnv):
     """A fixation channel, two rings of channels for the stimulus, and a choice on a ring.
 
     A subclass paints the stimulus on `stimulus_mod1` and calls `show` at the end.
+
+    Attributes:
+        theta: Preferred directions in radians, (dim_ring,).
+        bumps: What the ring shows of the direction with each number, (dim_ring, dim_ring).
 
     Args:
         dt: Time step in ms.
@@ -34,14 +38,15 @@ class TwoModalities(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.theta = ring(dim_ring)
+        self.bumps = bump(self.theta, self.theta)
         rings = {f"stimulus_mod{m}": range(1 + (m - 1) * dim_ring, 1 + m * dim_ring) for m in (1, 2)}
         self.observation_space = unbounded({"fixation": 0, **rings})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
 
-    def show(self, trials: Trials) -> None:
-        """Move the stimulus to the modality of each trial."""
+    def show(self, trials: Trials, period: str | Sequence[str]) -> None:
+        """Move the stimulus, which is in one or several periods, to the modality of each trial."""
         modality = trials.choice("modality", [0, 1])
-        trials.move_ob("stimulus_mod1", "stimulus_mod2", only=modality == 1)
+        trials.move_ob("stimulus_mod1", "stimulus_mod2", period, only=modality == 1)
 
 
 def in_turn(task: type[TrialEnv]) -> Callable[..., Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
 from ngym_core.tasks.two_modalities import TwoModalities, in_turn
-from ngym_core.tasktools import bump
 from ngym_core.trials import Trials
 
 
@@ -98,10 +97,9 @@ class MatchOrNot(TwoModalities):
         trials.set("test_theta", self.theta[test])
         trials.add_period(["fixation", "sample", "delay", "test", "decision"])
         trials.add_ob(1, "fixation", where="fixation")
-        trials.add_ob(bump(self.theta, self.theta[sample]), "sample", where="stimulus_mod1")
-        trials.add_ob(bump(self.theta, self.theta[test]), "test", where="stimulus_mod1")
-        trials.add_randn(0, self.sigma, ["sample", "test"], where="stimulus_mod1")
-        self.show(trials)
+        for period, place in (("sample", sample), ("test", test)):
+            trials.add_randn(self.bumps[place], self.sigma, period, where="stimulus_mod1")
+        self.show(trials, ["sample", "test"])
         trials.set_groundtruth((test + 1) * (ground_truth == self.go_if), "decision")
 
 

@@ -72,6 +72,7 @@ class Reach(TwoModalities):
     ) -> None:
         super().__init__(dt, rewards, timing, dim_ring, **kwargs)
         self.choices = np.arange(dim_ring)
+        self.opposite = bump(self.theta, (self.theta + np.pi) % (2 * np.pi))
         self.reaction = self.reaction if reaction is None else reaction
 
     def _new_trials(self, trials: Trials) -> None:
@@ -79,10 +80,11 @@ class Reach(TwoModalities):
         anti = trials.choice("anti", [self.anti], free=[False, True])
         before = ["fixation"] if self.reaction else ["fixation", "stimulus", "delay"]
         trials.add_period([*before, "decision"])
-        cue = (self.theta[ground_truth] + np.pi * anti) % (2 * np.pi)
+        shown = "decision" if self.reaction else "stimulus"
+        cues = np.stack([self.bumps, self.opposite])
         trials.add_ob(1, before, where="fixation")
-        trials.add_ob(bump(self.theta, cue), "decision" if self.reaction else "stimulus", where="stimulus_mod1")
-        self.show(trials)
+        trials.add_ob(cues[anti.astype(int), ground_truth], shown, where="stimulus_mod1")
+        self.show(trials, shown)
         trials.set_groundtruth(ground_truth, "decision", where="choice")
 
 
