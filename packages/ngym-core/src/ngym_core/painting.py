@@ -41,8 +41,9 @@ class Inside:
             return None
         counts = np.broadcast_to(np.maximum(np.subtract(stop, start), 0), n)
         ends = np.cumsum(counts)
+        trial = np.repeat(np.arange(n), counts)
         before = np.arange(n) * steps + start - (ends - counts)
-        return cls(np.arange(ends[-1]) + np.repeat(before, counts), np.repeat(np.arange(n), counts))
+        return cls(np.arange(len(trial)) + np.repeat(before, counts), trial)
 
 
 def lowest(steps: Steps) -> int:
@@ -73,17 +74,17 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, i
     first = lowest(span[0])
     window = array[:, first : max(highest(span[1]), first)]
     target = window[..., where] if array.ndim > 2 else window
-    value = _spread(value, target, len(array))
+    shaped = _spread(value, target, len(array))
     inside = inside or Inside.of(span, *array.shape[:2])
     if inside is not None:
-        if value.ndim and value.shape[1] > 1:
+        if shaped.ndim and shaped.shape[1] > 1:
             steps = inside.rows % array.shape[1] - first
-            value = np.broadcast_to(value, (len(array), *value.shape[1:]))[inside.trial, steps]
-        elif value.ndim:
-            value = value[:, 0].take(inside.trial, axis=0) if len(value) > 1 else value[:, 0]
-        _change_rows(array, value, inside.rows, where, how)
+            shaped = np.broadcast_to(shaped, (len(array), *shaped.shape[1:]))[inside.trial, steps]
+        elif shaped.ndim:
+            shaped = shaped[:, 0].take(inside.trial, axis=0) if len(shaped) > 1 else shaped[:, 0]
+        _change_rows(array, shaped, inside.rows, where, how)
         return
-    _change(target, value, how)
+    _change(target, shaped, how)
     if not isinstance(where, slice):
         window[..., where] = target
 
@@ -118,7 +119,7 @@ def add_noise(
     together = max(1, NOISE_BLOCK // max(1, math.prod(shape)))
     for begin in range(0, len(array if inside is None else inside.rows), together):
         some = slice(begin, begin + together)
-        trial = some if inside is None else inside.trial[some]
+        trial: Any = some if inside is None else inside.trial[some]
         noise = draw((len(target[some]), *shape), begin) if inside is None else draw((len(trial), *shape), 0, trial)
         if deviation.ndim:
             noise *= deviation[trial].reshape(-1, *[1] * (noise.ndim - 1))

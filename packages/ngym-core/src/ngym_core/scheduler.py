@@ -173,7 +173,7 @@ class SequentialSchedule(BlockSchedule):
         return (self.i + 1) % self.n if self.skip_first or self.total_count else 0
 
     def _taken(self, n: int, draws: Draws) -> Array:
-        first = draws.carried.get("next", int(self.skip_first))
+        first: int = draws.carried.get("next", int(self.skip_first))
         draws.carried["next"] = (first + n) % self.n
         return (first + np.arange(n)) % self.n
 

@@ -275,8 +275,8 @@ class Trials(Clock):
                 yield start, stop
             yield from spans
         else:
-            start, stop = period
-            yield to_steps(start, 1), to_steps(stop, 1)
+            first, last = period
+            yield to_steps(first, 1), to_steps(last, 1)
 
     # ---- the result ------------------------------------------------------------------------------
 

@@ -120,12 +120,11 @@ class Compare(TrialEnv):
             trials.set(f"i{i + 1}", place)
             trials.set(f"theta{i + 1}", self.theta[place])
         for m, pair in strengths.items():
-            first, second = (self._bumps[place] * strength[:, None] for place, strength in zip(places, pair, strict=True))
-            by_period = (
-                {shown[0]: first + second} if shown[0] == shown[1] else dict(zip(shown, (first, second), strict=True))
-            )
-            for period, bumps in by_period.items():
-                trials.add_ob(bumps, period, where=f"stimulus_mod{m}")
+            bumps = [self._bumps[place] * strength[:, None] for place, strength in zip(places, pair, strict=True)]
+            if shown[0] == shown[1]:
+                bumps = [bumps[0] + bumps[1]]
+            for period, shape in zip(shown, bumps, strict=False):
+                trials.add_ob(shape, period, where=f"stimulus_mod{m}")
         trials.set_groundtruth(ground_truth, "decision", where="choice")
 
     def _add_periods(self, trials: Trials) -> tuple[str, str]:
