@@ -18,7 +18,7 @@ from ngym_core.trials import Trials
 
 Array: TypeAlias = NDArray[Any]
 
-AT_ONCE = 16 * 2**20
+AT_ONCE = 4 * 2**20
 """About so many bytes of trials are made at a time."""
 MOST = 64
 """So many trials of a lane are made at a time, at most."""

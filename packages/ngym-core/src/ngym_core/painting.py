@@ -17,6 +17,8 @@ Span: TypeAlias = tuple[Steps, Steps]
 """Start and end (excluded) in steps."""
 NOISE_BLOCK = 16_384
 """So many normal numbers are drawn and added at a time."""
+PATTERN_BLOCK = 65_536
+"""About so many numbers are set to patterns at a time: they stay in the processor's cache."""
 NARROW = 8
 """Up to so many channels are painted one by one: a row of them is too short for NumPy's inner loop."""
 
@@ -170,6 +172,21 @@ def _change_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any
         _change(chosen, value, how)
         part[..., where] = chosen
         flat[rows] = part
+
+
+def paint_patterns(array: Array, patterns: Array, which: Array, where: Any) -> None:
+    """Set each step of every trial to one of several patterns.
+
+    Args:
+        array: (n, T, channels) observations, changed in place.
+        patterns: (m, k).
+        which: (n, T) integers from 0 to m - 1.
+        where: Index on the last axis, of k channels.
+    """
+    together = max(1, PATTERN_BLOCK // (array.shape[1] * patterns.shape[1]))
+    for first in range(0, len(array), together):
+        some = slice(first, first + together)
+        array[some, :, where] = patterns.take(which[some], axis=0)
 
 
 def move(array: Array, span: Span, source: Any, target: Any, only: Array) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.clock import Clock
-from ngym_core.painting import Inside, Span, Steps, add_noise, highest, lowest, move, paint
+from ngym_core.painting import Inside, Span, Steps, add_noise, highest, lowest, move, paint, paint_patterns
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
 from ngym_core.timing import to_steps
+from ngym_core.trial import Trial
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -22,35 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Trial", "Trials"]
 
 Array: TypeAlias = NDArray[Any]
-PATTERN_BLOCK = 65_536
-"""About so many numbers are set to patterns at a time: they stay in the processor's cache."""
 Period: TypeAlias = "str | Sequence[str] | Span | None"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One trial.
-
-    Attributes:
-        ob: Observations, (steps, *observation shape).
-        gt: Ground truth, (steps, *action shape).
-        conditions: Name -> value.
-        start: Period -> its first step.
-        end: Period -> the step after its last.
-        dt: Time step in ms.
-    """
-
-    ob: Array
-    gt: Array
-    conditions: dict[str, Any]
-    start: dict[str, int]
-    end: dict[str, int]
-    dt: float
-
-    @property
-    def length(self) -> int:
-        """Number of steps."""
-        return len(self.ob)
 
 
 class Trials(Clock):
@@ -169,13 +141,7 @@ class Trials(Clock):
             which: (n, T) integers from 0 to m - 1.
             where: As for `add_ob`.
         """
-        target = self.ob[..., self._channels(where)]
-        together = max(1, PATTERN_BLOCK // (target.shape[1] * target.shape[2]))
-        for first in range(0, self.n, together):
-            some = slice(first, first + together)
-            target[some] = patterns.take(which[some], axis=0)
-        if not isinstance(self._channels(where), slice):
-            self.ob[..., self._channels(where)] = target
+        paint_patterns(self.ob, patterns, which, self._channels(where))
 
     def paint_later(self, paint: Callable[..., None], *values: Any) -> None:
         """Paint the observations when somebody looks at them first.

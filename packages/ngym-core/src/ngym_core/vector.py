@@ -70,6 +70,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._wrappers = [(w, w.memory(num_envs)) for w in for_lanes(env)[0] if w.changes_steps]
         self._can_hold = any(w.holds for w, _ in self._wrappers)
         self._last: dict[int, Array] = {}
+        self._most_trials = 1  # no lane has begun more in its episode
         self._over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
@@ -138,14 +139,20 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         holders = self._holders()
         still = over if holders is None else over | (holders > 0)
         reward, ends, info = self.lanes.step(actions, still if waiting or holders is not None else None)
-        truncated = ends.copy()
+        truncated = np.zeros(self.num_envs, bool)
         if np.count_nonzero(ends):
-            truncated &= self.lanes.num_tr >= self.trials_per_episode
+            if self._most_trials >= self.trials_per_episode:
+                truncated = ends & (self.lanes.num_tr >= self.trials_per_episode)
+                self._most_trials = int(self.lanes.num_tr.max())
             self.lanes.num_tr += ends
+            self._most_trials += 1
         seen = self.lanes.observe()
         everywhere = ~over
         ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0], holders) if self._wrappers else seen
-        info = {**info, "_new_trial": everywhere, "_gt": everywhere} if waiting < self.num_envs else {}
+        if waiting < self.num_envs:
+            info["_new_trial"] = info["_gt"] = everywhere
+        else:
+            info = {}
         if waiting:
             waited = np.nonzero(over)[0]
             ob = self._begun_again(ob, seen, waited)

@@ -65,7 +65,7 @@ class Follow(Rule):
         """By how many turns from pi the pointer of an agent is away who has followed the ground truth for some steps."""
         turn = _apart(target, np.pi)
         most = np.ceil(np.abs(turn) / TURN - 0.5)  # the last one brings it within half a turn
-        return np.sign(turn).astype(int) * np.clip(steps, 0, most.astype(int))
+        return np.sign(turn).astype(np.int32) * np.minimum(np.maximum(np.int32(steps), 0), most.astype(np.int32))
 
     def ideal(self, target: Any, steps: Any) -> Any:
         """Where the pointer of such an agent is."""

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ngym_core.records import Records
+
+PLAIN = {"coh": np.array([1.5, 2.5]), "left": np.array([True, False]), "pair": np.arange(4).reshape(2, 2)}
+OBJECTS = {**PLAIN, "kind": np.array(["match", "non-match"])}
+
+
+def filled(example, n):
+    records = Records(example, n)
+    for name, values in example.items():
+        records[name][:] = np.resize(values, (n, *values.shape[1:]))
+    return records
+
+
+@pytest.mark.parametrize("example", [PLAIN, OBJECTS, {}])
+def test_whole_records_move(example):
+    here, there = filled(example, 6), filled(example, 6).alike(4)
+    there.put(np.array([3, 0]), here.take(np.array([1, 4])))
+    assert there.names == tuple(example)
+    for name in example:
+        assert np.array_equal(there[name][[3, 0]], here[name][[1, 4]])
+        assert not np.any(there[name][1:3])
+
+
+@pytest.mark.parametrize("example", [PLAIN, OBJECTS])
+def test_what_is_not_asked_for_is_nothing(example):
+    records = filled(example, 4)
+    some = records.only(np.array([1, 2]))
+    assert list(some) == list(example)
+    for name, values in some.items():
+        assert values[1:3].tolist() == records[name][1:3].tolist()
+        assert not np.any(values[[0, 3]])
+    if "kind" in example:
+        assert some["kind"].tolist() == [None, "non-match", "match", None]
+    some["coh"][:] = 9
+    assert records["coh"].tolist() == [1.5, 2.5, 1.5, 2.5]
