@@ -10,15 +10,19 @@ TASK, COHS = "PerceptualDecisionMaking-v0", [0, 6.4, 12.8, 25.6, 51.2]
 
 
 class Network(nn.Module):
+    """Recurrent units and a readout."""
+
     def __init__(self, channels=3, actions=3, units=64):
         super().__init__()
         self.rnn, self.read = nn.GRU(channels, units), nn.Linear(units, actions)
 
-    def forward(self, inputs):  # (steps, batch, channels) -> (steps, batch, actions)
+    def forward(self, inputs):
+        """Turn (steps, batch, channels) into scores (steps, batch, actions)."""
         return self.read(self.rnn(inputs)[0])
 
 
-def train(network, batches, criterion, most):  # until the choices of 20 batches are right often enough
+def train(network, batches, criterion, most):
+    """Train until the choices of 20 batches are right often enough; give the number of batches."""
     optimiser, recent = torch.optim.Adam(network.parameters(), lr=0.01), deque(maxlen=20)
     for number, (inputs, target, info) in enumerate(batches, 1):
         actions = network(inputs)
@@ -28,7 +32,8 @@ def train(network, batches, criterion, most):  # until the choices of 20 batches
         optimiser.step()
         recent.append((actions.argmax(-1) == target)[target > 0].float().mean().item())
         if number == most or (len(recent) == 20 and sum(recent) / 20 >= criterion):
-            return number
+            break
+    return number
 
 
 if __name__ == "__main__":
