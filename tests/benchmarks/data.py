@@ -206,8 +206,8 @@ def report(result: dict[str, Any]) -> str:
         most = [row["most"] for row in tasks if "most" in row]
         parts.append(
             f"\nours / NeuroGym over {len(ratios)} tasks: median {median(ratios):.0f}, least {min(ratios):.0f}; "
-            f"below 25: {', '.join(low) or 'none'}. If only noise and the batch itself took time: median {median(most):.0f}, "
-            f"{sum(m < 150 for m in most)} below 150."
+            f"below 25: {', '.join(low) or 'none'}.\nIf only noise and the batch itself took time: median "
+            f"{median(most):.0f}, {sum(m < 150 for m in most)} below 150."
         )
     if result["braintools"]:
         columns = {

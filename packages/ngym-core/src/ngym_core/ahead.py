@@ -113,14 +113,15 @@ class Ahead:
         for records, columns in ((self.conditions, trials.conditions), (self.facts, self._facts(trials, at.ravel()))):
             for name, values in columns.items():
                 records[name][places] = values
-        played = None if isinstance(trials.total, int) else np.flatnonzero(trials.mask)
         ends = np.cumsum(totals).tolist()
-        for store, values in ((self._ob, trials.ob), (self._gt, trials.gt)):
-            steps = values.reshape(-1, *values.shape[2:])
-            steps = steps if played is None else steps.take(played, axis=0)
+        for store, name in ((self._ob, "ob"), (self._gt, "gt")):
+            values, which = trials.end_to_end(name)
             for region, start, stop in zip(regions.tolist(), [0, *ends], ends, strict=False):
-                first = region * self._room
-                store[first : first + stop - start] = steps[start:stop]
+                own = store[region * self._room :][: stop - start]
+                if which is None:
+                    own[...] = values[start:stop]
+                else:
+                    np.take(values, which[start:stop], axis=0, out=own, mode="clip")
         for i, (lane, half) in enumerate(zip(lanes.tolist(), halves.tolist(), strict=True)):
             self._spans[lane][half] = trials.spans, i * self.half
         self._fresh[lanes, halves] = True

@@ -111,6 +111,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         self._started = False
         self._waiting = False
         self._ob_now: Any = None
+        self._in_steps = False  # whether `_new_trials` is known to paint step by step
         self._draw_from(Draws())
 
     def __str__(self) -> str:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ngym_core.clock import Clock
-from ngym_core.painting import Inside, Span, Steps, add_noise, highest, lowest, move, paint, paint_patterns
-from ngym_core.random import Draws
-from ngym_core.spaces import Where, actions, channels
+from ngym_core.painting import Steps, highest
+from ngym_core.picture import Picture
 from ngym_core.timing import to_steps
 from ngym_core.trial import Trial
-
-if TYPE_CHECKING:
-    from ngym_core.env import TrialEnv
 
 __all__ = ["Trial", "Trials"]
 
 Array: TypeAlias = NDArray[Any]
-Period: TypeAlias = "str | Sequence[str] | Span | None"
 
 
-class Trials(Clock):
+class Trials(Picture):
     """n trials of a task: what a task's `_new_trials` fills in.
 
     A task draws its conditions, adds its periods, paints its observations and sets its ground truth
@@ -48,211 +41,17 @@ class Trials(Clock):
         carried: What the task carries from trial to trial; it restarts with the seed.
     """
 
-    def __init__(self, task: TrialEnv, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
-        super().__init__(task, n, draws, forced)
-        self._noises: dict[str, int] = {}
-        self._insides: dict[tuple[int, int, int], tuple[Span, Inside | None]] = {}
-        self._later: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
-
-    # ---- painting --------------------------------------------------------------------------------
-
-    def add_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
-        """Add to the observations.
-
-        Args:
-            value: What to add, see the class.
-            period: A period, several, a pair of steps (start, end), or None for the whole trial.
-            where: Channels: a name, an index, a slice, or indices; None for all.
-        """
-        self._paint(value, period, where, "add")
-
-    def set_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
-        """Set the observations; the arguments are those of `add_ob`."""
-        self._paint(value, period, where, "assign")
-
-    def multiply_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
-        """Multiply the observations; the arguments are those of `add_ob`."""
-        self._paint(value, period, where, "multiply")
-
-    def _paint(self, value: ArrayLike, period: Period, where: Where, how: str) -> None:
-        for span in self._regions(period, joined=np.ndim(value) < 3):
-            paint(self.ob, value, span, self._channels(where), how=how, inside=self._inside(span, self.ob.shape[1]))
-
-    def move_ob(self, source: Where, target: Where, period: Period = None, *, only: Array) -> None:
-        """Move what is painted on some channels to others, in some trials; nothing stays behind.
-
-        Args:
-            source: Channels, as for `add_ob`.
-            target: As many others.
-            period: As for `add_ob`.
-            only: Which trials, (n,) bool.
-        """
-        for span in self._regions(period):
-            move(self.ob, span, self._channels(source), self._channels(target), only)
-
-    def add_randn(
-        self,
-        mu: ArrayLike = 0,
-        sigma: ArrayLike = 1,
-        period: Period = None,
-        where: Where = None,
-        *,
-        only: ArrayLike | None = None,
-    ) -> None:
-        """Add Gaussian noise, independent over trials, steps and channels.
-
-        Args:
-            mu: Mean: a number, (n,) for each trial, or (n, k) for each trial and channel.
-            sigma: Standard deviation per step, a number or (n,).
-            period: As for `add_ob`; each period has a random stream of its own.
-            where: Channels, as for `add_ob`.
-            only: Which trials (n,) get noise.
-        """
-        index = self._channels(where)
-        draws = self.draws if only is None else self.draws.where(only)
-        sigma = sigma if only is None else np.where(only, sigma, 0.0)
-        names = [period] if period is None or isinstance(period, str) else list(period)
-        for name, span in zip(names, self._regions(period), strict=False):
-            label = f"noise/{name}/{where}"
-            self._noises[label] = again = self._noises.get(label, -1) + 1
-            draw = partial(draws.normal, f"{label}/{again}" if again else label)
-            add_noise(self.ob, draw, mu, sigma, span, index, self._inside(span, self.ob.shape[1]))
-
-    def set_pixels(self, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
-        """Set single pixels of images, other ones at each step of a period.
-
-        Args:
-            rows: Integers (n, k, m): m pixels at each of the first k steps of the period; those after its end are left out.
-            columns: Likewise.
-            value: A number, or one for each channel.
-            period: A period.
-        """
-        start, stop = (np.reshape(edge, (-1, 1)) for edge in self.span(period))
-        inside = start + np.arange(rows.shape[1]) < stop
-        trial, step = np.nonzero(np.broadcast_to(inside, rows.shape[:2]))
-        at = step + np.broadcast_to(start, (self.n, 1))[trial, 0]
-        self.ob[trial[:, None], at[:, None], rows[trial, step], columns[trial, step]] = value
-
-    def set_patterns(self, patterns: Array, which: Array, where: Where = None) -> None:
-        """Set the observations of the whole trial to one of several patterns at each step.
-
-        Args:
-            patterns: (m, k), one number for each channel.
-            which: (n, T) integers from 0 to m - 1.
-            where: As for `add_ob`.
-        """
-        paint_patterns(self.ob, patterns, which, self._channels(where))
-
-    def paint_later(self, paint: Callable[..., None], *values: Any) -> None:
-        """Paint the observations when somebody looks at them first.
-
-        Images take time and room. Painted later, they cost nothing where only the conditions or the lengths of many
-        trials matter. What is random must be drawn before.
-
-        Args:
-            paint: Called with the trials, as they are now, and the values.
-            *values: Conditions, (n, ...) each, and what was drawn.
-        """
-        self._later = (paint, values, dict(self.spans), self.total)
-
-    def set_groundtruth(self, value: ArrayLike, period: Period = None, where: str | None = None) -> None:
-        """Set the action that earns the most.
-
-        Args:
-            value: The action, a number, (n,), or (n, k) for actions of k numbers; with `where`, an
-                index into the actions of that name.
-            period: As for `add_ob`.
-            where: A name of the action space.
-
-        Raises:
-            UnknownNameError: A name that the action space does not have.
-        """
-        if where is not None:
-            value = actions(self.task.action_space, where)[np.asarray(value)]
-        for span in self._regions(period, joined=np.ndim(value) < 2):
-            paint(self.gt, value, span, slice(None), how="assign", inside=self._inside(span, self.gt.shape[1]))
-
-    @property
-    def ob(self) -> Array:
-        """Observations, (n, T, *observation shape); zero after a trial's end. Images have the type of their space."""
-        if self._ob is None:
-            changed = self.spans, self.total
-            paint, values, self.spans, self.total = self._later or (None, (), *changed)
-            space = self.task.observation_space
-            shape = self._shape(space, "observation")
-            dtype = space.dtype if np.issubdtype(space.dtype, np.floating) or len(shape) > 1 else np.float32
-            self._ob = np.zeros((self.n, self._steps(), *shape), dtype)
-            if paint is not None:
-                paint(self, *values)
-            self.spans, self.total = changed
-        return self._ob
-
-    @property
-    def painted(self) -> bool:
-        """Whether there are observations already, so that no period can be added."""
-        return self._ob is not None or self._later is not None
-
-    @property
-    def gt(self) -> Array:
-        """Ground truth, (n, T, *action shape): the action that earns the most at each step."""
-        if self._gt is None:
-            space = self.task.action_space
-            self._gt = np.zeros((self.n, self._steps(), *self._shape(space, "action")), space.dtype)
-        return self._gt
-
-    def _steps(self) -> int:
-        if lowest(self.total) == 0:
-            raise ValueError(
-                f"{self.task}: a trial has no step: its periods {list(self.spans)} are shorter than dt={self.dt} ms."
-                if self.spans
-                else f"{self.task}: a trial needs a period; call `add_period` before painting."
-            )
-        return highest(self.total)
-
-    def _shape(self, space: Any, what: str) -> tuple[int, ...]:
-        if space.shape is None:
-            raise ValueError(f"{self.task}: the {what} space {space} has no shape, so a trial of it is no array.")
-        return tuple(space.shape)
-
-    def _channels(self, where: Where) -> Any:
-        return slice(None) if where is None else channels(self.task.observation_space, where)
-
-    def _inside(self, span: Span, steps: int) -> Inside | None:
-        """Find the steps of a span once, however often it is painted."""
-        if isinstance(span[0], int) and isinstance(span[1], int):
-            return None
-        key = id(span[0]), id(span[1]), steps
-        if key not in self._insides:
-            self._insides[key] = span, Inside.of(span, self.n, steps)  # held, or another span could take its identity
-        return self._insides[key][1]
-
-    def _regions(self, period: Period, *, joined: bool = False) -> Iterator[Span]:
-        """Go through the spans of one or several periods; those that follow one on the other may be joined."""
-        if period is None:
-            yield 0, self.total
-        elif isinstance(period, str):
-            yield self.span(period)
-        elif all(isinstance(p, str) for p in period):
-            spans = [self.span(name) for name in period]  # type: ignore[arg-type]
-            while joined and spans:
-                start, stop = spans.pop(0)
-                while spans and _same(stop, spans[0][0]):
-                    stop = spans.pop(0)[1]
-                yield start, stop
-            yield from spans
-        else:
-            first, last = period
-            yield to_steps(first, 1), to_steps(last, 1)
-
-    # ---- the result ------------------------------------------------------------------------------
-
     def finish(self) -> Trials:
         """Complete the trials: build what was not painted and refuse conditions that the task does not have."""
         self.refuse_unknown(self.task)
-        space = self.task.observation_space
-        if self._later is None and self.ob.dtype != space.dtype:
-            self._ob = self.ob.astype(space.dtype)
-        _ = self.gt
+        self._finished = True
+        dtype = self.task.observation_space.dtype
+        if "ob" in self._stretches:
+            self._stretches.convert("ob", dtype)
+        elif self._later is None and self.ob.dtype != dtype:
+            self._ob = self.ob.astype(dtype)
+        if not self.has_gt:
+            _ = self.gt
         return self
 
     def cut(self, end: Steps) -> None:
@@ -365,10 +164,6 @@ class Trials(Clock):
     def __iter__(self) -> Iterator[Trial]:
         """Go through the trials one by one."""
         return (self[i] for i in range(self.n))
-
-
-def _same(one: Steps, other: Steps) -> bool:
-    return one is other or (isinstance(one, int) and isinstance(other, int) and one == other)
 
 
 def _at(steps: Steps, i: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 import ngym_core as ngym
 from ngym_core.lane_draws import LaneDraws
 from ngym_core.trials import Trials
+from ngym_data.block import Block
 from ngym_data.source import MEMORY, Source, size
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Array: TypeAlias = NDArray[Any]
 Told: TypeAlias = list[tuple[dict[str, Array], int]]
 
 TRIALS_AT_ONCE = 1024
+PLACE = np.dtype(np.int64)
 FEW = 4
 """Up to so many channels are copied one by one."""
 ROWS = 16
@@ -133,6 +134,8 @@ class Dataset:
         self._draws = [self._source.draws(row) for row in rows]
         self._left: list[Block | None] = [None] * len(rows)
         self._cache: dict[str, Array] = {}
+        self._values: dict[str, Array] = {}  # of inputs and target, if the cache only says which of these each step has
+        self._blocks: dict[int, tuple[Block, int]] = {}
         self._conditions: dict[str, Array] = {}
         self._at = self._held = self._windows() * self.seq_len
         self._i_batch = 0
@@ -198,6 +201,9 @@ class Dataset:
         window = slice(self._at, self._at + self.seq_len)
         self._at += self.seq_len
         part = {name: self._copy(cache[:, window]) for name, cache in self._cache.items()}
+        if self._values:
+            places = part["inputs"]
+            part |= {name: values.take(places, axis=0) for name, values in self._values.items()}
         if not self.info:
             return part["inputs"], part["target"]
         info: dict[str, Any] = {"mask": np.ones(self._leading, bool), "start": part["start"], "period": part["period"]}
@@ -238,19 +244,25 @@ class Dataset:
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
 
-    def _make_room(self) -> None:
+    def _make_room(self, trials: Trials) -> None:
         leading = (self.batch_size, self._held)
-        for name, like in (("inputs", self._source.ob), ("target", self._source.gt)):
-            self._cache[name] = np.empty((*leading, *like.shape[1:]), like.dtype)
+        made = {"inputs": trials.end_to_end("ob"), "target": trials.end_to_end("gt")}
+        ob, which = made["inputs"]
+        if which is not None and which is made["target"][1] and 2 * len(ob) < len(which) and ob[0].nbytes > PLACE.itemsize:
+            self._values = {name: values[:0] for name, (values, _) in made.items()}
+            self._cache["inputs"] = np.empty(leading, PLACE)
+        else:
+            self._cache = {name: np.empty((*leading, *v.shape[1:]), v.dtype) for name, (v, _) in made.items()}
         if self.info:
             self._cache["start"] = np.empty(leading, bool)
             self._cache["period"] = np.empty(leading, np.int8)
             self._cache["trial"] = np.empty(leading, np.int32)
 
     def _refill(self) -> None:
-        if not self._cache:
-            self._make_room()
         told = self._fill(range(self.batch_size))
+        for name in self._values:
+            self._values[name] = np.concatenate([block.steps[name][0] for block, _ in self._blocks.values()])
+        self._blocks.clear()
         if self.info:
             counts = [sum(n for _, n in row) for row in told]
             self._cache["trial"] += (np.cumsum(counts) - counts)[:, None].astype(np.int32)
@@ -278,11 +290,19 @@ class Dataset:
                 if block is None:
                     continue
                 targets = {name: cache[row, filled[row] :] for name, cache in self._cache.items()}
-                taken = block.copy_to(targets, sum(n for _, n in told[row]))
+                block = block.aligned() if self._values else block
+                taken = block.copy_to(targets, self._place(block) if self._values else None, sum(n for _, n in told[row]))
                 filled[row] += taken
                 told[row].append((block.conditions, block.trials))
                 self._left[row] = block.rest(taken)
         return list(told.values())
+
+    def _place(self, block: Block) -> int:
+        """Place of a block's first values among those of all blocks."""
+        key = id(block.steps["inputs"][0])
+        if key not in self._blocks:
+            self._blocks[key] = block, sum(len(known.steps["inputs"][0]) for known, _ in self._blocks.values())
+        return self._blocks[key][1]
 
     def _more(self, rows: Sequence[int], steps: int) -> None:
         """Make trials for about so many steps of some rows."""
@@ -291,76 +311,11 @@ class Dataset:
         draws = [self._draws[row] for row in rows]
         trials = source.some(len(rows) * n, LaneDraws(draws, n) if source.together else draws[0])
         if trials is not None:
+            if not self._cache:
+                self._make_room(trials)
             blocks = Block.split(trials, len(rows), source if self.info else None)
             for row, block in zip(rows, blocks, strict=True):
                 self._left[row] = block
-
-
-@dataclass
-class Block:
-    """Consecutive steps of a row.
-
-    Attributes:
-        steps: What there is of each step: name -> (m, ...), of which only `where` counts.
-        where: The steps in order, (k,) indices; None for all m.
-        trials: Number of trials.
-        conditions: Name -> (trials, ...) values.
-    """
-
-    steps: dict[str, Array]
-    where: NDArray[np.int64] | None
-    trials: int
-    conditions: dict[str, Array]
-
-    @classmethod
-    def split(cls, trials: Trials, rows: int, source: Source | None) -> list[Block]:
-        """Join the trials of each row end to end; with a source, say more of each step."""
-        steps = {"inputs": trials.ob, "target": trials.gt}
-        conditions: dict[str, Array] = {}
-        n = trials.n // rows
-        if source is not None:
-            start = np.zeros(trials.gt.shape[:2], bool)
-            start[:, 0] = True
-            number = np.broadcast_to(np.arange(trials.n, dtype=np.int32)[:, None] % n, start.shape)
-            steps |= {"start": start, "period": source.period_of(trials), "trial": number}
-            conditions = trials.conditions
-        mask = None if isinstance(trials.total, int) else trials.mask
-        blocks = []
-        for first in range(0, rows * n, n):
-            own = slice(first, first + n)
-            flat = {name: array[own].reshape(-1, *array.shape[2:]) for name, array in steps.items()}
-            where = None if mask is None else np.flatnonzero(mask[own])
-            blocks.append(cls(flat, where, n, {name: c[own] for name, c in conditions.items()}))
-        return blocks
-
-    def __len__(self) -> int:
-        """Number of steps."""
-        return len(self.steps["target"] if self.where is None else self.where)
-
-    def copy_to(self, targets: Mapping[str, Array], first: int) -> int:
-        """Copy as many steps as there is room for; trials are numbered from `first`. Gives how many."""
-        taken = min(len(self), len(targets["target"]))
-        for name, target in targets.items():
-            self._take(self.steps[name], slice(0, taken), target[:taken])
-        if "trial" in targets:
-            targets["trial"][:taken] += first
-        return taken
-
-    def rest(self, taken: int) -> Block | None:
-        """Give what is left after some steps, without holding on to the memory of the others; None if nothing is."""
-        if taken == len(self):
-            return None
-        steps = {}
-        for name, array in self.steps.items():
-            steps[name] = np.empty((len(self) - taken, *array.shape[1:]), array.dtype)
-            self._take(array, slice(taken, None), steps[name])
-        return Block(steps, None, self.trials, self.conditions)
-
-    def _take(self, array: Array, part: slice, out: Array) -> None:
-        if self.where is None:
-            out[...] = array[part]
-        else:
-            np.take(array, self.where[part], axis=0, out=out, mode="clip")
 
 
 def joined(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[str, Array]:

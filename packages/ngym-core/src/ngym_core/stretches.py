@@ -1,0 +1,119 @@
+"""Stretches: many trials in short, as long as nothing in them changes from one step to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.painting import Inside, Span, Steps, highest
+
+__all__ = ["Stretches"]
+
+Array: TypeAlias = NDArray[Any]
+
+
+class Stretches:
+    """n trials as a few stretches each, in which nothing changes. All trials have the same ones, of different lengths.
+
+    They are cut where the periods that are painted begin and end. Painting, keeping and copying stretches costs a
+    fraction of what it costs to paint, keep and copy their steps.
+
+    Args:
+        n: Number of trials.
+        total: Their lengths in steps.
+        spans: Periods that are expected.
+    """
+
+    def __init__(self, n: int, total: Steps, spans: Iterable[Span] = ()) -> None:
+        self.n, self.total = n, total
+        self._edges: list[Steps] = [0, total]
+        self._tables: dict[str, Array] = {}
+        self._which: NDArray[np.int64] | None = None
+        for span in spans:
+            self.between(span)
+
+    @property
+    def number(self) -> int:
+        """Number of stretches of a trial."""
+        return len(self._edges) - 1
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        return name in self._tables
+
+    def __getitem__(self, name: str) -> Array:
+        """Give a table, (n, stretches, ...): what each stretch shows."""
+        return self._tables[name]
+
+    def begin(self, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+        """Begin a table of zeros, of values of some shape."""
+        self._tables[name] = np.zeros((self.n, self.number, *shape), dtype)
+
+    def convert(self, name: str, dtype: Any) -> None:
+        """Change the type of a table."""
+        self._tables[name] = self._tables[name].astype(dtype, copy=False)
+
+    def between(self, span: Span) -> tuple[int, int] | None:
+        """Find the stretches of a span, from and to (excluded); None if other edges lie before or behind it by trial."""
+        if any(self._place(edge) is None for edge in span):
+            return None
+        start, stop = (self._place(edge) for edge in span)
+        return start, max(start, stop)  # type: ignore[return-value, type-var]
+
+    def _place(self, edge: Steps) -> int | None:
+        """Find an edge among the others; cut a stretch if it is new."""
+        for i, known in enumerate(self._edges):
+            if edge is known or (isinstance(edge, int) and isinstance(known, int) and edge == known):
+                return i
+        first = _of_first(edge)
+        for i, (before, after) in enumerate(pairwise(self._edges), 1):
+            maybe = _of_first(before) <= first <= _of_first(after)
+            if maybe and np.all(np.less_equal(before, edge)) and np.all(np.less_equal(edge, after)):
+                order = [*range(i), *range(i - 1, self.number)]
+                self._edges.insert(i, edge)
+                self._tables = {name: table.take(order, axis=1) for name, table in self._tables.items()}
+                self._which = None
+                return i
+        return None
+
+    @property
+    def which(self) -> NDArray[np.int64]:
+        """The stretch of each step, (steps,): all steps, trial by trial, and all stretches likewise."""
+        if self._which is None:
+            k = self.number
+            if all(isinstance(edge, int) for edge in self._edges):
+                one = np.repeat(np.arange(k), np.diff(np.array(self._edges)))
+                self._which = (np.arange(0, self.n * k, k)[:, None] + one).ravel()
+            else:
+                lengths = np.empty((self.n, k), np.int64)
+                for i, (before, after) in enumerate(pairwise(self._edges)):
+                    np.subtract(after, before, out=lengths[:, i])
+                self._which = np.repeat(np.arange(self.n * k), lengths.ravel())
+        return self._which
+
+    def flat(self, name: str) -> Array:
+        """Give what each stretch shows, (n * stretches, ...)."""
+        table = self._tables[name]
+        return table.reshape(-1, *table.shape[2:])
+
+    def unfold(self, name: str) -> Array:
+        """Give what each step shows, (n, T, ...), 0 after a trial's end; the table is gone."""
+        flat, which = self.flat(name), self.which
+        shape = (self.n, highest(self.total), *flat.shape[1:])
+        del self._tables[name]
+        inside = Inside.of((0, self.total), *shape[:2])
+        steps: Array = flat.take(which, axis=0)
+        if inside is None:
+            return steps.reshape(shape)
+        unfolded = np.zeros((shape[0] * shape[1], *shape[2:]), flat.dtype)
+        unfolded[inside.rows] = steps
+        return unfolded.reshape(shape)
+
+
+def _of_first(edge: Steps) -> int:
+    """The edge in the first trial."""
+    return edge if isinstance(edge, int) else int(edge[0])
