@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.allocation import keep_freed_memory
 from ngym_core.lane_draws import LaneDraws, can_be_made_together
 from ngym_core.painting import Span
 from ngym_core.random import Draws
@@ -45,6 +46,7 @@ class Ahead:
     """
 
     def __init__(self, env: Any, n: int, memory: int, on_grow: Callable[[Array], None]) -> None:
+        keep_freed_memory()
         self.env, self.n, self._on_grow = env, n, on_grow
         probe = sample_trials(env, 16, None, Draws(0), {})
         step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes

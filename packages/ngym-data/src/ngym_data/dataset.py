@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
+from ngym_core.allocation import keep_freed_memory
 from ngym_core.lane_draws import LaneDraws
 from ngym_core.trials import Trials
 from ngym_data.block import Block
@@ -129,13 +130,15 @@ class Dataset:
         return part
 
     def _begin(self, rows: Sequence[int]) -> None:
+        keep_freed_memory()
         self.rows = rows
         self.seeds = [self._source.stream_seed(row) for row in rows]
         self._draws = [self._source.draws(row) for row in rows]
         self._left: list[Block | None] = [None] * len(rows)
         self._cache: dict[str, Array] = {}
         self._values: dict[str, Array] = {}  # of inputs and target, if the cache only says which of these each step has
-        self._blocks: dict[int, tuple[Block, int]] = {}
+        self._blocks: dict[int, tuple[Block, int]] = {}  # those of the cache, and the place of their first value
+        self._places = 0
         self._conditions: dict[str, Array] = {}
         self._at = self._held = self._windows() * self.seq_len
         self._i_batch = 0
@@ -260,9 +263,12 @@ class Dataset:
 
     def _refill(self) -> None:
         told = self._fill(range(self.batch_size))
-        for name in self._values:
-            self._values[name] = np.concatenate([block.steps[name][0] for block, _ in self._blocks.values()])
+        for name, kept in self._values.items():
+            if len(kept) < self._places:
+                self._values[name] = kept = np.empty((self._places + self._places // 8, *kept.shape[1:]), kept.dtype)
+            np.concatenate([block.steps[name][0] for block, _ in self._blocks.values()], out=kept[: self._places])
         self._blocks.clear()
+        self._places = 0
         if self.info:
             counts = [sum(n for _, n in row) for row in told]
             self._cache["trial"] += (np.cumsum(counts) - counts)[:, None].astype(np.int32)
@@ -301,7 +307,8 @@ class Dataset:
         """Place of a block's first values among those of all blocks."""
         key = id(block.steps["inputs"][0])
         if key not in self._blocks:
-            self._blocks[key] = block, sum(len(known.steps["inputs"][0]) for known, _ in self._blocks.values())
+            self._blocks[key] = block, self._places
+            self._places += len(block.steps["inputs"][0])
         return self._blocks[key][1]
 
     def _more(self, rows: Sequence[int], steps: int) -> None:

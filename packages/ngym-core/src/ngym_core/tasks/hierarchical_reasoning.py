@@ -137,10 +137,17 @@ class HierarchicalReasoning(TrialEnv):
 
     def _rules_of_blocks(self, trials: Trials) -> NDArray[Any]:
         """The rule of each trial, (n,); what is left of the last block is carried on."""
-        rule, left = trials.carried.get("block", (0, 0))
-        sizes, rules = [left], [rule]
-        while sum(sizes) < trials.n:
-            sizes.append(10 + int(trials.draws.index("block_size", 1, 11)[0]))
-            rules.append(1 - rules[-1])
-        trials.carried["block"] = rules[-1], sum(sizes) - trials.n
-        return np.repeat(rules, sizes)[: trials.n]
+        return np.concatenate([_rules(n, draws) for draws, n in trials.draws.apart(trials.n)])
+
+
+def _rules(n: int, draws: Draws) -> NDArray[np.int64]:
+    """The rule of n trials of one session."""
+    rule, left = draws.carried.get("block", (0, 0))
+    sizes, total = [np.array([left])], left
+    while total < n:
+        sizes.append(10 + draws.index("block_size", max(1, (n - total) // 20), 11))  # none that is not needed
+        total += int(sizes[-1].sum())
+    lengths = np.concatenate(sizes)
+    rules = (rule + np.arange(len(lengths))) % 2
+    draws.carried["block"] = int(rules[-1]), total - n
+    return np.repeat(rules, lengths)[:n]
