@@ -332,3 +332,47 @@ class Negative(gym.ObservationWrapper):
 def test_what_cannot_be_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+class Fickle(ngym.TrialEnv):
+    """Paints ground truth by periods at first, and step by step from some call on."""
+
+    default_timing = {"wait": ("uniform", (300, 900)), "go": 400}
+    rule = ngym.Rule()
+
+    def __init__(self, by_periods=0):
+        super().__init__()
+        self.by_periods = by_periods
+        self.observation_space = ngym.spaces.Box(-np.inf, np.inf, {"cue": range(5)}, shape=(5,))
+        self.action_space = ngym.spaces.Discrete(3)
+
+    def _new_trials(self, trials):
+        side = trials.choice("side", [1, 2])
+        trials.add_period(["wait", "go"])
+        trials.add_ob(side[:, None] * np.arange(1, 6), "go", where="cue")
+        self.by_periods -= trials.n > 100
+        if self.by_periods < 0:
+            trials.gt[:] = 0
+        trials.set_groundtruth(side, "go")
+
+
+@pytest.mark.parametrize("by_periods", [0, 1, 3, 1000])
+def test_streams_do_not_depend_on_how_trials_are_kept(by_periods):
+    dataset = Dataset(Fickle(by_periods), batch_size=6, seq_len=50, seed=3, cache_len=2000, memory=2**20)
+    inputs, target = stream(dataset, 7000)
+    assert bool(dataset._values) == (by_periods > 0)
+    for row in range(6):
+        ob, gt = Dataset(Fickle(), batch_size=6, seq_len=7000, seed=3).part([row])()
+        assert np.array_equal(inputs[row], ob[:, 0])
+        assert np.array_equal(target[row], gt[:, 0])
+
+
+def test_memory_is_bounded_where_trials_are_kept_in_stretches():
+    tracemalloc.start()
+    dataset = Dataset("yang19.anti-v0", batch_size=16, seq_len=100, memory=8 * 2**20, seed=0)
+    for _ in range(4 * dataset.cycle):
+        dataset()
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert dataset._values
+    assert held < 16 * 2**20

@@ -72,6 +72,8 @@ class Stretches:
         first = _of_first(edge)
         for i, (before, after) in enumerate(pairwise(self._edges), 1):
             maybe = _of_first(before) <= first <= _of_first(after)
+            if maybe and np.array_equal(edge, after):
+                return i
             if maybe and np.all(np.less_equal(before, edge)) and np.all(np.less_equal(edge, after)):
                 order = [*range(i), *range(i - 1, self.number)]
                 self._edges.insert(i, edge)
