@@ -102,6 +102,16 @@ def test_few_trials_are_painted_step_by_step():
     assert len(trials.end_to_end("ob")[0]) > 4 * trials.n
 
 
+@pytest.mark.parametrize("n", [picture.FEW - 1, N])
+@pytest.mark.parametrize("value", [np.ones(3), np.ones((N, 4))])
+def test_a_value_of_another_shape_is_refused_in_the_same_words(n, value):
+    trials = ngym.Trials(Painted(), n, ngym.Draws(0))
+    trials.add_period(PERIODS)
+    said = rf"A value of shape .* cannot be painted on {n} trials and channels of shape \(10,\)"
+    with pytest.raises(ValueError, match=said):
+        trials.add_ob(value, "two", where="left")
+
+
 def test_a_stretch_is_cut_where_a_period_begins():
     total, first = np.array([5, 7]), np.array([2, 3])
     stretches = Stretches(2, total)

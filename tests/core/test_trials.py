@@ -196,8 +196,17 @@ def test_conditions_that_cannot_be_are_refused(forced, error, message):
 @pytest.mark.parametrize(
     ("paint", "error", "message"),
     [
-        (lambda t: t.add_ob(np.ones(3)), ValueError, r"shape \(3, 1, 1\) cannot be painted on 4 trials"),
-        (lambda t: t.add_ob(np.ones((4, 3)), "stimulus", where="stimulus"), ValueError, "cannot be painted"),
+        (
+            lambda t: t.add_ob(np.ones(3)),
+            ValueError,
+            r"shape \(3,\) cannot be painted on 4 trials and channels of shape \(3,\)",
+        ),
+        (
+            lambda t: t.add_ob(np.ones((4, 3)), "stimulus", where="stimulus"),
+            ValueError,
+            r"\(4, 3\) cannot be painted .* \(2,\)",
+        ),
+        (lambda t: t.add_ob(np.ones((4, 2, 3)), "stimulus"), ValueError, "painted on 4 trials of 3 steps"),
         (lambda t: t.add_ob(1, "stimulos"), KeyError, "Unknown period 'stimulos'. Did you mean 'stimulus'"),
         (lambda t: t.add_ob(1, where="stim"), KeyError, "Unknown channel 'stim'. Did you mean 'stimulus'"),
         (lambda t: t.add_period("dely"), KeyError, "Unknown period 'dely'. Did you mean 'delay'"),

@@ -234,7 +234,7 @@ def _together(flat: Array, channels: range) -> Array:
 
 def _spread(value: ArrayLike, target: Array, n: int) -> Array:
     """Shape a value so that it broadcasts against the target (n, steps, ...), in the target's type."""
-    value = np.asarray(value, target.dtype)
+    given = value = np.asarray(value, target.dtype)
     if value.ndim == 0:
         return value
     if value.ndim == target.ndim - 1:
@@ -242,9 +242,10 @@ def _spread(value: ArrayLike, target: Array, n: int) -> Array:
     elif value.ndim == 1:
         value = value.reshape(-1, *[1] * (target.ndim - 1))
     if value.ndim != target.ndim or any(v not in (1, t) for v, t in zip(value.shape, target.shape, strict=True)):
+        steps = f" of {target.shape[1]} steps" if given.ndim == target.ndim else ""
         raise ValueError(
-            f"A value of shape {np.shape(value)} cannot be painted on {n} trials, {target.shape[1]} steps and channels of "
-            f"shape {target.shape[2:]}; expected a number, ({n},) for each trial, ({n}, k) for each trial and channel, "
-            f"(1, k) for each channel, or ({n}, steps, k)."
+            f"A value of shape {given.shape} cannot be painted on {n} trials{steps} and channels of shape "
+            f"{target.shape[2:]}; expected a number, ({n},) for each trial, ({n}, k) for each trial and channel, (1, k) for "
+            f"each channel, or ({n}, steps, k)."
         )
     return value
