@@ -73,7 +73,7 @@ def test_what_lanes_do_not_share_is_refused(look):
         ("PerceptualDecisionMaking-v0", ("SideBias", "TrialHistoryV2", "CatchTrials", "VariableMapping"), True),
         ("PerceptualDecisionMaking-v0", ("TrialHistory",), True),
         ("yang19.go-v0", (), True),
-        ("HierarchicalReasoning-v0", (), False),
+        ("HierarchicalReasoning-v0", (), True),
         ("RandomDotMotion-v0", (), False),
     ],
 )
