@@ -73,14 +73,14 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, i
     Raises:
         ValueError: A value whose shape fits neither.
     """
-    first = lowest(span[0])
-    window = array[:, first : max(highest(span[1]), first)]
+    window = _window(array, span)
     target = window[..., where] if array.ndim > 2 else window
     shaped = _spread(value, target, len(array))
-    inside = inside or Inside.of(span, *array.shape[:2])
+    if inside is None:
+        inside = Inside.of(span, *array.shape[:2])
     if inside is not None:
         if shaped.ndim and shaped.shape[1] > 1:
-            steps = inside.rows % array.shape[1] - first
+            steps = inside.rows % array.shape[1] - lowest(span[0])
             shaped = np.broadcast_to(shaped, (len(array), *shaped.shape[1:]))[inside.trial, steps]
         elif shaped.ndim:
             shaped = shaped[:, 0].take(inside.trial, axis=0) if len(shaped) > 1 else shaped[:, 0]
@@ -111,12 +111,12 @@ def add_noise(
         where: Index on the last axis.
         inside: The steps of the span if its edges differ, where they are known already.
     """
-    first = lowest(span[0])
-    window = array[:, first : max(highest(span[1]), first)]
+    window = _window(array, span)
     target = window[..., where]
-    mean = _spread(mu, target, len(array))
+    mean = None if isinstance(mu, int) and mu == 0 else _spread(mu, target, len(array))
     deviation = np.asarray(sigma, array.dtype)  # in the type of the noise, or NumPy would work in double precision
-    inside = inside or Inside.of(span, *array.shape[:2])
+    if inside is None:
+        inside = Inside.of(span, *array.shape[:2])
     shape = target.shape[1:] if inside is None else target.shape[2:]
     together = max(1, NOISE_BLOCK // max(1, math.prod(shape)))
     for begin in range(0, len(array if inside is None else inside.rows), together):
@@ -127,7 +127,7 @@ def add_noise(
             noise *= deviation[trial].reshape(-1, *[1] * (noise.ndim - 1))
         else:
             noise *= deviation
-        if mean.ndim or mean:
+        if mean is not None:
             means = mean if inside is None or not mean.ndim else mean[:, 0]
             _change(noise, means[trial] if mean.ndim and len(mean) > 1 else means, "add")
         if inside is None:
@@ -136,6 +136,15 @@ def add_noise(
             _change_rows(array, noise, inside.rows[some], where, "add")
     if inside is None and not isinstance(where, slice):
         window[..., where] = target
+
+
+def _window(array: Array, span: Span) -> Array:
+    """Give the steps of a span, from where it begins first to where it ends last."""
+    start, stop = span
+    if isinstance(start, int) and isinstance(stop, int):
+        return array[:, start:stop]
+    first = lowest(start)
+    return array[:, first : max(highest(stop), first)]
 
 
 def _change(target: Array, value: Array, how: str) -> None:

@@ -26,6 +26,7 @@ FEW = 32
 """So many trials are worth being kept in stretches."""
 WORTH = 3
 """So many steps are worth being kept as one stretch."""
+NONE = Stretches(0, 0)
 Period: TypeAlias = "str | Sequence[str] | Span | None"
 
 
@@ -42,7 +43,7 @@ class Picture(Clock):
     def __init__(self, task: TrialEnv, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
         super().__init__(task, n, draws, forced)
         self._noises: dict[str, int] = {}
-        self._stretches = Stretches(0, 0)
+        self._stretches = NONE
         self._finished = False
         self._insides: dict[tuple[int, int, int], tuple[Span, Inside | None]] = {}
         self._later: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
@@ -66,14 +67,14 @@ class Picture(Clock):
         self._paint(value, period, where, "multiply")
 
     def _paint(self, value: ArrayLike, period: Period, where: Where, how: str) -> None:
-        whole = np.ndim(value) < 3
+        whole = isinstance(value, (int, float)) or np.ndim(value) < 3
         for span in self._regions(period, joined=whole):
-            stretches = self._stretched("ob", span) if whole else None
+            stretches = self._stretched("ob", span) if whole and self.n >= FEW else None
             if stretches is not None:
                 paint(self._stretches["ob"], value, stretches, self._channels(where), how=how)
             else:
-                inside = self._inside(span, self.ob.shape[1])
-                paint(self.ob, value, span, self._channels(where), how=how, inside=inside)
+                ob = self.ob
+                paint(ob, value, span, self._channels(where), how=how, inside=self._inside(span, ob.shape[1]))
 
     def move_ob(self, source: Where, target: Where, period: Period = None, *, only: Array) -> None:
         """Move what is painted on some channels to others, in some trials; nothing stays behind.
@@ -168,13 +169,14 @@ class Picture(Clock):
         """
         if where is not None:
             value = actions(self.task.action_space, where)[np.asarray(value)]
-        whole = np.ndim(value) < 2 + len(self._shape(self.task.action_space, "action"))
+        whole = isinstance(value, int) or np.ndim(value) < 2 + len(self.task.action_space.shape or ())
         for span in self._regions(period, joined=whole):
-            stretches = self._stretched("gt", span) if whole else None
+            stretches = self._stretched("gt", span) if whole and self.n >= FEW else None
             if stretches is not None:
                 paint(self._stretches["gt"], value, stretches, slice(None), how="assign")
             else:
-                paint(self.gt, value, span, slice(None), how="assign", inside=self._inside(span, self.gt.shape[1]))
+                gt = self.gt
+                paint(gt, value, span, slice(None), how="assign", inside=self._inside(span, gt.shape[1]))
 
     @property
     def ob(self) -> Array:
@@ -228,12 +230,14 @@ class Picture(Clock):
 
     def _stretched(self, name: str, span: Span) -> tuple[int, int] | None:
         """Find the stretches of a span, from and to, if observations or ground truth are kept in such."""
-        shape, dtype = self._kind(name)
         unfolded = self._ob is not None or self._later is not None if name == "ob" else self._gt is not None
-        if unfolded or self.n < FEW or self.task._in_steps or (name == "ob" and len(shape) > 1):
+        if unfolded or self.n < FEW or self.task._in_steps:
+            return None
+        shape, dtype = self._kind(name)
+        if name == "ob" and len(shape) > 1:
             return None
         steps = self._steps()
-        if not self._stretches.n:
+        if self._stretches is NONE:
             self._stretches = Stretches(self.n, self.total, self.spans.values())
             if WORTH * self._stretches.number > steps:
                 self.task._in_steps = True
