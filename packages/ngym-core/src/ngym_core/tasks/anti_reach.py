@@ -70,6 +70,8 @@ class AntiReach(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.anti = anti
         self.theta = ring(dim_ring)
+        angles = np.stack([self.theta, (self.theta + np.pi) % (2 * np.pi)])
+        self.cues = np.stack([tuning(self.theta, angle) for angle in angles]).astype(np.float32)
         self.choices = np.arange(dim_ring)
         self.observation_space = unbounded({"fixation": 0, "stimulus": range(1, dim_ring + 1)})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
@@ -78,7 +80,6 @@ class AntiReach(TrialEnv):
         ground_truth = trials.choice("ground_truth", self.choices)
         anti = trials.choice("anti", [self.anti], free=[False, True])
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
-        shown = (self.theta[ground_truth] + np.pi * anti) % (2 * np.pi)
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
-        trials.add_ob(tuning(self.theta, shown), "stimulus", where="stimulus")
+        trials.add_ob(self.cues[anti.astype(int), ground_truth], "stimulus", where="stimulus")
         trials.set_groundtruth(ground_truth, "decision", where="choice")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.scheduler import SequentialSchedule
 from ngym_core.spaces import Discrete, unbounded
@@ -38,7 +40,7 @@ class TwoModalities(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.theta = ring(dim_ring)
-        self.bumps = bump(self.theta, self.theta)
+        self.bumps = bump(self.theta, self.theta).astype(np.float32)
         rings = {f"stimulus_mod{m}": range(1 + (m - 1) * dim_ring, 1 + m * dim_ring) for m in (1, 2)}
         self.observation_space = unbounded({"fixation": 0, **rings})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})

@@ -72,7 +72,8 @@ class Reach(TwoModalities):
     ) -> None:
         super().__init__(dt, rewards, timing, dim_ring, **kwargs)
         self.choices = np.arange(dim_ring)
-        self.opposite = bump(self.theta, (self.theta + np.pi) % (2 * np.pi))
+        opposite = bump(self.theta, (self.theta + np.pi) % (2 * np.pi))
+        self.cues = np.stack([self.bumps, opposite.astype(np.float32)])
         self.reaction = self.reaction if reaction is None else reaction
 
     def _new_trials(self, trials: Trials) -> None:
@@ -81,9 +82,8 @@ class Reach(TwoModalities):
         before = ["fixation"] if self.reaction else ["fixation", "stimulus", "delay"]
         trials.add_period([*before, "decision"])
         shown = "decision" if self.reaction else "stimulus"
-        cues = np.stack([self.bumps, self.opposite])
         trials.add_ob(1, before, where="fixation")
-        trials.add_ob(cues[anti.astype(int), ground_truth], shown, where="stimulus_mod1")
+        trials.add_ob(self.cues[anti.astype(int), ground_truth], shown, where="stimulus_mod1")
         self.show(trials, shown)
         trials.set_groundtruth(ground_truth, "decision", where="choice")
 
