@@ -123,7 +123,10 @@ def test_a_stretch_is_cut_where_a_period_begins():
     assert stretches["ob"].shape == (2, 3, 1)
     stretches["ob"][:, 1] = 2
     assert stretches.which.tolist() == [0, 0, 1, 2, 2, 3, 3, 3, 4, 5, 5, 5]
-    assert stretches.unfold("ob")[..., 0].tolist() == [[1, 1, 2, 1, 1, 0, 0], [1, 1, 1, 2, 1, 1, 1]]
+    stretches["ob"][:, 2] = 3
+    assert stretches.between((total - 1, total)) == (3, 4)
+    stretches["ob"][:, 3] += 1
+    assert stretches.unfold("ob")[..., 0].tolist() == [[1, 1, 2, 3, 4, 0, 0], [1, 1, 1, 2, 3, 3, 4]]
     assert "ob" not in stretches
 
 

@@ -15,6 +15,7 @@ from ngym_core.random import Draws
 from ngym_core.records import Records
 from ngym_core.rules import facts
 from ngym_core.sessions import sample_trials
+from ngym_core.stretches import copy_steps
 from ngym_core.trials import Trials
 
 Array: TypeAlias = NDArray[Any]
@@ -119,11 +120,7 @@ class Ahead:
         for store, name in ((self._ob, "ob"), (self._gt, "gt")):
             values, which = trials.end_to_end(name)
             for region, start, stop in zip(regions.tolist(), [0, *ends], ends, strict=False):
-                own = store[region * self._room :][: stop - start]
-                if which is None:
-                    own[...] = values[start:stop]
-                else:
-                    np.take(values, which[start:stop], axis=0, out=own, mode="clip")
+                copy_steps(values, which, slice(start, stop), store[region * self._room :][: stop - start])
         for i, (lane, half) in enumerate(zip(lanes.tolist(), halves.tolist(), strict=True)):
             self._spans[lane][half] = trials.spans, i * self.half
         self._fresh[lanes, halves] = True

@@ -224,12 +224,9 @@ def move(array: Array, span: Span, source: Any, target: Any, only: Array) -> Non
 
 
 def _change_some(column: Array, value: Array, rows: NDArray[np.int64], how: str) -> None:
-    if how == "add":
-        column[rows] += value
-    elif how == "multiply":
-        column[rows] *= value
-    else:
-        column[rows] = value
+    part = column[rows]
+    _change(part, value, how)
+    column[rows] = part
 
 
 def _together(flat: Array, channels: range) -> Array:

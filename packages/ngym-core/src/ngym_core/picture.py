@@ -196,12 +196,12 @@ class Picture(Clock):
     @property
     def painted(self) -> bool:
         """Whether there are observations already, so that no period can be added."""
-        return self._ob is not None or self._later is not None or "ob" in self._stretches
+        return super().painted or self._later is not None or "ob" in self._stretches
 
     @property
     def has_gt(self) -> bool:
         """Whether there is a ground truth already."""
-        return self._gt is not None or "gt" in self._stretches
+        return super().has_gt or "gt" in self._stretches
 
     @property
     def gt(self) -> Array:

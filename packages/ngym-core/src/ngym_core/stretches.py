@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ngym_core.painting import Inside, Span, Steps, highest
 
-__all__ = ["Stretches"]
+__all__ = ["Stretches", "copy_steps"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -59,10 +59,8 @@ class Stretches:
 
     def between(self, span: Span) -> tuple[int, int] | None:
         """Find the stretches of a span, from and to (excluded); None if other edges lie before or behind it by trial."""
-        if any(self._place(edge) is None for edge in span):
-            return None
         start, stop = (self._place(edge) for edge in span)
-        return start, max(start, stop)  # type: ignore[return-value, type-var]
+        return None if start is None or stop is None else (start, max(start, stop))
 
     def _place(self, edge: Steps) -> int | None:
         """Find an edge among the others; cut a stretch if it is new."""
@@ -114,6 +112,14 @@ class Stretches:
         unfolded = np.zeros((shape[0] * shape[1], *shape[2:]), flat.dtype)
         unfolded[inside.rows] = steps
         return unfolded.reshape(shape)
+
+
+def copy_steps(values: Array, which: NDArray[np.int64] | None, part: slice, out: Array) -> None:
+    """Copy some of the steps that `Picture.end_to_end` gave."""
+    if which is None:
+        out[...] = values[part]
+    else:
+        np.take(values, which[part], axis=0, out=out, mode="clip")
 
 
 def _of_first(edge: Steps) -> int:

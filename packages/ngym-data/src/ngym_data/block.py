@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.stretches import copy_steps
 from ngym_core.trials import Trials
 from ngym_data.source import Source
 
@@ -71,11 +72,11 @@ class Block:
         """
         taken = min(len(self), len(targets["inputs"]))
         for name, target in targets.items():
-            which = self.steps[name][1]
+            values, which = self.steps[name]
             if name == "inputs" and place is not None:
                 np.add(np.arange(taken) if which is None else which[:taken], place, out=target[:taken])
             else:
-                self._take(name, slice(0, taken), target[:taken])
+                copy_steps(values, which, slice(0, taken), target[:taken])
         if "trial" in targets:
             targets["trial"][:taken] += first
         return taken
@@ -92,14 +93,7 @@ class Block:
         if not left:
             return None
         steps: dict[str, tuple[Array, None]] = {}
-        for name, (values, _) in self.steps.items():
+        for name, (values, which) in self.steps.items():
             steps[name] = np.empty((left, *values.shape[1:]), values.dtype), None
-            self._take(name, slice(taken, None), steps[name][0])
+            copy_steps(values, which, slice(taken, None), steps[name][0])
         return Block(steps, self.trials, self.conditions)
-
-    def _take(self, name: str, part: slice, out: Array) -> None:
-        values, which = self.steps[name]
-        if which is None:
-            out[...] = values[part]
-        else:
-            np.take(values, which[part], axis=0, out=out, mode="clip")
