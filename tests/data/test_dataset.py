@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import ngym_core as ngym
 from ngym_core.wrappers.pass_reward import PassReward
 from ngym_data import Dataset
+from ngym_data.caches import StepCache, StretchCache
 
 IDS = ngym.all_envs(collections=True)
 
@@ -360,11 +361,35 @@ class Fickle(ngym.TrialEnv):
 def test_streams_do_not_depend_on_how_trials_are_kept(by_periods):
     dataset = Dataset(Fickle(by_periods), batch_size=6, seq_len=50, seed=3, cache_len=2000, memory=2**20)
     inputs, target = stream(dataset, 7000)
-    assert bool(dataset._values) == (by_periods > 0)
+    assert isinstance(dataset._cache, StretchCache)
     for row in range(6):
-        ob, gt = Dataset(Fickle(), batch_size=6, seq_len=7000, seed=3).part([row])()
+        task = Fickle(-1)
+        task._in_steps = True
+        by_steps = Dataset(task, batch_size=6, seq_len=7000, seed=3).part([row])
+        assert isinstance(by_steps._cache, StepCache)
+        ob, gt = by_steps()
         assert np.array_equal(inputs[row], ob[:, 0])
         assert np.array_equal(target[row], gt[:, 0])
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("seq_len", [7, 50])
+@pytest.mark.parametrize("id_", ["ReadySetGo-v0", "yang19.dlygo-v0", "HierarchicalReasoning-v0"])
+def test_what_is_said_of_steps_does_not_depend_on_how_trials_are_kept(id_, seq_len, batch_first):
+    options = {"batch_size": 5, "seq_len": seq_len, "batch_first": batch_first, "seed": 2, "info": True, "cache_len": 1500}
+    one = Dataset(id_, **options)
+    task = ngym.make(id_)
+    task.unwrapped._in_steps = True
+    other = Dataset(task, **options)
+    assert (type(one._cache), type(other._cache)) == (StretchCache, StepCache)
+    for _ in range(5000 // seq_len):
+        (ob, gt, info), (ob_by_step, gt_by_step, by_step) = one(), other()
+        assert np.array_equal(ob, ob_by_step)
+        assert np.array_equal(gt, gt_by_step)
+        for name in ("mask", "start", "period"):
+            assert np.array_equal(info[name], by_step[name])
+        for name, values in info["conditions"].items():
+            assert np.array_equal(values, by_step["conditions"][name])
 
 
 def test_memory_is_bounded_where_trials_are_kept_in_stretches():
@@ -372,7 +397,25 @@ def test_memory_is_bounded_where_trials_are_kept_in_stretches():
     dataset = Dataset("yang19.anti-v0", batch_size=16, seq_len=100, memory=8 * 2**20, seed=0)
     for _ in range(4 * dataset.cycle):
         dataset()
-    held = tracemalloc.get_traced_memory()[1]
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert dataset._values
-    assert held < 16 * 2**20
+    assert isinstance(dataset._cache, StretchCache)
+    assert peak < 1.5 * 8 * 2**20
+
+
+def test_what_turns_out_larger_than_expected_is_made_in_smaller_parts():
+    dataset = Dataset(Fickle(), batch_size=64, seq_len=50, memory=2**20, seed=0)
+    before = dataset.cycle
+    tracemalloc.start()
+    for _ in range(before):
+        dataset()
+    assert dataset._cache.nbytes > 2**20
+    dataset()
+    tracemalloc.reset_peak()
+    for _ in range(4 * before):
+        dataset()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0 < dataset.cycle < before
+    assert dataset._cache.nbytes < 2**20
+    assert peak < 3 * 2**20

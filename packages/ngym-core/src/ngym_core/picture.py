@@ -228,6 +228,12 @@ class Picture(Clock):
         inside = self._inside((0, self.total), array.shape[1])
         return array.reshape(-1, *array.shape[2:]), None if inside is None else inside.rows
 
+    def as_stretches(self) -> Stretches | None:
+        """Give observations and ground truth in stretches, cut at the edges of all periods; None if they are not in such."""
+        stretches = self._stretches
+        kept = "ob" in stretches and "gt" in stretches
+        return stretches if kept and all(stretches.between(span) for span in self.spans.values()) else None
+
     def _stretched(self, name: str, span: Span) -> tuple[int, int] | None:
         """Find the stretches of a span, from and to, if observations or ground truth are kept in such."""
         unfolded = self._ob is not None or self._later is not None if name == "ob" else self._gt is not None

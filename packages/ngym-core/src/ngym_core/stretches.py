@@ -81,18 +81,18 @@ class Stretches:
         return None
 
     @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each stretch, (n, stretches)."""
+        lengths = np.empty((self.n, self.number), np.int64)
+        for i, (before, after) in enumerate(pairwise(self._edges)):
+            np.subtract(after, before, out=lengths[:, i])
+        return lengths
+
+    @property
     def which(self) -> NDArray[np.int64]:
         """The stretch of each step, (steps,): all steps, trial by trial, and all stretches likewise."""
         if self._which is None:
-            k = self.number
-            if all(isinstance(edge, int) for edge in self._edges):
-                one = np.repeat(np.arange(k), np.diff(np.array(self._edges)))
-                self._which = (np.arange(0, self.n * k, k)[:, None] + one).ravel()
-            else:
-                lengths = np.empty((self.n, k), np.int64)
-                for i, (before, after) in enumerate(pairwise(self._edges)):
-                    np.subtract(after, before, out=lengths[:, i])
-                self._which = np.repeat(np.arange(self.n * k), lengths.ravel())
+            self._which = np.repeat(np.arange(self.n * self.number), self.lengths.ravel())
         return self._which
 
     def flat(self, name: str) -> Array:

@@ -1,4 +1,4 @@
-"""Block: consecutive steps of a row, as they were made."""
+"""Blocks: consecutive steps of a row, as they were made."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ngym_core.stretches import copy_steps
 from ngym_core.trials import Trials
 from ngym_data.source import Source
 
-__all__ = ["Block"]
+__all__ = ["Block", "StretchBlock"]
 
 Array: TypeAlias = NDArray[Any]
 
 
 @dataclass
 class Block:
-    """Consecutive steps of a row.
+    """Consecutive steps of a row, one by one.
 
     Attributes:
         steps: What there is of each step: name -> values (m, ...), and which of them each step has, (k,); None: its own.
@@ -37,7 +37,6 @@ class Block:
         """Join the trials of each row end to end; with a source, say more of each step."""
         n = trials.n // rows
         steps = {"inputs": trials.end_to_end("ob"), "target": trials.end_to_end("gt")}
-        conditions: dict[str, Array] = {}
         if source is not None:
             number = np.repeat(np.arange(trials.n, dtype=np.int32) % n, trials.lengths)
             start = np.zeros(len(number), bool)
@@ -47,14 +46,12 @@ class Block:
                 "period": (source.period_of(trials)[trials.mask], None),
                 "trial": (number, None),
             }
-            conditions = trials.conditions
         ends = np.cumsum(trials.lengths)[n - 1 :: n].tolist()
         blocks = []
         for row, (first, last) in enumerate(zip([0, *ends], ends, strict=False)):
             parts = {id(which): None if which is None else which[first:last] for _, which in steps.values()}
             own = {k: (v[first:last] if which is None else v, parts[id(which)]) for k, (v, which) in steps.items()}
-            mine = slice(row * n, row * n + n)
-            blocks.append(cls(own, n, {name: column[mine] for name, column in conditions.items()}))
+            blocks.append(cls(own, n, _conditions(trials, row, n, source)))
         return blocks
 
     def __len__(self) -> int:
@@ -62,30 +59,13 @@ class Block:
         values, which = self.steps["target"]
         return len(values if which is None else which)
 
-    def copy_to(self, targets: Mapping[str, Array], place: int | None, first: int) -> int:
-        """Copy as many steps as there is room for, and give how many.
-
-        Args:
-            targets: Where to copy to, by name.
-            place: If it is only asked which value each step has, the place of the first one.
-            first: Number of the first trial.
-        """
+    def copy_to(self, targets: Mapping[str, Array]) -> int:
+        """Copy as many steps as there is room for, and give how many."""
         taken = min(len(self), len(targets["inputs"]))
         for name, target in targets.items():
             values, which = self.steps[name]
-            if name == "inputs" and place is not None:
-                np.add(np.arange(taken) if which is None else which[:taken], place, out=target[:taken])
-            else:
-                copy_steps(values, which, slice(0, taken), target[:taken])
-        if "trial" in targets:
-            targets["trial"][:taken] += first
+            copy_steps(values, which, slice(0, taken), target[:taken])
         return taken
-
-    def aligned(self) -> Block:
-        """Give a block whose inputs and target have values at the same places, if this one has not."""
-        if self.steps["inputs"][1] is self.steps["target"][1]:
-            return self
-        return self.rest(0) or self
 
     def rest(self, taken: int) -> Block | None:
         """Give what is left after some steps, without holding on to the memory of the others; None if nothing is."""
@@ -97,3 +77,74 @@ class Block:
             steps[name] = np.empty((left, *values.shape[1:]), values.dtype), None
             copy_steps(values, which, slice(taken, None), steps[name][0])
         return Block(steps, self.trials, self.conditions)
+
+
+@dataclass
+class StretchBlock:
+    """Consecutive steps of a row as stretches, in which nothing changes.
+
+    Attributes:
+        values: What there is of each stretch: name -> values (m, ...).
+        lengths: Steps of each stretch, (m,); it may have none.
+        trials: Number of trials.
+        conditions: Name -> (trials, ...) values.
+    """
+
+    values: dict[str, Array]
+    lengths: NDArray[np.int64]
+    trials: int
+    conditions: dict[str, Array]
+
+    @classmethod
+    def split(cls, trials: Trials, rows: int, source: Source | None) -> list[StretchBlock]:
+        """Join the trials of each row end to end; with a source, say more of each stretch."""
+        stretches = trials.as_stretches()
+        if stretches is None:
+            return [cls.of_steps(block) for block in Block.split(trials, rows, source)]
+        n, k = trials.n // rows, stretches.number
+        lengths = stretches.lengths
+        values = {"inputs": stretches.flat("ob"), "target": stretches.flat("gt")}
+        if source is not None:
+            begins = np.cumsum(lengths, axis=1) - lengths
+            opens = (begins == 0) & (lengths > 0)
+            number = np.repeat(np.arange(trials.n, dtype=np.int32) % n, k)
+            values |= {"start": opens.ravel(), "period": source.period_of(trials, begins).ravel(), "trial": number}
+        blocks = []
+        for row in range(rows):
+            mine = slice(row * n * k, (row + 1) * n * k)
+            own = {name: value[mine] for name, value in values.items()}
+            blocks.append(cls(own, lengths.ravel()[mine], n, _conditions(trials, row, n, source)))
+        return blocks
+
+    @classmethod
+    def of_steps(cls, block: Block) -> StretchBlock:
+        """Take each step for a stretch."""
+        values = {name: value if which is None else value[which] for name, (value, which) in block.steps.items()}
+        return cls(values, np.ones(len(block), np.int64), block.trials, block.conditions)
+
+    def __len__(self) -> int:
+        """Number of steps."""
+        return int(self.lengths.sum())
+
+    def cut(self, steps: int) -> tuple[StretchBlock, StretchBlock | None]:
+        """Give the first steps, and what is left after them without holding on to their memory; None if nothing is."""
+        if steps >= len(self):
+            return self, None
+        ends = np.cumsum(self.lengths)
+        last = int(np.searchsorted(ends, steps))  # the first stretch that has steps beyond the cut, or ends there
+        over = int(ends[last]) - steps
+        head, rest = self.lengths[: last + 1].copy(), self.lengths[last:].copy()
+        head[-1], rest[0] = head[-1] - over, over
+        left = {name: values[last:].copy() for name, values in self.values.items()}
+        if "start" in left and head[-1] > 0:
+            left["start"][0] = False
+        first = {name: values[: last + 1] for name, values in self.values.items()}
+        return (
+            StretchBlock(first, head, self.trials, self.conditions),
+            StretchBlock(left, rest, self.trials, self.conditions),
+        )
+
+
+def _conditions(trials: Trials, row: int, n: int, source: Source | None) -> dict[str, Array]:
+    """The conditions of a row's trials, if anyone asks for them."""
+    return {} if source is None else {name: column[row * n : (row + 1) * n] for name, column in trials.conditions.items()}

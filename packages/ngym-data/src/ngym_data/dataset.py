@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 import ngym_core as ngym
 from ngym_core.allocation import keep_freed_memory
 from ngym_core.lane_draws import LaneDraws
-from ngym_core.trials import Trials
-from ngym_data.block import Block
+from ngym_core.picture import FEW
+from ngym_data.caches import StepCache, StretchCache
 from ngym_data.source import MEMORY, Source, size
 
 if TYPE_CHECKING:
@@ -26,13 +26,11 @@ __all__ = ["Dataset"]
 Array: TypeAlias = NDArray[Any]
 
 Told: TypeAlias = list[tuple[dict[str, Array], int]]
+"""Conditions of blocks of trials, and how many trials each has."""
 
 TRIALS_AT_ONCE = 1024
-PLACE = np.dtype(np.int64)
-FEW = 4
-"""Up to so many channels are copied one by one."""
-ROWS = 16
-"""So many rows are turned at a time: with more, each step of the next is out of the processor's reach."""
+MORE = 4
+"""So many times the steps that fit one by one may be made as stretches, no more: a task may cease to give any."""
 
 
 class Dataset:
@@ -134,13 +132,14 @@ class Dataset:
         self.rows = rows
         self.seeds = [self._source.stream_seed(row) for row in rows]
         self._draws = [self._source.draws(row) for row in rows]
-        self._left: list[Block | None] = [None] * len(rows)
-        self._cache: dict[str, Array] = {}
-        self._values: dict[str, Array] = {}  # of inputs and target, if the cache only says which of these each step has
-        self._blocks: dict[int, tuple[Block, int]] = {}  # those of the cache, and the place of their first value
-        self._places = 0
+        self._left: list[list[Any]] = [[] for _ in rows]
+        self._told: Told = []
         self._conditions: dict[str, Array] = {}
         self._at = self._held = self._windows() * self.seq_len
+        together = self.batch_size if self._source.together else 1
+        stretches = self._source.stretch_bytes and self._held * together >= FEW * self._source.trial_len
+        cache = StretchCache if stretches else StepCache
+        self._cache: Any = cache(len(rows), self.seq_len, batch_first=self.batch_first)
         self._i_batch = 0
 
     @property
@@ -201,12 +200,8 @@ class Dataset:
         if self._at >= self._held:
             self._refill()
             self._at = 0
-        window = slice(self._at, self._at + self.seq_len)
+        part = self._cache.window(self._at // self.seq_len)
         self._at += self.seq_len
-        part = {name: self._copy(cache[:, window]) for name, cache in self._cache.items()}
-        if self._values:
-            places = part["inputs"]
-            part |= {name: values.take(places, axis=0) for name, values in self._values.items()}
         if not self.info:
             return part["inputs"], part["target"]
         info: dict[str, Any] = {"mask": np.ones(self._leading, bool), "start": part["start"], "period": part["period"]}
@@ -221,108 +216,59 @@ class Dataset:
 
         return StreamLoader(self, **options)
 
-    def _copy(self, window: Array) -> Array:
-        if self.batch_first:
-            return window.copy()
-        copied = np.empty((self.seq_len, self.batch_size, *window.shape[2:]), window.dtype)
-        if window.ndim == 2:
-            copied[...] = window.T
-        elif window.ndim == 3 and window.shape[2] <= FEW:
-            for k in range(window.shape[2]):
-                copied[..., k] = window[..., k].T
-        else:
-            step = np.dtype((np.void, window.itemsize * math.prod(window.shape[2:])))  # faster than number by number
-            source, target = (array.reshape(*array.shape[:2], -1).view(step)[..., 0] for array in (window, copied))
-            for first in range(0, self.batch_size, ROWS):
-                target[:, first : first + ROWS] = source[first : first + ROWS].T
-        return copied
-
     # ---- making more -----------------------------------------------------------------------------
 
     def _windows(self) -> int:
         """How many windows are made at a time."""
-        step_bytes = self._source.step_bytes + (6 if self.info else 0)
-        steps = 0.9 * self._memory / (self.batch_size * step_bytes)
-        steps = min(steps, TRIALS_AT_ONCE * self._source.trial_len)
+        source = self._source
+        steps = 0.9 * self._memory / self.batch_size / (source.step_bytes + (6 if self.info else 0))
+        if source.stretch_bytes:
+            steps *= min(MORE, (source.step_bytes + 6) / (source.stretch_bytes + 6))
+        steps = min(steps, 0.9 * TRIALS_AT_ONCE * source.trial_len)
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
 
-    def _make_room(self, trials: Trials) -> None:
-        leading = (self.batch_size, self._held)
-        made = {"inputs": trials.end_to_end("ob"), "target": trials.end_to_end("gt")}
-        ob, which = made["inputs"]
-        if which is not None and which is made["target"][1] and 2 * len(ob) < len(which) and ob[0].nbytes > PLACE.itemsize:
-            self._values = {name: values[:0] for name, (values, _) in made.items()}
-            self._cache["inputs"] = np.empty(leading, PLACE)
-        else:
-            self._cache = {name: np.empty((*leading, *v.shape[1:]), v.dtype) for name, (v, _) in made.items()}
-        if self.info:
-            self._cache["start"] = np.empty(leading, bool)
-            self._cache["period"] = np.empty(leading, np.int8)
-            self._cache["trial"] = np.empty(leading, np.int32)
-
     def _refill(self) -> None:
-        told = self._fill(range(self.batch_size))
-        for name, kept in self._values.items():
-            if len(kept) < self._places:
-                self._values[name] = kept = np.empty((self._places + self._places // 8, *kept.shape[1:]), kept.dtype)
-            np.concatenate([block.steps[name][0] for block, _ in self._blocks.values()], out=kept[: self._places])
-        self._blocks.clear()
-        self._places = 0
-        if self.info:
-            counts = [sum(n for _, n in row) for row in told]
-            self._cache["trial"] += (np.cumsum(counts) - counts)[:, None].astype(np.int32)
-            blocks = [block for row in told for block in row]
-            self._conditions = joined([conditions for conditions, _ in blocks], [n for _, n in blocks])
-
-    def _fill(self, rows: Sequence[int]) -> list[Told]:
-        """Fill some rows; gives the conditions of the blocks that each has got, and the number of their trials."""
-        told: list[Told] = []
+        if (too_much := self._cache.nbytes / self._memory) > 1:
+            self._held = max(1, int(self._held / too_much / self.seq_len)) * self.seq_len
+        self._cache.begin(self._held // self.seq_len)
+        self._told.clear()
+        self._n_told = 0
+        source = self._source
         room = self._memory / 16  # more does not fit the processor's cache
-        together = max(1, int(room / (self._held * self._source.step_bytes))) if self._source.together else 1
-        for first in range(0, len(rows), together):
-            told += self._fill_together(rows[first : first + together])
-        return told
+        together = max(1, int(room / (self._held * (source.stretch_bytes or source.step_bytes)))) if source.together else 1
+        for first in range(0, self.batch_size, together):
+            self._fill(range(first, min(first + together, self.batch_size)))
+        self._cache.close()
+        self._conditions = joined([conditions for conditions, _ in self._told], [n for _, n in self._told])
 
-    def _fill_together(self, rows: Sequence[int]) -> list[Told]:
-        told: dict[int, Told] = {row: [] for row in rows}
-        filled = dict.fromkeys(rows, 0)
-        while lacking := [row for row in rows if filled[row] < self._held]:
-            wanting = [row for row in lacking if self._left[row] is None]
-            if wanting:
-                self._more(wanting, self._held - min(filled[row] for row in wanting))
-            for row in lacking:
-                block = self._left[row]
-                if block is None:
-                    continue
-                targets = {name: cache[row, filled[row] :] for name, cache in self._cache.items()}
-                block = block.aligned() if self._values else block
-                taken = block.copy_to(targets, self._place(block) if self._values else None, sum(n for _, n in told[row]))
-                filled[row] += taken
-                told[row].append((block.conditions, block.trials))
-                self._left[row] = block.rest(taken)
-        return list(told.values())
+    def _fill(self, rows: Sequence[int]) -> None:
+        """Fill some rows of the cache."""
+        steps = {row: sum(map(len, self._left[row])) for row in rows}
+        while wanting := [row for row in rows if steps[row] < self._held]:
+            for row, block in self._more(wanting, self._held - min(steps.values())):
+                self._left[row].append(block)
+                steps[row] += len(block)
+        for row in rows:
+            at, blocks, self._left[row] = 0, self._left[row], []
+            for block in blocks:
+                left = block if at == self._held else self._cache.put(row, at, block, self._n_told)
+                if left is not block:
+                    at += len(block) - (0 if left is None else len(left))
+                    self._told.append((block.conditions, block.trials))
+                    self._n_told += block.trials
+                if left is not None:
+                    self._left[row].append(left)
 
-    def _place(self, block: Block) -> int:
-        """Place of a block's first values among those of all blocks."""
-        key = id(block.steps["inputs"][0])
-        if key not in self._blocks:
-            self._blocks[key] = block, self._places
-            self._places += len(block.steps["inputs"][0])
-        return self._blocks[key][1]
-
-    def _more(self, rows: Sequence[int], steps: int) -> None:
+    def _more(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, Any]]:
         """Make trials for about so many steps of some rows."""
         source = self._source
-        n = min(TRIALS_AT_ONCE, max(1, math.ceil(steps / source.trial_len / source.kept)))
+        n = min(TRIALS_AT_ONCE, source.enough(steps))
         draws = [self._draws[row] for row in rows]
         trials = source.some(len(rows) * n, LaneDraws(draws, n) if source.together else draws[0])
-        if trials is not None:
-            if not self._cache:
-                self._make_room(trials)
-            blocks = Block.split(trials, len(rows), source if self.info else None)
-            for row, block in zip(rows, blocks, strict=True):
-                self._left[row] = block
+        if trials is None:
+            return ()
+        return zip(rows, self._cache.split(trials, len(rows), source if self.info else None), strict=True)
 
 
 def joined(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import ngym_core as ngym
 from ngym_core.errors import unknown
 from ngym_core.lane_draws import can_be_made_together
+from ngym_core.picture import FEW
 from ngym_core.sessions import data_trials, tasks
 from ngym_core.trials import Trials
 from ngym_data.splits import Holdout, SplitDraws, check_split, crossed, seed_of
@@ -25,7 +26,13 @@ Array: TypeAlias = NDArray[Any]
 
 MEMORY = 64 * 2**20
 """Bytes that a data set may hold beside the batches it has handed out, unless told otherwise."""
-PROBE = 16
+WORTH = 2
+"""So many steps are worth being kept as one stretch."""
+NARROW = 8
+"""Observations of up to so many bytes are kept step by step."""
+SLACK = 3
+"""Standard deviations."""
+LENGTH = np.dtype(np.int64)
 _making = threading.RLock()
 """Held while trials are made: wrappers note things in themselves, and several threads may use one env."""
 if hasattr(os, "register_at_fork"):
@@ -50,6 +57,8 @@ class Source:
         periods: Names of the periods; their places are the period numbers.
         trial_len: Mean length of a trial in steps.
         sets: Crossed conditions: name -> (combinations, ...) values.
+        step_bytes: Bytes of what a step shows.
+        stretch_bytes: Bytes for each step if stretches are kept, see `ngym_core.stretches`; 0 if that is not worth it.
         together: Whether trials of several streams can be made at once: they follow from the streams alone.
 
     Raises:
@@ -81,7 +90,9 @@ class Source:
         self.combinations = len(next(iter(self.sets.values()))) if self.sets else 0
         self.kept = 1.0
         self._check()
-        probe = self.exactly(max(PROBE, self.combinations), self.draws(0), 0)
+        images = len(self.env.observation_space.shape or ()) > 1
+        probe = self.exactly(max(FEW // 2 if images else FEW, self.combinations), self.draws(0), 0)
+        stretches = probe.as_stretches()
         if probe.ob.shape[2:] != self.env.observation_space.shape:
             raise TypeError(
                 f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
@@ -89,7 +100,11 @@ class Source:
             )
         self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
         self.trial_len = float(probe.lengths.mean())
+        self._spread = float(probe.lengths.std()) / self.trial_len
         self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
+        per_step = 0.0 if stretches is None else stretches.lengths.size / probe.lengths.sum()
+        worth = WORTH * per_step < 1 and probe.ob[0, 0].nbytes > NARROW
+        self.stretch_bytes = per_step * (self.step_bytes + LENGTH.itemsize) if worth else 0.0
         self.together = self._holdout is None and can_be_made_together(
             lambda n, draws: self._made(n, draws, self.chosen(n, draws, None))
         )
@@ -106,6 +121,11 @@ class Source:
         """Give the randomness of a stream at its beginning."""
         seed = self.stream_seed(number)
         return ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
+
+    def enough(self, steps: int) -> int:
+        """Give a number of trials that will nearly always have so many steps together."""
+        mean = steps / self.trial_len / self.kept
+        return math.ceil(mean + SLACK * self._spread * math.sqrt(mean))
 
     def some(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> Trials | None:
         """Make n consecutive trials and keep those that belong to the split.
@@ -161,16 +181,21 @@ class Source:
 
     # ---- what a training needs to know ------------------------------------------------------------
 
-    def period_of(self, trials: Trials) -> NDArray[np.int8]:
-        """Give the place in `periods` of the period of each step, (n, T); -1 in none. Later periods cover earlier ones."""
-        mask = trials.mask
-        steps = np.arange(mask.shape[1])
-        number = np.full(mask.shape, -1, np.int8)
+    def period_of(self, trials: Trials, steps: Array | None = None) -> NDArray[np.int8]:
+        """Give the place in `periods` of the period of steps, -1 in none. Later periods cover earlier ones.
+
+        Args:
+            trials: n trials.
+            steps: Some steps of each, (n, k); by default all, (n, T).
+        """
+        steps = np.arange(trials.mask.shape[1])[None] if steps is None else steps
+        shape = trials.n, steps.shape[1]
+        number = np.full(shape, -1, np.int8)
         for name, (start, stop) in trials.spans.items():
             if name in self.periods:
                 inside = (steps >= np.reshape(start, (-1, 1))) & (steps < np.reshape(stop, (-1, 1)))
-                number[np.broadcast_to(inside, mask.shape)] = self.periods.index(name)
-        number[~mask] = -1
+                number[np.broadcast_to(inside, shape)] = self.periods.index(name)
+        number[np.broadcast_to(steps >= trials.lengths[:, None], shape)] = -1
         return number
 
     def _weights(self, loss_weights: Mapping[str, float] | None) -> NDArray[np.float32] | None:

@@ -88,10 +88,10 @@ class ReadySetGo(TrialEnv):
         trials.add_period("measure", measure, after="fixation")
         trials.add_period("set", after="measure")
         trials.add_period("production", 2 * production, after="set", at_least=1)
+        trials.set_groundtruth(1, _best_step(trials, trials.span("measure")[1], production))
         trials.add_ob(1, ["fixation", "measure", "set"], where="fixation")
         trials.add_ob(1, "ready", where="ready")
         trials.add_ob(1, "set", where="set")
-        trials.set_groundtruth(1, _best_step(trials, trials.span("measure")[1], production))
 
 
 class MotorTiming(TrialEnv):
