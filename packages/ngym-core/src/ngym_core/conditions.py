@@ -193,7 +193,10 @@ class Conditions:
 def _check_options(name: str, value: Array, options: Array) -> None:
     """Refuse forced values (n, ...) or (n, size, ...) that are none of the options (k, ...)."""
     rows = value.reshape(-1, *options.shape[1:])
-    found = (rows[:, None] == options[None]).reshape(len(rows), len(options), -1).all(-1).any(-1)
+    if options.ndim == 1:
+        found = np.isin(rows, options)
+    else:
+        found = (rows[:, None] == options[None]).reshape(len(rows), len(options), -1).all(-1).any(-1)
     if not found.all():
         wrong = rows[~found][0].tolist()
         raise ValueError(f"The condition {name!r} is forced to {wrong!r}. {nearest(wrong, options.tolist())}")

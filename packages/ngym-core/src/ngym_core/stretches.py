@@ -70,9 +70,9 @@ class Stretches:
         first = _of_first(edge)
         for i, (before, after) in enumerate(pairwise(self._edges), 1):
             maybe = _of_first(before) <= first <= _of_first(after)
-            if maybe and np.array_equal(edge, after):
+            if maybe and _equal(edge, after):
                 return i
-            if maybe and np.all(np.less_equal(before, edge)) and np.all(np.less_equal(edge, after)):
+            if maybe and _ordered(before, edge) and _ordered(edge, after):
                 order = [*range(i), *range(i - 1, self.number)]
                 self._edges.insert(i, edge)
                 self._tables = {name: table.take(order, axis=1) for name, table in self._tables.items()}
@@ -120,6 +120,14 @@ def copy_steps(values: Array, which: NDArray[np.int64] | None, part: slice, out:
         out[...] = values[part]
     else:
         np.take(values, which[part], axis=0, out=out, mode="clip")
+
+
+def _equal(one: Steps, other: Steps) -> bool:
+    return one == other if isinstance(one, int) and isinstance(other, int) else np.array_equal(one, other)
+
+
+def _ordered(one: Steps, other: Steps) -> bool:
+    return one <= other if isinstance(one, int) and isinstance(other, int) else bool(np.less_equal(one, other).all())
 
 
 def _of_first(edge: Steps) -> int:

@@ -86,12 +86,14 @@ class StretchBlock:
     Attributes:
         values: What there is of each stretch: name -> values (m, ...).
         lengths: Steps of each stretch, (m,); it may have none.
+        steps: Steps of all.
         trials: Number of trials.
         conditions: Name -> (trials, ...) values.
     """
 
     values: dict[str, Array]
     lengths: NDArray[np.int64]
+    steps: int
     trials: int
     conditions: dict[str, Array]
 
@@ -109,29 +111,30 @@ class StretchBlock:
             opens = (begins == 0) & (lengths > 0)
             number = np.repeat(np.arange(trials.n, dtype=np.int32) % n, k)
             values |= {"start": opens.ravel(), "period": source.period_of(trials, begins).ravel(), "trial": number}
+        steps, lengths = lengths.reshape(rows, -1).sum(axis=1).tolist(), lengths.ravel()
         blocks = []
         for row in range(rows):
             mine = slice(row * n * k, (row + 1) * n * k)
             own = {name: value[mine] for name, value in values.items()}
-            blocks.append(cls(own, lengths.ravel()[mine], n, _conditions(trials, row, n, source)))
+            blocks.append(cls(own, lengths[mine], steps[row], n, _conditions(trials, row, n, source)))
         return blocks
 
     @classmethod
     def of_steps(cls, block: Block) -> StretchBlock:
         """Take each step for a stretch."""
         values = {name: value if which is None else value[which] for name, (value, which) in block.steps.items()}
-        return cls(values, np.ones(len(block), np.int64), block.trials, block.conditions)
+        return cls(values, np.ones(len(block), np.int64), len(block), block.trials, block.conditions)
 
     def __len__(self) -> int:
         """Number of steps."""
-        return int(self.lengths.sum())
+        return self.steps
 
     def cut(self, steps: int) -> tuple[StretchBlock, StretchBlock | None]:
         """Give the first steps, and what is left after them without holding on to their memory; None if nothing is."""
-        if steps >= len(self):
+        if steps >= self.steps:
             return self, None
-        ends = np.cumsum(self.lengths)
-        last = int(np.searchsorted(ends, steps))  # the first stretch that has steps beyond the cut, or ends there
+        ends = self.lengths.cumsum()
+        last = int(ends.searchsorted(steps))  # the first stretch that has steps beyond the cut, or ends there
         over = int(ends[last]) - steps
         head, rest = self.lengths[: last + 1].copy(), self.lengths[last:].copy()
         head[-1], rest[0] = head[-1] - over, over
@@ -140,8 +143,8 @@ class StretchBlock:
             left["start"][0] = False
         first = {name: values[: last + 1] for name, values in self.values.items()}
         return (
-            StretchBlock(first, head, self.trials, self.conditions),
-            StretchBlock(left, rest, self.trials, self.conditions),
+            StretchBlock(first, head, steps, self.trials, self.conditions),
+            StretchBlock(left, rest, self.steps - steps, self.trials, self.conditions),
         )
 
 

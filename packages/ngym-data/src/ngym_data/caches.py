@@ -20,6 +20,9 @@ FEW = 4
 ROWS = 16
 """So many rows are turned at a time: with more, each step of the next is out of the processor's reach."""
 
+PLACE = np.dtype(np.int64)
+AT_ONCE = 2**20
+"""So many bytes are fetched at a time: they stay in the processor's cache."""
 SPARE = 1.1
 """Room for so many times the stretches that are expected."""
 
@@ -100,11 +103,12 @@ class StretchCache:
         rows: Number of rows.
         seq_len: Steps of a window.
         batch_first: Whether rows are the first axis of what is given.
+        room: Bytes that may be taken to lay windows out.
     """
 
-    def __init__(self, rows: int, seq_len: int, *, batch_first: bool) -> None:
+    def __init__(self, rows: int, seq_len: int, *, batch_first: bool, room: int) -> None:
         self.rows, self.seq_len, self.batch_first = rows, seq_len, batch_first
-        self._windows = 0
+        self._windows, self._at_once = 0, min(AT_ONCE, room)
         self._kept: dict[str, Array] = {}
         self._first_of = np.zeros(rows, np.int64)
 
@@ -123,15 +127,17 @@ class StretchCache:
         if at == 0:
             self._first_of[row] = self._number
         head, rest = block.cut(self._windows * self.seq_len - at)
+        self._shapes = {name: values.shape[1:] for name, values in head.values.items() if name != "start"}
         some = slice(self._number, self._number + len(head.lengths))
         for name, values in {**head.values, "lengths": head.lengths}.items():
             kept = self._kept.get(name)
             if kept is None or len(kept) < some.stop:
-                wider = np.empty((int(SPARE * some.stop * self.rows / (row + 1)), *values.shape[1:]), values.dtype)
+                shape = int(SPARE * some.stop * self.rows / (row + 1)), *_kept_shape(values)
+                self._kept[name] = more = np.empty(shape, values.dtype)
                 if kept is not None:
-                    wider[: some.start] = kept[: some.start]
-                self._kept[name] = kept = wider
-            kept[some] = values
+                    more[: some.start] = kept[: some.start]
+                kept = more
+            _copy(values, kept[some])
         if "trial" in self._kept:
             self._kept["trial"][some] += trials
         self._number = some.stop
@@ -143,41 +149,69 @@ class StretchCache:
         return sum(kept.nbytes for kept in self._kept.values())
 
     def close(self) -> None:
-        """Find where windows begin and end."""
+        """Find the stretches with which windows begin and end."""
         lengths = self._kept["lengths"][: self._number]
         ends = np.cumsum(lengths)
         stop = np.arange(1, self.rows * self._windows + 1).reshape(self.rows, -1) * self.seq_len
         last = np.searchsorted(ends, stop)
         first = last + (ends[last] == stop)  # that of the next window
         first[:, 1:], first[:, 0] = first[:, :-1], self._first_of
-        begin = stop - self.seq_len
-        self._whole = (ends[first] - lengths[first] == begin).T
-        self._of_first = (np.minimum(ends[first], stop) - begin).T
-        self._of_last = (stop - np.maximum(ends[last] - lengths[last], begin)).T
-        self._counts = (last - first + 1).T
-        self._stop = np.cumsum(self._counts, axis=1)
-        self._shift = first.T - self._stop + self._counts
+        self._first, self._last = first.T, last.T
+        self._end_of_first, self._begin_of_last = ends[first].T, (ends[last] - lengths[last]).T
+        self._whole = (ends[first] - lengths[first] == stop - self.seq_len).T
+        step_bytes = self.nbytes / ends[-1] + PLACE.itemsize
+        self._together = max(1, int(self._at_once / (self.rows * self.seq_len * step_bytes)))
+        self._open = range(0)
 
     def window(self, i: int) -> dict[str, Array]:
         """Give a window, see `StepCache.window`."""
-        counts, stop = self._counts[i], self._stop[i]
-        first = stop - counts
-        stretches = np.arange(stop[-1])
-        stretches += np.repeat(self._shift[i], counts)
-        shown = {name: kept.take(stretches, axis=0) for name, kept in self._kept.items()}  # close together
-        lengths, opens = shown.pop("lengths"), shown.pop("start", None)
-        lengths[first] = self._of_first[i]
-        lengths[stop - 1] = self._of_last[i]
-        which = self._laid(np.repeat(np.arange(len(lengths)), lengths))
-        part = {name: values.take(which, axis=0) for name, values in shown.items()}
-        if opens is not None:
-            opens[first] &= self._whole[i]
-            start = np.zeros(which.size, bool)
-            start[(np.cumsum(lengths) - lengths)[opens]] = True
-            part["start"] = self._laid(start)
+        if i not in self._open:
+            self._lay(range(i, min(i + self._together, self._windows)))
+        at = (i - self._open[0]) * self.seq_len
+        which = self._turned(self._which[:, at : at + self.seq_len])
+        part = {name: values.take(which, axis=0) for name, values in self._shown.items()}
+        for name, shape in self._shapes.items():
+            if part[name].shape[2:] != shape:
+                part[name] = _copy(part[name], np.empty((*which.shape, *shape), part[name].dtype))
+        if "start" in self._kept:
+            part["start"] = self._turned(self._start[:, at : at + self.seq_len]).copy()
         return part
 
-    def _laid(self, steps: Array) -> Array:
-        """Lay steps that go row by row, (rows * seq_len,), as they are asked for."""
-        rows = steps.reshape(self.rows, self.seq_len)
+    def _lay(self, windows: range) -> None:
+        """Fetch what some windows show, which is far apart, and find which of it each step has, row by row."""
+        self._open = windows
+        first, last = self._first[windows[0]], self._last[windows[-1]]
+        counts = last - first + 1
+        after = np.cumsum(counts)
+        before = after - counts
+        stretches = np.arange(after[-1])
+        stretches += np.repeat(first - before, counts)
+        self._shown = {name: kept.take(stretches, axis=0) for name, kept in self._kept.items()}
+        lengths, opens = self._shown.pop("lengths"), self._shown.pop("start", None)
+        steps = len(windows) * self.seq_len
+        begin = (np.arange(self.rows) * self._windows + windows[0]) * self.seq_len
+        lengths[before] = np.minimum(self._end_of_first[windows[0]], begin + steps) - begin
+        lengths[after - 1] = begin + steps - np.maximum(self._begin_of_last[windows[-1]], begin)
+        self._which = np.repeat(np.arange(len(lengths)), lengths).reshape(self.rows, steps)
+        if opens is not None:
+            opens[before] &= self._whole[windows[0]]
+            self._start = np.zeros(self._which.shape, bool)
+            self._start.reshape(-1)[(np.cumsum(lengths) - lengths)[opens]] = True
+
+    def _turned(self, rows: Array) -> Array:
         return rows if self.batch_first else np.ascontiguousarray(rows.T)
+
+
+def _kept_shape(values: Array) -> tuple[int, ...]:
+    """Shape in which a row is kept. Three float32 are kept as four: NumPy moves 16 bytes at once, and 12 one by one."""
+    return (4,) if values.shape[1:] == (3,) and values.itemsize == 4 else values.shape[1:]
+
+
+def _copy(values: Array, out: Array) -> Array:
+    """Copy rows, or three numbers of each if it has more, or gets more."""
+    if values.shape == out.shape:
+        out[...] = values
+    else:
+        for k in range(3):
+            out[..., k] = values[..., k]
+    return out

@@ -138,8 +138,8 @@ class Dataset:
         self._at = self._held = self._windows() * self.seq_len
         together = self.batch_size if self._source.together else 1
         stretches = self._source.stretch_bytes and self._held * together >= FEW * self._source.trial_len
-        cache = StretchCache if stretches else StepCache
-        self._cache: Any = cache(len(rows), self.seq_len, batch_first=self.batch_first)
+        options: dict[str, Any] = {"rows": len(rows), "seq_len": self.seq_len, "batch_first": self.batch_first}
+        self._cache: Any = StretchCache(**options, room=self._memory // 16) if stretches else StepCache(**options)
         self._i_batch = 0
 
     @property
@@ -229,14 +229,15 @@ class Dataset:
         return max(1, int(steps / self.seq_len))
 
     def _refill(self) -> None:
-        if (too_much := self._cache.nbytes / self._memory) > 1:
-            self._held = max(1, int(self._held / too_much / self.seq_len)) * self.seq_len
+        source, kept = self._source, self._cache.nbytes
+        step_bytes = max(source.stretch_bytes or source.step_bytes, kept / (self.batch_size * self._held))
+        if kept > self._memory:
+            self._held = max(1, int(self._held * self._memory / kept / self.seq_len)) * self.seq_len
         self._cache.begin(self._held // self.seq_len)
         self._told.clear()
         self._n_told = 0
-        source = self._source
-        room = self._memory / 16  # more does not fit the processor's cache
-        together = max(1, int(room / (self._held * (source.stretch_bytes or source.step_bytes)))) if source.together else 1
+        room = self._memory / (8 if source.stretch_bytes else 16)  # more does not fit the processor's cache
+        together = max(1, int(room / (self._held * step_bytes))) if source.together else 1
         for first in range(0, self.batch_size, together):
             self._fill(range(first, min(first + together, self.batch_size)))
         self._cache.close()

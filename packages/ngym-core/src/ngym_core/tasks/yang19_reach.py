@@ -73,18 +73,20 @@ class Reach(TwoModalities):
         super().__init__(dt, rewards, timing, dim_ring, **kwargs)
         self.choices = np.arange(dim_ring)
         opposite = bump(self.theta, (self.theta + np.pi) % (2 * np.pi))
-        self.cues = np.stack([self.bumps, opposite.astype(np.float32)])
+        cues = np.stack([self.bumps, opposite.astype(np.float32)]).reshape(-1, dim_ring)
+        self.cues = np.kron(np.eye(2, dtype=np.float32), cues)  # on one ring or the other, toward or opposite
         self.reaction = self.reaction if reaction is None else reaction
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
         anti = trials.choice("anti", [self.anti], free=[False, True])
+        modality = trials.choice("modality", [0, 1])
         before = ["fixation"] if self.reaction else ["fixation", "stimulus", "delay"]
         trials.add_period([*before, "decision"])
         shown = "decision" if self.reaction else "stimulus"
         trials.add_ob(1, before, where="fixation")
-        trials.add_ob(self.cues[anti.astype(int), ground_truth], shown, where="stimulus_mod1")
-        self.show(trials, shown)
+        cue = (2 * modality + anti) * len(self.choices) + ground_truth
+        trials.add_ob(self.cues.take(cue, axis=0), shown, where=slice(1, None))
         trials.set_groundtruth(ground_truth, "decision", where="choice")
 
 
