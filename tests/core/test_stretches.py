@@ -50,11 +50,11 @@ hows = st.sampled_from(["add", "set", "multiply", "truth", "move", "noise"])
 strokes = st.lists(st.tuples(hows, spans, st.sampled_from(list(NAMES))), max_size=6)
 
 
-@given(strokes=strokes, seed=st.integers(0, 50))
-@settings(max_examples=60, deadline=None)
-def test_stretches_show_what_is_painted_step_by_step(strokes, seed):
+@given(strokes=strokes, seed=st.integers(0, 50), three=st.sampled_from([300, 3000]))
+@settings(max_examples=100, deadline=None)
+def test_stretches_show_what_is_painted_step_by_step(strokes, seed, three):
     strokes = [(how, "one" if how == "noise" and period == "some" else period, where) for how, period, where in strokes]
-    short, long = Painted(strokes), Painted(strokes)
+    short, long = (Painted(strokes, timing={"three": (0, three)}) for _ in range(2))
     long._in_steps = True
     one, two = short.sample_trials(N, seed=seed), long.sample_trials(N, seed=seed)
     for name in ("ob", "gt"):
@@ -72,6 +72,32 @@ def test_a_few_stretches_stand_for_many_steps():
     assert len(values) == len(truths) == 4 * N
     assert len(which) == trials.lengths.sum() > 2 * len(values)
     assert same is which
+
+
+NOISE = [("add", "four", "left"), ("noise", "four", "left"), ("noise", "four", "right"), ("set", "three", "fixation")]
+
+
+def test_noise_in_a_short_period_is_kept_as_a_few_single_steps():
+    task = Painted(NOISE, timing={"three": (0, 3000)})
+    trials = task.sample_trials(N, seed=0)
+    values, which = trials.end_to_end("ob")
+    assert len(values) == (3 + 4) * N
+    assert not task._in_steps
+    assert np.std(values.reshape(N, 7, -1)[:, 3:, 11:]) == pytest.approx(1, abs=0.1)
+    task._in_steps = True
+    assert np.array_equal(values[which], task.sample_trials(N, seed=0).end_to_end("ob")[0][which_of(trials)])
+
+
+def which_of(trials):
+    """The places of all steps among those of trials of the greatest length."""
+    return np.nonzero(trials.mask.ravel())[0]
+
+
+@pytest.mark.parametrize("period", ["two", "three", ["three", "four"]])
+def test_noise_in_periods_of_different_lengths_is_painted_step_by_step(period):
+    task = Painted([("noise", period, "left")], timing={"three": (0, 3000)})
+    task.sample_trials(N, seed=0)
+    assert task._in_steps
 
 
 @pytest.mark.parametrize("strokes", [[("add", "one", "left"), ("noise", "one", "left")], [("add", "one", "left")] * 2])

@@ -116,7 +116,12 @@ class Picture(Clock):
             label = f"noise/{name}/{where}"
             self._noises[label] = again = self._noises.get(label, -1) + 1
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
-            add_noise(self.ob, draw, mu, sigma, span, index, self._inside(span, self.ob.shape[1]))
+            frayed = self._frayed(span)
+            if frayed is not None:
+                add_noise(self._stretches["ob"], draw, mu, sigma, frayed, index)
+            else:
+                ob = self.ob
+                add_noise(ob, draw, mu, sigma, span, index, self._inside(span, ob.shape[1]))
 
     def set_pixels(self, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
         """Set single pixels of images, other ones at each step of a period.
@@ -251,6 +256,13 @@ class Picture(Clock):
         if name not in self._stretches:
             self._stretches.begin(name, shape, dtype)
         return self._stretches.between(span)
+
+    def _frayed(self, span: Span) -> tuple[int, int] | None:
+        """Find the stretches of a span, as `_stretched`, after they were cut into single steps, if that leaves some worth it."""
+        between = self._stretched("ob", span)
+        if between is None:
+            return None
+        return self._stretches.fray(span, between, most=highest(self.total) // WORTH)
 
     def _unfold(self, name: str) -> Array:
         if not self._finished:  # it will be so again

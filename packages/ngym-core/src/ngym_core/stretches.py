@@ -80,6 +80,30 @@ class Stretches:
                 return i
         return None
 
+    def fray(self, span: Span, between: tuple[int, int], most: int) -> tuple[int, int] | None:
+        """Cut a span into single steps.
+
+        Args:
+            span: Its edges.
+            between: Its stretches, from and to (excluded).
+            most: So many stretches of a trial are allowed.
+
+        Returns:
+            The stretches of the span; None if it is longer in some trials than in others, or if there would be too many.
+        """
+        first, last = between
+        counts = np.subtract(span[1], span[0])
+        steps = int(counts.max())
+        if last - first == steps == counts.min():
+            return between
+        if last - first > 1 or steps != counts.min() or self.number + steps - 1 > most:
+            return None
+        self._edges[last:last] = [span[0] + i for i in range(1, steps)]
+        order = [*range(first), *[first] * steps, *range(last, self.number - steps + 1)]
+        self._tables = {name: table.take(order, axis=1) for name, table in self._tables.items()}
+        self._which = None
+        return first, first + steps
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Steps of each stretch, (n, stretches)."""
