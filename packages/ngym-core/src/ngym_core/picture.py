@@ -258,7 +258,7 @@ class Picture(Clock):
         return self._stretches.between(span)
 
     def _frayed(self, span: Span) -> tuple[int, int] | None:
-        """Find the stretches of a span, as `_stretched`, after they were cut into single steps, if that leaves some worth it."""
+        """Find the stretches of a span, as `_stretched`, cut into single steps; None if that leaves too many."""
         between = self._stretched("ob", span)
         if between is None:
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from ngym_core.trials import Trials
 
 TURN = 0.05
 """Radians that the pointer turns in a step."""
+MOST = round(np.pi / TURN)
+"""So many turns it takes at most."""
 Array = NDArray[Any]
 
 
@@ -63,9 +67,14 @@ class Follow(Rule):
 
     def turns(self, target: Any, steps: Any) -> Any:
         """By how many turns from pi the pointer of an agent is away who has followed the ground truth for some steps."""
+        side, most = self.way(target)
+        return side * np.minimum(np.maximum(np.int32(steps), 0), most)
+
+    def way(self, target: Any) -> tuple[Any, Any]:
+        """To which side of pi the angle is, 1 or -1, and how many turns it takes."""
         turn = _apart(target, np.pi)
         most = np.ceil(np.abs(turn) / TURN - 0.5)  # the last one brings it within half a turn
-        return np.sign(turn).astype(np.int32) * np.minimum(np.maximum(np.int32(steps), 0), most.astype(np.int32))
+        return np.where(turn < 0, np.int32(-1), np.int32(1)), most.astype(np.int32)
 
     def ideal(self, target: Any, steps: Any) -> Any:
         """Where the pointer of such an agent is."""
@@ -109,22 +118,18 @@ class Follow(Rule):
 
 def follow(trials: Trials, rule: Follow, task: Any) -> None:
     """Set the channels of the pointer to that of an agent who follows the ground truth, and the ground truth itself."""
-    now = _Column(rule.begin(task, trials))
-    target, since, _ = rule.stage(now, np.arange(trials.ob.shape[1]))
-    turns = rule.turns(target, since)
-    most = round(np.pi / TURN)
-    shown = np.cos(task.theta - (np.pi + TURN * np.arange(-most, most + 1))[:, None]).astype(np.float32)
-    trials.set_patterns(shown, turns + most, where=rule.channels)
-    turn = rule.turns(target, since + 1) - turns
-    trials.set_groundtruth(np.where(turn < 0, 2, turn))
+    steps = np.arange(trials.ob.shape[1], dtype=np.int32)[:, None]  # (T, 1): NumPy is faster along many trials
+    target, since, _ = rule.stage(SimpleNamespace(**rule.begin(task, trials)), steps)
+    side, most = rule.way(target)
+    turns = side * np.minimum(np.maximum(since, 0), most)
+    trials.set_patterns(_pointers(len(task.theta)), (turns + MOST).T, where=rule.channels)
+    trials.set_groundtruth((np.where(side > 0, 1, 2) * ((since >= 0) & (since < most))).T)
 
 
-class _Column:
-    """Facts about trials, (n,), as columns (n, 1), to be set against the steps of all trials."""
-
-    def __init__(self, facts: dict[str, Any]) -> None:
-        for name, value in facts.items():
-            setattr(self, name, value[:, None] if np.ndim(value) else value)
+@lru_cache
+def _pointers(k: int) -> Array:
+    """What k channels show of the pointer, turned by -MOST to MOST turns from pi, (2 * MOST + 1, k)."""
+    return np.cos(ring(k) - (np.pi + TURN * np.arange(-MOST, MOST + 1))[:, None]).astype(np.float32)
 
 
 class Reaching1D(TrialEnv):
@@ -187,7 +192,7 @@ class Reaching1D(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         target = trials.uniform("ground_truth", 0, 2 * np.pi)
         trials.add_period(["fixation", "reach"])
-        trials.add_ob(tuning(self.theta, target), "reach", where="target")
+        trials.add_ob(tuning(self.theta, target, np.float32), "reach", where="target")
         follow(trials, self.follow, self)
 
 
@@ -237,7 +242,7 @@ class Reaching1DWithSelfDistraction(TrialEnv):
         target = trials.uniform("ground_truth", 0, 2 * np.pi)
         trials.add_period(["fixation", "reach"])
         follow(trials, self.follow_rule, self)
-        trials.add_ob(0.3 * tuning(self.theta, target), "reach")
+        trials.add_ob(0.3 * tuning(self.theta, target, np.float32), "reach")
 
 
 class AngleReproduction(TrialEnv):
@@ -302,6 +307,6 @@ class AngleReproduction(TrialEnv):
         angles = [trials.uniform(f"ground_truth{i}", 0, 2 * np.pi) for i in (1, 2)]
         trials.add_period(list(self.timing))
         for i, angle in enumerate(angles, start=1):
-            trials.add_ob(tuning(self.theta, angle), f"stim{i}", where="stimulus")
+            trials.add_ob(tuning(self.theta, angle, np.float32), f"stim{i}", where="stimulus")
             trials.add_ob(1, f"go{i}", where=f"go{i}")
         follow(trials, self.follow_rule, self)
