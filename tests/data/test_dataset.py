@@ -372,9 +372,18 @@ def test_streams_do_not_depend_on_how_trials_are_kept(by_periods):
         assert np.array_equal(target[row], gt[:, 0])
 
 
+STRETCHED = [
+    "ReadySetGo-v0",  # of three channels
+    "yang19.dlygo-v0",  # of many
+    "HierarchicalReasoning-v0",  # with state
+    "PerceptualDecisionMakingDelayResponse-v0",  # with noise
+    "SpatialSuppressMotion-v0",  # with a ground truth that changes step by step
+]
+
+
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize("seq_len", [7, 50])
-@pytest.mark.parametrize("id_", ["ReadySetGo-v0", "yang19.dlygo-v0", "HierarchicalReasoning-v0"])
+@pytest.mark.parametrize("id_", STRETCHED)
 def test_what_is_said_of_steps_does_not_depend_on_how_trials_are_kept(id_, seq_len, batch_first):
     options = {"batch_size": 5, "seq_len": seq_len, "batch_first": batch_first, "seed": 2, "info": True, "cache_len": 1500}
     one = Dataset(id_, **options)

@@ -234,10 +234,13 @@ class Picture(Clock):
         return array.reshape(-1, *array.shape[2:]), None if inside is None else inside.rows
 
     def as_stretches(self) -> Stretches | None:
-        """Give observations and ground truth in stretches, cut at the edges of all periods; None if they are not in such."""
+        """Give the stretches of the observations (and of the ground truth, if in them), cut at the edges of all periods.
+
+        Returns:
+            None if observations are not kept so, or cannot be cut so.
+        """
         stretches = self._stretches
-        kept = "ob" in stretches and "gt" in stretches
-        return stretches if kept and all(stretches.between(span) for span in self.spans.values()) else None
+        return stretches if "ob" in stretches and all(stretches.between(span) for span in self.spans.values()) else None
 
     def _stretched(self, name: str, span: Span) -> tuple[int, int] | None:
         """Find the stretches of a span, from and to, if observations or ground truth are kept in such."""

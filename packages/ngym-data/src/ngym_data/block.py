@@ -16,6 +16,7 @@ from ngym_data.source import Source
 __all__ = ["Block", "StretchBlock"]
 
 Array: TypeAlias = NDArray[Any]
+SHOWN = {"inputs": "ob", "target": "gt"}
 
 
 @dataclass
@@ -33,10 +34,10 @@ class Block:
     conditions: dict[str, Array]
 
     @classmethod
-    def split(cls, trials: Trials, rows: int, source: Source | None) -> list[Block]:
+    def split(cls, trials: Trials, rows: int, source: Source | None, names: Mapping[str, str] = SHOWN) -> list[Block]:
         """Join the trials of each row end to end; with a source, say more of each step."""
         n = trials.n // rows
-        steps = {"inputs": trials.end_to_end("ob"), "target": trials.end_to_end("gt")}
+        steps = {name: trials.end_to_end(kind) for name, kind in names.items()}
         if source is not None:
             number = np.repeat(np.arange(trials.n, dtype=np.int32) % n, trials.lengths)
             start = np.zeros(len(number), bool)
@@ -61,7 +62,7 @@ class Block:
 
     def copy_to(self, targets: Mapping[str, Array]) -> int:
         """Copy as many steps as there is room for, and give how many."""
-        taken = min(len(self), len(targets["inputs"]))
+        taken = min(len(self), *map(len, targets.values()))
         for name, target in targets.items():
             values, which = self.steps[name]
             copy_steps(values, which, slice(0, taken), target[:taken])
@@ -89,6 +90,7 @@ class StretchBlock:
         steps: Steps of all.
         trials: Number of trials.
         conditions: Name -> (trials, ...) values.
+        apart: What does change, step by step.
     """
 
     values: dict[str, Array]
@@ -96,41 +98,48 @@ class StretchBlock:
     steps: int
     trials: int
     conditions: dict[str, Array]
+    apart: Block | None = None
 
     @classmethod
-    def split(cls, trials: Trials, rows: int, source: Source | None) -> list[StretchBlock]:
-        """Join the trials of each row end to end; with a source, say more of each stretch."""
+    def split(cls, trials: Trials, rows: int, source: Source | None, *, apart: bool) -> list[StretchBlock]:
+        """Join the trials of each row end to end; with a source, say more of each stretch; the target may go apart."""
         stretches = trials.as_stretches()
-        if stretches is None:
-            return [cls.of_steps(block) for block in Block.split(trials, rows, source)]
+        if stretches is None or not (apart or "gt" in stretches):
+            return [cls.of_steps(block, apart) for block in Block.split(trials, rows, source)]
         n, k = trials.n // rows, stretches.number
         lengths = stretches.lengths
-        values = {"inputs": stretches.flat("ob"), "target": stretches.flat("gt")}
+        values = {"inputs": stretches.flat("ob")} | ({} if apart else {"target": stretches.flat("gt")})
         if source is not None:
             begins = np.cumsum(lengths, axis=1) - lengths
             opens = (begins == 0) & (lengths > 0)
             number = np.repeat(np.arange(trials.n, dtype=np.int32) % n, k)
             values |= {"start": opens.ravel(), "period": source.period_of(trials, begins).ravel(), "trial": number}
         steps, lengths = lengths.reshape(rows, -1).sum(axis=1).tolist(), lengths.ravel()
+        targets = Block.split(trials, rows, None, {"target": "gt"}) if apart else [None] * rows
         blocks = []
         for row in range(rows):
             mine = slice(row * n * k, (row + 1) * n * k)
             own = {name: value[mine] for name, value in values.items()}
-            blocks.append(cls(own, lengths[mine], steps[row], n, _conditions(trials, row, n, source)))
+            blocks.append(cls(own, lengths[mine], steps[row], n, _conditions(trials, row, n, source), targets[row]))
         return blocks
 
     @classmethod
-    def of_steps(cls, block: Block) -> StretchBlock:
+    def of_steps(cls, block: Block, apart: bool) -> StretchBlock:
         """Take each step for a stretch."""
-        values = {name: value if which is None else value[which] for name, (value, which) in block.steps.items()}
-        return cls(values, np.ones(len(block), np.int64), len(block), block.trials, block.conditions)
+        steps = dict(block.steps)
+        target = Block({"target": steps.pop("target")}, block.trials, {}) if apart else None
+        values = {name: value if which is None else value[which] for name, (value, which) in steps.items()}
+        return cls(values, np.ones(len(block), np.int64), len(block), block.trials, block.conditions, target)
 
     def __len__(self) -> int:
         """Number of steps."""
         return self.steps
 
     def cut(self, steps: int) -> tuple[StretchBlock, StretchBlock | None]:
-        """Give the first steps, and what is left after them without holding on to their memory; None if nothing is."""
+        """Give the first steps, and what is left after them without holding on to their memory; None if nothing is.
+
+        All that is apart goes with the first.
+        """
         if steps >= self.steps:
             return self, None
         ends = self.lengths.cumsum()
@@ -143,7 +152,7 @@ class StretchBlock:
             left["start"][0] = False
         first = {name: values[: last + 1] for name, values in self.values.items()}
         return (
-            StretchBlock(first, head, steps, self.trials, self.conditions),
+            StretchBlock(first, head, steps, self.trials, self.conditions, self.apart),
             StretchBlock(left, rest, self.steps - steps, self.trials, self.conditions),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,7 +56,7 @@ class StepCache:
             What there was no room for.
         """
         held = self._windows * self.seq_len
-        if not self._kept or self._kept["inputs"].shape[1] != held:
+        if not self._kept or next(iter(self._kept.values())).shape[1] != held:
             steps = block.steps.items()
             self._kept = {name: np.empty((self.rows, held, *v.shape[1:]), v.dtype) for name, (v, _) in steps}
         targets = {name: kept[row, at:] for name, kept in self._kept.items()}
@@ -104,23 +105,27 @@ class StretchCache:
         seq_len: Steps of a window.
         batch_first: Whether rows are the first axis of what is given.
         room: Bytes that may be taken to lay windows out.
+        apart: Whether the target is kept step by step.
     """
 
-    def __init__(self, rows: int, seq_len: int, *, batch_first: bool, room: int) -> None:
+    def __init__(self, rows: int, seq_len: int, *, batch_first: bool, room: int, apart: bool) -> None:
         self.rows, self.seq_len, self.batch_first = rows, seq_len, batch_first
         self._windows, self._at_once = 0, min(AT_ONCE, room)
+        self._split = partial(StretchBlock.split, apart=apart)
+        self._apart = StepCache(rows, seq_len, batch_first=batch_first)
         self._kept: dict[str, Array] = {}
         self._first_of = np.zeros(rows, np.int64)
 
     def split(self, trials: Trials, rows: int, source: Source | None) -> list[StretchBlock]:
         """Give the trials of some rows in the form that is kept here."""
-        return StretchBlock.split(trials, rows, source)
+        return self._split(trials, rows, source)
 
     def begin(self, windows: int) -> None:
         """Forget all and make room for some windows."""
         if windows < self._windows:
             self._kept = {}
         self._windows, self._number = windows, 0
+        self._apart.begin(windows)
 
     def put(self, row: int, at: int, block: StretchBlock, trials: int) -> StretchBlock | None:
         """Keep the steps of a block, see `StepCache.put`."""
@@ -141,12 +146,16 @@ class StretchCache:
         if "trial" in self._kept:
             self._kept["trial"][some] += trials
         self._number = some.stop
+        if head.apart is not None:
+            left = self._apart.put(row, at, head.apart, 0)
+            if rest is not None:
+                rest.apart = left
         return rest
 
     @property
     def nbytes(self) -> int:
         """Bytes that are kept."""
-        return sum(kept.nbytes for kept in self._kept.values())
+        return sum(kept.nbytes for kept in self._kept.values()) + self._apart.nbytes
 
     def close(self) -> None:
         """Find the stretches with which windows begin and end."""
@@ -175,7 +184,7 @@ class StretchCache:
                 part[name] = _copy(part[name], np.empty((*which.shape, *shape), part[name].dtype))
         if "start" in self._kept:
             part["start"] = self._turned(self._start[:, at : at + self.seq_len]).copy()
-        return part
+        return part | self._apart.window(i)
 
     def _lay(self, windows: range) -> None:
         """Fetch what some windows show, which is far apart, and find which of it each step has, row by row."""

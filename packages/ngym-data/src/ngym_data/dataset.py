@@ -138,8 +138,12 @@ class Dataset:
         self._at = self._held = self._windows() * self.seq_len
         together = self.batch_size if self._source.together else 1
         stretches = self._source.stretch_bytes and self._held * together >= FEW * self._source.trial_len
-        options: dict[str, Any] = {"rows": len(rows), "seq_len": self.seq_len, "batch_first": self.batch_first}
-        self._cache: Any = StretchCache(**options, room=self._memory // 16) if stretches else StepCache(**options)
+        self._cache: Any
+        if stretches:
+            apart, room = self._source.apart, self._memory // 16
+            self._cache = StretchCache(len(rows), self.seq_len, batch_first=self.batch_first, room=room, apart=apart)
+        else:
+            self._cache = StepCache(len(rows), self.seq_len, batch_first=self.batch_first)
         self._i_batch = 0
 
     @property

@@ -59,6 +59,7 @@ class Source:
         sets: Crossed conditions: name -> (combinations, ...) values.
         step_bytes: Bytes of what a step shows.
         stretch_bytes: Bytes for each step if stretches are kept, see `ngym_core.stretches`; 0 if that is not worth it.
+        apart: Whether the ground truth changes where observations do not, so that it is kept step by step.
         together: Whether trials of several streams can be made at once: they follow from the streams alone.
 
     Raises:
@@ -93,6 +94,7 @@ class Source:
         images = len(self.env.observation_space.shape or ()) > 1
         probe = self.exactly(max(FEW // 2 if images else FEW, self.combinations), self.draws(0), 0)
         stretches = probe.as_stretches()
+        self.apart = stretches is not None and "gt" not in stretches
         if probe.ob.shape[2:] != self.env.observation_space.shape:
             raise TypeError(
                 f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
@@ -101,10 +103,9 @@ class Source:
         self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
         self.trial_len = float(probe.lengths.mean())
         self._spread = float(probe.lengths.std()) / self.trial_len
+        self._made_trials, self._made_steps = probe.n / self.kept, float(probe.lengths.sum())
         self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
-        per_step = 0.0 if stretches is None else stretches.lengths.size / probe.lengths.sum()
-        worth = WORTH * per_step < 1 and probe.ob[0, 0].nbytes > NARROW
-        self.stretch_bytes = per_step * (self.step_bytes + LENGTH.itemsize) if worth else 0.0
+        self.stretch_bytes = 0.0 if stretches is None else self._stretch_bytes(stretches.lengths.size)
         self.together = self._holdout is None and can_be_made_together(
             lambda n, draws: self._made(n, draws, self.chosen(n, draws, None))
         )
@@ -122,9 +123,17 @@ class Source:
         seed = self.stream_seed(number)
         return ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
 
+    def _stretch_bytes(self, stretches: int) -> float:
+        """Bytes for each step if so many stretches are kept of all that was made, or 0."""
+        ob, gt = self.ob.dtype.itemsize * math.prod(self.ob.shape[1:]), self.gt.dtype.itemsize * math.prod(self.gt.shape[1:])
+        each = stretches / self._made_steps
+        if WORTH * each >= 1 or ob <= NARROW:
+            return 0.0
+        return each * (ob + LENGTH.itemsize) + gt * (1 if self.apart else each)
+
     def enough(self, steps: int) -> int:
         """Give a number of trials that will nearly always have so many steps together."""
-        mean = steps / self.trial_len / self.kept
+        mean = steps * self._made_trials / self._made_steps
         return math.ceil(mean + SLACK * self._spread * math.sqrt(mean))
 
     def some(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> Trials | None:
@@ -139,13 +148,15 @@ class Source:
         Returns:
             The trials, at most n; None if there is none.
         """
-        trials = self._made(n, draws, self.chosen(n, draws, combination))
-        if self._holdout is None:
-            return trials
-        keeps = self._holdout.keeps(trials.conditions)
-        if keeps.all():
-            return trials
-        return trials.pick(np.nonzero(keeps)[0]) if keeps.any() else None
+        made = self._made(n, draws, self.chosen(n, draws, combination))
+        trials: Trials | None = made
+        if self._holdout is not None:
+            keeps = self._holdout.keeps(made.conditions)
+            if not keeps.all():
+                trials = made.pick(np.nonzero(keeps)[0]) if keeps.any() else None
+        self._made_trials += n
+        self._made_steps += 0 if trials is None else int(trials.lengths.sum())
+        return trials
 
     def chosen(self, n: int, draws: ngym.Draws, combination: Array | None) -> dict[str, Array]:
         """Give the crossed conditions of n trials, see `some`."""

@@ -71,7 +71,7 @@ class AntiReach(TrialEnv):
         self.anti = anti
         self.theta = ring(dim_ring)
         angles = np.stack([self.theta, (self.theta + np.pi) % (2 * np.pi)])
-        self.cues = np.stack([tuning(self.theta, angle) for angle in angles]).astype(np.float32)
+        self.cues = np.concatenate([tuning(self.theta, angle) for angle in angles]).astype(np.float32)
         self.choices = np.arange(dim_ring)
         self.observation_space = unbounded({"fixation": 0, "stimulus": range(1, dim_ring + 1)})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
@@ -81,5 +81,6 @@ class AntiReach(TrialEnv):
         anti = trials.choice("anti", [self.anti], free=[False, True])
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
-        trials.add_ob(self.cues[anti.astype(int), ground_truth], "stimulus", where="stimulus")
+        cue = anti * len(self.choices) + ground_truth
+        trials.add_ob(self.cues.take(cue, axis=0), "stimulus", where="stimulus")
         trials.set_groundtruth(ground_truth, "decision", where="choice")
