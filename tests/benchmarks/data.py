@@ -32,7 +32,7 @@ BATCH = {"batch_size": 128, "seq_len": 100}
 IMAGES = {"batch_size": 4, "seq_len": 100}
 """For observations of more than so many numbers, that NeuroGym does not have."""
 MANY_NUMBERS = 1000
-ROUNDS, ROUND_SECONDS = 3, 0.15
+ROUNDS, ROUND_SECONDS = 5, 0.15
 THEIR_CYCLE = 12  # NeuroGym makes 1, 2 or 3 of these batches at a time
 SIZES, TRIAL = (16, 128, 1024), 22
 TRAINING = {"batch_size": 64, "seq_len": 110, "criterion": 0.87, "most": 1000}
@@ -95,7 +95,8 @@ def of_task(task: str, neurogym: Other) -> dict[str, Any]:
         row["neurogym_error"] = str(error)
     rounds = []
     for _ in range(ROUNDS):
-        one = seconds(ours, cycle) / cycle
+        times = cycle * times_for(seconds(ours, cycle))
+        one = seconds(ours, times) / times
         other = None
         if theirs is not None:
             batches = THEIR_CYCLE * times_for(theirs)

@@ -152,6 +152,8 @@ class Draws:
 
     def index(self, name: str, n: int, k: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw indices from 0 to k - 1 (k is a number or (n,)), evenly or with given probabilities, (n,) or (n, size)."""
+        if p is None and isinstance(k, int) and k == 1:
+            return np.zeros(n if size is None else (n, size), np.int64)
         u = self.random(name, n, size)
         if p is None:
             return np.asarray(u * k).astype(np.int64)

@@ -114,6 +114,7 @@ class StretchCache:
         self._split = partial(StretchBlock.split, apart=apart)
         self._apart = StepCache(rows, seq_len, batch_first=batch_first)
         self._kept: dict[str, Array] = {}
+        self._widened: set[str] = set()
         self._first_of = np.zeros(rows, np.int64)
 
     def split(self, trials: Trials, rows: int, source: Source | None) -> list[StretchBlock]:
@@ -132,13 +133,14 @@ class StretchCache:
         if at == 0:
             self._first_of[row] = self._number
         head, rest = block.cut(self._windows * self.seq_len - at)
-        self._shapes = {name: values.shape[1:] for name, values in head.values.items() if name != "start"}
         some = slice(self._number, self._number + len(head.lengths))
         for name, values in {**head.values, "lengths": head.lengths}.items():
             kept = self._kept.get(name)
             if kept is None or len(kept) < some.stop:
                 shape = int(SPARE * some.stop * self.rows / (row + 1)), *_kept_shape(values)
                 self._kept[name] = more = np.empty(shape, values.dtype)
+                if shape[1:] != values.shape[1:]:
+                    self._widened.add(name)
                 if kept is not None:
                     more[: some.start] = kept[: some.start]
                 kept = more
@@ -179,9 +181,8 @@ class StretchCache:
         at = (i - self._open[0]) * self.seq_len
         which = self._turned(self._which[:, at : at + self.seq_len])
         part = {name: values.take(which, axis=0) for name, values in self._shown.items()}
-        for name, shape in self._shapes.items():
-            if part[name].shape[2:] != shape:
-                part[name] = _copy(part[name], np.empty((*which.shape, *shape), part[name].dtype))
+        for name in self._widened:
+            part[name] = _copy(part[name], np.empty((*which.shape, 3), part[name].dtype))
         if "start" in self._kept:
             part["start"] = self._turned(self._start[:, at : at + self.seq_len]).copy()
         return part | self._apart.window(i)
