@@ -142,17 +142,18 @@ def test_a_stretch_is_cut_where_a_period_begins():
     total, first = np.array([5, 7]), np.array([2, 3])
     stretches = Stretches(2, total)
     stretches.begin("ob", (1,), float)
-    stretches["ob"][:] = 1
+    stretches.paint("ob", 1, (0, 1), slice(None), how="assign")
     assert stretches.between((first, first + 1)) == (1, 2)
     assert stretches.between((0, first)) == (0, 1)
     assert stretches.between((first, total)) == (1, 3)
-    assert stretches["ob"].shape == (2, 3, 1)
-    stretches["ob"][:, 1] = 2
+    assert [column.shape for column in stretches["ob"]] == [(1, 1)] * 3
+    stretches.paint("ob", 2, (1, 2), slice(None), how="assign")
     assert stretches.which.tolist() == [0, 0, 1, 2, 2, 3, 3, 3, 4, 5, 5, 5]
-    stretches["ob"][:, 2] = 3
+    stretches.paint("ob", [[3], [4]], (2, 3), slice(None), how="assign")
+    assert [len(column) for column in stretches["ob"]] == [1, 1, 2]
     assert stretches.between((total - 1, total)) == (3, 4)
-    stretches["ob"][:, 3] += 1
-    assert stretches.unfold("ob")[..., 0].tolist() == [[1, 1, 2, 3, 4, 0, 0], [1, 1, 1, 2, 3, 3, 4]]
+    stretches.paint("ob", 1, (3, 4), slice(None), how="add")
+    assert stretches.unfold("ob")[..., 0].tolist() == [[1, 1, 2, 3, 4, 0, 0], [1, 1, 1, 2, 4, 4, 5]]
     assert "ob" not in stretches
 
 

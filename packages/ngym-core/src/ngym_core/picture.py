@@ -71,7 +71,7 @@ class Picture(Clock):
         for span in self._regions(period, joined=whole):
             stretches = self._stretched("ob", span) if whole and self.n >= FEW else None
             if stretches is not None:
-                paint(self._stretches["ob"], value, stretches, self._channels(where), how=how)
+                self._stretches.paint("ob", value, stretches, self._channels(where), how=how)
             else:
                 ob = self.ob
                 paint(ob, value, span, self._channels(where), how=how, inside=self._inside(span, ob.shape[1]))
@@ -87,8 +87,10 @@ class Picture(Clock):
         """
         for span in self._regions(period):
             stretches = self._stretched("ob", span)
-            array = self.ob if stretches is None else self._stretches["ob"]
-            move(array, stretches or span, self._channels(source), self._channels(target), only)
+            if stretches is None:
+                move(self.ob, span, self._channels(source), self._channels(target), only)
+            else:
+                self._stretches.move("ob", stretches, self._channels(source), self._channels(target), only)
 
     def add_randn(
         self,
@@ -118,7 +120,7 @@ class Picture(Clock):
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
             frayed = self._frayed(span)
             if frayed is not None:
-                add_noise(self._stretches["ob"], draw, mu, sigma, frayed, index)
+                add_noise(self._stretches.joined("ob", frayed), draw, mu, sigma, (0, frayed[1] - frayed[0]), index)
             else:
                 ob = self.ob
                 add_noise(ob, draw, mu, sigma, span, index, self._inside(span, ob.shape[1]))
@@ -178,7 +180,7 @@ class Picture(Clock):
         for span in self._regions(period, joined=whole):
             stretches = self._stretched("gt", span) if whole and self.n >= FEW else None
             if stretches is not None:
-                paint(self._stretches["gt"], value, stretches, slice(None), how="assign")
+                self._stretches.paint("gt", value, stretches, slice(None), how="assign")
             else:
                 gt = self.gt
                 paint(gt, value, span, slice(None), how="assign", inside=self._inside(span, gt.shape[1]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.painting import Inside, Span, Steps, highest
+from ngym_core.painting import Inside, Span, Steps, highest, move, paint
 
 __all__ = ["Stretches", "copy_steps"]
 
@@ -20,7 +20,8 @@ class Stretches:
     """n trials as a few stretches each, in which nothing changes. All trials have the same ones, of different lengths.
 
     They are cut where the periods that are painted begin and end. Painting, keeping and copying stretches costs a
-    fraction of what it costs to paint, keep and copy their steps.
+    fraction of what it costs to paint, keep and copy their steps. What a stretch shows is kept once as long as it is the
+    same in all trials.
 
     Args:
         n: Number of trials.
@@ -31,7 +32,7 @@ class Stretches:
     def __init__(self, n: int, total: Steps, spans: Iterable[Span] = ()) -> None:
         self.n, self.total = n, total
         self._edges: list[Steps] = [0, total]
-        self._tables: dict[str, Array] = {}
+        self._tables: dict[str, list[Array]] = {}
         self._which: NDArray[np.int64] | None = None
         for span in spans:
             self.between(span)
@@ -45,17 +46,42 @@ class Stretches:
         """Whether there is a table of this name."""
         return name in self._tables
 
-    def __getitem__(self, name: str) -> Array:
-        """Give a table, (n, stretches, ...): what each stretch shows."""
+    def __getitem__(self, name: str) -> list[Array]:
+        """Give a table: what each stretch shows, (n, ...), or (1, ...) if it is the same in all trials."""
         return self._tables[name]
 
     def begin(self, name: str, shape: tuple[int, ...], dtype: Any) -> None:
         """Begin a table of zeros, of values of some shape."""
-        self._tables[name] = np.zeros((self.n, self.number, *shape), dtype)
+        self._tables[name] = [np.zeros((1, *shape), dtype) for _ in range(self.number)]
 
     def convert(self, name: str, dtype: Any) -> None:
         """Change the type of a table."""
-        self._tables[name] = self._tables[name].astype(dtype, copy=False)
+        self._tables[name] = [column.astype(dtype, copy=False) for column in self._tables[name]]
+
+    def paint(self, name: str, value: ArrayLike, between: tuple[int, int], where: Any, *, how: str) -> None:
+        """Paint some stretches, see `ngym_core.painting.paint`; the value has no axis of steps."""
+        for i in range(*between):
+            column = self._tables[name][i] if np.ndim(value) == 0 else self._own(name, i)
+            paint(column[:, None], value, (0, 1), where, how=how)
+
+    def move(self, name: str, between: tuple[int, int], source: Any, target: Any, only: Array) -> None:
+        """Move what is painted on some channels in some stretches, see `ngym_core.painting.move`."""
+        for i in range(*between):
+            move(self._own(name, i)[:, None], (0, 1), source, target, only)
+
+    def joined(self, name: str, between: tuple[int, int]) -> Array:
+        """Give some stretches as one array to be changed in place, (n, k, ...)."""
+        columns = self._tables[name][slice(*between)]
+        joined = _beside(columns, self.n, columns[0] if columns else self._tables[name][0])
+        self._tables[name][slice(*between)] = [joined[:, i] for i in range(len(columns))]
+        return joined
+
+    def _own(self, name: str, i: int) -> Array:
+        """Give what a stretch shows in each trial, (n, ...)."""
+        column = self._tables[name][i]
+        if len(column) < self.n:
+            self._tables[name][i] = column = column.repeat(self.n, axis=0)
+        return column
 
     def between(self, span: Span) -> tuple[int, int] | None:
         """Find the stretches of a span, from and to (excluded); None if other edges lie before or behind it by trial."""
@@ -73,9 +99,9 @@ class Stretches:
             if maybe and _equal(edge, after):
                 return i
             if maybe and _ordered(before, edge) and _ordered(edge, after):
-                order = [*range(i), *range(i - 1, self.number)]
                 self._edges.insert(i, edge)
-                self._tables = {name: table.take(order, axis=1) for name, table in self._tables.items()}
+                for columns in self._tables.values():
+                    columns.insert(i, columns[i - 1].copy())
                 self._which = None
                 return i
         return None
@@ -99,8 +125,8 @@ class Stretches:
         if last - first > 1 or steps != counts.min() or self.number + steps - 1 > most:
             return None
         self._edges[last:last] = [span[0] + i for i in range(1, steps)]
-        order = [*range(first), *[first] * steps, *range(last, self.number - steps + 1)]
-        self._tables = {name: table.take(order, axis=1) for name, table in self._tables.items()}
+        for columns in self._tables.values():
+            columns[last:last] = [columns[first].copy() for _ in range(1, steps)]
         self._which = None
         return first, first + steps
 
@@ -121,7 +147,8 @@ class Stretches:
 
     def flat(self, name: str) -> Array:
         """Give what each stretch shows, (n * stretches, ...)."""
-        table = self._tables[name]
+        columns = self._tables[name]
+        table = _beside(columns, self.n, columns[0])
         return table.reshape(-1, *table.shape[2:])
 
     def unfold(self, name: str) -> Array:
@@ -144,6 +171,23 @@ def copy_steps(values: Array, which: NDArray[np.int64] | None, part: slice, out:
         out[...] = values[part]
     else:
         np.take(values, which[part], axis=0, out=out, mode="clip")
+
+
+def _beside(columns: Sequence[Array], n: int, like: Array) -> Array:
+    """Put columns (n or 1, ...) beside each other, (n, columns, ...)."""
+    table = np.empty((n, len(columns), *like.shape[1:]), like.dtype)
+    first = 0
+    for _, some in groupby(columns, lambda column: id(column.base)):
+        part = list(some)
+        whole = part[0].base
+        last = first + len(part)
+        if whole is not None and whole.shape == (n, len(part), *like.shape[1:]):
+            table[:, first:last] = whole
+        else:
+            for i, column in enumerate(part, first):
+                paint(table, column, (i, i + 1), slice(None), how="assign")
+        first = last
+    return table
 
 
 def _equal(one: Steps, other: Steps) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -60,6 +60,11 @@ class Block:
         values, which = self.steps["target"]
         return len(values if which is None else which)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what the steps show."""
+        return len(self) * sum(values[:1].nbytes for values, _ in self.steps.values())
+
     def copy_to(self, targets: Mapping[str, Array]) -> int:
         """Copy as many steps as there is room for, and give how many."""
         taken = min(len(self), *map(len, targets.values()))
@@ -91,6 +96,7 @@ class StretchBlock:
         trials: Number of trials.
         conditions: Name -> (trials, ...) values.
         apart: What does change, step by step.
+        wide: Wide inputs, in pieces one after another; `values` has the place of each stretch's then.
     """
 
     values: dict[str, Array]
@@ -99,16 +105,19 @@ class StretchBlock:
     trials: int
     conditions: dict[str, Array]
     apart: Block | None = None
+    wide: Sequence[Array] = ()
 
     @classmethod
-    def split(cls, trials: Trials, rows: int, source: Source | None, *, apart: bool) -> list[StretchBlock]:
+    def split(cls, trials: Trials, rows: int, source: Source | None, *, apart: bool, wide: bool) -> list[StretchBlock]:
         """Join the trials of each row end to end; with a source, say more of each stretch; the target may go apart."""
         stretches = trials.as_stretches()
         if stretches is None or not (apart or "gt" in stretches):
-            return [cls.of_steps(block, apart) for block in Block.split(trials, rows, source)]
+            return [cls.of_steps(block, apart, wide) for block in Block.split(trials, rows, source)]
         n, k = trials.n // rows, stretches.number
         lengths = stretches.lengths
-        values = {"inputs": stretches.flat("ob")} | ({} if apart else {"target": stretches.flat("gt")})
+        values = {} if apart else {"target": stretches.flat("gt")}
+        columns = stretches["ob"] if wide else []
+        values["inputs"] = np.tile(_places(columns, n), rows) if wide else stretches.flat("ob")
         if source is not None:
             begins = np.cumsum(lengths, axis=1) - lengths
             opens = (begins == 0) & (lengths > 0)
@@ -120,20 +129,30 @@ class StretchBlock:
         for row in range(rows):
             mine = slice(row * n * k, (row + 1) * n * k)
             own = {name: value[mine] for name, value in values.items()}
-            blocks.append(cls(own, lengths[mine], steps[row], n, _conditions(trials, row, n, source), targets[row]))
+            pieces = [column if len(column) == 1 else column[row * n : (row + 1) * n] for column in columns]
+            blocks.append(cls(own, lengths[mine], steps[row], n, _conditions(trials, row, n, source), targets[row], pieces))
         return blocks
 
     @classmethod
-    def of_steps(cls, block: Block, apart: bool) -> StretchBlock:
+    def of_steps(cls, block: Block, apart: bool, wide: bool) -> StretchBlock:
         """Take each step for a stretch."""
         steps = dict(block.steps)
         target = Block({"target": steps.pop("target")}, block.trials, {}) if apart else None
         values = {name: value if which is None else value[which] for name, (value, which) in steps.items()}
-        return cls(values, np.ones(len(block), np.int64), len(block), block.trials, block.conditions, target)
+        pieces = [values["inputs"]] if wide else []
+        if wide:
+            values["inputs"] = np.arange(len(block))
+        return cls(values, np.ones(len(block), np.int64), len(block), block.trials, block.conditions, target, pieces)
 
     def __len__(self) -> int:
         """Number of steps."""
         return self.steps
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are to be kept."""
+        kept = sum(values.nbytes for values in (self.lengths, *self.values.values(), *self.wide))
+        return kept + (0 if self.apart is None else self.apart.nbytes)
 
     def cut(self, steps: int) -> tuple[StretchBlock, StretchBlock | None]:
         """Give the first steps, and what is left after them without holding on to their memory; None if nothing is.
@@ -150,11 +169,35 @@ class StretchBlock:
         left = {name: values[last:].copy() for name, values in self.values.items()}
         if "start" in left and head[-1] > 0:
             left["start"][0] = False
+        pieces = [_picked(self.wide, left["inputs"])] if self.wide else []
+        if pieces:
+            left["inputs"] = np.arange(len(rest))
         first = {name: values[: last + 1] for name, values in self.values.items()}
         return (
-            StretchBlock(first, head, steps, self.trials, self.conditions, self.apart),
-            StretchBlock(left, rest, self.steps - steps, self.trials, self.conditions),
+            StretchBlock(first, head, steps, self.trials, self.conditions, self.apart, self.wide),
+            StretchBlock(left, rest, self.steps - steps, self.trials, self.conditions, None, pieces),
         )
+
+
+def _picked(pieces: Sequence[Array], places: Array) -> Array:
+    """Give what is at some places of pieces, one after another, without joining them."""
+    picked = np.empty((len(places), *pieces[0].shape[1:]), pieces[0].dtype)
+    begin = 0
+    for piece in pieces:
+        inside = (places >= begin) & (places < begin + len(piece))
+        picked[inside] = piece[places[inside] - begin]
+        begin += len(piece)
+    return picked
+
+
+def _places(columns: Sequence[Array], n: int) -> NDArray[np.int64]:
+    """The places of what each stretch of n trials shows, (n * columns,), where columns (n, ...) or (1, ...) are joined."""
+    places = np.zeros((n, len(columns)), np.int64)
+    begin = 0
+    for i, column in enumerate(columns):
+        places[:, i] = begin if len(column) == 1 else np.arange(begin, begin + n)
+        begin += 1 if len(column) == 1 else n
+    return places.ravel()
 
 
 def _conditions(trials: Trials, row: int, n: int, source: Source | None) -> dict[str, Array]:

@@ -24,6 +24,7 @@ ROWS = 16
 PLACE = np.dtype(np.int64)
 AT_ONCE = 2**20
 """So many bytes are fetched at a time: they stay in the processor's cache."""
+WIDE = "wide inputs"
 SPARE = 1.1
 """Room for so many times the stretches that are expected."""
 
@@ -106,12 +107,13 @@ class StretchCache:
         batch_first: Whether rows are the first axis of what is given.
         room: Bytes that may be taken to lay windows out.
         apart: Whether the target is kept step by step.
+        wide: Whether inputs are so wide that places of what several stretches may show are kept.
     """
 
-    def __init__(self, rows: int, seq_len: int, *, batch_first: bool, room: int, apart: bool) -> None:
+    def __init__(self, rows: int, seq_len: int, *, batch_first: bool, room: int, apart: bool, wide: bool) -> None:
         self.rows, self.seq_len, self.batch_first = rows, seq_len, batch_first
         self._windows, self._at_once = 0, min(AT_ONCE, room)
-        self._split = partial(StretchBlock.split, apart=apart)
+        self._split = partial(StretchBlock.split, apart=apart, wide=wide)
         self._apart = StepCache(rows, seq_len, batch_first=batch_first)
         self._kept: dict[str, Array] = {}
         self._widened: set[str] = set()
@@ -125,7 +127,7 @@ class StretchCache:
         """Forget all and make room for some windows."""
         if windows < self._windows:
             self._kept = {}
-        self._windows, self._number = windows, 0
+        self._windows, self._number, self._number_wide = windows, 0, 0
         self._apart.begin(windows)
 
     def put(self, row: int, at: int, block: StretchBlock, trials: int) -> StretchBlock | None:
@@ -135,24 +137,34 @@ class StretchCache:
         head, rest = block.cut(self._windows * self.seq_len - at)
         some = slice(self._number, self._number + len(head.lengths))
         for name, values in {**head.values, "lengths": head.lengths}.items():
-            kept = self._kept.get(name)
-            if kept is None or len(kept) < some.stop:
-                shape = int(SPARE * some.stop * self.rows / (row + 1)), *_kept_shape(values)
-                self._kept[name] = more = np.empty(shape, values.dtype)
-                if shape[1:] != values.shape[1:]:
-                    self._widened.add(name)
-                if kept is not None:
-                    more[: some.start] = kept[: some.start]
-                kept = more
-            _copy(values, kept[some])
+            _copy(values, self._room(name, some, row, values))
         if "trial" in self._kept:
             self._kept["trial"][some] += trials
+        if head.wide:
+            self._kept["inputs"][some] += self._number_wide
+        for piece in head.wide:
+            some_wide = slice(self._number_wide, self._number_wide + len(piece))
+            _copy(piece, self._room(WIDE, some_wide, row, piece))
+            self._number_wide = some_wide.stop
         self._number = some.stop
         if head.apart is not None:
             left = self._apart.put(row, at, head.apart, 0)
             if rest is not None:
                 rest.apart = left
         return rest
+
+    def _room(self, name: str, some: slice, row: int, like: Array) -> Array:
+        """Give room for some values of a name; if there is none, make it for all rows."""
+        kept = self._kept.get(name)
+        if kept is None or len(kept) < some.stop:
+            shape = int(SPARE * some.stop * self.rows / (row + 1)), *_kept_shape(like)
+            self._kept[name] = more = np.empty(shape, like.dtype)
+            if shape[1:] != like.shape[1:]:
+                self._widened.add(name)
+            if kept is not None:
+                more[: some.start] = kept[: some.start]
+            kept = more
+        return kept[some]
 
     @property
     def nbytes(self) -> int:
@@ -196,7 +208,9 @@ class StretchCache:
         before = after - counts
         stretches = np.arange(after[-1])
         stretches += np.repeat(first - before, counts)
-        self._shown = {name: kept.take(stretches, axis=0) for name, kept in self._kept.items()}
+        self._shown = {name: kept.take(stretches, axis=0) for name, kept in self._kept.items() if name != WIDE}
+        if WIDE in self._kept:
+            self._shown["inputs"] = self._kept[WIDE].take(self._shown["inputs"], axis=0)
         lengths, opens = self._shown.pop("lengths"), self._shown.pop("start", None)
         steps = len(windows) * self.seq_len
         begin = (np.arange(self.rows) * self._windows + windows[0]) * self.seq_len

@@ -29,8 +29,8 @@ Told: TypeAlias = list[tuple[dict[str, Array], int]]
 """Conditions of blocks of trials, and how many trials each has."""
 
 TRIALS_AT_ONCE = 1024
-MORE = 4
-"""So many times the steps that fit one by one may be made as stretches, no more: a task may cease to give any."""
+MORE = 8
+"""Stretches are made of at most so many times the steps that fit one by one."""
 
 
 class Dataset:
@@ -140,8 +140,9 @@ class Dataset:
         stretches = self._source.stretch_bytes and self._held * together >= FEW * self._source.trial_len
         self._cache: Any
         if stretches:
-            apart, room = self._source.apart, self._memory // 16
-            self._cache = StretchCache(len(rows), self.seq_len, batch_first=self.batch_first, room=room, apart=apart)
+            apart, wide = self._source.apart, self._source.wide
+            kind: dict[str, Any] = {"room": self._memory // 16, "apart": apart, "wide": wide}
+            self._cache = StretchCache(len(rows), self.seq_len, batch_first=self.batch_first, **kind)
         else:
             self._cache = StepCache(len(rows), self.seq_len, batch_first=self.batch_first)
         self._i_batch = 0
@@ -233,37 +234,51 @@ class Dataset:
         return max(1, int(steps / self.seq_len))
 
     def _refill(self) -> None:
-        source, kept = self._source, self._cache.nbytes
-        step_bytes = max(source.stretch_bytes or source.step_bytes, kept / (self.batch_size * self._held))
-        if kept > self._memory:
-            self._held = max(1, int(self._held * self._memory / kept / self.seq_len)) * self.seq_len
+        source = self._source
         self._cache.begin(self._held // self.seq_len)
         self._told.clear()
         self._n_told = 0
         room = self._memory / (8 if source.stretch_bytes else 16)  # more does not fit the processor's cache
+        step_bytes = source.stretch_bytes or source.step_bytes
         together = max(1, int(room / (self._held * step_bytes))) if source.together else 1
         for first in range(0, self.batch_size, together):
-            self._fill(range(first, min(first + together, self.batch_size)))
+            rows = range(first, min(first + together, self.batch_size))
+            self._make(rows)
+            if first == 0:
+                self._shorten(rows)
+            for row in rows:
+                self._put(row)
         self._cache.close()
         self._conditions = joined([conditions for conditions, _ in self._told], [n for _, n in self._told])
 
-    def _fill(self, rows: Sequence[int]) -> None:
-        """Fill some rows of the cache."""
+    def _make(self, rows: Sequence[int]) -> None:
+        """Make what some rows lack."""
         steps = {row: sum(map(len, self._left[row])) for row in rows}
         while wanting := [row for row in rows if steps[row] < self._held]:
             for row, block in self._more(wanting, self._held - min(steps.values())):
                 self._left[row].append(block)
                 steps[row] += len(block)
-        for row in rows:
-            at, blocks, self._left[row] = 0, self._left[row], []
-            for block in blocks:
-                left = block if at == self._held else self._cache.put(row, at, block, self._n_told)
-                if left is not block:
-                    at += len(block) - (0 if left is None else len(left))
-                    self._told.append((block.conditions, block.trials))
-                    self._n_told += block.trials
-                if left is not None:
-                    self._left[row].append(left)
+
+    def _shorten(self, rows: Sequence[int]) -> None:
+        """Make fewer steps at a time, if what was made of some rows takes more memory than was expected."""
+        blocks = [block for row in rows for block in self._left[row]]
+        step_bytes = sum(block.nbytes for block in blocks) / sum(map(len, blocks))
+        windows = self._memory / (step_bytes * self.batch_size * self.seq_len)
+        if windows < self._held / self.seq_len:
+            self._held = max(1, int(0.8 * windows)) * self.seq_len
+            self._cache.begin(self._held // self.seq_len)
+
+    def _put(self, row: int) -> None:
+        """Fill a row of the cache."""
+        at, blocks, self._left[row] = 0, self._left[row], []
+        for block in blocks:
+            left = block if at == self._held else self._cache.put(row, at, block, self._n_told)
+            if left is not block:
+                at += len(block) - (0 if left is None else len(left))
+                self._told.append((block.conditions, block.trials))
+                self._n_told += block.trials
+            if left is not None:
+                self._left[row].append(left)
 
     def _more(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, Any]]:
         """Make trials for about so many steps of some rows."""

@@ -32,7 +32,9 @@ NARROW = 8
 """Observations of up to so many bytes are kept step by step."""
 SLACK = 3
 """Standard deviations."""
-LENGTH = np.dtype(np.int64)
+WIDE = 32
+"""Of observations of more bytes, what is the same in all trials is kept once."""
+PLACE = np.dtype(np.int64)
 _making = threading.RLock()
 """Held while trials are made: wrappers note things in themselves, and several threads may use one env."""
 if hasattr(os, "register_at_fork"):
@@ -59,6 +61,7 @@ class Source:
         sets: Crossed conditions: name -> (combinations, ...) values.
         step_bytes: Bytes of what a step shows.
         stretch_bytes: Bytes for each step if stretches are kept, see `ngym_core.stretches`; 0 if that is not worth it.
+        wide: Whether observations of stretches are kept apart from them.
         apart: Whether the ground truth changes where observations do not, so that it is kept step by step.
         together: Whether trials of several streams can be made at once: they follow from the streams alone.
 
@@ -95,6 +98,7 @@ class Source:
         probe = self.exactly(max(FEW // 2 if images else FEW, self.combinations), self.draws(0), 0)
         stretches = probe.as_stretches()
         self.apart = stretches is not None and "gt" not in stretches
+        own = 0 if stretches is None else sum(len(column) > 1 for column in stretches["ob"])
         if probe.ob.shape[2:] != self.env.observation_space.shape:
             raise TypeError(
                 f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
@@ -103,9 +107,10 @@ class Source:
         self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
         self.trial_len = float(probe.lengths.mean())
         self._spread = float(probe.lengths.std()) / self.trial_len
+        self.wide = False
         self._made_trials, self._made_steps = probe.n / self.kept, float(probe.lengths.sum())
         self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
-        self.stretch_bytes = 0.0 if stretches is None else self._stretch_bytes(stretches.lengths.size)
+        self.stretch_bytes = 0.0 if stretches is None else self._stretch_bytes(stretches.number, own)
         self.together = self._holdout is None and can_be_made_together(
             lambda n, draws: self._made(n, draws, self.chosen(n, draws, None))
         )
@@ -123,13 +128,14 @@ class Source:
         seed = self.stream_seed(number)
         return ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
 
-    def _stretch_bytes(self, stretches: int) -> float:
-        """Bytes for each step if so many stretches are kept of all that was made, or 0."""
-        ob, gt = self.ob.dtype.itemsize * math.prod(self.ob.shape[1:]), self.gt.dtype.itemsize * math.prod(self.gt.shape[1:])
-        each = stretches / self._made_steps
-        if WORTH * each >= 1 or ob <= NARROW:
+    def _stretch_bytes(self, number: int, own: int) -> float:
+        """Bytes for each step if so many stretches of a trial are kept, some with observations of their own; or 0."""
+        ob, gt = (array.dtype.itemsize * math.prod(array.shape[1:]) for array in (self.ob, self.gt))
+        if WORTH * number >= self.trial_len or ob <= NARROW:
             return 0.0
-        return each * (ob + LENGTH.itemsize) + gt * (1 if self.apart else each)
+        self.wide = ob > WIDE
+        shown = number * PLACE.itemsize + own * ob if self.wide else number * ob
+        return (shown + number * PLACE.itemsize + number * gt * (not self.apart)) / self.trial_len + gt * self.apart
 
     def enough(self, steps: int) -> int:
         """Give a number of trials that will nearly always have so many steps together."""
