@@ -119,11 +119,11 @@ class Picture(Clock):
             self._noises[label] = again = self._noises.get(label, -1) + 1
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
             frayed = self._frayed(span)
-            if frayed is not None:
-                add_noise(self._stretches.joined("ob", frayed), draw, mu, sigma, (0, frayed[1] - frayed[0]), index)
-            else:
+            if frayed is None:
                 ob = self.ob
                 add_noise(ob, draw, mu, sigma, span, index, self._inside(span, ob.shape[1]))
+            elif frayed[0] < frayed[1]:
+                add_noise(self._stretches.joined("ob", frayed), draw, mu, sigma, (0, frayed[1] - frayed[0]), index)
 
     def set_pixels(self, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
         """Set single pixels of images, other ones at each step of a period.

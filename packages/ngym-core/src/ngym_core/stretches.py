@@ -71,9 +71,8 @@ class Stretches:
 
     def joined(self, name: str, between: tuple[int, int]) -> Array:
         """Give some stretches as one array to be changed in place, (n, k, ...)."""
-        columns = self._tables[name][slice(*between)]
-        joined = _beside(columns, self.n, columns[0] if columns else self._tables[name][0])
-        self._tables[name][slice(*between)] = [joined[:, i] for i in range(len(columns))]
+        joined = _beside(self._tables[name][slice(*between)], self.n)
+        self._tables[name][slice(*between)] = [joined[:, i] for i in range(joined.shape[1])]
         return joined
 
     def _own(self, name: str, i: int) -> Array:
@@ -147,8 +146,7 @@ class Stretches:
 
     def flat(self, name: str) -> Array:
         """Give what each stretch shows, (n * stretches, ...)."""
-        columns = self._tables[name]
-        table = _beside(columns, self.n, columns[0])
+        table = _beside(self._tables[name], self.n)
         return table.reshape(-1, *table.shape[2:])
 
     def unfold(self, name: str) -> Array:
@@ -173,19 +171,19 @@ def copy_steps(values: Array, which: NDArray[np.int64] | None, part: slice, out:
         np.take(values, which[part], axis=0, out=out, mode="clip")
 
 
-def _beside(columns: Sequence[Array], n: int, like: Array) -> Array:
-    """Put columns (n or 1, ...) beside each other, (n, columns, ...)."""
-    table = np.empty((n, len(columns), *like.shape[1:]), like.dtype)
+def _beside(columns: Sequence[Array], n: int) -> Array:
+    """Put one or more columns (n or 1, ...) beside each other, (n, columns, ...)."""
+    table = np.stack([column[0] for column in columns])[None].repeat(n, axis=0)
     first = 0
     for _, some in groupby(columns, lambda column: id(column.base)):
         part = list(some)
-        whole = part[0].base
-        last = first + len(part)
-        if whole is not None and whole.shape == (n, len(part), *like.shape[1:]):
+        whole, last = part[0].base, first + len(part)
+        if whole is not None and whole.shape == table[:, first:last].shape:
             table[:, first:last] = whole
         else:
             for i, column in enumerate(part, first):
-                paint(table, column, (i, i + 1), slice(None), how="assign")
+                if len(column) == n:
+                    paint(table, column, (i, i + 1), slice(None), how="assign")
         first = last
     return table
 

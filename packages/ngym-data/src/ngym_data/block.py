@@ -169,7 +169,7 @@ class StretchBlock:
         left = {name: values[last:].copy() for name, values in self.values.items()}
         if "start" in left and head[-1] > 0:
             left["start"][0] = False
-        pieces = [_picked(self.wide, left["inputs"])] if self.wide else []
+        pieces = [_last(self.wide, left["inputs"])] if self.wide else []
         if pieces:
             left["inputs"] = np.arange(len(rest))
         first = {name: values[: last + 1] for name, values in self.values.items()}
@@ -179,15 +179,15 @@ class StretchBlock:
         )
 
 
-def _picked(pieces: Sequence[Array], places: Array) -> Array:
-    """Give what is at some places of pieces, one after another, without joining them."""
-    picked = np.empty((len(places), *pieces[0].shape[1:]), pieces[0].dtype)
-    begin = 0
-    for piece in pieces:
-        inside = (places >= begin) & (places < begin + len(piece))
-        picked[inside] = piece[places[inside] - begin]
-        begin += len(piece)
-    return picked
+def _last(pieces: Sequence[Array], places: NDArray[np.int64]) -> Array:
+    """Give what the last stretches show that have these places: of each piece no more than its end is needed."""
+    lengths = np.array([len(piece) for piece in pieces])
+    left = np.minimum(lengths, len(places))
+    ends = np.cumsum(lengths)
+    before = np.cumsum(left) - ends  # where the end of a piece has come to
+    joined = np.concatenate([piece[len(piece) - k :] for piece, k in zip(pieces, left.tolist(), strict=True)])
+    last: Array = joined.take(places + before[ends.searchsorted(places, side="right")], axis=0)
+    return last
 
 
 def _places(columns: Sequence[Array], n: int) -> NDArray[np.int64]:
