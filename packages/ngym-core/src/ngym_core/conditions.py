@@ -120,11 +120,12 @@ class Conditions:
     def permutation(self, name: str, k: int) -> Array:
         """Draw a condition that is an order of 0 to k - 1, shape (n, k)."""
         order = self.condition(name, self.draws.permutation(name, self.n, k))
-        wrong = (np.sort(order, axis=1) != np.arange(k)).any(axis=1)
-        if wrong.any():
-            raise ValueError(
-                f"The condition {name!r} is forced to {order[wrong][0].tolist()}; expected an order of 0 to {k - 1}."
-            )
+        if name in self._forced:
+            wrong = (np.sort(order, axis=1) != np.arange(k)).any(axis=1)
+            if wrong.any():
+                raise ValueError(
+                    f"The condition {name!r} is forced to {order[wrong][0].tolist()}; expected an order of 0 to {k - 1}."
+                )
         return order
 
     def set(self, name: str, value: ArrayLike) -> Array:

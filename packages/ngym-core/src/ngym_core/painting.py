@@ -152,18 +152,14 @@ def _window(array: Array, span: Span) -> Array:
 
 
 def _change(target: Array, value: Array, how: str) -> None:
-    """Change some steps of all trials; one by one what is too short for NumPy's inner loop: channels, and then steps."""
-    if target.ndim == 3 and target.size > 2000 and target.shape[2] <= NARROW:
-        if target.shape[1] <= NARROW < target.shape[0] and target.shape[1] > 1:
-            for step in range(target.shape[1]):
-                now = slice(step, step + 1)
-                _change(target[:, now], value if value.ndim == 0 or value.shape[1] == 1 else value[:, now], how)
-            return
-        if target.shape[2] > 1:
-            for k in range(target.shape[2]):
-                _change(target[..., k], value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], how)
-            return
-    if how == "add":
+    """Change some steps of all trials; channel by channel where a row of channels is too short for NumPy's inner loop."""
+    if target.ndim == 3 and target.strides[1] == target.shape[2] * target.strides[2] and value.shape == target.shape:
+        target = target.reshape(len(target), -1)
+        value = value.reshape(len(value), -1)
+    if target.ndim == 3 and 1 < target.shape[2] <= NARROW and target.size > 2000:
+        for k in range(target.shape[2]):
+            _change(target[..., k], value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], how)
+    elif how == "add":
         target += value
     elif how == "multiply":
         target *= value

@@ -122,8 +122,8 @@ class Picture(Clock):
             if frayed is None:
                 ob = self.ob
                 add_noise(ob, draw, mu, sigma, span, index, self._inside(span, ob.shape[1]))
-            elif frayed[0] < frayed[1]:
-                add_noise(self._stretches.joined("ob", frayed), draw, mu, sigma, (0, frayed[1] - frayed[0]), index)
+            else:
+                add_noise(frayed, draw, mu, sigma, (0, frayed.shape[1]), index)
 
     def set_pixels(self, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
         """Set single pixels of images, other ones at each step of a period.
@@ -262,12 +262,12 @@ class Picture(Clock):
             self._stretches.begin(name, shape, dtype)
         return self._stretches.between(span)
 
-    def _frayed(self, span: Span) -> tuple[int, int] | None:
-        """Find the stretches of a span, as `_stretched`, cut into single steps; None if that leaves too many."""
+    def _frayed(self, span: Span) -> Array | None:
+        """Give the observations of a span, (n, steps, ...), if they are in stretches and can be cut into single steps."""
         between = self._stretched("ob", span)
         if between is None:
             return None
-        return self._stretches.fray(span, between, most=highest(self.total) // WORTH)
+        return self._stretches.fray("ob", span, between, most=highest(self.total) // WORTH)
 
     def _unfold(self, name: str) -> Array:
         if not self._finished:  # it will be so again

@@ -60,20 +60,21 @@ class Stretches:
 
     def paint(self, name: str, value: ArrayLike, between: tuple[int, int], where: Any, *, how: str) -> None:
         """Paint some stretches, see `ngym_core.painting.paint`; the value has no axis of steps."""
+        columns = self._tables[name]
+        dtype, shape = columns[0].dtype, columns[0].shape[1:]
+        whole = isinstance(where, slice) and where == slice(None) and np.shape(value) == (self.n, *shape)
         for i in range(*between):
-            column = self._tables[name][i] if np.ndim(value) == 0 else self._own(name, i)
-            paint(column[:, None], value, (0, 1), where, how=how)
+            if whole and len(columns[i]) == 1 and how != "multiply":
+                given = np.asarray(value, dtype)
+                columns[i] = columns[i] + given if how == "add" else given.copy()
+            else:
+                column = columns[i] if np.ndim(value) == 0 else self._own(name, i)
+                paint(column[:, None], value, (0, 1), where, how=how)
 
     def move(self, name: str, between: tuple[int, int], source: Any, target: Any, only: Array) -> None:
         """Move what is painted on some channels in some stretches, see `ngym_core.painting.move`."""
         for i in range(*between):
             move(self._own(name, i)[:, None], (0, 1), source, target, only)
-
-    def joined(self, name: str, between: tuple[int, int]) -> Array:
-        """Give some stretches as one array to be changed in place, (n, k, ...)."""
-        joined = _beside(self._tables[name][slice(*between)], self.n)
-        self._tables[name][slice(*between)] = [joined[:, i] for i in range(joined.shape[1])]
-        return joined
 
     def _own(self, name: str, i: int) -> Array:
         """Give what a stretch shows in each trial, (n, ...)."""
@@ -105,29 +106,37 @@ class Stretches:
                 return i
         return None
 
-    def fray(self, span: Span, between: tuple[int, int], most: int) -> tuple[int, int] | None:
+    def fray(self, name: str, span: Span, between: tuple[int, int], most: int) -> Array | None:
         """Cut a span into single steps.
 
         Args:
+            name: A table.
             span: Its edges.
             between: Its stretches, from and to (excluded).
             most: So many stretches of a trial are allowed.
 
         Returns:
-            The stretches of the span; None if it is longer in some trials than in others, or if there would be too many.
+            What the table shows in the span, to be changed in place, (n, steps, ...); None if the span is longer in some
+            trials than in others, or if there would be too many stretches.
         """
         first, last = between
         counts = np.subtract(span[1], span[0])
         steps = int(counts.max())
-        if last - first == steps == counts.min():
-            return between
-        if last - first > 1 or steps != counts.min() or self.number + steps - 1 > most:
+        if steps != counts.min():
             return None
-        self._edges[last:last] = [span[0] + i for i in range(1, steps)]
-        for columns in self._tables.values():
-            columns[last:last] = [columns[first].copy() for _ in range(1, steps)]
-        self._which = None
-        return first, first + steps
+        if last - first != steps:
+            if last - first > 1 or self.number + steps - 1 > most:
+                return None
+            self._edges[last:last] = [span[0] + i for i in range(1, steps)]
+            for columns in self._tables.values():
+                columns[last:last] = [columns[first]] * (steps - 1)
+            self._which = None
+        for other, columns in self._tables.items():
+            if other != name:
+                columns[first : first + steps] = [column.copy() for column in columns[first : first + steps]]
+        table = _beside(self._tables[name], self.n)
+        self._tables[name] = [table[:, i] for i in range(self.number)]
+        return table[:, first : first + steps]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -172,18 +181,16 @@ def copy_steps(values: Array, which: NDArray[np.int64] | None, part: slice, out:
 
 
 def _beside(columns: Sequence[Array], n: int) -> Array:
-    """Put one or more columns (n or 1, ...) beside each other, (n, columns, ...)."""
+    """Put columns (n or 1, ...) beside each other, (n, columns, ...), if they are not so already."""
+    whole = columns[0].base
+    if whole is not None and whole.shape[:2] == (n, len(columns)) and all(column.base is whole for column in columns):
+        return whole
     table = np.stack([column[0] for column in columns])[None].repeat(n, axis=0)
     first = 0
-    for _, some in groupby(columns, lambda column: id(column.base)):
-        part = list(some)
-        whole, last = part[0].base, first + len(part)
-        if whole is not None and whole.shape == table[:, first:last].shape:
-            table[:, first:last] = whole
-        else:
-            for i, column in enumerate(part, first):
-                if len(column) == n:
-                    paint(table, column, (i, i + 1), slice(None), how="assign")
+    for _, some in groupby(columns, id):
+        last = first + len(list(some))
+        if len(columns[first]) == n:
+            paint(table, columns[first], (first, last), slice(None), how="assign")
         first = last
     return table
 

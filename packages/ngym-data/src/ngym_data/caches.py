@@ -22,7 +22,7 @@ ROWS = 16
 """So many rows are turned at a time: with more, each step of the next is out of the processor's reach."""
 
 PLACE = np.dtype(np.int64)
-AT_ONCE = 2**20
+AT_ONCE = 2**21
 """So many bytes are fetched at a time: they stay in the processor's cache."""
 WIDE = "wide inputs"
 SPARE = 1.1

@@ -96,9 +96,10 @@ class ProbabilisticReasoning(TrialEnv):
         positive = trials.draws.random("outcome", trials.n) < 1 / (1 + 10**-log_odd)
         ground_truth = trials.condition("ground_truth", positive.astype(int), self.choices)
         trials.add_period(["fixation", *self.stimuli, "delay", "decision"])
-        trials.add_ob(1, ["fixation", *self.stimuli, "delay"], where="fixation")
-        seen = np.zeros((trials.n, self.n_loc * self.n_shape), np.float32)
+        trials.add_ob(1, ["fixation", "delay"], where="fixation")
+        seen = np.zeros((trials.n, 1 + self.n_loc * self.n_shape), np.float32)
+        seen[:, 0] = 1
         for i, stimulus in enumerate(self.stimuli):
-            seen[np.arange(trials.n), locs[:, i] * self.n_shape + shapes[:, i]] = 1
-            trials.add_ob(seen, stimulus, where=slice(1, None))
+            seen[np.arange(trials.n), 1 + locs[:, i] * self.n_shape + shapes[:, i]] = 1
+            trials.add_ob(seen, stimulus)
         trials.set_groundtruth(ground_truth, "decision", where="choice")
