@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,7 +44,8 @@ def test_any_value_on_any_span_is_what_it_is_step_by_step(data, channels, how):
         for t in np.nonzero(within[i])[0]:
             one = value if value.ndim == 0 else value[i] if len(value) == N else value[0]
             expected[i, t, where] = HOW[how](expected[i, t, where], one)
-    paint(array, value, span, where, how=how)
+    with patch.object(painting, "BLOCK", data.draw(st.sampled_from([100, painting.BLOCK]))):
+        paint(array, value, span, where, how=how)
     assert np.array_equal(array, expected)
 
 
@@ -91,11 +94,12 @@ def test_what_is_moved_leaves_nothing_behind(source, target, data, only):
     assert np.array_equal(array, expected)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("where", [slice(None), slice(1, 3), np.array([0, 2])])
-def test_patterns_do_not_depend_on_the_blocks_they_are_set_in(where, monkeypatch):
-    monkeypatch.setattr(painting, "PATTERN_BLOCK", 40)
+def test_patterns_do_not_depend_on_the_blocks_they_are_set_in(where, dtype, monkeypatch):
+    monkeypatch.setattr(painting, "BLOCK", 40)
     array, k = np.zeros((N, T, 3), np.float32), len(np.arange(3)[where])
-    patterns, which = np.random.default_rng(0).random((4, k)), np.random.default_rng(1).integers(0, 4, (N, T))
+    patterns, which = np.random.default_rng(0).random((4, k)).astype(dtype), np.random.default_rng(1).integers(0, 4, (N, T))
     paint_patterns(array, patterns, which, where)
     assert np.array_equal(array[..., where], patterns.astype(np.float32)[which])
     assert np.count_nonzero(array) == N * T * k

@@ -17,8 +17,8 @@ Span: TypeAlias = tuple[Steps, Steps]
 """Start and end (excluded) in steps."""
 NOISE_BLOCK = 16_384
 """So many normal numbers are drawn and added at a time."""
-PATTERN_BLOCK = 65_536
-"""About so many numbers are set to patterns at a time: they stay in the processor's cache."""
+BLOCK = 65_536
+"""About so many numbers are worked out at a time before they are painted: they stay in the processor's cache."""
 NARROW = 8
 """Up to so many channels are painted one by one: a row of them is too short for NumPy's inner loop."""
 WIDE = 256
@@ -88,9 +88,14 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, i
             shaped = shaped[:, 0].take(inside.trial, axis=0) if len(shaped) > 1 else shaped[:, 0]
         _change_rows(array, shaped, inside.rows, where, how)
         return
-    if how == "add" and shaped.ndim == 3 and shaped.shape[1] == 1 < target.shape[1] and NARROW < shaped.shape[2] <= WIDE:
-        shaped = shaped.repeat(target.shape[1], axis=1)
-    _change(target, shaped, how)
+    steps = target.shape[1]
+    if how == "add" and shaped.ndim == 3 and len(shaped) > 1 == shaped.shape[1] < steps and NARROW < shaped.shape[2] <= WIDE:
+        together = max(1, BLOCK // (steps * shaped.shape[2]))
+        for first in range(0, len(shaped), together):
+            some = slice(first, first + together)
+            _change(target[some], shaped[some].repeat(steps, axis=1), how)
+    else:
+        _change(target, shaped, how)
     if not isinstance(where, slice):
         window[..., where] = target
 
@@ -154,8 +159,8 @@ def _window(array: Array, span: Span) -> Array:
 def _change(target: Array, value: Array, how: str) -> None:
     """Change some steps of all trials; channel by channel where a row of channels is too short for NumPy's inner loop."""
     if target.ndim == 3 and target.strides[1] == target.shape[2] * target.strides[2] and value.shape == target.shape:
-        target = target.reshape(len(target), -1)
-        value = value.reshape(len(value), -1)
+        flat = len(target), target.shape[1] * target.shape[2]
+        target, value = target.reshape(flat), value.reshape(flat)
     if target.ndim == 3 and 1 < target.shape[2] <= NARROW and target.size > 2000:
         for k in range(target.shape[2]):
             _change(target[..., k], value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], how)
@@ -199,12 +204,11 @@ def paint_patterns(array: Array, patterns: Array, which: Array, where: Any) -> N
         which: (n, T) integers from 0 to m - 1.
         where: Index on the last axis, of k channels.
     """
-    together = max(1, PATTERN_BLOCK // (array.shape[1] * patterns.shape[1]))
+    together = max(1, BLOCK // (array.shape[1] * patterns.shape[1]))
     for first in range(0, len(array), together):
         some = slice(first, first + together)
-        target = array[some, :, where]
-        if target.flags.c_contiguous and target.dtype == patterns.dtype:
-            patterns.take(which[some], axis=0, out=target, mode="clip")
+        if isinstance(where, slice) and array[some, :, where].flags.c_contiguous and array.dtype == patterns.dtype:
+            patterns.take(which[some], axis=0, out=array[some, :, where], mode="clip")
         else:
             array[some, :, where] = patterns.take(which[some], axis=0)
 

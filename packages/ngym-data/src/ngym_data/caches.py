@@ -24,7 +24,6 @@ ROWS = 16
 PLACE = np.dtype(np.int64)
 AT_ONCE = 2**21
 """So many bytes are fetched at a time: they stay in the processor's cache."""
-WIDE = "wide inputs"
 SPARE = 1.1
 """Room for so many times the stretches that are expected."""
 
@@ -97,9 +96,7 @@ class StepCache:
 
 
 class StretchCache:
-    """The next steps of some rows as stretches, in the order in which windows need them.
-
-    A stretch that reaches into the next window is there once more.
+    """The next steps of some rows as stretches, in which nothing changes; windows are laid out when they are asked for.
 
     Args:
         rows: Number of rows.
@@ -107,7 +104,7 @@ class StretchCache:
         batch_first: Whether rows are the first axis of what is given.
         room: Bytes that may be taken to lay windows out.
         apart: Whether the target is kept step by step.
-        wide: Whether inputs are so wide that places of what several stretches may show are kept.
+        wide: Whether inputs are so wide that stretches say where theirs are: several may have the same.
     """
 
     def __init__(self, rows: int, seq_len: int, *, batch_first: bool, room: int, apart: bool, wide: bool) -> None:
@@ -144,7 +141,7 @@ class StretchCache:
             self._kept["inputs"][some] += self._number_wide
         for piece in head.wide:
             some_wide = slice(self._number_wide, self._number_wide + len(piece))
-            _copy(piece, self._room(WIDE, some_wide, row, piece))
+            _copy(piece, self._room("wide", some_wide, row, piece))
             self._number_wide = some_wide.stop
         self._number = some.stop
         if head.apart is not None:
@@ -208,9 +205,9 @@ class StretchCache:
         before = after - counts
         stretches = np.arange(after[-1])
         stretches += np.repeat(first - before, counts)
-        self._shown = {name: kept.take(stretches, axis=0) for name, kept in self._kept.items() if name != WIDE}
-        if WIDE in self._kept:
-            self._shown["inputs"] = self._kept[WIDE].take(self._shown["inputs"], axis=0)
+        self._shown = {name: kept.take(stretches, axis=0) for name, kept in self._kept.items() if name != "wide"}
+        if "wide" in self._kept:
+            self._shown["inputs"] = self._kept["wide"].take(self._shown["inputs"], axis=0)
         lengths, opens = self._shown.pop("lengths"), self._shown.pop("start", None)
         steps = len(windows) * self.seq_len
         begin = (np.arange(self.rows) * self._windows + windows[0]) * self.seq_len

@@ -225,10 +225,10 @@ class Dataset:
 
     def _windows(self) -> int:
         """How many windows are made at a time."""
-        source = self._source
-        steps = 0.9 * self._memory / self.batch_size / (source.step_bytes + (6 if self.info else 0))
+        source, room, said = self._source, self._memory / self.batch_size, 6 if self.info else 0
+        steps = 0.9 * room / (source.step_bytes + said)
         if source.stretch_bytes:
-            steps *= min(MORE, (source.step_bytes + 6) / (source.stretch_bytes + 6))
+            steps = min(MORE * steps, 0.75 * room / (source.stretch_bytes + said))
         steps = min(steps, 0.9 * TRIALS_AT_ONCE * source.trial_len)
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
