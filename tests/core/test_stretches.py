@@ -88,6 +88,27 @@ def test_noise_in_a_short_period_is_kept_as_a_few_single_steps():
     assert np.array_equal(values[which], task.sample_trials(N, seed=0).end_to_end("ob")[0][which_of(trials)])
 
 
+def test_what_was_cut_into_steps_is_painted_step_by_step():
+    stretches = Stretches(3, 4)
+    for name in ("ob", "gt"):
+        stretches.begin(name, (), float)
+        stretches.paint(name, [1, 2, 3], (0, 1), slice(None), how="assign")
+    frayed = stretches.fray("ob", (0, 4), (0, 1), most=4)
+    frayed[:, 2] += 1
+    stretches.paint("gt", 7, (1, 2), slice(None), how="assign")
+    assert stretches.unfold("ob").tolist() == [[1, 1, 2, 1], [2, 2, 3, 2], [3, 3, 4, 3]]
+    assert stretches.unfold("gt").tolist() == [[1, 7, 1, 1], [2, 7, 2, 2], [3, 7, 3, 3]]
+
+
+@pytest.mark.parametrize("how", ["add", "assign"])
+def test_what_was_painted_is_not_that_of_the_caller(how):
+    stretches, value = Stretches(3, 4), np.array([1.0, 2, 3])
+    stretches.begin("ob", (), float)
+    stretches.paint("ob", value, (0, 1), slice(None), how=how)
+    value[:] = 0
+    assert stretches["ob"][0].tolist() == [1, 2, 3]
+
+
 def which_of(trials):
     """The places of all steps among those of trials of the greatest length."""
     return np.nonzero(trials.mask.ravel())[0]

@@ -76,6 +76,9 @@ def test_a_ring_has_the_directions_asked_for():
     with pytest.raises(ValueError, match="at least one direction, not 0"):
         tasktools.ring(0)
     assert tasktools.tuning(tasktools.ring(2), [0.0]).tolist() == [[1, -1]]
+    narrow, wide = (tasktools.tuning(tasktools.ring(8), [0.3, 2.0, 5.0], dtype) for dtype in (np.float32, np.float64))
+    assert (narrow.dtype, wide.dtype) == (np.float32, np.float64)
+    assert np.allclose(narrow, wide, rtol=0, atol=2e-7)
 
 
 @pytest.mark.parametrize("values", [[], [np.nan], 3, ["a"]])

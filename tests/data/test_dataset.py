@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import ngym_core as ngym
 from ngym_core.wrappers.pass_reward import PassReward
-from ngym_data import Dataset
+from ngym_data import Dataset, caches
 from ngym_data.caches import StepCache, StretchCache
 
 IDS = ngym.all_envs(collections=True)
@@ -382,16 +382,17 @@ STRETCHED = [
 
 
 @pytest.mark.parametrize("batch_first", [False, True])
-@pytest.mark.parametrize("seq_len", [7, 50])
+@pytest.mark.parametrize(("seq_len", "at_once"), [(7, 0), (7, 2**12), (50, 0), (50, 2**20)])
 @pytest.mark.parametrize("id_", STRETCHED)
-def test_what_is_said_of_steps_does_not_depend_on_how_trials_are_kept(id_, seq_len, batch_first):
+def test_what_is_said_of_steps_does_not_depend_on_how_trials_are_kept(id_, seq_len, at_once, batch_first, monkeypatch):
+    monkeypatch.setattr(caches, "AT_ONCE", at_once)
     options = {"batch_size": 5, "seq_len": seq_len, "batch_first": batch_first, "seed": 2, "info": True, "cache_len": 1500}
     one = Dataset(id_, **options)
     task = ngym.make(id_)
     task.unwrapped._in_steps = True
     other = Dataset(task, **options)
     assert (type(one._cache), type(other._cache)) == (StretchCache, StepCache)
-    for _ in range(5000 // seq_len):
+    for _ in range(4000 // seq_len):
         (ob, gt, info), (ob_by_step, gt_by_step, by_step) = one(), other()
         assert np.array_equal(ob, ob_by_step)
         assert np.array_equal(gt, gt_by_step)

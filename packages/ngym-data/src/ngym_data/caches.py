@@ -174,8 +174,7 @@ class StretchCache:
         ends = np.cumsum(lengths)
         stop = np.arange(1, self.rows * self._windows + 1).reshape(self.rows, -1) * self.seq_len
         last = np.searchsorted(ends, stop)
-        first = last + (ends[last] == stop)  # that of the next window
-        first[:, 1:], first[:, 0] = first[:, :-1], self._first_of
+        first = np.column_stack([self._first_of, last[:, :-1]])  # the last of a window may go on in the next one
         self._first, self._last = first.T, last.T
         self._end_of_first, self._begin_of_last = ends[first].T, (ends[last] - lengths[last]).T
         self._whole = (ends[first] - lengths[first] == stop - self.seq_len).T

@@ -29,7 +29,7 @@ Told: TypeAlias = list[tuple[dict[str, Array], int]]
 """Conditions of blocks of trials, and how many trials each has."""
 
 TRIALS_AT_ONCE = 1024
-MORE = 8
+MORE = 6
 """Stretches are made of at most so many times the steps that fit one by one."""
 
 
