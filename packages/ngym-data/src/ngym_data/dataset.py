@@ -228,7 +228,7 @@ class Dataset:
         source, room, said = self._source, self._memory / self.batch_size, 6 if self.info else 0
         steps = 0.9 * room / (source.step_bytes + said)
         if source.stretch_bytes:
-            steps = min(MORE * steps, 0.75 * room / (source.stretch_bytes + said))
+            steps = min(MORE * steps, 0.65 * room / (source.stretch_bytes + said))
         steps = min(steps, 0.9 * TRIALS_AT_ONCE * source.trial_len)
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))

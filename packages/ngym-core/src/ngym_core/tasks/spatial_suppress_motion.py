@@ -129,4 +129,4 @@ class SpatialSuppressMotion(TrialEnv):
                 reports[high, shown, :, shown] = seen
                 reports[high, shown, :, self.opposite[shown]] = opposite
         reports /= reports.sum(axis=-1, keepdims=True)
-        return np.asarray(reports[(contrast >= 0.5).astype(int), direction])
+        return np.asarray(reports.astype(np.float32)[(contrast >= 0.5).astype(int), direction])
