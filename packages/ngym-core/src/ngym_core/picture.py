@@ -267,7 +267,7 @@ class Picture(Clock):
         between = self._stretched("ob", span)
         if between is None:
             return None
-        return self._stretches.fray("ob", span, between, most=highest(self.total) // WORTH)
+        return self._stretches.fray("ob", span, between, most=int(np.mean(self.total)) // WORTH)
 
     def _unfold(self, name: str) -> Array:
         if not self._finished:  # it will be so again
