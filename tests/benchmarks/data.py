@@ -1,7 +1,7 @@
 """How fast data are made: every task beside NeuroGym 2.3.1 and beside the noise alone, perceptual decisions beside
 braintools, and the supervised example end to end. Run it with ``nox -s bench``.
 
-All sides take turns, so that a slow moment of the machine meets each of them; medians are shown. Ours are measured over
+All sides take turns, so that a slow batch of the machine meets each of them; medians are shown. Ours are measured over
 whole rounds of the cache, so that making trials ahead counts in full. The noise floor is the time that NumPy takes to fill
 as many float32 normal numbers; what cannot be saved is that and one copy of the batch.
 """
@@ -23,7 +23,7 @@ from generation import CountingDraws
 from other_python import Other
 
 import ngym_core as ngym
-from ngym_core.sessions import data_trials
+from ngym_core.sampling import sample_as_data
 from ngym_data import Dataset
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -59,7 +59,7 @@ def shape(env: Any) -> dict[str, int]:
 def noise_per_step(env: Any) -> float:
     """How many normal numbers a step takes."""
     draws = CountingDraws(0)
-    trials = data_trials(env, 500 if shape(env) is BATCH else 2, draws, {})
+    trials = sample_as_data(env, 500 if shape(env) is BATCH else 2, draws, {})
     return draws.normals / int(trials.lengths.sum())
 
 

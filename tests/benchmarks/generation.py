@@ -1,6 +1,6 @@
 """How fast trials are made, beside the time NumPy needs to fill the same noise. Run it with ``nox -s bench``.
 
-Ours and the floor are measured in turns, so that a slow moment of the machine meets both; medians are shown.
+Ours and the floor are measured in turns, so that a slow batch of the machine meets both; medians are shown.
 """
 
 from __future__ import annotations

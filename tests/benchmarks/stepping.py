@@ -1,6 +1,6 @@
 """How fast N lanes are stepped and a recurrent agent is trained, beside NeuroGym 2.3.1. Run it with ``nox -s bench``.
 
-All sides take turns, so that a slow moment of the machine meets each of them. Actions are drawn before: at random, which
+All sides take turns, so that a slow batch of the machine meets each of them. Actions are drawn before: at random, which
 ends many trials early, so that it is mostly about making trials; or always 0 (fixate), so that trials run their course,
 which is mostly about steps. Ours are stepped for many trials of each lane, so that drawing trials ahead counts in full.
 """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.lanes import LoopLanes, RuleLanes
+from ngym_core.vector.backends import LoopBackend, RuleBackend
 from ngym_core.wrappers.random_ground_truth import RandomGroundTruth
 from tests.golden.reference import ReferenceDraws
 
@@ -174,10 +174,10 @@ def test_the_random_opponent_is_fair():
     "id_", [*ngym.all_envs("operant conditioning"), "IBL_Block-v0", "ChangingEnvironment-v0", "MemoryRecall-v0"]
 )
 def test_what_depends_on_the_agent_within_a_trial_only_is_stepped_by_arrays(id_):
-    assert isinstance(ngym.make_vec(id_, 2).lanes, RuleLanes)
+    assert isinstance(ngym.make_vec(id_, 2).lanes, RuleBackend)
 
 
 @pytest.mark.parametrize("id_", ["CVLearning-v0", "MatchingPenny-v0"])
 def test_what_depends_on_earlier_trials_of_the_agent_is_not_drawn_ahead(id_):
-    assert isinstance(ngym.make_vec(id_, 2).lanes, LoopLanes)
+    assert isinstance(ngym.make_vec(id_, 2).lanes, LoopBackend)
     assert not ngym.make(id_).draws_ahead

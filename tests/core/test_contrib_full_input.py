@@ -5,7 +5,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core.random import Draws
-from ngym_core.sessions import data_trials
+from ngym_core.sampling import sample_as_data
 from ngym_core.testing import check_task
 
 
@@ -34,9 +34,9 @@ def test_reward_and_action_are_shown():
 
 def test_data_show_the_reward_and_the_action_of_the_ground_truth():
     env = make("LeverPress")
-    whole, played = data_trials(env, 30, Draws(5), {}), []
+    whole, played = sample_as_data(env, 30, Draws(5), {}), []
     draws = Draws(5)
-    parts = [data_trials(env, n, draws, {}) for n in (1, 7, 22)]
+    parts = [sample_as_data(env, n, draws, {}) for n in (1, 7, 22)]
     ob, _ = env.reset(seed=5)
     for trial in whole:
         for step in range(trial.length):

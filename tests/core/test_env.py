@@ -278,7 +278,7 @@ def test_two_wrappers_of_a_kind_draw_from_streams_of_their_own():
     seen = []
 
     class Coin(ngym.TrialWrapper):
-        def decide(self, n, draws, forced):
+        def draw_conditions(self, n, draws, forced):
             seen.append(draws.random("coin", n))
             return forced
 

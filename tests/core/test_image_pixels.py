@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.screen import GREY, WHITE, MovingDots, Screen, plaid
+from ngym_core.stimuli import GREY, WHITE, MovingDots, Screen, plaid
 from ngym_core.tasks.spatial_suppress_image import ENVELOPE
 
 SMALL = {"win_kwargs": {"size": (24, 16)}}

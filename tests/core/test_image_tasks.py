@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.screen import GREY, WHITE, MovingDots
+from ngym_core.stimuli import GREY, WHITE, MovingDots
 from ngym_core.tasks import spatial_suppress_motion as curves
 from ngym_core.testing import _at_most
 from tests.golden.reference import ReferenceDraws
@@ -260,7 +260,7 @@ def test_noise_keeps_to_the_levels_of_images():
     assert abs(difference[grey].mean()) < 0.1
     assert difference[grey].std() == pytest.approx(10, abs=0.1)
     assert -60 < difference[~grey].min() < difference[~grey].max() == 0  # a level beyond white is white
-    trials = env.as_data(env.sample_trials(2, seed=0), ngym.Draws(0))
+    trials = env.on_data(env.sample_trials(2, seed=0), ngym.Draws(0))
     assert trials.ob.dtype == np.uint8
     assert (trials.ob.astype(float) - GREY)[:, :6].std() == pytest.approx(10, abs=0.2)
 
@@ -314,9 +314,9 @@ def test_one_and_many_points_are_judged_alike(data, step):
     many = SimpleNamespace(**ngym.rules.facts(env, trials))
     many.performance = many.performance.copy()
     many.step, many.gt = np.full(5, step), trials.gt[:, step]
-    reward, ends = env.rule.lanes(env, many, actions)
+    reward, ends = env.rule.step_many(env, many, actions)
     for i in range(5):
         one = SimpleNamespace(**{k: v[i] for k, v in ngym.rules.facts(env, trials).items()})
         one.step, one.gt = step, trials.gt[i, step]
-        assert env.rule.one(env, one, actions[i]) == (reward[i], ends[i])
+        assert env.rule.step_one(env, one, actions[i]) == (reward[i], ends[i])
         assert one.performance == many.performance[i]

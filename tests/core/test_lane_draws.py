@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core import ahead
-from ngym_core.lane_draws import LaneDraws, can_be_made_together
+from ngym_core.vector import prefetch
+from ngym_core.vector.batched_draws import BatchedDraws, can_batch
 
 from .stacks import build
 
 
 def three(each):
-    return LaneDraws([ngym.Draws(s) for s in (4, 5, 6)], each)
+    return BatchedDraws([ngym.Draws(s) for s in (4, 5, 6)], each)
 
 
 def apart(each, draw):
@@ -58,7 +58,7 @@ def test_noise_by_trials_is_that_of_each_lane():
         lambda d: d.child("a").carried.get("x"),
         lambda d: "x" in d.carried,
         lambda d: d.random("x", 5),
-        lambda d: d.apart(7),
+        lambda d: d.per_stream(7),
     ],
 )
 def test_what_lanes_do_not_share_is_refused(look):
@@ -79,7 +79,7 @@ def test_what_lanes_do_not_share_is_refused(look):
 )
 def test_lanes_are_made_together_where_nothing_is_carried_in_the_task(id_, wrappers, together):
     env = build(id_, wrappers)
-    assert can_be_made_together(lambda n, draws: env.sample_trials(n, draws=draws)) is together
+    assert can_batch(lambda n, draws: env.sample_trials(n, draws=draws)) is together
 
 
 @pytest.mark.parametrize("at_once", [1, 2**24])
@@ -87,7 +87,7 @@ def test_lanes_are_made_together_where_nothing_is_carried_in_the_task(id_, wrapp
     ("id_", "wrappers"), [("yang19.ctxdm1-v0", ()), ("ReadySetGo-v0", ()), ("GoNogo-v0", ("SideBias", "TrialHistoryV2"))]
 )
 def test_many_lanes_play_their_own_trials(id_, wrappers, at_once, monkeypatch):
-    monkeypatch.setattr(ahead, "AT_ONCE", at_once)
+    monkeypatch.setattr(prefetch, "AT_ONCE", at_once)
     env = ngym.TrialVectorEnv(build(id_, wrappers), 40, memory=2**18)
     env.reset(seed=7)
     nothing = np.zeros(40, int)

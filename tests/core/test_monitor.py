@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.table import MEASURES, load_trials, save_trials
+from ngym_core.trial_table import MEASURES, load_trials, save_trials
 from ngym_core.wrappers.monitor import Monitor
 
 from .toy import Toy
@@ -186,7 +186,7 @@ def test_settings_are_checked(tmp_path, wrong, message):
 
 
 def test_figures_need_a_package_that_draws(tmp_path, monkeypatch):
-    monkeypatch.setattr(type(ngym.registry.plugins), "draws", False)
+    monkeypatch.setattr(type(ngym.plugins.registry.plugins), "draws", False)
     with pytest.raises(ImportError, match="plot_create=True needs a package that draws figures: pip install ngym-plot"):
         monitored(tmp_path, plot_create=True)
 

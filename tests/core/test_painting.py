@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngym_core import painting
-from ngym_core.painting import Inside, add_noise, move, paint, paint_patterns
+from ngym_core.trials import _kernels
+from ngym_core.trials._kernels import Inside, add_noise, move, paint, paint_patterns
 
 N, T = 5, 9
 HOW = {"add": np.add, "multiply": np.multiply, "assign": lambda old, new: new}
@@ -44,7 +44,7 @@ def test_any_value_on_any_span_is_what_it_is_step_by_step(data, channels, how):
         for t in np.nonzero(within[i])[0]:
             one = value if value.ndim == 0 else value[i] if len(value) == N else value[0]
             expected[i, t, where] = HOW[how](expected[i, t, where], one)
-    with patch.object(painting, "BLOCK", data.draw(st.sampled_from([100, painting.BLOCK]))):
+    with patch.object(_kernels, "BLOCK", data.draw(st.sampled_from([100, _kernels.BLOCK]))):
         paint(array, value, span, where, how=how)
     assert np.array_equal(array, expected)
 
@@ -97,7 +97,7 @@ def test_what_is_moved_leaves_nothing_behind(source, target, data, only):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("where", [slice(None), slice(1, 3), np.array([0, 2])])
 def test_patterns_do_not_depend_on_the_blocks_they_are_set_in(where, dtype, monkeypatch):
-    monkeypatch.setattr(painting, "BLOCK", 40)
+    monkeypatch.setattr(_kernels, "BLOCK", 40)
     array, k = np.zeros((N, T, 3), np.float32), len(np.arange(3)[where])
     patterns, which = np.random.default_rng(0).random((4, k)).astype(dtype), np.random.default_rng(1).integers(0, 4, (N, T))
     paint_patterns(array, patterns, which, where)

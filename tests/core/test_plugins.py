@@ -7,7 +7,7 @@ import json
 import pytest
 
 import ngym_core as ngym
-from ngym_core import plugins
+from ngym_core.plugins import manager as manager_module
 
 BAD = {
     "broken_import": "ModuleNotFoundError: No module named 'a_module_that_nobody_has'",
@@ -125,8 +125,8 @@ def spec(id_="Pack-v0"):
     ],
 )
 def test_a_pack_registers_as_a_whole_or_not_at_all(pack, error, message):
-    status = plugins.PackStatus("pack", "a-pack", "1")
-    manager = plugins.Plugins()
+    status = manager_module.PackStatus("pack", "a-pack", "1")
+    manager = manager_module.Plugins()
     with pytest.raises(error, match=message):
         manager.add(pack, status)
     assert "Pack-v0" not in ngym.all_envs(collections=True)
@@ -134,14 +134,14 @@ def test_a_pack_registers_as_a_whole_or_not_at_all(pack, error, message):
 
 
 def test_a_command_that_fails_costs_only_its_pack():
-    manager = plugins.Plugins()
-    status = plugins.PackStatus("pack", "a-pack", "1")
+    manager = manager_module.Plugins()
+    status = manager_module.PackStatus("pack", "a-pack", "1")
     manager.add(Pack(ngym_commands=lambda group: group.nothing()), status)
-    with pytest.warns(plugins.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
+    with pytest.warns(manager_module.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
         manager.add_commands(object())
     assert status.state == "failed"
 
 
 def test_without_a_pack_that_draws_there_is_no_figure(tmp_path):
     with pytest.raises(ImportError, match="No installed pack draws figures: pip install ngym-plot"):
-        plugins.Plugins().figure({}, None, tmp_path / "figure.png")
+        manager_module.Plugins().figure({}, None, tmp_path / "figure.png")

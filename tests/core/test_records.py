@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ngym_core.records import Records
+from ngym_core.vector._struct_array import StructArray
 
 PLAIN = {"coh": np.array([1.5, 2.5]), "left": np.array([True, False]), "pair": np.arange(4).reshape(2, 2)}
 OBJECTS = {**PLAIN, "kind": np.array(["match", "non-match"])}
 
 
 def filled(example, n):
-    records = Records(example, n)
+    records = StructArray(example, n)
     for name, values in example.items():
         records[name][:] = np.resize(values, (n, *values.shape[1:]))
     return records

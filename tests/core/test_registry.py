@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core import registry
+from ngym_core.plugins import registry
 
 from .toy import Toy
 

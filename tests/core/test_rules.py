@@ -55,25 +55,25 @@ def test_one_env_and_n_lanes_agree(name, abort, data):
     )
     at = np.array([data.draw(st.integers(0, int(length) - 1)) for length in trials.lengths])
     action = np.array(data.draw(st.lists(st.integers(0, actions - 1), min_size=n, max_size=n)))
-    facts = {"performance": 0.0, "timeout": 0.0, **rule.begin(task, trials)}
+    facts = {"performance": 0.0, "timeout": 0.0, **rule.prepare(task, trials)}
     columns = {key: np.array(np.broadcast_to(value, n)) for key, value in facts.items()}
     lanes = SimpleNamespace(step=at, gt=trials.gt[np.arange(n), at], **{k: v.copy() for k, v in columns.items()})
-    rewards, ends = rule.lanes(task, lanes, action)
+    rewards, ends = rule.step_many(task, lanes, action)
     for i in range(n):
         one = SimpleNamespace(step=int(at[i]), gt=int(lanes.gt[i]), **{k: v[i].item() for k, v in columns.items()})
-        reward, end = rule.one(task, one, int(action[i]))
+        reward, end = rule.step_one(task, one, int(action[i]))
         assert (reward, bool(end), one.performance) == (rewards[i], ends[i], lanes.performance[i])
 
 
 def play(rule, gt, actions, abort=False, task=TASK):
     """Play a trial: fixation 2 steps, delay 1 step, decision 3 steps."""
     task = SimpleNamespace(**{**vars(task), "abort": abort})
-    facts = {"performance": 0.0, "timeout": 0.0, **rule.begin(task, trials := trials_of(([2], [1], [3]), [gt]))}
+    facts = {"performance": 0.0, "timeout": 0.0, **rule.prepare(task, trials := trials_of(([2], [1], [3]), [gt]))}
     now = SimpleNamespace(**{k: np.ravel(v)[0] for k, v in facts.items()})
     rewards = []
     for step, action in enumerate(actions):
         now.step, now.gt = step, trials.gt[0, step]
-        reward, ends = rule.one(task, now, action)
+        reward, ends = rule.step_one(task, now, action)
         rewards.append(reward)
         if ends:
             return rewards, now.performance, step
@@ -117,7 +117,7 @@ def test_respond_when_due(gt, actions, abort, expected):
 def test_answer_at_once(gt, action):
     now = SimpleNamespace(gt=gt, performance=0)
     right = gt == action
-    assert AnswerAtOnce().one(TASK, now, action) == ((1.3 if right else -0.7), True)
+    assert AnswerAtOnce().step_one(TASK, now, action) == ((1.3 if right else -0.7), True)
     assert now.performance == right
 
 
@@ -131,7 +131,7 @@ def test_produce_interval_pays_by_its_error(step, reward, performance):
 
 
 def test_a_rule_that_pays_nothing():
-    assert ngym.Rule().one(TASK, None, 1) == (0, False)
-    rewards, ends = ngym.Rule().lanes(TASK, None, np.zeros(3))
+    assert ngym.Rule().step_one(TASK, None, 1) == (0, False)
+    rewards, ends = ngym.Rule().step_many(TASK, None, np.zeros(3))
     assert rewards.tolist() == [0, 0, 0]
     assert ends.tolist() == [False] * 3

@@ -93,7 +93,7 @@ def test_wrappers_go_around_tasks_in_neurogyms_style(name):
         env.num_tr_exp = 4
         if isinstance(wrapper, (str, tuple)):
             kind, arguments = (wrapper, {}) if isinstance(wrapper, str) else wrapper
-            return ngym.registry.wrapper_spec(kind).load()(env, **arguments)
+            return ngym.plugins.registry.wrapper_spec(kind).load()(env, **arguments)
         return wrapper(env)
 
     compare(wrapped, "SameStep", steps=60)

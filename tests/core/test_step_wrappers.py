@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.sessions import data_trials
+from ngym_core.sampling import sample_as_data
 from ngym_core.spaces import names_of
 
 from .toy import Toy
@@ -54,7 +54,7 @@ def test_numbered_observations_become_one_hot():
             trials.add_period(["fixation", "stimulus", "delay", "decision"])
             trials.add_ob(3, "stimulus")
 
-    env = ngym.registry.wrapper_spec("PassAction").load()(Numbered())
+    env = ngym.plugins.registry.wrapper_spec("PassAction").load()(Numbered())
     env.reset(seed=0)
     assert env.step(0)[0].tolist() == [0, 0, 0, 1, 0]
 
@@ -64,7 +64,7 @@ def test_images_cannot_be_appended_to(name):
     env = Toy()
     env.observation_space = gym.spaces.Box(0, 255, (8, 8), np.uint8)
     with pytest.raises(ValueError, match="vector of channels"):
-        ngym.registry.wrapper_spec(name).load()(env)
+        ngym.plugins.registry.wrapper_spec(name).load()(env)
 
 
 def test_noise_is_as_strong_as_said_and_leaves_the_trials_alone():
@@ -110,7 +110,7 @@ def test_noise_needs_a_box():
     env = Toy()
     env.observation_space = gym.spaces.Discrete(3)
     with pytest.raises(ValueError, match=r"Noise can be added to a Box of observations, not to Discrete\(3\)"):
-        ngym.registry.wrapper_spec("Noise").load()(env)
+        ngym.plugins.registry.wrapper_spec("Noise").load()(env)
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -180,9 +180,9 @@ def test_time_outs_show_nothing():
     env = Toy()
     env.observation_space = gym.spaces.Box(1, 2, (3,))
     with pytest.raises(ValueError, match="TimeOut shows 0 in all channels; observations of Box"):
-        ngym.registry.wrapper_spec("TimeOut").load()(env)
+        ngym.plugins.registry.wrapper_spec("TimeOut").load()(env)
 
 
 def test_rewards_of_a_task_that_steps_by_itself_are_not_in_data():
     with pytest.raises(TypeError, match="has a `_step` of its own: what its trials earn is known when they are played"):
-        data_trials(make("PassReward", id_="CVLearning-v0"), 3, ngym.Draws(0), {})
+        sample_as_data(make("PassReward", id_="CVLearning-v0"), 3, ngym.Draws(0), {})

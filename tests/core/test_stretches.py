@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core import picture
-from ngym_core.sessions import sample_trials
-from ngym_core.stretches import Stretches
+from ngym_core.sampling import sample_trials
+from ngym_core.trials import observations
+from ngym_core.trials._segments import Stretches
 
 N = 40
 PERIODS = ["one", "two", "three", "four"]
@@ -145,11 +145,11 @@ def test_stretches_of_few_steps_are_not_worth_it():
 
 
 def test_few_trials_are_painted_step_by_step():
-    trials = Painted([("add", "one", "left")]).sample_trials(picture.FEW - 1, seed=0)
+    trials = Painted([("add", "one", "left")]).sample_trials(observations.FEW - 1, seed=0)
     assert len(trials.end_to_end("ob")[0]) > 4 * trials.n
 
 
-@pytest.mark.parametrize("n", [picture.FEW - 1, N])
+@pytest.mark.parametrize("n", [observations.FEW - 1, N])
 @pytest.mark.parametrize("value", [np.ones(3), np.ones((N, 4))])
 def test_a_value_of_another_shape_is_refused_in_the_same_words(n, value):
     trials = ngym.Trials(Painted(), n, ngym.Draws(0))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core import registry
+from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
 
@@ -55,7 +55,7 @@ def test_the_oracle_is_perfect_whatever_the_time_step(id_, dt):
 def test_forced_values_are_refused_or_keep_to_the_spaces(id_):
     env = ngym.make(id_)
     drawn = env.sample_trials(4, seed=0)
-    for name, value in itertools.product(sorted(drawn.free), (99, -7, 0.37)):
+    for name, value in itertools.product(sorted(drawn.forceable), (99, -7, 0.37)):
         shape = drawn.conditions[name].shape[1:]
         refused = ""
         try:

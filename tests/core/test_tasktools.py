@@ -84,7 +84,7 @@ def test_a_ring_has_the_directions_asked_for():
 @pytest.mark.parametrize("values", [[], [np.nan], 3, ["a"]])
 def test_options_are_checked(values):
     with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
-        tasktools.options("cohs", values)
+        tasktools.check_options("cohs", values)
 
 
 def test_two_inputs_differ_by_the_coherence():
@@ -94,6 +94,6 @@ def test_two_inputs_differ_by_the_coherence():
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, np.nan])
 def test_probabilities_are_checked(wrong):
-    assert [tasktools.probability("p", p) for p in (0, 0.5, 1)] == [0, 0.5, 1]
+    assert [tasktools.check_probability("p", p) for p in (0, 0.5, 1)] == [0, 0.5, 1]
     with pytest.raises(ValueError, match=f"p={wrong} must be a probability, from 0 to 1"):
-        tasktools.probability("p", wrong)
+        tasktools.check_probability("p", wrong)

@@ -33,9 +33,9 @@ class TruthIsNoAction(Toy):
 
 class PaysAnotherChoice(Toy):
     class Other(ngym.FixateThenChoose):
-        def one(self, task, now, action):
+        def step_one(self, task, now, action):
             now.gt = 3 - now.gt if now.gt else 0
-            return super().one(task, now, action)
+            return super().step_one(task, now, action)
 
     rule = Other()
 
@@ -57,8 +57,8 @@ class IgnoresItsSeed(Toy):
 
 
 class AlwaysTheSame(Toy):
-    def generate(self, n, draws, forced):
-        return super().generate(n, ngym.Draws(0), forced)
+    def _generate(self, n, draws, forced):
+        return super()._generate(n, ngym.Draws(0), forced)
 
 
 class DependsOnTheBlock(Toy):
@@ -90,8 +90,8 @@ class LosesWhatIsForced(Toy):
 
 class LanesDisagree(Toy):
     class Stingy(ngym.FixateThenChoose):
-        def lanes(self, task, now, action):
-            reward, ends = super().lanes(task, now, action)
+        def step_many(self, task, now, action):
+            reward, ends = super().step_many(task, now, action)
             return reward / 2, ends
 
     rule = Stingy()

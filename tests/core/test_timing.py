@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.timing import duration_name
+from ngym_core.trials.durations import duration_name
 
 from .toy import Toy
 

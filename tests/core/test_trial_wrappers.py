@@ -153,7 +153,7 @@ def test_catch_trials_empty_channels_of_a_box():
     env = Toy()
     env.observation_space = gym.spaces.Discrete(3)
     with pytest.raises(ValueError, match=r"CatchTrials empties channels of a Box, not Discrete\(3\)"):
-        ngym.registry.wrapper_spec("CatchTrials").load()(env)
+        ngym.plugins.registry.wrapper_spec("CatchTrials").load()(env)
 
 
 def test_mappings_change_in_blocks():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core import painting
+from ngym_core.trials import _kernels
 
 from .toy import Toy, toy_trials
 
@@ -118,7 +118,7 @@ def test_noise_is_the_same_however_many_trials_are_painted(n, sigma, seed):
 
 def test_noise_does_not_depend_on_the_blocks_it_is_drawn_in(monkeypatch):
     whole = Toy().sample_trials(200, seed=1).ob
-    monkeypatch.setattr(painting, "NOISE_BLOCK", 17)
+    monkeypatch.setattr(_kernels, "NOISE_BLOCK", 17)
     assert np.array_equal(Toy().sample_trials(200, seed=1).ob, whole)
 
 

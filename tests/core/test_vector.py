@@ -7,7 +7,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import ngym_core as ngym
-from ngym_core import lanes
+from ngym_core.vector import backends
 
 from .neurogym_style import Dots
 from .toy import Toy
@@ -63,7 +63,7 @@ def test_lanes_of_neurogyms_style_equal_gymnasiums_vector_env(mode):
             super().__init__()
             self.num_tr_exp = 4
 
-    assert not lanes.steps_by_rule(Short())
+    assert not backends.can_step_by_rule(Short())
     compare(Short, mode, steps=200)
 
 

@@ -24,7 +24,7 @@ class Toy(ngym.TrialEnv):
 
     def _new_trials(self, trials: ngym.Trials) -> None:
         side = trials.choice("ground_truth", self.choices)
-        strength = trials.choice("strength", [0.5, 1.0], free=True)
+        strength = trials.choice("strength", [0.5, 1.0], allow="any")
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
         trials.add_ob(np.eye(2)[side] * strength[:, None], "stimulus", where="stimulus")

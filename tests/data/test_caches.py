@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_data import Dataset, caches
-from ngym_data.caches import StepCache, StretchCache
+from ngym_data import Dataset, _buffers
+from ngym_data._buffers import StepCache, StretchCache
 from tests.data.test_dataset import stream
 
 
@@ -61,7 +61,7 @@ STRETCHED = [
 @pytest.mark.parametrize(("seq_len", "at_once"), [(7, 0), (7, 2**12), (50, 0), (50, 2**20)])
 @pytest.mark.parametrize("id_", STRETCHED)
 def test_what_is_said_of_steps_does_not_depend_on_how_trials_are_kept(id_, seq_len, at_once, batch_first, monkeypatch):
-    monkeypatch.setattr(caches, "AT_ONCE", at_once)
+    monkeypatch.setattr(_buffers, "AT_ONCE", at_once)
     options = {"batch_size": 5, "seq_len": seq_len, "batch_first": batch_first, "seed": 2, "info": True, "cache_len": 1500}
     one = Dataset(id_, **options)
     task = ngym.make(id_)

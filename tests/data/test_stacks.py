@@ -68,5 +68,5 @@ def test_reaction_time_edits_data_too():
 
 def test_data_of_step_wrappers_behind_one_front_are_refused():
     env = build("PerceptualDecisionMaking-v0", ("PassAction", "MultiEnvs"))
-    with pytest.raises(TypeError, match="its wrappers must say in `as_data` what they show in a Dataset"):
+    with pytest.raises(TypeError, match="its wrappers must say in `on_data` what they show in a Dataset"):
         Dataset(env)

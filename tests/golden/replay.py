@@ -73,7 +73,7 @@ def make(meta: dict[str, Any], seed: int) -> Any:
     task = env.unwrapped
     task._draw_from(ReferenceDraws(seed))
     if "i_env" in meta[f"s{seed}"][0]:
-        task.set_top(Twins(task, seed))
+        task._set_top(Twins(task, seed))
         return task
     return env
 
@@ -89,8 +89,8 @@ class Twins:
     def new_trial(self, **kwargs: Any) -> None:
         """Begin a trial in the other modality."""
         self.modality = 1 - self.modality
-        trials = self.unwrapped.generate(1, self.draws[self.modality], {"modality": self.modality, **kwargs})
-        self.unwrapped.install(trials)
+        trials = self.unwrapped._generate(1, self.draws[self.modality], {"modality": self.modality, **kwargs})
+        self.unwrapped._install(trials)
 
 
 def _spaces(meta: dict[str, Any]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def make(meta: dict[str, Any], seed: int) -> Any:
     draws = ReferenceDraws(seed)
     env.unwrapped._draw_from(draws)
     before = meta[f"s{seed}/initial"]
-    carried = env.own(draws).carried
+    carried = env.own_draws(draws).carried
     carried["previous"] = before["prev_trial"]
     if before.get("remaining_trials"):
         carried["blocks"] = [before["curr_block"]], [before["remaining_trials"] - 1]  # the first is one trial short there

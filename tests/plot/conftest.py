@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ngym_core as ngym
-from ngym_core.registry import unregister
+from ngym_core.plugins.registry import unregister
 
 
 def _registered(name):

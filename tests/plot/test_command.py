@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_plot.command import gallery, plot
-from ngym_plot.models import load_model
+from ngym_plot.cli import gallery, plot
+from ngym_plot.players import load_model
 from ngym_plot.session import session_of
 
 ID = "PerceptualDecisionMaking-v0"
@@ -127,7 +127,7 @@ def test_the_commands_belong_to_ngym():
 
 
 def test_the_gallery_is_a_command(tmp_path, monkeypatch, broken):
-    monkeypatch.setattr("ngym_core.registry.all_envs", lambda **_: [broken, "GoNogo-v0"])
+    monkeypatch.setattr("ngym_core.plugins.registry.all_envs", lambda **_: [broken, "GoNogo-v0"])
     done = ran(gallery, "--out", "pages")
     assert "Undrawable-v0 could not be drawn: RuntimeError: no trial <today>" in done.output
     assert "wrote pages/index.html" in done.output

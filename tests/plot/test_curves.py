@@ -17,8 +17,8 @@ from ngym_plot import (
     signed_choices,
     stages,
 )
-from ngym_plot.columns import groups
 from ngym_plot.curves import _center
+from ngym_plot.trial_table import groups
 
 from .observers import COHERENCES, table
 

@@ -6,7 +6,7 @@ import pytest
 
 from ngym_core import UnknownNameError
 from ngym_plot import plot_session
-from ngym_plot.columns import running_mean
+from ngym_plot.trial_table import running_mean
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from stable_baselines3 import DQN, PPO
 from torch import nn
 
 import ngym_core as ngym
-from ngym_core.table import MEASURES
+from ngym_core.trial_table import MEASURES
 from ngym_sb3 import GRU, Activity, DaleCTRNN, MlpRnnPolicy, evaluate_policy, make_sb3_env, record_activity
 
 ID = "PerceptualDecisionMaking-v0"

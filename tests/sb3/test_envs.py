@@ -8,7 +8,7 @@ from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.monitor import Monitor
 
 import ngym_core as ngym
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 from ngym_sb3 import NgymVecEnv, make_sb3_env
 
 ID = "PerceptualDecisionMaking-v0"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ngym_core import cli
-from ngym_core.table import load_trials
+from ngym_core.trial_table import load_trials
 from ngym_sb3 import Recipe, Run, evaluate_policy, load_model, make_sb3_env, training
 
 ID = "PerceptualDecisionMaking-v0"
@@ -211,7 +211,7 @@ def test_the_command_trains_and_goes_on(tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_loads_torch_only_when_it_trains():
-    code = "import sys; from ngym_core import cli, registry as r; r.plugins.add_commands(cli.cli); print(*sys.modules)"
+    code = "import sys; from ngym_core import cli; from ngym_core.plugins import registry as r; r.plugins.add_commands(cli.cli); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "ngym_sb3.command" in done.stdout.split()
+    assert "ngym_sb3.cli" in done.stdout.split()
     assert "torch" not in done.stdout.split()

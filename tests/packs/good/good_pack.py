@@ -70,7 +70,7 @@ class Left(ngym.TrialWrapper):
 
     metadata = {"description": "Lets the light flash on the left only."}
 
-    def decide(self, n, draws, forced):
+    def draw_conditions(self, n, draws, forced):
         return {"ground_truth": 0, **forced}
 
 

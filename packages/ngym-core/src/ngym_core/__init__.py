@@ -7,10 +7,10 @@ imported when it is first used.
 from typing import TYPE_CHECKING
 
 from ngym_core.errors import InvalidOperationError, UnknownNameError, UnknownTaskError
-from ngym_core.hookspecs import hookimpl
 from ngym_core.lazy import attach
-from ngym_core.plugins import find_packs
-from ngym_core.registry import (
+from ngym_core.plugins.hookspecs import hookimpl
+from ngym_core.plugins.manager import find_packs
+from ngym_core.plugins.registry import (
     TaskSpec,
     WrapperSpec,
     all_envs,
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from ngym_core.random import Draws, TruncExp
     from ngym_core.rollout import run_env
     from ngym_core.rules import FixateThenChoose, ProduceInterval, Rule
-    from ngym_core.table import load_trials
+    from ngym_core.trial_table import load_trials
     from ngym_core.trials import Trial, Trials
     from ngym_core.vector import TrialVectorEnv
-    from ngym_core.wrapper import TrialWrapper
+    from ngym_core.wrappers.base import TrialWrapper
 
 __version__ = "0.1.0"
 
@@ -71,18 +71,18 @@ __all__ = [
     "spaces",
 ]
 
-__getattr__ = attach(
+__getattr__, __dir__ = attach(
     __name__,
     {
-        "env": ["TrialEnv"],
-        "info": ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"],
-        "random": ["Draws", "TruncExp"],
-        "rollout": ["run_env"],
-        "rules": ["FixateThenChoose", "ProduceInterval", "Rule"],
-        "table": ["load_trials"],
-        "trials": ["Trial", "Trials"],
-        "vector": ["TrialVectorEnv"],
-        "wrapper": ["TrialWrapper"],
+        ".env": ["TrialEnv"],
+        ".info": ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"],
+        ".random": ["Draws", "TruncExp"],
+        ".rollout": ["run_env"],
+        ".rules": ["FixateThenChoose", "ProduceInterval", "Rule"],
+        ".trial_table": ["load_trials"],
+        ".trials": ["Trial", "Trials"],
+        ".vector": ["TrialVectorEnv"],
+        ".wrappers.base": ["TrialWrapper"],
     },
     modules=["spaces"],
 )

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 import ngym_core as ngym
-from ngym_core import registry
 from ngym_core.errors import TaskError, UnknownNameError
+from ngym_core.plugins import registry
 
 __all__ = ["main"]
 

@@ -13,12 +13,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ngym_core.one_trial import OneTrial
+from ngym_core.neurogym_style import OneTrial
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
-from ngym_core.sessions import is_one_at_a_time, of_trial, sample_trials
-from ngym_core.timing import Parameters, has_own_state
+from ngym_core.sampling import is_one_at_a_time, of_trial, sample_trials
 from ngym_core.trials import Trials
+from ngym_core.trials.durations import Parameters, has_own_state
 
 __all__ = ["Rewards", "Timing", "TrialEnv"]
 
@@ -75,13 +75,13 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
     sure_rewards: ClassVar[bool] = True
     draws_ahead: ClassVar[bool] = True
     blank: ClassVar[float] = 0
-    one_at_a_time: ClassVar[bool] = False
+    _one_at_a_time: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete the metadata and note the style of the task."""
         super().__init_subclass__(**kwargs)
         cls.metadata = {"render_modes": [], **cls.metadata}
-        cls.one_at_a_time = cls._new_trial is not TrialEnv._new_trial
+        cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
 
     def __init__(
         self,
@@ -98,7 +98,9 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         self.r_tmax = r_tmax
         self.num_tr_exp = num_trials_before_reset
         self.timing = Parameters("timing", self.default_timing, timing)
-        self.rewards = Parameters("reward", self.default_rewards, rewards, self.rule.events if self.default_rewards else ())
+        self.rewards = Parameters(
+            "reward", self.default_rewards, rewards, self.rule.optional_rewards if self.default_rewards else ()
+        )
         self.performance: float = 0
         self.num_tr = 0
         self.trial = {}
@@ -133,7 +135,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         now = self._now
         now.step = self.t_ind
         now.gt = gt = self._truth()
-        reward, ends = self.rule.one(self, now, self._checked(action))
+        reward, ends = self.rule.step_one(self, now, self._checked(action))
         self.performance = now.performance
         return self.ob_now, reward, False, False, {"new_trial": ends, "gt": gt}
 
@@ -175,9 +177,9 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
 
     # ---- trials ----------------------------------------------------------------------------------
 
-    def generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
+    def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
         """Make n consecutive trials; users call `sample_trials` or `new_trial`."""
-        if self.one_at_a_time:
+        if self._one_at_a_time:
             return Trials.join([self._build_one(of_trial(forced, i, n)) for i in range(n)])
         trials = Trials(self, n, draws, forced)
         self._new_trials(trials)
@@ -192,7 +194,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         conditions = self._new_trial(**forced)
         return trials.adopt(conditions, self.__dict__.get("ob"), self.__dict__.get("gt"), int(EMPTY_TRIAL_MS / self.dt))
 
-    def install(self, trials: Trials) -> None:
+    def _install(self, trials: Trials) -> None:
         """Make the first of these trials the one that the env plays."""
         one = trials[0]
         self._trials, self._times = trials, {}
@@ -202,12 +204,12 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         self.t_ind = 0
         self._started = True
         self._now = SimpleNamespace(performance=0.0, timeout=0.0)
-        for name, value in self.rule.begin(self, trials).items():
+        for name, value in self.rule.prepare(self, trials).items():
             setattr(self._now, name, _first(value))
-        if not self.one_at_a_time:
+        if not self._one_at_a_time:
             self.performance = self._now.performance
 
-    def set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
+    def _set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
         """Let a wrapper decide about new trials."""
         self._top = wrapper
         self._shown = wrapper if is_one_at_a_time(wrapper) else self
@@ -226,7 +228,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
             ValueError: A value that the condition cannot have.
         """
         self.performance = 0
-        self.install(self.generate(1, self._draws, kwargs))
+        self._install(self._generate(1, self._draws, kwargs))
         return copied(self.trial)
 
     def _next_trial(self) -> TrialEnv:
@@ -348,16 +350,16 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
 
     def _observation(self) -> NDArray[Any]:
         ob: NDArray[Any] = self._shown.ob[self.t_ind].copy()
-        if self.rule.moves:
+        if self.rule.is_interactive:
             self._now.step = self.t_ind
-            self.rule.show(self, self._now, ob[..., : self.observation_space.shape[-1]])  # wrappers may have widened it
+            self.rule.render(self, self._now, ob[..., : self.observation_space.shape[-1]])  # wrappers may have widened it
         return ob
 
     def _truth(self) -> Any:
         """The ground truth of this step, the caller's own."""
-        if self.rule.moves:
+        if self.rule.is_interactive:
             self._now.step = self.t_ind
-            return self.rule.truth(self, self._now)
+            return self.rule.ground_truth(self, self._now)
         return self._gt_list[self.t_ind] if self._gt_list else self.gt[self.t_ind].copy()
 
     @property

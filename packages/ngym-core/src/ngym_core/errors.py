@@ -21,7 +21,7 @@ class UnknownTaskError(UnknownNameError, gymnasium.error.NameNotFound):
 
 
 class InvalidOperationError(Exception):
-    """A verb used at the wrong moment, such as a period added to a painted trial."""
+    """A verb used at the wrong batch, such as a period added to a painted trial."""
 
 
 class TaskError(AssertionError):

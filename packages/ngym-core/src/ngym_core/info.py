@@ -8,10 +8,10 @@ from typing import Any
 
 import gymnasium
 
-from ngym_core import registry
 from ngym_core.errors import UnknownNameError, nearest
+from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
-from ngym_core.timing import duration_name
+from ngym_core.trials.durations import duration_name
 
 __all__ = ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"]
 

@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first used, so that importing a package costs little."""
+"""Lazy exports: public names of a package that are imported when they are first used."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ from typing import Any
 __all__ = ["attach"]
 
 
-def attach(package: str, homes: Mapping[str, Sequence[str]], modules: Sequence[str] = ()) -> Callable[[str], Any]:
-    """Make the `__getattr__` of a package.
+def attach(
+    package: str, homes: Mapping[str, Sequence[str]], modules: Sequence[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Make the `__getattr__` and the `__dir__` of a package (PEP 562), so that importing it loads nothing else.
 
     Args:
         package: The package's `__name__`.
-        homes: Module -> public names that live in it. A module is a submodule of the package, or named in full.
+        homes: Module -> public names that live in it. A module is relative (``.env``) or absolute.
         modules: Submodules that are public themselves.
 
     Returns:
-        The function; assign it to `__getattr__`.
+        Both functions; assign them to `__getattr__` and `__dir__`.
+
+    Example:
+        ``__getattr__, __dir__ = attach(__name__, {".env": ["TrialEnv"]}, modules=["spaces"])``
     """
-    home = {name: module if "." in module else f"{package}.{module}" for module, names in homes.items() for name in names}
+    home = {name: module for module, names in homes.items() for name in names}
 
     def __getattr__(name: str) -> Any:  # noqa: N807 (it becomes the package's)
         if name in modules:
             return import_module(f"{package}.{name}")
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(home[name]), name)
+        return getattr(import_module(home[name], package), name)
 
-    return __getattr__
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted({*vars(import_module(package)), *home, *modules})
+
+    return __getattr__, __dir__

@@ -109,7 +109,7 @@ class Draws:
         child.carried = self._root.carried.setdefault(child._prefix, {})
         return child
 
-    def apart(self, n: int) -> list[tuple[Draws, int]]:
+    def per_stream(self, n: int) -> list[tuple[Draws, int]]:
         """Give the draws of each session that n trials belong to, one after another, and how many of them are its."""
         return [(self, n)]
 

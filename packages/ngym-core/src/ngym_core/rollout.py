@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ngym_core.registry import make
+from ngym_core.plugins.registry import make
 
 __all__ = ["run_env"]
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.painting import Span
+from ngym_core.trials._kernels import Span
 
 if TYPE_CHECKING:
     from ngym_core.trials import Trials
@@ -42,11 +42,11 @@ class Rule:
             that wrappers may change the ground truth.
     """
 
-    events: ClassVar[tuple[str, ...]] = ()
-    moves: ClassVar[bool] = False
-    by_truth: ClassVar[bool] = False
+    optional_rewards: ClassVar[tuple[str, ...]] = ()
+    is_interactive: ClassVar[bool] = False
+    pays_ground_truth: ClassVar[bool] = False
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Say what the evaluators need to know about each trial.
 
         Args:
@@ -59,14 +59,14 @@ class Rule:
         """
         return {}
 
-    def show(self, task: Any, now: Any, ob: NDArray[Any]) -> None:
+    def render(self, task: Any, now: Any, ob: NDArray[Any]) -> None:
         """Paint what depends on the agent into observations, (channels,) or (N, channels), in place."""
 
-    def truth(self, task: Any, now: Any) -> Any:
+    def ground_truth(self, task: Any, now: Any) -> Any:
         """Give the ground truth of this step where it depends on the agent, a number or (N,)."""
         raise NotImplementedError(f"{type(self).__name__} moves but does not say what is true.")
 
-    def one(self, task: Any, now: Any, action: Any) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: Any) -> tuple[float, bool]:
         """Evaluate one action.
 
         Args:
@@ -79,7 +79,7 @@ class Rule:
         """
         return 0.0, False
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes.
 
         Args:
@@ -95,11 +95,11 @@ class Rule:
 
 def facts(task: Any, trials: Trials) -> dict[str, NDArray[Any]]:
     """Give what a task's rule needs to know about each of n trials, (n, ...) under each name."""
-    known = {"performance": 0.0, "timeout": 0.0, **task.rule.begin(task, trials)}
+    known = {"performance": 0.0, "timeout": 0.0, **task.rule.prepare(task, trials)}
     return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in known.items()}
 
 
-def rewards_of_truth(task: Any, trials: Trials) -> NDArray[np.float64]:
+def rewards_of_ground_truth(task: Any, trials: Trials) -> NDArray[np.float64]:
     """Give what the ground truth of n trials earns at each step, (n, steps).
 
     It is played step by step, in all trials at once.
@@ -109,8 +109,8 @@ def rewards_of_truth(task: Any, trials: Trials) -> NDArray[np.float64]:
     playing, last = np.ones(trials.n, bool), trials.lengths - 1
     for step in range(trials.gt.shape[1]):
         now.step = np.full(trials.n, step)
-        now.gt = task.rule.truth(task, now) if task.rule.moves else trials.gt[:, step]
-        reward, ends = task.rule.lanes(task, now, now.gt)
+        now.gt = task.rule.ground_truth(task, now) if task.rule.is_interactive else trials.gt[:, step]
+        reward, ends = task.rule.step_many(task, now, now.gt)
         late = ~ends & (step == last)
         rewards[:, step] = np.where(playing, reward + np.where(late, now.timeout + task.r_tmax, 0.0), 0.0)
         playing &= ~ends & ~late
@@ -137,7 +137,7 @@ def broken(task: Any, now: Any) -> tuple[float, bool]:
     return task.rewards["abort"], task.abort
 
 
-def broken_lanes(
+def broken_many(
     task: Any, now: Any, early: NDArray[np.bool_], reward: NDArray[Any], ends: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Evaluate the actions that break fixation, (N,): changes the rewards, gives which trials end, beside those that do."""
@@ -169,10 +169,10 @@ class FixateThenChoose(Rule):
     fixation: str | tuple[str, ...] | None = "fixation"
     decision: str = "decision"
     pays_withholding: bool = False
-    events = ("abort", "correct", "fail", "miss")
-    by_truth = True
+    optional_rewards = ("abort", "correct", "fail", "miss")
+    pays_ground_truth = True
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of both periods, and in which trials a response is due."""
         opens, closes = trials.span(self.decision)
         hold = edges(trials, self.fixation)
@@ -183,38 +183,38 @@ class FixateThenChoose(Rule):
         timeout = np.where(due, task.rewards.get("miss", 0.0), withheld)
         return {**facts, "performance": (~due).astype(float), "timeout": timeout}
 
-    def pay(self, task: Any, now: Any, action: int) -> tuple[float, float]:
+    def pay_one(self, task: Any, now: Any, action: int) -> tuple[float, float]:
         """Give reward and performance of an answer."""
         right = action == now.gt
         return task.rewards["correct"] if right else task.rewards.get("fail", 0.0), float(right)
 
-    def pay_lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def pay_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Give rewards and performance of answers, (N,) each."""
         right = action == now.gt
         return _either(task.rewards.get("fail", 0.0), task.rewards["correct"]).take(right), right
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if action == 0:
             return 0.0, False
         if now.opens <= now.step < now.closes:
-            reward, now.performance = self.pay(task, now, action)
+            reward, now.performance = self.pay_one(task, now, action)
             return reward, True
         if now.hold_from <= now.step < now.hold_to:
             return broken(task, now)
         return 0.0, False
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         acted, reward, step = action.astype(bool), np.zeros(len(action)), now.step
         if not np.count_nonzero(acted):
             return reward, acted
         answers = acted & (now.opens <= step) & (step < now.closes)
-        paid, performance = self.pay_lanes(task, now, action)
+        paid, performance = self.pay_many(task, now, action)
         np.copyto(reward, paid, where=answers)
         np.copyto(now.performance, performance, where=answers)
         early = (acted ^ answers) & (now.hold_from <= step) & (step < now.hold_to)
-        return reward, broken_lanes(task, now, early, reward, answers)
+        return reward, broken_many(task, now, early, reward, answers)
 
 
 @dataclass(frozen=True)
@@ -231,17 +231,17 @@ class RespondWhenDue(Rule):
     """
 
     fixation: str | tuple[str, ...] = "fixation"
-    events = ("abort", "correct", "fail", "miss")
-    by_truth = True
+    optional_rewards = ("abort", "correct", "fail", "miss")
+    pays_ground_truth = True
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of fixation, and in which trials a response is due."""
         hold = edges(trials, self.fixation)
         due = (trials.gt != 0).any(axis=1)
         facts = {"hold_from": hold[0], "hold_to": hold[1], "performance": (~due).astype(float)}
         return {**facts, "timeout": due * task.rewards.get("miss", 0.0)}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if action == 0:
             return 0.0, False
@@ -250,7 +250,7 @@ class RespondWhenDue(Rule):
         now.performance = float(action == now.gt)
         return task.rewards["correct" if action == now.gt else "fail"], True
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         acted, reward = action.astype(bool), np.zeros(len(action))
         if not np.count_nonzero(acted):
@@ -260,7 +260,7 @@ class RespondWhenDue(Rule):
         right = action == now.gt
         np.copyto(reward, _either(task.rewards["fail"], task.rewards["correct"]).take(right), where=answers)
         np.copyto(now.performance, right, where=answers)
-        return reward, broken_lanes(task, now, early, reward, answers)
+        return reward, broken_many(task, now, early, reward, answers)
 
 
 class AnswerAtOnce(Rule):
@@ -269,12 +269,12 @@ class AnswerAtOnce(Rule):
     If it equals the ground truth it earns `correct` and full performance, otherwise `fail`.
     """
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         now.performance = float(action == now.gt)
         return task.rewards["correct" if action == now.gt else "fail"], True
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         right = action == now.gt
         now.performance[:] = right
@@ -287,17 +287,17 @@ class TakeAtOnce(Rule):
     Performance is full if the action is one of those worth the most: the condition `value`, (n, actions).
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note what each action pays and whether it is best."""
         value = trials.conditions["value"]
         return {"payoff": trials.conditions["payoff"].astype(float), "best": value == value.max(axis=1, keepdims=True)}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         now.performance = float(now.best[action])
         return float(now.payoff[action]), True
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         rows = np.arange(len(action))
         now.performance[:] = now.best[rows, action]
@@ -326,7 +326,7 @@ class ProduceInterval(Rule):
     window: str | tuple[str, ...]
     fixation: str | tuple[str, ...] | None = "fixation"
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of window and fixation, when the interval has passed (ms) and how far one may be off (ms)."""
         opens, closes = edges(trials, self.window)
         hold = edges(trials, self.fixation)
@@ -335,7 +335,7 @@ class ProduceInterval(Rule):
         due = trials.span(self.clock)[1] * task.dt + interval
         return {**facts, "due": due, "margin": task.prod_margin * interval + 25}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if now.opens <= now.step < now.closes:
             if action != 1:
@@ -349,7 +349,7 @@ class ProduceInterval(Rule):
             return broken(task, now)
         return 0.0, False
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         acted, reward, step = action.astype(bool), np.zeros(len(action)), now.step
         if not np.count_nonzero(acted):
@@ -365,4 +365,4 @@ class ProduceInterval(Rule):
             paid = np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"]
             paid[~near] = task.rewards["fail"]
             reward[rows], now.performance[rows] = paid, near
-        return reward, broken_lanes(task, now, early, reward, answers)
+        return reward, broken_many(task, now, early, reward, answers)

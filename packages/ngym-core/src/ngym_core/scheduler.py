@@ -111,7 +111,7 @@ class BlockSchedule(BaseSchedule):
 
     def take(self, n: int, draws: Draws) -> Array:
         """Give the indices of the next n trials, see `BaseSchedule.take`."""
-        taken = [self._taken(k, session) for session, k in draws.apart(n)]
+        taken = [self._taken(k, session) for session, k in draws.per_stream(n)]
         return taken[0] if len(taken) == 1 else np.concatenate(taken)
 
     def _taken(self, n: int, draws: Draws) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ngym_core.errors import unknown
 
-__all__ = ["Box", "Discrete", "Names", "Where", "actions", "channels", "names_of", "unbounded"]
+__all__ = ["Box", "Discrete", "Names", "Where", "actions", "channels", "named_box", "names_of"]
 
 Names: TypeAlias = Mapping[str, Any]
 Where: TypeAlias = Any
@@ -75,7 +75,7 @@ class Discrete(spaces.Discrete):
             self.name = _checked(name, int(self.start) + int(self.n), "actions")
 
 
-def unbounded(name: Names | int) -> Box:
+def named_box(name: Names | int) -> Box:
     """Make an observation space of float32 channels without bounds.
 
     Args:

@@ -14,13 +14,13 @@ from ngym_core.errors import nearest
 
 __all__ = [
     "bump",
+    "check_options",
+    "check_probability",
     "circular_dist",
     "correct_2AFC",
     "get_idx",
     "get_periods_idx",
     "minmax_number",
-    "options",
-    "probability",
     "ring",
     "to_map",
     "tuning",
@@ -39,7 +39,7 @@ def ring(n: int) -> NDArray[np.float64]:
     return np.linspace(0, 2 * np.pi, n, endpoint=False)
 
 
-def options(name: str, values: ArrayLike) -> NDArray[Any]:
+def check_options(name: str, values: ArrayLike) -> NDArray[Any]:
     """Check the options of a condition.
 
     Args:
@@ -58,7 +58,7 @@ def options(name: str, values: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def probability(name: str, value: float) -> float:
+def check_probability(name: str, value: float) -> float:
     """Check a probability.
 
     Args:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
 from ngym_core.errors import TaskError, UnknownTaskError
+from ngym_core.plugins.registry import make
 from ngym_core.random import Draws
-from ngym_core.registry import make
-from ngym_core.sessions import sample_trials, tasks
+from ngym_core.sampling import sample_trials, tasks
 from ngym_core.trials import Trials
 from ngym_core.vector import TrialVectorEnv
 
@@ -272,7 +272,7 @@ def _check_forced(build: Callable[[], Any], seed: int) -> Iterator[str]:
     """Each condition that is drawn can be forced, and then shows in the trial."""
     env = build()
     drawn = sample_trials(env, 64, seed, None, {})
-    for name in sorted(drawn.free):
+    for name in sorted(drawn.forceable):
         values = drawn.conditions[name]
         rows, first = np.unique(values.reshape(len(values), -1), axis=0, return_index=True)
         made = [sample_trials(env, 16, seed, None, {name: values[first[k]]}) for k in sorted({0, len(rows) - 1})]
@@ -285,7 +285,7 @@ def _check_forced(build: Callable[[], Any], seed: int) -> Iterator[str]:
 
 def _same_trials(task: TrialEnv, one: Trials, two: Trials) -> bool:
     same = one.ob.shape == two.ob.shape and np.array_equal(one.ob, two.ob) and np.array_equal(one.gt, two.gt)
-    return same and _equal(task.rule.begin(task, one), task.rule.begin(task, two))
+    return same and _equal(task.rule.prepare(task, one), task.rule.prepare(task, two))
 
 
 def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:

@@ -23,11 +23,11 @@ __all__ = [
     "rerun",
 ]
 
-__getattr__ = attach(
+__getattr__, __dir__ = attach(
     __name__,
     {
-        "dataset": ["Dataset"],
-        "export": ["SavedTrials", "export_trials", "load_trials", "rerun"],
-        "trial_dataset": ["TrialDataset"],
+        ".dataset": ["Dataset"],
+        ".export": ["SavedTrials", "export_trials", "load_trials", "rerun"],
+        ".trial_dataset": ["TrialDataset"],
     },
 )

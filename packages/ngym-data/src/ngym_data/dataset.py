@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.allocation import keep_freed_memory
-from ngym_core.lane_draws import LaneDraws
-from ngym_core.picture import FEW
-from ngym_data.caches import StepCache, StretchCache
-from ngym_data.source import MEMORY, Source, size
+from ngym_core._malloc import raise_mmap_threshold
+from ngym_core.trials.observations import FEW
+from ngym_core.vector.batched_draws import BatchedDraws
+from ngym_data._buffers import StepCache, StretchCache
+from ngym_data.trial_source import MEMORY, Source, size
 
 if TYPE_CHECKING:
-    from ngym_data.loaders import StreamLoader
+    from ngym_data.torch_loaders import StreamLoader
 
 __all__ = ["Dataset"]
 
@@ -67,7 +67,7 @@ class Dataset:
 
     Raises:
         TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
-            have (a wrapper that changes steps but has no `as_data`); `env_kwargs` is no dictionary or given with an env.
+            have (a wrapper that changes steps but has no `on_data`); `env_kwargs` is no dictionary or given with an env.
         ValueError: A size below 1, an unknown split, conditions or holdouts that leave nothing, or a weight below 0.
         UnknownNameError: A condition or a period that the task does not have.
     """
@@ -128,7 +128,7 @@ class Dataset:
         return part
 
     def _begin(self, rows: Sequence[int]) -> None:
-        keep_freed_memory()
+        raise_mmap_threshold()
         self.rows = rows
         self.seeds = [self._source.stream_seed(row) for row in rows]
         self._draws = [self._source.draws(row) for row in rows]
@@ -216,8 +216,8 @@ class Dataset:
         return part["inputs"], part["target"], info
 
     def to_torch(self, **options: Any) -> StreamLoader:
-        """Give a loader of torch tensors, see `ngym_data.loaders.StreamLoader`. It begins anew with all rows."""
-        from ngym_data.loaders import StreamLoader
+        """Give a loader of torch tensors, see `ngym_data.torch_loaders.StreamLoader`. It begins anew with all rows."""
+        from ngym_data.torch_loaders import StreamLoader
 
         return StreamLoader(self, **options)
 
@@ -285,7 +285,7 @@ class Dataset:
         source = self._source
         n = min(TRIALS_AT_ONCE, source.enough(steps))
         draws = [self._draws[row] for row in rows]
-        trials = source.some(len(rows) * n, LaneDraws(draws, n) if source.together else draws[0])
+        trials = source.some(len(rows) * n, BatchedDraws(draws, n) if source.together else draws[0])
         if trials is None:
             return ()
         return zip(rows, self._cache.split(trials, len(rows), source if self.info else None), strict=True)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.saving import complete_or_absent
+from ngym_core.files import atomic_write
 from ngym_data.dataset import joined, objects
 from ngym_data.trial_dataset import TrialDataset
 
@@ -141,7 +141,7 @@ def export_trials(
 def load_trials(file: str | Path) -> SavedTrials:
     """Read exported trials.
 
-    (`ngym_core.table.load_trials` reads something else: the table of trials that an agent has played.)
+    (`ngym_core.trial_table.load_trials` reads something else: the table of trials that an agent has played.)
 
     Args:
         file: The file or its manifest.
@@ -303,6 +303,6 @@ def _zipped(arrays: Mapping[str, Array]) -> bytes:
 
 def _write(files: list[Path], manifest: dict[str, Any], data: bytes) -> None:
     """Write the file, then the manifest."""
-    with complete_or_absent(files[1]) as manifest_aside, complete_or_absent(files[0]) as aside:
+    with atomic_write(files[1]) as manifest_aside, atomic_write(files[0]) as aside:
         manifest_aside.write_text(json.dumps({**manifest, "file": files[0].name}, indent=2) + "\n")
         aside.write_bytes(data)

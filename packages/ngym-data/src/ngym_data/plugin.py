@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @hookimpl
 def ngym_commands(group: click.Group) -> None:
     """Add `ngym export` and `ngym rerun`."""
-    from ngym_data.command import export, rerun
+    from ngym_data.cli import export, rerun
 
     group.add_command(export)
     group.add_command(rerun)

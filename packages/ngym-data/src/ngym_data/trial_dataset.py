@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ngym_core.trials import Trials
 from ngym_data.dataset import joined
-from ngym_data.source import MEMORY, Source, size
 from ngym_data.splits import SPLITS
+from ngym_data.trial_source import MEMORY, Source, size
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -173,8 +173,8 @@ class TrialDataset:
         return order
 
     def to_torch(self, batch_size: int = 64, **options: Any) -> DataLoader[Any]:
-        """Give a loader of torch tensors, see `ngym_data.loaders.trial_loader`; needs ``ngym-data[torch]``."""
-        from ngym_data.loaders import trial_loader
+        """Give a loader of torch tensors, see `ngym_data.torch_loaders.trial_loader`; needs ``ngym-data[torch]``."""
+        from ngym_data.torch_loaders import trial_loader
 
         return trial_loader(self, batch_size, **options)
 

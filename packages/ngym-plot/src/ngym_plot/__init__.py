@@ -9,16 +9,16 @@ from ngym_core.lazy import attach
 if TYPE_CHECKING:
     from ngym_core.rollout import run_env
     from ngym_plot.activity import Recording, plot_activity, plot_population_state, plot_unit_traces
+    from ngym_plot.animation import plot_env_3dbox
     from ngym_plot.behaviour import HistoryKernel, fit_history, plot_confusion, plot_delay_dependence, plot_history_kernel
-    from ngym_plot.columns import signed_choices, stages
     from ngym_plot.config import PlotConfig
     from ngym_plot.curves import plot_chronometric, plot_psychometric, plot_psychometric_curves
-    from ngym_plot.images import plot_env_3dbox
     from ngym_plot.psychometric import PsychometricFit, fit_psychometric
-    from ngym_plot.run import plot_env, plot_env_1dbox, visualize_run
+    from ngym_plot.rollout import plot_env, plot_env_1dbox, visualize_run
     from ngym_plot.session import plot_session
     from ngym_plot.training import plot_training
     from ngym_plot.trial import plot_trial
+    from ngym_plot.trial_table import signed_choices, stages
 
 __version__ = "0.1.0"
 
@@ -51,20 +51,20 @@ __all__ = [
     "visualize_run",
 ]
 
-__getattr__ = attach(
+__getattr__, __dir__ = attach(
     __name__,
     {
-        "activity": ["Recording", "plot_activity", "plot_population_state", "plot_unit_traces"],
-        "behaviour": ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"],
-        "columns": ["signed_choices", "stages"],
-        "config": ["PlotConfig"],
-        "curves": ["plot_chronometric", "plot_psychometric", "plot_psychometric_curves"],
-        "images": ["plot_env_3dbox"],
+        ".activity": ["Recording", "plot_activity", "plot_population_state", "plot_unit_traces"],
+        ".behaviour": ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"],
+        ".trial_table": ["signed_choices", "stages"],
+        ".config": ["PlotConfig"],
+        ".curves": ["plot_chronometric", "plot_psychometric", "plot_psychometric_curves"],
+        ".animation": ["plot_env_3dbox"],
         "ngym_core.rollout": ["run_env"],
-        "psychometric": ["PsychometricFit", "fit_psychometric"],
-        "run": ["plot_env", "plot_env_1dbox", "visualize_run"],
-        "session": ["plot_session"],
-        "training": ["plot_training"],
-        "trial": ["plot_trial"],
+        ".psychometric": ["PsychometricFit", "fit_psychometric"],
+        ".rollout": ["plot_env", "plot_env_1dbox", "visualize_run"],
+        ".session": ["plot_session"],
+        ".training": ["plot_training"],
+        ".trial": ["plot_trial"],
     },
 )

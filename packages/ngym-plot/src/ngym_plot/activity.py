@@ -11,9 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import unknown
-from ngym_plot.columns import groups
-from ngym_plot.drawing import Clock, new_axes, shades, style
+from ngym_plot.figure import Clock, new_axes, shades, style
 from ngym_plot.panels import shade_periods
+from ngym_plot.trial_table import groups
 
 __all__ = ["Recording", "plot_activity", "plot_population_state", "plot_unit_traces"]
 

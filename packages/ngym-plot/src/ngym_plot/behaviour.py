@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from ngym_plot.columns import Table, bins, column, groups, numbers, responses, signed_choices, size, wilson
-from ngym_plot.drawing import new_axes, reference_line, shades, style
+from ngym_plot.figure import new_axes, reference_line, shades, style
+from ngym_plot.trial_table import Table, bins, column, groups, numbers, responses, signed_choices, size, wilson
 
 __all__ = ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_plot.columns import Table, bins, column, groups, numbers, signed_choices, wilson
-from ngym_plot.drawing import new_axes, reference_line, shades, style
+from ngym_plot.figure import new_axes, reference_line, shades, style
 from ngym_plot.psychometric import PsychometricFit, fit_psychometric, tally
+from ngym_plot.trial_table import Table, bins, column, groups, numbers, signed_choices, wilson
 
 __all__ = ["plot_chronometric", "plot_psychometric", "plot_psychometric_curves"]
 

@@ -19,10 +19,10 @@ import numpy as np
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_core import registry
-from ngym_core.saving import complete_or_absent, refuse_used
+from ngym_core.files import atomic_write, require_empty_folder
+from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
-from ngym_core.timing import duration_name
+from ngym_core.trials.durations import duration_name
 from ngym_plot.config import PlotConfig
 from ngym_plot.trial import plot_trial
 
@@ -74,14 +74,14 @@ def write_gallery(
         UnknownTaskError: An id that no package offers.
     """
     folder = Path(folder).expanduser()
-    refuse_used(folder)
+    require_empty_folder(folder)
     names = registry.all_envs(collections=True) if ids is None else [registry.task_spec(name).id for name in ids]
     cards = []
     for name in names:
         cards.append(_card(name))
         progress(1)
     page = folder / "index.html"
-    with complete_or_absent(page) as aside:
+    with atomic_write(page) as aside:
         aside.write_text(_page(cards), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 

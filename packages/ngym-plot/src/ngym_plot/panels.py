@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.spaces import names_of
-from ngym_plot.drawing import Clock, color
+from ngym_plot.figure import Clock, color
 
 __all__ = [
     "actions_panel",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ngym_core.hookspecs import hookimpl
+from ngym_core.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import click
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @hookimpl
 def ngym_commands(group: click.Group) -> None:
     """Add `ngym plot` and `ngym gallery`."""
-    from ngym_plot.command import gallery, plot
+    from ngym_plot.cli import gallery, plot
 
     group.add_command(plot)
     group.add_command(gallery)
@@ -26,7 +26,7 @@ def ngym_commands(group: click.Group) -> None:
 @hookimpl
 def ngym_figure(run: Mapping[str, Any], env: Any, fname: Path) -> Path:
     """Draw a run, see `visualize_run`."""
-    from ngym_plot.run import visualize_run
+    from ngym_plot.rollout import visualize_run
 
     visualize_run(
         run["ob"],

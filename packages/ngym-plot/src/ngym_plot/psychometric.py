@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, ndtr
 
 from ngym_core.errors import unknown
-from ngym_plot.columns import bins
+from ngym_plot.trial_table import bins
 
 __all__ = ["PsychometricFit", "fit_psychometric", "tally"]
 

@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.errors import nearest
-from ngym_plot.columns import Table, column, numbers, running_mean
 from ngym_plot.config import PlotConfig
-from ngym_plot.drawing import color, save, style
+from ngym_plot.figure import color, save, style
+from ngym_plot.trial_table import Table, column, numbers, running_mean
 
 __all__ = ["plot_session", "session_of"]
 

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.errors import unknown
-from ngym_core.table import load_trials
-from ngym_plot.columns import Table, numbers, running_mean
-from ngym_plot.drawing import new_axes, style
+from ngym_core.trial_table import load_trials
+from ngym_plot.figure import new_axes, style
+from ngym_plot.trial_table import Table, numbers, running_mean
 
 __all__ = ["plot_training"]
 

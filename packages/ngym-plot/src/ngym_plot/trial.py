@@ -10,11 +10,11 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.registry import task_spec
+from ngym_core.plugins.registry import task_spec
 from ngym_plot.config import PlotConfig
-from ngym_plot.models import Oracle
 from ngym_plot.panels import channel_names
-from ngym_plot.run import Run, task_name
+from ngym_plot.players import Oracle
+from ngym_plot.rollout import Run, task_name
 
 __all__ = ["plot_trial"]
 

@@ -8,13 +8,13 @@ from ngym_core.lazy import attach
 
 if TYPE_CHECKING:
     from ngym_sb3.activity import Activity, record_activity
-    from ngym_sb3.agents import Recipe, load_model
     from ngym_sb3.callbacks import EvaluationCallback, TrialCallback
     from ngym_sb3.cells import CTRNN, GRU, RNN, DaleCTRNN
-    from ngym_sb3.envs import NgymVecEnv, make_sb3_env
+    from ngym_sb3.config import Recipe, load_model
     from ngym_sb3.evaluation import evaluate_policy
     from ngym_sb3.policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
     from ngym_sb3.training import Report, Run
+    from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
 
 __version__ = "0.1.0"
 
@@ -40,16 +40,16 @@ __all__ = [
     "record_activity",
 ]
 
-__getattr__ = attach(
+__getattr__, __dir__ = attach(
     __name__,
     {
-        "activity": ["Activity", "record_activity"],
-        "agents": ["Recipe", "load_model"],
-        "callbacks": ["EvaluationCallback", "TrialCallback"],
-        "cells": ["CTRNN", "GRU", "RNN", "DaleCTRNN"],
-        "envs": ["NgymVecEnv", "make_sb3_env"],
-        "evaluation": ["evaluate_policy"],
-        "policies": ["CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy"],
-        "training": ["Report", "Run"],
+        ".activity": ["Activity", "record_activity"],
+        ".config": ["Recipe", "load_model"],
+        ".callbacks": ["EvaluationCallback", "TrialCallback"],
+        ".cells": ["CTRNN", "GRU", "RNN", "DaleCTRNN"],
+        ".vec_env": ["NgymVecEnv", "make_sb3_env"],
+        ".evaluation": ["evaluate_policy"],
+        ".policies": ["CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy"],
+        ".training": ["Report", "Run"],
     },
 )

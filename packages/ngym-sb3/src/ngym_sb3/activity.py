@@ -17,13 +17,13 @@ from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
 from ngym_core.errors import unknown
+from ngym_core.files import atomic_write
 from ngym_core.random import Draws
-from ngym_core.saving import complete_or_absent
-from ngym_core.sessions import data_trials
-from ngym_core.table import MEASURES, Table, without_objects
+from ngym_core.sampling import sample_as_data
+from ngym_core.trial_table import MEASURES, Table, without_objects
 from ngym_sb3.cells import CELLS
-from ngym_sb3.envs import NgymVecEnv, make_sb3_env
 from ngym_sb3.evaluation import Player, drawn_from, in_turns
+from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
 
 __all__ = ["Activity", "record_activity"]
 
@@ -44,7 +44,7 @@ class Activity:
         mask: (n, T) bool: true at steps that were played. A trial that a response ended is shorter than its periods say.
         start: Period -> its first step in each trial, (n,).
         end: Period -> the step after its last in each trial, (n,).
-        table: One row for each trial, column -> (n, ...): conditions and, for agents, `ngym_core.table.MEASURES`.
+        table: One row for each trial, column -> (n, ...): conditions and, for agents, `ngym_core.trial_table.MEASURES`.
         dt: Time step in ms.
     """
 
@@ -74,7 +74,7 @@ class Activity:
         arrays: dict[str, Any] = {"activity": self.activity, "mask": self.mask, "dt": np.array(self.dt)}
         for kind, columns in (("start", self.start), ("end", self.end), ("column", self.table)):
             arrays |= {f"{kind}_{name}": without_objects(np.asarray(values)) for name, values in columns.items()}
-        with complete_or_absent(path) as aside, aside.open("wb") as file:
+        with atomic_write(path) as aside, aside.open("wb") as file:
             np.savez_compressed(file, **arrays)
         return path
 
@@ -273,7 +273,7 @@ def _of_module(module: nn.Module, base: NgymVecEnv, request: _Request, seed: int
         with _watched(module, request.layer or _only_recurrent(module)) as seen, torch.no_grad():
             assert seen is not None
             while len(rows) < request.num_trials:
-                trials = data_trials(base.lanes.env, 64 * together, draws, {})
+                trials = sample_as_data(base.lanes.env, 64 * together, draws, {})
                 obs = [trial.ob for trial in trials]
                 episodes = [np.concatenate(obs[i : i + together]) for i in range(0, len(obs), together)]
                 out = _shown(module, episodes, seen, batch_first)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from ngym_core.saving import complete_or_absent
-from ngym_core.table import Recorder, Table
-from ngym_sb3.envs import lanes_of, task_of
+from ngym_core.files import atomic_write
+from ngym_core.trial_table import Recorder, Table
 from ngym_sb3.evaluation import evaluate_policy, moment_of
+from ngym_sb3.vec_env import lanes_of, task_of
 
 __all__ = ["EvaluationCallback", "TrialCallback"]
 
@@ -55,13 +55,13 @@ class TrialCallback(BaseCallback):
     def _on_step(self) -> bool:
         assert self._recorder is not None
         actions = self.locals.get("clipped_actions", self.locals["actions"])
-        moment = moment_of(self.locals["new_obs"], self.locals["rewards"], actions, self.locals["infos"])
-        self._recorder.add(moment)
-        if self._abort is not None and moment.gt.ndim == 1:  # type: ignore[union-attr]
-            self._broke |= (moment.action != 0) & (moment.gt == 0) & np.isclose(moment.reward, self._abort)
-            self._aborts += int(self._broke[moment.ended].sum())
-            self._broke[moment.ended] = False
-        if self._recorder.waiting >= 4 * len(moment.ended):
+        batch = moment_of(self.locals["new_obs"], self.locals["rewards"], actions, self.locals["infos"])
+        self._recorder.add(batch)
+        if self._abort is not None and batch.gt.ndim == 1:  # type: ignore[union-attr]
+            self._broke |= (batch.action != 0) & (batch.gt == 0) & np.isclose(batch.reward, self._abort)
+            self._aborts += int(self._broke[batch.ended].sum())
+            self._broke[batch.ended] = False
+        if self._recorder.waiting >= 4 * len(batch.ended):
             self._log()
         return True
 
@@ -159,5 +159,5 @@ class EvaluationCallback(BaseCallback):
         if score > self.best:
             self.best = score
             if self.best_model is not None:
-                with complete_or_absent(self.best_model) as aside:
+                with atomic_write(self.best_model) as aside:
                     self.model.save(aside)

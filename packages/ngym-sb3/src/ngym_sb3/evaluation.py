@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ngym_core.table import Recorder, Table
-from ngym_core.wrapper import Moment
-from ngym_sb3.envs import lanes_of, make_sb3_env
+from ngym_core.trial_table import Recorder, Table
+from ngym_core.wrappers.base import StepBatch
+from ngym_sb3.vec_env import lanes_of, make_sb3_env
 
 __all__ = ["Player", "evaluate_policy", "moment_of"]
 
@@ -42,7 +42,7 @@ def evaluate_policy(
         deterministic: Whether the agent takes its best action instead of drawing one.
 
     Returns:
-        Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.table.MEASURES`.
+        Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURES`.
 
     Raises:
         ValueError: Less than one trial, or an agent made for other observations or actions.
@@ -134,13 +134,13 @@ class Player:
             self.ob, state=self.state, episode_start=self.starts, deterministic=self.deterministic
         )
         self.ob, _, self.starts, infos = self.env.step(actions)
-        moment = moment_of(self.ob, self.base.last_rewards, actions, infos)
-        self.recorder.add(moment)
-        self.played += moment.ended
-        return moment.ended
+        batch = moment_of(self.ob, self.base.last_rewards, actions, infos)
+        self.recorder.add(batch)
+        self.played += batch.ended
+        return batch.ended
 
 
-def moment_of(ob: Any, rewards: Array, actions: Array, infos: list[dict[str, Any]]) -> Moment:
+def moment_of(ob: Any, rewards: Array, actions: Array, infos: list[dict[str, Any]]) -> StepBatch:
     """Give one step of all lanes of a vector env of Stable-Baselines3 as ngym's wrappers and tables see it.
 
     Args:
@@ -153,7 +153,7 @@ def moment_of(ob: Any, rewards: Array, actions: Array, infos: list[dict[str, Any
         The step.
     """
     reported = ("reaction_time",) if any("reaction_time" in info for info in infos) else ()
-    return Moment(
+    return StepBatch(
         lanes=np.arange(len(infos)),
         ob=ob,
         reward=np.asarray(rewards, float),

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 @hookimpl
 def ngym_commands(group: click.Group) -> None:
     """Add `ngym train`."""
-    from ngym_sb3.command import train
+    from ngym_sb3.cli import train
 
     group.add_command(train)

@@ -14,11 +14,11 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
-from ngym_core import registry
-from ngym_core.saving import complete_or_absent, refuse_used
-from ngym_core.table import MEASURES, Table, join, load_trials, save_trials
-from ngym_sb3.agents import Recipe, load_model, make_agent
+from ngym_core.files import atomic_write, require_empty_folder
+from ngym_core.plugins import registry
+from ngym_core.trial_table import MEASURES, Table, join, load_trials, save_trials
 from ngym_sb3.callbacks import TrialCallback
+from ngym_sb3.config import Recipe, load_model, make_agent
 from ngym_sb3.evaluation import evaluate_policy
 
 __all__ = ["Report", "Run"]
@@ -138,7 +138,7 @@ class Run:
         if self.out is not None and (self.out / "recipe.json").is_file():
             self._refuse_another(self.out / "recipe.json")
         elif self.out is not None:
-            refuse_used(self.out)
+            require_empty_folder(self.out)
         self.model: Any = make_agent(self.recipe, env)
         if self.out is not None:
             if (self.out / "model.zip").exists():
@@ -146,7 +146,7 @@ class Run:
             if (self.out / "progress.npz").exists():
                 rows = load_trials(self.out / "progress.npz")
                 self._log.rows = [{name: column[rows["steps"] <= self.steps] for name, column in rows.items()}]
-            with complete_or_absent(self.out / "recipe.json") as aside:
+            with atomic_write(self.out / "recipe.json") as aside:
                 aside.write_text(json.dumps(self._identity(), indent=2))
 
     def _identity(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class Run:
         if self._log.rows:
             self._log.rows = [join(self._log.rows)]
             save_trials(self.out / "progress", self._log.rows[0])
-        with complete_or_absent(self.out / "model.zip") as aside:
+        with atomic_write(self.out / "model.zip") as aside:
             self.model.save(aside)
 
     def test(self, num_trials: int = 2000) -> Report:
@@ -221,7 +221,7 @@ class Run:
         self._save_model()
         save_trials(self.out / "trials", report.table)
         if registry.plugins is not None and registry.plugins.draws:
-            with complete_or_absent(self.out / "behaviour.png") as aside:
+            with atomic_write(self.out / "behaviour.png") as aside:
                 self._draw(aside)
         return sorted(self.out.iterdir())
 

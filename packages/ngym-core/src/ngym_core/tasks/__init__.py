@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ngym_core.hookspecs import hookimpl
-from ngym_core.registry import TaskSpec
+from ngym_core.plugins.hookspecs import hookimpl
+from ngym_core.plugins.registry import TaskSpec
 
 TASKS = {
     "AngleReproduction-v0": "reaching:AngleReproduction",

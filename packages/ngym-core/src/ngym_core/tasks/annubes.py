@@ -27,12 +27,12 @@ class ReportThroughout(Rule):
     right step is full performance. An action other than 0 elsewhere earns `abort`.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of the stimulus period."""
         opens, closes = trials.span("stimulus")
         return {"opens": opens, "closes": closes}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if not now.opens <= now.step < now.closes:
             return (task.rewards["abort"] if action != 0 else 0.0), False
@@ -41,7 +41,7 @@ class ReportThroughout(Rule):
         now.performance = 1.0
         return task.rewards["correct"], False
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         inside, right = (now.opens <= now.step) & (now.step < now.closes), action == now.gt
         now.performance[inside & right] = 1.0
@@ -176,7 +176,7 @@ class AnnubesEnv(TrialEnv):
         """The kind of each trial, (n,), forced or drawn within the limits; counts are carried on."""
         u = trials.draws.random("kind", trials.n)
         kinds = np.stack([self.machine.choose(state, u) for state in range(len(self.machine.counts))], axis=1)
-        catch, types = trials.given("catch"), trials.given("stim_types")
+        catch, types = trials.forced_value("catch"), trials.forced_value("stim_types")
         if types is not None:
             known = {name: i for i, name in enumerate(self.names.tolist())}
             if not set(np.unique(types).tolist()) <= set(known):

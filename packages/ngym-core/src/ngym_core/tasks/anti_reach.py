@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
@@ -73,12 +73,12 @@ class AntiReach(TrialEnv):
         angles = np.stack([self.theta, (self.theta + np.pi) % (2 * np.pi)])
         self.cues = np.concatenate([tuning(self.theta, angle) for angle in angles]).astype(np.float32)
         self.choices = np.arange(dim_ring)
-        self.observation_space = unbounded({"fixation": 0, "stimulus": range(1, dim_ring + 1)})
+        self.observation_space = named_box({"fixation": 0, "stimulus": range(1, dim_ring + 1)})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        anti = trials.choice("anti", [self.anti], free=[False, True])
+        anti = trials.choice("anti", [self.anti], allow=[False, True])
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
         cue = anti * len(self.choices) + ground_truth

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.rules import Rule, TakeAtOnce
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
@@ -71,12 +71,12 @@ class Bandit(TrialEnv):
         self.payments = _for_each_arm("rewards", n, 1.0, rewards)
         if not ((self.p >= 0) & (self.p <= 1)).all():
             raise ValueError(f"p={p!r} must be probabilities.")
-        self.observation_space = unbounded({"none": 0})
+        self.observation_space = named_box({"none": 0})
         self.action_space = Discrete(n, {"arm": range(n)})
 
     def _new_trials(self, trials: Trials) -> None:
-        p = trials.choice("p", [self.p], free=True)
-        payments = trials.choice("rewards", [self.payments], free=True)
+        p = trials.choice("p", [self.p], allow="any")
+        payments = trials.choice("rewards", [self.payments], allow="any")
         luck = trials.draws.random("luck", trials.n)[:, None]
         trials.set("payoff", (luck < p) * payments)
         value = trials.set("value", p * payments)
@@ -99,23 +99,23 @@ class TwoSteps(Rule):
     choice that leads to the better state more often.
     """
 
-    moves = True
+    is_interactive = True
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note where both choices lead and what both states pay."""
         transition, reward = trials.conditions["transition"], trials.conditions["reward"]
         facts = {f"to{a}": transition[:, a] for a in (1, 2)} | {f"pays{s}": reward[:, s - 1] for s in (1, 2)}
         return {**facts, "best": trials.conditions["hi_state"] + 1, "state": 0}
 
-    def show(self, task: Any, now: Any, ob: NDArray[Any]) -> None:
+    def render(self, task: Any, now: Any, ob: NDArray[Any]) -> None:
         """Show the state."""
         ob[...] = np.arange(3) == np.asarray(now.state)[..., None]
 
-    def truth(self, task: Any, now: Any) -> Any:
+    def ground_truth(self, task: Any, now: Any) -> Any:
         """First the better choice, then nothing."""
         return now.best * (now.step == 0)
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if now.step > 0:
             return (task.rewards["abort"] if action else 0.0), True
@@ -125,7 +125,7 @@ class TwoSteps(Rule):
         now.performance = float(action == now.best)
         return float(now.pays1 if now.state == 1 else now.pays2), False
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         first = now.step == 0
         chooses = first & (action != 0)
@@ -190,7 +190,7 @@ class DawTwoStep(TrialEnv):
         self.p1 = self.p2 = 0.8
         self.p_switch = 0.025
         self.high_reward_p, self.low_reward_p = 0.9, 0.1
-        self.observation_space = unbounded({"start": 0, "state1": 1, "state2": 2})
+        self.observation_space = named_box({"start": 0, "state1": 1, "state2": 2})
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
 
     def _new_trials(self, trials: Trials) -> None:

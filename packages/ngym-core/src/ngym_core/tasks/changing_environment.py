@@ -9,8 +9,8 @@ import numpy as np
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import options, probability, two_inputs
+from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasktools import check_options, check_probability, two_inputs
 from ngym_core.trials import Trials
 
 
@@ -82,20 +82,20 @@ class ChangingEnvironment(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.cohs = check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
         self.sigma = sigma / np.sqrt(dt)
-        self.cxt_ch_prob, self.cxt_cue = probability("cxt_ch_prob", cxt_ch_prob), bool(cxt_cue)
+        self.cxt_ch_prob, self.cxt_cue = check_probability("cxt_ch_prob", cxt_ch_prob), bool(cxt_cue)
         self.choices = [1, 2, 3, 4]
         first = int(self.cxt_cue)
         names = {"fixation": first, "stimulus": [first + 1, first + 2]}
-        self.observation_space = unbounded({**names, "context": 0} if cxt_cue else names)
+        self.observation_space = named_box({**names, "context": 0} if cxt_cue else names)
         self.action_space = Discrete(5, {"fixation": 0, "choice": self.choices})
 
     def _new_trials(self, trials: Trials) -> None:
         context = trials.switching("context", self.cxt_ch_prob, first=None)
         side = trials.choice("side", [1, 2])
-        coh = trials.choice("coh", self.cohs, free=True)
-        if (truth := trials.given("ground_truth", self.choices)) is not None:
+        coh = trials.choice("coh", self.cohs, allow="any")
+        if (truth := trials.forced_value("ground_truth", self.choices)) is not None:
             context, side = trials.set("context", (truth - 1) // 2), trials.set("side", (truth - 1) % 2 + 1)
         trials.set("ground_truth", side + 2 * context)
         trials.add_period(["fixation", "stimulus", "decision"])

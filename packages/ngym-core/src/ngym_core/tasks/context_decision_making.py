@@ -9,7 +9,7 @@ import numpy as np
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
@@ -100,14 +100,14 @@ class ContextDecisionMaking(TrialEnv):
         name = {"fixation": 0} | {f"stim{i}_mod{m}": i + (m - 1) * dim_ring for i in self.choices.tolist() for m in (1, 2)}
         if use_expl_context:
             name |= {"context1": 1 + 2 * dim_ring, "context2": 2 + 2 * dim_ring}
-        self.observation_space = unbounded(name)
+        self.observation_space = named_box(name)
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": self.choices})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
         other_choice = trials.choice("other_choice", self.choices)
-        context = trials.choice("context", self.contexts, free=[0, 1])
-        strengths = trials.choice("coh_1", self.cohs, free=True), trials.choice("coh_2", self.cohs, free=True)
+        context = trials.choice("context", self.contexts, allow=[0, 1])
+        strengths = trials.choice("coh_1", self.cohs, allow="any"), trials.choice("coh_2", self.cohs, allow="any")
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, self.cued, where="fixation")
         shown = np.where(context == 1, other_choice, ground_truth), np.where(context == 1, ground_truth, other_choice)

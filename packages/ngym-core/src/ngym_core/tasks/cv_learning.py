@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ngym_core.env import Rewards, Step, Timing, TrialEnv
 from ngym_core.errors import nearest
 from ngym_core.rules import Rule
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import options, probability, two_inputs
+from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasktools import check_options, check_probability, two_inputs
 from ngym_core.trials import Trials
 
 STAGES = (0, 1, 2, 3, 4)
@@ -97,13 +97,13 @@ class ShapedChoice(Rule):
     again. Performance is full if the first choice was right, or paid like a right one. Other actions are ignored.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note when to decide, what an error pays, and whether it ends the trial."""
         opens, closes = trials.span("decision")
         fail, once = trials.conditions["fail"], trials.conditions["stage"] != 1
         return {"opens": opens, "closes": closes, "fail": fail.astype(float), "once": once, "chosen": 0}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if not now.opens <= now.step < now.closes:
             return (task.rewards["abort"] if action else 0.0), False
@@ -115,7 +115,7 @@ class ShapedChoice(Rule):
             now.chosen, now.performance = action, float(reward == task.rewards["correct"])
         return reward, bool(right or now.once)
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         inside = (now.opens <= now.step) & (now.step < now.closes)
         chooses, right = inside & (action >= 1) & (action <= 2), action == now.gt
@@ -223,22 +223,22 @@ class CVLearning(TrialEnv):
         counts = {"max_num_reps": max_num_reps, "trials_day": trials_day, "perf_len": perf_len, "n_ch": n_ch - 1}
         if low := [name for name, count in counts.items() if count < 1]:
             raise ValueError(f"{low[0]}={counts[low[0]] + (low[0] == 'n_ch')!r} is too low: at least 1, `n_ch` 2.")
-        threshold = th_stage if th_stage == -1 else probability("th_stage", th_stage)
+        threshold = th_stage if th_stage == -1 else check_probability("th_stage", th_stage)
         self.curriculum = Curriculum(stages, threshold, keep_days, trials_day, perf_len)
         self.max_num_reps = max_num_reps
-        self.cohs = options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.cohs = check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
         self.sigma = sigma / np.sqrt(dt)
         self.delay_durs = [1000, 3000]
         self.choices = [1, 2]
         others = {"distractor": range(3, n_ch + 1)} if n_ch > 2 else {}
-        self.observation_space = unbounded({"fixation": 0, "stimulus": [1, 2], **others})
+        self.observation_space = named_box({"fixation": 0, "stimulus": [1, 2], **others})
         self.action_space = Discrete(n_ch + 1, {"fixation": 0, "choice": self.choices, **others})
 
     def _new_trials(self, trials: Trials) -> None:
         state = trials.carried.setdefault("learning", self.curriculum.begin())
         stage = self.curriculum.stages[state["stage"]]
         stuck = stage == 0 and state["repeats"] >= self.max_num_reps
-        side = trials.choice("ground_truth", [3 - state["side"]] if stuck else self.choices, free=self.choices)
+        side = trials.choice("ground_truth", [3 - state["side"]] if stuck else self.choices, allow=self.choices)
         coh = trials.draws.choice("coh", trials.n, self.cohs)
         coh = coh if stage == 4 else np.full(trials.n, 100.0 * (stage > 0))
         note = trials.condition if stage else trials.set

@@ -9,8 +9,8 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import options
+from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasktools import check_options
 from ngym_core.trials import Trials
 
 
@@ -76,18 +76,18 @@ class DelayComparison(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         default = [(18, 10), (22, 14), (26, 18), (30, 22), (34, 26)]
-        self.vpairs = options("vpairs", default if vpairs is None else vpairs)
+        self.vpairs = check_options("vpairs", default if vpairs is None else vpairs)
         if self.vpairs.shape[1:] != (2,) or np.ptp(self.vpairs) == 0:
             raise ValueError(f"vpairs={vpairs!r} must be pairs of magnitudes that are not all the same.")
         self.vmin, self.vmax = self.vpairs.min(), self.vpairs.max()
         self.sigma = sigma / np.sqrt(dt)
         self.choices = [1, 2]
-        self.observation_space = unbounded({"fixation": 0, "stimulus": 1})
+        self.observation_space = named_box({"fixation": 0, "stimulus": 1})
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        pair = trials.choice("vpair", self.vpairs, free=True)
+        pair = trials.choice("vpair", self.vpairs, allow="any")
         values = np.where(ground_truth[:, None] == 1, pair, pair[:, ::-1])
         trials.add_period(["fixation", "stimulus1", "delay", "stimulus2", "decision"])
         trials.add_ob(1, ["fixation", "stimulus1", "delay", "stimulus2"], where="fixation")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
-from ngym_core.rules import FixateThenChoose, RespondWhenDue, Rule, broken, broken_lanes
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.rules import FixateThenChoose, RespondWhenDue, Rule, broken, broken_many
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
@@ -77,12 +77,12 @@ class DelayMatchSample(TrialEnv):
         self.theta = ring(dim_ring)
         self.choices = [1, 2]
         name = {"fixation": 0, "stimulus": range(1, dim_ring + 1)}
-        self.observation_space = unbounded(name)
+        self.observation_space = named_box(name)
         self.action_space = Discrete(3, {"fixation": 0, "match": 1, "non-match": 2})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        sample = trials.choice("sample_theta", self.theta, free=True)
+        sample = trials.choice("sample_theta", self.theta, allow="any")
         test = trials.set("test_theta", np.where(ground_truth == 1, sample, (sample + np.pi) % (2 * np.pi)))
         trials.add_period(["fixation", "sample", "delay", "test", "decision"])
         trials.add_ob(1, ["fixation", "sample", "delay", "test"], where="fixation")
@@ -153,7 +153,7 @@ class DelayMatchCategory(TrialEnv):
         self.sigma = sigma / np.sqrt(dt)
         self.theta = ring(dim_ring)
         self.choices = ["match", "non-match"]
-        self.observation_space = unbounded({"fixation": 0, "stimulus": range(1, dim_ring + 1)})
+        self.observation_space = named_box({"fixation": 0, "stimulus": range(1, dim_ring + 1)})
         self.action_space = Discrete(3, {"fixation": 0, "match": 1, "non-match": 2})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -231,7 +231,7 @@ class DelayMatchSampleDistractor1D(TrialEnv):
         self.sigma = sigma / np.sqrt(dt)
         self.theta = ring(32)
         self.choices = [1, 2, 3]
-        self.observation_space = unbounded({"fixation": 0, "stimulus": range(1, 33)})
+        self.observation_space = named_box({"fixation": 0, "stimulus": range(1, 33)})
         self.action_space = Discrete(2, {"fixation": 0, "match": 1})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -259,12 +259,12 @@ class AnswerBothTests(Rule):
     the second are right.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of both tests."""
         spans = [trials.span(test) for test in ("test1", "test2")]
         return {"from1": spans[0][0], "to1": spans[0][1], "from2": spans[1][0], "to2": spans[1][1], "first": 0.0}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if action == 0:
             return 0.0, False
@@ -278,7 +278,7 @@ class AnswerBothTests(Rule):
             now.first = float(right)
         return task.rewards["correct" if right else "fail"], second
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         acted, right = action != 0, action == now.gt
         first = acted & (now.from1 <= now.step) & (now.step < now.to1)
@@ -286,7 +286,7 @@ class AnswerBothTests(Rule):
         now.performance[second] = (now.first * right)[second]
         now.first[first] = right[first]
         reward = np.where(first | second, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
-        return reward, broken_lanes(task, now, acted & ~first & ~second, reward, second)
+        return reward, broken_many(task, now, acted & ~first & ~second, reward, second)
 
 
 class DualDelayMatchSample(TrialEnv):
@@ -355,7 +355,7 @@ class DualDelayMatchSample(TrialEnv):
         self.sigma = sigma / np.sqrt(dt)
         self.choices = [1, 2]
         name = {"fixation": 0, "stimulus1": [1, 2], "stimulus2": [3, 4], "cue1": 5, "cue2": 6}
-        self.observation_space = unbounded(name)
+        self.observation_space = named_box(name)
         self.action_space = Discrete(3, {"fixation": 0, "match": 1, "non-match": 2})
 
     def _new_trials(self, trials: Trials) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import RespondWhenDue, Rule
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
@@ -80,7 +80,7 @@ class Detection(TrialEnv):
         if self.stim_dur == 0:
             warnings.warn(f"{self}: a stimulus of {stim_dur} ms is shorter than the time step and not seen.", stacklevel=2)
         self.choices = [0, 1]
-        self.observation_space = unbounded({"fixation": 0, "stimulus": 1})
+        self.observation_space = named_box({"fixation": 0, "stimulus": 1})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -104,18 +104,18 @@ class Detection(TrialEnv):
 class AnswerAtTheEnd(Rule):
     """Only the last step counts: the ground truth earns `correct` and full performance, 0 instead earns `noresp`."""
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the last step."""
         return {"last": trials.lengths - 1}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if now.step < now.last:
             return 0.0, False
         now.performance = float(action == now.gt)
         return task.rewards["correct"] if action == now.gt else task.rewards["noresp"] if action == 0 else 0.0, True
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         ends, right = now.step >= now.last, action == now.gt
         now.performance[ends] = right[ends]
@@ -176,7 +176,7 @@ class ToneDetection(TrialEnv):
             raise ValueError(f"dt={dt} ms is longer than the tone, {self.timing['toneDur']} ms.")
         self.sigma = sigma / np.sqrt(dt)
         self.choices = np.arange(1 + len(onsets))
-        self.observation_space = unbounded({"sound": 0})
+        self.observation_space = named_box({"sound": 0})
         self.action_space = Discrete(len(self.choices), {"none": 0, "choice": self.choices[1:]})
 
     def _new_trials(self, trials: Trials) -> None:

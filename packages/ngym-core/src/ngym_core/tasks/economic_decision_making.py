@@ -9,25 +9,29 @@ from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
 class ChooseByValue(FixateThenChoose):
     """Fixate, then choose an offer: it earns what it is worth, and full performance if it is worth more."""
 
-    by_truth = False
+    pays_ground_truth = False
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note what each offer is worth, in drops of the better juice."""
-        return {**super().begin(task, trials), "worth1": trials.conditions["worth1"], "worth2": trials.conditions["worth2"]}
+        return {
+            **super().prepare(task, trials),
+            "worth1": trials.conditions["worth1"],
+            "worth2": trials.conditions["worth2"],
+        }
 
-    def pay(self, task: Any, now: Any, action: int) -> tuple[float, float]:
+    def pay_one(self, task: Any, now: Any, action: int) -> tuple[float, float]:
         """Give the worth of the chosen offer."""
         chosen, other = (now.worth1, now.worth2) if action == 1 else (now.worth2, now.worth1)
         return chosen * task.rewards["correct"], float(chosen > other)
 
-    def pay_lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def pay_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Give the worth of the chosen offers."""
         chosen = np.where(action == 1, now.worth1, now.worth2)
         other = np.where(action == 1, now.worth2, now.worth1)
@@ -91,12 +95,12 @@ class EconomicDecisionMaking(TrialEnv):
         self.juices = [("a", "b"), ("b", "a")]
         self.offers = [(0, 1), (1, 3), (1, 2), (1, 1), (2, 1), (3, 1), (4, 1), (6, 1), (2, 0)]
         name = ("fixation", "a1", "b1", "a2", "b2", "n1", "n2")
-        self.observation_space = unbounded({label: i for i, label in enumerate(name)})
+        self.observation_space = named_box({label: i for i, label in enumerate(name)})
         self.action_space = Discrete(3, {"fixation": 0, "choice1": 1, "choice2": 2})
 
     def _new_trials(self, trials: Trials) -> None:
         juice = trials.choice("juice", self.juices)
-        n_b, n_a = trials.choice("offer", self.offers, free=True).T
+        n_b, n_a = trials.choice("offer", self.offers, allow="any").T
         a_first = juice[:, 0] == "a"
         drops = np.where(a_first, (n_a, n_b), (n_b, n_a))
         worth = np.where(a_first, (n_a, n_b * self.B_to_A), (n_b * self.B_to_A, n_a))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
@@ -59,7 +59,7 @@ class GoNogo(TrialEnv):
     def __init__(self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.choices = [0, 1]
-        self.observation_space = unbounded({"fixation": 0, "nogo": 1, "go": 2})
+        self.observation_space = named_box({"fixation": 0, "nogo": 1, "go": 2})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -132,12 +132,12 @@ class DelayPairedAssociation(TrialEnv):
         self.sigma = sigma / np.sqrt(dt)
         self.pairs = np.array([(1, 3), (1, 4), (2, 3), (2, 4)])
         self.choices = [0, 1]
-        self.observation_space = unbounded({"fixation": 0, "stimulus": range(1, 5)})
+        self.observation_space = named_box({"fixation": 0, "stimulus": range(1, 5)})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
     def _new_trials(self, trials: Trials) -> None:
         index = trials.draws.index("pair", trials.n, 4)
-        wanted = trials.given("ground_truth", self.choices)
+        wanted = trials.forced_value("ground_truth", self.choices)
         if wanted is not None:  # pairs 2k and 2k + 1 begin with the same stimulus, and one of them is a go
             index = np.where(_together(self.pairs[index]) == wanted, index, index ^ 1)
         pair = trials.condition("pair", self.pairs[index], self.pairs)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import Draws, TruncExp
-from ngym_core.rules import Rule, broken, broken_lanes
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.timing import draw_duration, to_steps
+from ngym_core.rules import Rule, broken, broken_many
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
+from ngym_core.trials.durations import draw_duration, to_steps
 
 
 class ReportRuleThenChoose(Rule):
@@ -22,12 +22,12 @@ class ReportRuleThenChoose(Rule):
     right, otherwise `fail`. An action elsewhere earns `abort`, and ends the trial if the task's `abort` is true.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of both periods."""
         (report_from, report_to), (opens, closes) = trials.span("rule_target"), trials.span("decision")
         return {"report_from": report_from, "report_to": report_to, "opens": opens, "closes": closes, "reported": 0.0}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if now.report_from <= now.step < now.report_to:
             now.reported = float(action == now.gt)
@@ -39,7 +39,7 @@ class ReportRuleThenChoose(Rule):
             return task.rewards["correct" if now.performance else "fail"], True
         return broken(task, now)
 
-    def lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         reports = (now.report_from <= now.step) & (now.step < now.report_to)
         now.reported[reports] = (action == now.gt)[reports]
@@ -48,7 +48,7 @@ class ReportRuleThenChoose(Rule):
         right = now.reported * (action == now.gt)
         now.performance[answers] = right[answers]
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
-        return reward, broken_lanes(task, now, acted & ~answers, reward, answers)
+        return reward, broken_many(task, now, acted & ~answers, reward, answers)
 
 
 class HierarchicalReasoning(TrialEnv):
@@ -117,7 +117,7 @@ class HierarchicalReasoning(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         drawn = draw_duration("delay", self.timing["delay"], 9999, Draws(0), 0)
         self.mid_delay = float(np.median(to_steps(drawn, dt))) * dt
-        self.observation_space = unbounded({"fixation": 0, "rule": [1, 2], "stimulus": [3, 4]})
+        self.observation_space = named_box({"fixation": 0, "rule": [1, 2], "stimulus": [3, 4]})
         self.action_space = Discrete(5, {"fixation": 0, "rule": [1, 2], "choice": [3, 4]})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -137,7 +137,7 @@ class HierarchicalReasoning(TrialEnv):
 
     def _rules_of_blocks(self, trials: Trials) -> NDArray[Any]:
         """The rule of each trial, (n,); what is left of the last block is carried on."""
-        return np.concatenate([_rules(n, draws) for draws, n in trials.draws.apart(trials.n)])
+        return np.concatenate([_rules(n, draws) for draws, n in trials.draws.per_stream(trials.n)])
 
 
 def _rules(n: int, draws: Draws) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from ngym_core.env import Rewards, TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import AnswerAtOnce
 from ngym_core.scheduler import SequentialBlockSchedule
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
@@ -70,13 +70,13 @@ class IBL(TrialEnv):
         self.choices = [0, 1]
         self.cohs = np.array([1.6, 3.2, 6.4, 12.8, 25.6, 51.2])
         self.blocks = BlocksByChance(len(self.probs), [self.block_size] * len(self.probs))
-        self.observation_space = unbounded({"stimulus": [0, 1]})
+        self.observation_space = named_box({"stimulus": [0, 1]})
         self.action_space = Discrete(2, {"choice": self.choices})
 
     def _new_trials(self, trials: Trials) -> None:
         block = trials.condition("block", self.blocks.take(trials.n, trials.draws), range(len(self.probs)))
         side = trials.choice("ground_truth", self.choices, np.asarray(self.probs)[block])
-        coh = trials.choice("coh", self.cohs, free=True)
+        coh = trials.choice("coh", self.cohs, allow="any")
         trials.add_period("choice", self.dt)
         trials.add_ob(two_inputs(side == 0, coh), where="stimulus")
         trials.add_randn(0, self.sigma, where="stimulus")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
@@ -71,7 +71,7 @@ class IntervalDiscrimination(TrialEnv):
 
     def __init__(self, dt: float = 80, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.observation_space = unbounded({"fixation": 0, "stim1": 1, "stim2": 2})
+        self.observation_space = named_box({"fixation": 0, "stim1": 1, "stim2": 2})
         self.action_space = Discrete(3, {"fixation": 0, "choice1": 1, "choice2": 2})
 
     def _new_trials(self, trials: Trials) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import ProduceInterval
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
@@ -78,12 +78,12 @@ class ReadySetGo(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.gain = _positive("gain", gain)
         self.prod_margin = _positive("prod_margin", prod_margin)
-        self.observation_space = unbounded({"fixation": 0, "ready": 1, "set": 2})
+        self.observation_space = named_box({"fixation": 0, "ready": 1, "set": 2})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
     def _new_trials(self, trials: Trials) -> None:
         measure = trials.duration("measure")
-        production = trials.set("production", measure * trials.choice("gain", [self.gain], free=True))
+        production = trials.set("production", measure * trials.choice("gain", [self.gain], allow="any"))
         trials.add_period(["fixation", "ready"])
         trials.add_period("measure", measure, after="fixation")
         trials.add_period("set", after="measure")
@@ -150,7 +150,7 @@ class MotorTiming(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.prod_margin = _positive("prod_margin", prod_margin)
         self.intervals = np.array([800, 1500])
-        self.observation_space = unbounded({"fixation": 0, "cue": [1, 2], "set": 3})
+        self.observation_space = named_box({"fixation": 0, "cue": [1, 2], "set": 3})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -234,7 +234,7 @@ class OneTwoThreeGo(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.prod_margin = _positive("prod_margin", prod_margin)
-        self.observation_space = unbounded({"fixation": 0, "stimulus": 1, "target": 2})
+        self.observation_space = named_box({"fixation": 0, "stimulus": 1, "target": 2})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
     def _new_trials(self, trials: Trials) -> None:

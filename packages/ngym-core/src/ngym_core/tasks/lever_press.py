@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, Discrete
-from ngym_core.tasktools import probability
+from ngym_core.tasktools import check_probability
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -26,18 +26,18 @@ class PressWhenDue(Rule):
     should wait earns `early`.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the last step."""
         return {"last": trials.lengths - 1}
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if action != now.gt:
             return (task.rewards["early"] if action else 0.0), True
         now.performance = float(now.step == now.last)
         return task.rewards["correct"] * now.performance, bool(now.performance)
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         wrong = action != now.gt
         done = ~wrong & (now.step == now.last)
@@ -98,7 +98,7 @@ class LeverPress(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.n_press = _presses(n_press)
-        self.signal_prob = probability("signal_prob", signal_prob)
+        self.signal_prob = check_probability("signal_prob", signal_prob)
         if signal_prob == 0:
             raise ValueError("signal_prob=0: the cue would never come.")
         self.observation_space = Box(-1, 1, {"cue": 0}, shape=(1,))
@@ -133,23 +133,23 @@ class PressThenPoke(Rule):
     pokes, divided by how many it took, times the thirst.
     """
 
-    moves = True
+    is_interactive = True
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the presses to be made, and the thirst at each step."""
         return {"left": task.n_press, "acts": 0, "thirst": trials.conditions["thirst"]}
 
-    def show(self, task: Any, now: Any, ob: Array) -> None:
+    def render(self, task: Any, now: Any, ob: Array) -> None:
         """Show how many presses are left."""
         if task.observe_state:
             ob[..., 1] = now.left
 
-    def truth(self, task: Any, now: Any) -> Any:
+    def ground_truth(self, task: Any, now: Any) -> Any:
         """Press, then rest while the thirst grows, then poke."""
         thirst = now.thirst[now.step] if now.thirst.ndim == 1 else now.thirst[np.arange(len(now.step)), now.step]
         return np.where(np.asarray(now.left) > 0, 1, np.where(thirst < 1, 2, 0))[()]
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         effort = task.rewards.get("effort", 0.0) * (action != 2)
         now.acts += action != 2
@@ -160,7 +160,7 @@ class PressThenPoke(Rule):
         now.left = max(0, now.left - (action == 1))
         return effort, False
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         effort = task.rewards.get("effort", 0.0) * (action != 2)
         now.acts += action != 2

@@ -10,8 +10,8 @@ import numpy as np
 from ngym_core.env import Rewards, Step, TrialEnv
 from ngym_core.errors import nearest
 from ngym_core.rules import AnswerAtOnce
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import probability
+from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasktools import check_probability
 from ngym_core.trials import Trials
 
 OPPONENTS = ("mean_action", "random")
@@ -75,8 +75,8 @@ class MatchingPenny(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         if opponent_type not in OPPONENTS:
             raise ValueError(f"Unknown opponent_type={opponent_type!r}. {nearest(opponent_type, OPPONENTS)}")
-        self.opponent_type, self.learning_rate = opponent_type, probability("learning_rate", learning_rate)
-        self.observation_space = unbounded({"opponent": [0, 1]})
+        self.opponent_type, self.learning_rate = opponent_type, check_probability("learning_rate", learning_rate)
+        self.observation_space = named_box({"opponent": [0, 1]})
         self.action_space = Discrete(2, {"choice": [0, 1]})
 
     def _new_trials(self, trials: Trials) -> None:

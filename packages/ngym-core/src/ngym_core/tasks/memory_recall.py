@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
 from ngym_core.rules import Rule
-from ngym_core.spaces import Box, unbounded
+from ngym_core.spaces import Box, named_box
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -22,12 +22,12 @@ class Recall(Rule):
     than to the other.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note when to recall."""
         opens, closes = trials.span("recall")
         return {"opens": opens, "closes": closes, "hits": 0, "all": (closes - opens) * task.stim_dim}
 
-    def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""
         if not now.opens <= now.step < now.closes:
             return 0.0, False
@@ -35,7 +35,7 @@ class Recall(Rule):
         now.performance = now.hits / now.all
         return -float(np.abs(now.gt - action).mean()), False
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         recalls = (now.opens <= now.step) & (now.step < now.closes)
         now.hits += ((action > task.middle) == (now.gt > task.middle)).sum(axis=1) * recalls
@@ -117,7 +117,7 @@ class MemoryRecall(TrialEnv):
         self.low = -1 if balanced else 0
         self.middle = (1 + self.low) / 2
         marks = range(stim_dim, stim_dim + store_signal_dim)
-        self.observation_space = unbounded({"pattern": range(stim_dim), "store": marks})
+        self.observation_space = named_box({"pattern": range(stim_dim), "store": marks})
         self.action_space = Box(-np.inf, np.inf, {"pattern": range(stim_dim)}, shape=(stim_dim,))
 
     def _new_trials(self, trials: Trials) -> None:

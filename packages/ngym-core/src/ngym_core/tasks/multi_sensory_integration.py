@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
@@ -70,12 +70,12 @@ class MultiSensoryIntegration(TrialEnv):
         self.tuning = tuning(self.theta, self.theta)
         self.choices = np.arange(dim_ring)
         one, two = range(1, dim_ring + 1), range(dim_ring + 1, 2 * dim_ring + 1)
-        self.observation_space = unbounded({"fixation": 0, "stimulus_mod1": one, "stimulus_mod2": two})
+        self.observation_space = named_box({"fixation": 0, "stimulus_mod1": one, "stimulus_mod2": two})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": one})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        coh = trials.choice("coh", self.cohs, free=True)
+        coh = trials.choice("coh", self.cohs, allow="any")
         share = trials.uniform("coh_prop", 0, 1)
         trials.add_period(["fixation", "stimulus", "decision"])
         trials.add_ob(1, ["fixation", "stimulus"], where="fixation")

@@ -6,14 +6,14 @@ from typing import Any
 
 from ngym_core.env import EMPTY_TRIAL_MS, TrialEnv
 from ngym_core.rules import Rule
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
 class Nothing(Rule):
     """Nothing can be done, so all is done well."""
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Full performance from the start."""
         return {"performance": 1.0}
 
@@ -33,7 +33,7 @@ class Null(TrialEnv):
 
     def __init__(self, dt: float = 100, **kwargs: Any) -> None:
         super().__init__(dt, **kwargs)
-        self.observation_space = unbounded(1)
+        self.observation_space = named_box(1)
         self.action_space = Discrete(1)
 
     def _new_trials(self, trials: Trials) -> None:

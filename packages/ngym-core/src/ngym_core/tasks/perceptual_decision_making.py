@@ -9,8 +9,8 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import options, ring, tuning, two_inputs
+from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasktools import check_options, ring, tuning, two_inputs
 from ngym_core.trials import Trials
 
 
@@ -76,19 +76,19 @@ class PerceptualDecisionMaking(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = options("cohs", [0, 6.4, 12.8, 25.6, 51.2] if cohs is None else cohs)
+        self.cohs = check_options("cohs", [0, 6.4, 12.8, 25.6, 51.2] if cohs is None else cohs)
         self.sigma = sigma / np.sqrt(dt)
         self.abort = abort
         self.theta = ring(dim_ring)
         self.tuning = tuning(self.theta, self.theta)
         self.choices = np.arange(dim_ring)
         channels = range(1, dim_ring + 1)
-        self.observation_space = unbounded({"fixation": 0, "stimulus": channels})
+        self.observation_space = named_box({"fixation": 0, "stimulus": channels})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": channels})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        coh = trials.choice("coh", self.cohs, free=True)
+        coh = trials.choice("coh", self.cohs, allow="any")
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         evidence = self.tuning[ground_truth] * (coh / 200)[:, None] + 0.5
         trials.add_ob(1, "fixation", where="fixation")
@@ -158,16 +158,16 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.cohs = check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
         self.sigma = sigma / np.sqrt(dt)
         self.choices = [1, 2]
-        self.observation_space = unbounded({"fixation": 0, "stimulus": [1, 2]})
+        self.observation_space = named_box({"fixation": 0, "stimulus": [1, 2]})
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        coh = trials.choice("coh", self.cohs, free=True)
-        sigma = trials.choice("sigma", [self.sigma], free=True)
+        coh = trials.choice("coh", self.cohs, allow="any")
+        sigma = trials.choice("sigma", [self.sigma], allow="any")
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
         trials.add_ob(two_inputs(ground_truth == 1, coh), "stimulus", where="stimulus")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ngym_core.scheduler import RandomBlockSchedule
-from ngym_core.tasks.composed import composed
+from ngym_core.tasks._composed import composed
 from ngym_core.tasks.perceptual_decision_making import PerceptualDecisionMaking
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 from ngym_core.wrappers.pass_action import PassAction
 from ngym_core.wrappers.pass_reward import PassReward
 from ngym_core.wrappers.random_ground_truth import RandomGroundTruth

@@ -35,21 +35,21 @@ class Breathe(Rule):
     which the snail does what earns the most.
     """
 
-    moves = True
+    is_interactive = True
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note where the snail starts, its oxygen, and the length of the trial."""
         return {"depth": trials.conditions["depth"], "oxygen": 10.0, "steps": trials.total, "hits": 0}
 
-    def show(self, task: Any, now: Any, ob: Array) -> None:
+    def render(self, task: Any, now: Any, ob: Array) -> None:
         """Show the depth."""
         ob[...] = np.arange(DEPTHS) == np.asarray(now.depth)[..., None]
 
-    def truth(self, task: Any, now: Any) -> Any:
+    def ground_truth(self, task: Any, now: Any) -> Any:
         """Swim up to breathe at the surface if that pays, else do what earns the most where one is."""
         return task.best_action(now.depth, now.steps - now.step)
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         now.hits += int(action == now.gt)
         now.performance = now.hits / now.steps
@@ -63,7 +63,7 @@ class Breathe(Rule):
             earned, now.oxygen = task.rewards["pneumostome"], now.oxygen + 5
         return earned, now.oxygen < SUFFOCATES
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         now.hits += action == now.gt
         now.performance[:] = now.hits / now.steps

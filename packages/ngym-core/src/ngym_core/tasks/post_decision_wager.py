@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
@@ -22,22 +22,22 @@ class ChooseOrWager(FixateThenChoose):
     it where it is not offered earns `abort`.
     """
 
-    by_truth = False
+    pays_ground_truth = False
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note in which trials the bet is offered."""
-        return {**super().begin(task, trials), "wager": trials.conditions["wager"]}
+        return {**super().prepare(task, trials), "wager": trials.conditions["wager"]}
 
-    def pay(self, task: Any, now: Any, action: int) -> tuple[float, float]:
+    def pay_one(self, task: Any, now: Any, action: int) -> tuple[float, float]:
         """Give reward and performance of a choice or of the sure bet."""
         if action != task.sure:
-            return super().pay(task, now, action)
+            return super().pay_one(task, now, action)
         r = task.rewards
         return (r["sure"], (r["sure"] - r["fail"]) / (r["correct"] - r["fail"])) if now.wager else (r["abort"], 0.0)
 
-    def pay_lanes(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def pay_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Give rewards and performance of choices and sure bets."""
-        reward, performance = super().pay_lanes(task, now, action)
+        reward, performance = super().pay_many(task, now, action)
         r, sure = task.rewards, action == task.sure
         worth = (r["sure"] - r["fail"]) / (r["correct"] - r["fail"])
         reward = np.where(sure, np.where(now.wager, r["sure"], r["abort"]), reward)
@@ -119,13 +119,13 @@ class PostDecisionWager(TrialEnv):
         self.choices = np.arange(dim_ring)
         self.sure = dim_ring + 1
         channels = range(1, dim_ring + 1)
-        self.observation_space = unbounded({"fixation": 0, "stimulus": channels, "sure": self.sure})
+        self.observation_space = named_box({"fixation": 0, "stimulus": channels, "sure": self.sure})
         self.action_space = Discrete(dim_ring + 2, {"fixation": 0, "choice": channels, "sure": self.sure})
 
     def _new_trials(self, trials: Trials) -> None:
         wager = trials.choice("wager", [True, False])
         ground_truth = trials.choice("ground_truth", self.choices)
-        coh = trials.choice("coh", self.cohs, free=True)
+        coh = trials.choice("coh", self.cohs, allow="any")
         trials.add_period(["fixation", "stimulus", "delay"])
         trials.add_period("pre_sure", after="stimulus", only=wager)
         trials.add_period("decision", after="delay")

@@ -9,8 +9,8 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import options
+from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasktools import check_options
 from ngym_core.trials import Trials
 
 
@@ -82,11 +82,11 @@ class ProbabilisticReasoning(TrialEnv):
         self.default_timing = {"fixation": 500, **shown, **random, "decision": 500}
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         default = [-10, -0.9, -0.7, -0.5, -0.3, 0.3, 0.5, 0.7, 0.9, 10]
-        self.shape_weight = options("shape_weight", default if shape_weight is None else shape_weight).astype(float)
+        self.shape_weight = check_options("shape_weight", default if shape_weight is None else shape_weight).astype(float)
         self.n_shape = len(self.shape_weight)
         self.choices = [0, 1]
         locs = {f"loc{i}": range(1 + i * self.n_shape, 1 + (i + 1) * self.n_shape) for i in range(n_loc)}
-        self.observation_space = unbounded({"fixation": 0, **locs})
+        self.observation_space = named_box({"fixation": 0, **locs})
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
 
     def _new_trials(self, trials: Trials) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.trials import Trials
 
 
@@ -82,7 +82,7 @@ class PulseDecisionMaking(TrialEnv):
         if self.p_pulse.shape != (2,) or not ((self.p_pulse >= 0) & (self.p_pulse <= 1)).all():
             raise ValueError(f"p_pulse={p_pulse!r} must be two probabilities.")
         self.choices = [0, 1]
-        self.observation_space = unbounded({"fixation": 0, "stimulus": [1, 2]})
+        self.observation_space = named_box({"fixation": 0, "stimulus": [1, 2]})
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -90,7 +90,7 @@ class PulseDecisionMaking(TrialEnv):
         p = np.where(swapped, self.p_pulse[::-1], self.p_pulse)
         drawn = [trials.draws.random(f"pulse{i + 1}", trials.n, self.n_bin) < p[:, i, None] for i in (0, 1)]
         tie = trials.draws.uniform("tie", trials.n, -0.1, 0.1)
-        wanted = trials.given("ground_truth", self.choices)
+        wanted = trials.forced_value("ground_truth", self.choices)
         if wanted is not None:  # where the other side has more, the sides change places
             other = (_more(drawn, tie) != wanted)[:, None]
             drawn = [np.where(other, there, here) for here, there in zip(drawn, drawn[::-1], strict=True)]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.screen import GREY, WHITE, MovingDots, Screen
 from ngym_core.spaces import Discrete
-from ngym_core.tasktools import options, ring
+from ngym_core.stimuli import GREY, WHITE, MovingDots, Screen
+from ngym_core.tasktools import check_options, ring
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -82,7 +82,7 @@ class RandomDotMotion(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = _percent(options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale))
+        self.cohs = _percent(check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale))
         self.theta = ring(dim_ring)
         self.choices = np.arange(dim_ring)
         self.screen, self.dots = Screen(win_kwargs), MovingDots()
@@ -91,7 +91,7 @@ class RandomDotMotion(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        coh = _percent(trials.choice("coh", self.cohs, free=True))
+        coh = _percent(trials.choice("coh", self.cohs, allow="any"))
         trials.add_period(["fixation", "stimulus", "decision"])
         start, stop = trials.span("stimulus")
         dots = self.dots.draw(trials.draws, stop - start, trials.n)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import Rule
-from ngym_core.spaces import Discrete, unbounded
+from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
@@ -41,12 +41,12 @@ class Follow(Rule):
         stages: For each angle the condition that holds it, the period from which on it is known, and the paid period.
     """
 
-    moves = True
+    is_interactive = True
 
     def __init__(self, channels: Any, *stages: tuple[str, str, str]) -> None:
         self.channels, self.stages = channels, stages
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the angles, and when each is known and paid."""
         facts: dict[str, Any] = {"pointer": np.pi, "hits": 0.0, "paid": 0}
         for k, (angle, known, paid) in enumerate(self.stages):
@@ -80,14 +80,14 @@ class Follow(Rule):
         """Where the pointer of such an agent is."""
         return np.pi + TURN * self.turns(target, steps)
 
-    def show(self, task: Any, now: Any, ob: Array) -> None:
+    def render(self, task: Any, now: Any, ob: Array) -> None:
         """Show the pointer of the agent instead of that of the ideal one."""
         target, since, _ = self.stage(now, now.step)
         pointers = self.ideal(target, since), np.where(since <= 0, np.pi, now.pointer)
         theirs, ours = (np.cos(task.theta - np.asarray(pointer)[..., None]) for pointer in pointers)
         ob[..., self.channels] = ob[..., self.channels] + (ours - theirs)
 
-    def truth(self, task: Any, now: Any) -> Any:
+    def ground_truth(self, task: Any, now: Any) -> Any:
         """Turn toward the angle, or stay if it is less than half a turn away."""
         target, since, _ = self.stage(now, now.step)
         turn = _apart(target, np.where(since <= 0, np.pi, now.pointer))
@@ -105,13 +105,13 @@ class Follow(Rule):
         now.performance = now.hits / now.paid
         return np.where(paid, np.maximum(task.rewards["correct"] - distance, task.rewards["fail"]), 0.0)
 
-    def one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         reward = float(self.evaluate(task, now, action))
         now.performance = float(now.performance)
         return reward, False
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         return self.evaluate(task, now, action), np.zeros(len(action), bool)
 
@@ -119,7 +119,7 @@ class Follow(Rule):
 def follow(trials: Trials, rule: Follow, task: Any) -> None:
     """Set the channels of the pointer to that of an agent who follows the ground truth, and the ground truth itself."""
     steps = np.arange(trials.ob.shape[1], dtype=np.int32)[:, None]  # (T, 1): NumPy is faster along many trials
-    target, since, _ = rule.stage(SimpleNamespace(**rule.begin(task, trials)), steps)
+    target, since, _ = rule.stage(SimpleNamespace(**rule.prepare(task, trials)), steps)
     side, most = rule.way(target)
     turns = side * np.minimum(np.maximum(since, 0), most)
     trials.set_patterns(_pointers(len(task.theta)), (turns + MOST).T, where=rule.channels)
@@ -186,7 +186,7 @@ class Reaching1D(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.theta = ring(dim_ring)
         self.rule = self.follow = Follow(slice(dim_ring, None), ("ground_truth", "reach", "reach"))
-        self.observation_space = unbounded({"self": range(dim_ring, 2 * dim_ring), "target": range(dim_ring)})
+        self.observation_space = named_box({"self": range(dim_ring, 2 * dim_ring), "target": range(dim_ring)})
         self.action_space = Discrete(3, {"fixation": 0, "left": 1, "right": 2})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -235,7 +235,7 @@ class Reaching1DWithSelfDistraction(TrialEnv):
     def __init__(self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.theta = ring(32)
-        self.observation_space = unbounded({"ring": range(32)})
+        self.observation_space = named_box({"ring": range(32)})
         self.action_space = Discrete(3, {"fixation": 0, "left": 1, "right": 2})
 
     def _new_trials(self, trials: Trials) -> None:
@@ -300,7 +300,7 @@ class AngleReproduction(TrialEnv):
     def __init__(self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.theta = ring(16)
-        self.observation_space = unbounded({"stimulus": range(16), "pointer": range(16, 32), "go1": 32, "go2": 33})
+        self.observation_space = named_box({"stimulus": range(16), "pointer": range(16, 32), "go1": 32, "go2": 33})
         self.action_space = Discrete(3, {"stay": 0, "left": 1, "right": 2})
 
     def _new_trials(self, trials: Trials) -> None:

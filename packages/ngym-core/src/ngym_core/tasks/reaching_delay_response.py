@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
-from ngym_core.rules import Rule, broken, broken_lanes
+from ngym_core.rules import Rule, broken, broken_many
 from ngym_core.spaces import Box
 from ngym_core.trials import Trials
 
@@ -25,13 +25,13 @@ class ReportPosition(Rule):
     task's `abort` is true. Running out of steps earns `miss`.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of both periods."""
         (hold_from, hold_to), (opens, closes) = trials.span("stimulus"), trials.span("decision")
         facts = {"hold_from": hold_from, "hold_to": hold_to, "opens": opens, "closes": closes}
         return {**facts, "timeout": task.rewards["miss"]}
 
-    def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""
         if now.opens <= now.step < now.closes and action[0] > 0:
             now.performance = float(_nearness(action, now.gt))
@@ -40,13 +40,13 @@ class ReportPosition(Rule):
             return broken(task, now)
         return 0.0, False
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         answers = (now.opens <= now.step) & (now.step < now.closes) & (action[:, 0] > 0)
         now.performance[answers] = _nearness(action, now.gt)[answers]
         reward = np.where(answers, task.rewards["correct"] * now.performance, 0.0)
         early = ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to) & ~(action[:, 0] < 0)
-        return reward, broken_lanes(task, now, early, reward, answers)
+        return reward, broken_many(task, now, early, reward, answers)
 
 
 def _nearness(action: Array, gt: Array) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing
-from ngym_core.screen import GREY, Screen, plaid
+from ngym_core.stimuli import GREY, Screen, plaid
 from ngym_core.tasks.spatial_suppress_motion import SpatialSuppressMotion
 from ngym_core.trials import Trials
 
@@ -66,7 +66,7 @@ class SpatialSuppressMotionImage(SpatialSuppressMotion):
 
     def _new_trials(self, trials: Trials) -> None:
         direction, contrast = self._motion(trials)
-        forced = trials.given("diameter")
+        forced = trials.forced_value("diameter")
         diameter = trials.set("diameter", np.ones(trials.n) if forced is None else forced)
         if not ((contrast >= 0) & (contrast <= 1) & (diameter > 0) & (diameter < np.inf)).all():
             raise ValueError("The contrast must be from 0 to 1, and the diameter a positive number.")

@@ -28,18 +28,18 @@ class MatchProbabilities(Rule):
     `correct` times this, and performance is the mean over the trial.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the number of steps."""
         return {"steps": trials.total, "right": 0.0}
 
-    def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""
         right = float(_agreement(action, now.gt))
         now.right += right
         now.performance = now.right / now.steps
         return task.rewards["correct"] * right, False
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         right = _agreement(action, now.gt)
         now.right += right
@@ -105,7 +105,7 @@ class SpatialSuppressMotion(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         direction, contrast = self._motion(trials)
         default = np.where(contrast < 0.5, 1, 8)
-        forced = trials.given("diameter")
+        forced = trials.forced_value("diameter")
         diameter = trials.set("diameter", default if forced is None else forced)
         strength = (np.cos(self.theta - self.theta[direction][:, None]) + 1) * contrast[:, None] / 2
         covered = np.arange(8) < diameter[:, None]
@@ -114,7 +114,7 @@ class SpatialSuppressMotion(TrialEnv):
     def _motion(self, trials: Trials) -> tuple[Array, Array]:
         """Draw direction (from 0) and contrast, (n,) each, and set the ground truth that follows from them."""
         direction = trials.choice("direction", self.directions) - 1
-        contrast = trials.choice("contrast", [0.05, 0.99], free=True)
+        contrast = trials.choice("contrast", [0.05, 0.99], allow="any")
         trials.add_period("stimulus")
         trials.set_groundtruth(self._reports(direction, contrast, trials.gt.shape[1]))
         return direction, contrast

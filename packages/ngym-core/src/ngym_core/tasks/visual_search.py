@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
-from ngym_core.rules import Rule, broken, broken_lanes
-from ngym_core.screen import GREY, Screen
+from ngym_core.rules import Rule, broken, broken_many
 from ngym_core.spaces import Box
-from ngym_core.tasktools import options
+from ngym_core.stimuli import GREY, Screen
+from ngym_core.tasktools import check_options
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -28,12 +28,12 @@ class PointTo(Rule):
     trial if the task's `abort` is true. Near is a distance of 0.1.
     """
 
-    def begin(self, task: Any, trials: Trials) -> dict[str, Any]:
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the edges of both periods."""
         (hold_from, hold_to), (opens, closes) = trials.span("fixation"), trials.span("decision")
         return {"hold_from": hold_from, "hold_to": hold_to, "opens": opens, "closes": closes}
 
-    def one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
+    def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""
         x, y = action.tolist()
         if x * x + y * y <= NEAR:
@@ -46,7 +46,7 @@ class PointTo(Rule):
             return broken(task, now)
         return 0.0, False
 
-    def lanes(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         away = _squared(action) > NEAR
         answers = away & (now.opens <= now.step) & (now.step < now.closes)
@@ -54,7 +54,7 @@ class PointTo(Rule):
         np.copyto(now.performance, right, where=answers)
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
         early = away & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
-        return reward, broken_lanes(task, now, early, reward, answers)
+        return reward, broken_many(task, now, early, reward, answers)
 
 
 def _squared(position: Array, origin: ArrayLike = 0.0) -> Any:
@@ -135,9 +135,11 @@ class VisualSearch(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         quadrants = [(0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)]
-        self.target_centers = _checked(options("target_centers", quadrants if target_centers is None else target_centers))
+        self.target_centers = _checked(
+            check_options("target_centers", quadrants if target_centers is None else target_centers)
+        )
         self.delta_angle = 0.2 * np.pi if delta_angle is None else delta_angle
-        self.delta_color = options("delta_color", [0.2, -0.1, -0.1] if delta_color is None else delta_color)
+        self.delta_color = check_options("delta_color", [0.2, -0.1, -0.1] if delta_color is None else delta_color)
         if self.delta_color.shape != (3,):
             raise ValueError(f"delta_color={delta_color!r} must be three numbers, for red, green and blue.")
         if not (0 < length < np.inf and 0 < line_width < np.inf and np.isfinite(self.delta_angle)):

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
-from ngym_core.spaces import Discrete, unbounded
-from ngym_core.tasktools import bump, options, ring
+from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasktools import bump, check_options, ring
 from ngym_core.trials import Trials
 
 
@@ -92,14 +92,14 @@ class Compare(TrialEnv):
         if dim_ring < 2:
             raise ValueError(f"dim_ring={dim_ring!r} must be at least 2, one direction for each stimulus.")
         self.sigma = sigma / np.sqrt(dt)
-        self.cohs = options("cohs", self.cohs if cohs is None else cohs)
+        self.cohs = check_options("cohs", self.cohs if cohs is None else cohs)
         self.w_mod = self.w_mod if w_mod is None else w_mod
         self.stim_mod = self.stim_mod if stim_mod is None else stim_mod
         self.theta = ring(dim_ring)
         self.choices = np.arange(dim_ring)
         self._bumps = bump(self.theta, self.theta)
         rings = {f"stimulus_mod{m}": range(1 + (m - 1) * dim_ring, 1 + m * dim_ring) for m in (1, 2)}
-        self.observation_space = unbounded({"fixation": 0, **rings})
+        self.observation_space = named_box({"fixation": 0, **rings})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
 
     def _new_trials(self, trials: Trials) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
-from ngym_core.tasks.two_modalities import TwoModalities, in_turn
+from ngym_core.tasks._two_modalities import TwoModalities, in_turn
 from ngym_core.trials import Trials
 
 

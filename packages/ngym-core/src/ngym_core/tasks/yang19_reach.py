@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
-from ngym_core.tasks.two_modalities import TwoModalities, in_turn
+from ngym_core.tasks._two_modalities import TwoModalities, in_turn
 from ngym_core.tasktools import bump
 from ngym_core.trials import Trials
 
@@ -79,7 +79,7 @@ class Reach(TwoModalities):
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        anti = trials.choice("anti", [self.anti], free=[False, True])
+        anti = trials.choice("anti", [self.anti], allow=[False, True])
         modality = trials.choice("modality", [0, 1])
         before = ["fixation"] if self.reaction else ["fixation", "stimulus", "delay"]
         trials.add_period([*before, "decision"])

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ngym_core.hookspecs import hookimpl
 from ngym_core.lazy import attach
-from ngym_core.registry import WrapperSpec
+from ngym_core.plugins.hookspecs import hookimpl
+from ngym_core.plugins.registry import WrapperSpec
 
 if TYPE_CHECKING:
     from ngym_core.wrappers.catch_trials import CatchTrials as CatchTrials
@@ -57,6 +57,6 @@ def ngym_wrappers() -> Iterable[WrapperSpec]:
 
 
 _modules = {target.partition(":")[0] for target in WRAPPERS.values()}
-__getattr__ = attach(
-    __name__, {m: [t.partition(":")[2] for t in WRAPPERS.values() if t.startswith(f"{m}:")] for m in _modules}
+__getattr__, __dir__ = attach(
+    __name__, {f".{m}": [t.partition(":")[2] for t in WRAPPERS.values() if t.startswith(f"{m}:")] for m in _modules}
 )

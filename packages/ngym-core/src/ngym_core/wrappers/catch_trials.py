@@ -11,7 +11,7 @@ from gymnasium import spaces
 from ngym_core.random import Draws
 from ngym_core.spaces import channels, names_of
 from ngym_core.trials import Trials
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 
 
 class CatchTrials(TrialWrapper):
@@ -21,7 +21,7 @@ class CatchTrials(TrialWrapper):
     asks for no action. It is noted as the condition `catch` of the trial.
 
     Args:
-        env: A task in which an answer is right if it equals the ground truth (`Rule.by_truth`).
+        env: A task in which an answer is right if it equals the ground truth (`Rule.pays_ground_truth`).
         catch_prob: How likely a trial is a catch trial.
         period: The period (or periods) in which nothing is shown; by default the whole trial.
         where: The channels that are empty: a name or indices; by default all but the one called `fixation`.
@@ -42,7 +42,7 @@ class CatchTrials(TrialWrapper):
         where: Any = None,
     ) -> None:
         super().__init__(env)
-        self.needs_rule_by_truth()
+        self.require_ground_truth_rule()
         space = self.task.observation_space
         if not isinstance(space, spaces.Box):
             raise ValueError(f"CatchTrials empties channels of a Box, not {space}.")
@@ -55,7 +55,7 @@ class CatchTrials(TrialWrapper):
             channels(space, where)
         self.catch_prob, self.period, self.where = catch_prob, period, where
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Empty the catch trials."""
         catch = trials.set("catch", draws.random("catch", trials.n) < self.catch_prob)
         trials.multiply_ob(~catch, self.period, self.where)

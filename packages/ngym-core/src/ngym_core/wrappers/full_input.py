@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ngym_core.random import Draws
 from ngym_core.trials import Trials
-from ngym_core.wrapper import Moment
-from ngym_core.wrappers.appending import append, append_last, widened
+from ngym_core.wrappers._append import append, append_last, widened
+from ngym_core.wrappers.base import StepBatch
 from ngym_core.wrappers.pass_reward import PassReward
 
 
@@ -38,16 +38,16 @@ class FullInput(PassReward):
         self.rewarded = self.observation_space
         self.observation_space = widened(self.rewarded, "action", self.n_actions)
 
-    def as_data(self, trials: Trials, draws: Draws) -> Trials:
+    def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Append reward and action of the step before."""
-        trials = super().as_data(trials, draws)
+        trials = super().on_data(trials, draws)
         return append_last(trials, self._one_hot(trials.gt), draws.child("action"))
 
-    def change(self, memory: Any, moment: Moment) -> None:
+    def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Append reward and action."""
-        super().change(memory, moment)
-        none = np.zeros((len(moment.lanes), self.n_actions))
-        moment.ob = append(self.rewarded, moment.ob, none if moment.action is None else self._one_hot(moment.action))
+        super().on_step(memory, batch)
+        none = np.zeros((len(batch.lanes), self.n_actions))
+        batch.ob = append(self.rewarded, batch.ob, none if batch.action is None else self._one_hot(batch.action))
 
     def _one_hot(self, action: NDArray[Any]) -> NDArray[Any]:
         one_hot: NDArray[Any] = np.eye(self.n_actions)[action - self.first]

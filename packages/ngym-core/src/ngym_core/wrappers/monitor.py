@@ -15,12 +15,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from ngym_core import registry
 from ngym_core.errors import unknown
-from ngym_core.plugins import Plugins
-from ngym_core.saving import refuse_used
-from ngym_core.table import Recorder, Table, save_trials
-from ngym_core.wrapper import Moment, TrialWrapper
+from ngym_core.files import require_empty_folder
+from ngym_core.plugins import registry
+from ngym_core.plugins.manager import Plugins
+from ngym_core.trial_table import Recorder, Table, save_trials
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 DEFAULTS: dict[str, Any] = {
     "name": None,
@@ -37,7 +37,7 @@ DEFAULTS: dict[str, Any] = {
 class Monitor(TrialWrapper):
     """Write down every trial that is played as one row of a table, and save the table now and then.
 
-    The columns are those of `ngym_core.table.MEASURES` and the conditions of the trials. Each save writes the trials
+    The columns are those of `ngym_core.trial_table.MEASURES` and the conditions of the trials. Each save writes the trials
     since the last one, as `trials-<number of the first>.csv` and `.npz`, each file completely or not at all; `close`
     (or leaving a ``with``) saves the rest. `load_trials` reads them all. With several lanes, all are written down.
 
@@ -86,7 +86,7 @@ class Monitor(TrialWrapper):
         if self.config["plot_create"] and not _plugins().draws:
             raise ImportError("plot_create=True needs a package that draws figures: pip install ngym-plot.")
         self.save_dir = _new_folder(Path("monitor") / self.name) if folder is None else Path(folder).expanduser()
-        refuse_used(self.save_dir)
+        require_empty_folder(self.save_dir)
         self.save_dir.mkdir(parents=True, exist_ok=True)
         with (self.save_dir / "monitor.json").open("x") as file:  # from now on the folder is taken
             json.dump({"task": str(self.task), **self.config}, file, indent=2, default=str)
@@ -95,20 +95,20 @@ class Monitor(TrialWrapper):
         self._run: list[dict[str, Any]] | None = [] if self.config["plot_create"] else None
         self._last_ob: Any = None
 
-    def memory(self, n: int) -> Recorder:
+    def init_memory(self, n: int) -> Recorder:
         """The rows that are not saved yet; they stay when lanes are seeded again."""
         if self._recorder is None or self._lanes != n:
             self._recorder, self._lanes = Recorder(n, self.task.dt), n
         return self._recorder
 
-    def change(self, memory: Recorder, moment: Moment) -> None:
+    def on_step(self, memory: Recorder, batch: StepBatch) -> None:
         """Note the step, and save when it is time."""
-        memory.add(moment)
+        memory.add(batch)
         if self._run is not None:
-            self._note_step(moment)
-        if not moment.begins:
-            self._steps += len(moment.lanes)
-        if moment.ended.any():
+            self._note_step(batch)
+        if not batch.begins:
+            self._steps += len(batch.lanes)
+        if batch.ended.any():
             passed = self._steps if self.config["trigger"] == "step" else memory.waiting
             if passed >= self.config["interval"]:
                 self._save_or_warn()
@@ -158,18 +158,18 @@ class Monitor(TrialWrapper):
 
     # ---- figures ---------------------------------------------------------------------------------
 
-    def _note_step(self, moment: Moment) -> None:
+    def _note_step(self, batch: StepBatch) -> None:
         """Keep a step of the first lane."""
-        first = np.nonzero(moment.lanes == 0)[0]
+        first = np.nonzero(batch.lanes == 0)[0]
         if not len(first) or self._run is None:
             return
         i = first[0]
-        before, self._last_ob = self._last_ob, moment.ob[i].copy()
-        if moment.action is None or moment.gt is None or len(self._run) >= self.config["plot_steps"]:
+        before, self._last_ob = self._last_ob, batch.ob[i].copy()
+        if batch.action is None or batch.gt is None or len(self._run) >= self.config["plot_steps"]:
             return
-        ended = bool(moment.ended[i])
-        step = {"ob": self._last_ob, "actions": np.array(moment.action[i]), "gt": np.array(moment.gt[i])}
-        step |= {"rewards": float(moment.reward[i]), "perf": float(moment.performance[i]) if ended else np.nan}
+        ended = bool(batch.ended[i])
+        step = {"ob": self._last_ob, "actions": np.array(batch.action[i]), "gt": np.array(batch.gt[i])}
+        step |= {"rewards": float(batch.reward[i]), "perf": float(batch.performance[i]) if ended else np.nan}
         self._run.append({**step, "trial_end": ended, "before": before})
 
     def _draw(self, trials: int) -> Path:

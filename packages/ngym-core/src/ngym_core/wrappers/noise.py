@@ -10,7 +10,7 @@ import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.trials import Trials
-from ngym_core.wrapper import Moment, TrialWrapper
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 TOGETHER = 64
 """Steps whose noise is drawn at a time."""
@@ -55,7 +55,7 @@ class Noise(TrialWrapper):
             raise ValueError(f"perf_th={perf_th!r} must lie within 0 and 1, and w={w!r} be at least 1.")
         self.std_noise, self.perf_th, self.w, self.step_noise = std_noise, perf_th, w, step_noise
 
-    def memory(self, n: int) -> Any:
+    def init_memory(self, n: int) -> Any:
         """The noise drawn ahead, its strength, and the performance of the last trials, of n lanes."""
         shape = self.env.observation_space.shape or ()
         return SimpleNamespace(
@@ -67,29 +67,29 @@ class Noise(TrialWrapper):
             trials=np.zeros(n, int),
         )
 
-    def restart(self, memory: Any, lane: int, draws: Draws) -> None:
+    def seed_memory(self, memory: Any, lane: int, draws: Draws) -> None:
         """Begin anew in a lane."""
         memory.streams[lane] = draws.stream("noise")
         memory.used[lane], memory.std[lane], memory.trials[lane] = TOGETHER, self.std_noise, 0
         memory.window[lane] = np.nan
 
-    def change(self, memory: Any, moment: Moment) -> None:
+    def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Add noise, and adapt it where a trial ended."""
-        lanes = moment.lanes
+        lanes = batch.lanes
         for lane in lanes[memory.used[lanes] >= TOGETHER].tolist():
             memory.streams[lane].standard_normal(dtype=np.float32, out=memory.drawn[lane])
             memory.used[lane] = 0
         noise = memory.drawn[lanes, memory.used[lanes]]
         memory.used[lanes] += 1
-        if self.perf_th is not None and moment.ended.any():
-            self._adapt(memory, lanes[moment.ended], moment.performance[moment.ended])
+        if self.perf_th is not None and batch.ended.any():
+            self._adapt(memory, lanes[batch.ended], batch.performance[batch.ended])
         std = memory.std[lanes]
         noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
-        moment.ob = self._in_type(moment.ob + noise, moment.ob.dtype)
-        if not moment.begins:
-            moment.info["std_noise"] = std
+        batch.ob = self._in_type(batch.ob + noise, batch.ob.dtype)
+        if not batch.begins:
+            batch.info["std_noise"] = std
 
-    def as_data(self, trials: Trials, draws: Draws) -> Trials:
+    def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Add noise as strong as at first to n trials."""
         steps = int(trials.lengths.sum())
         noise = draws.stream("noise").standard_normal((steps, *trials.ob.shape[2:]), np.float32)

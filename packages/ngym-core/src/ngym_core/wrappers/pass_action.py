@@ -9,8 +9,8 @@ import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.trials import Trials
-from ngym_core.wrapper import Moment, TrialWrapper
-from ngym_core.wrappers.appending import append, append_last, widened
+from ngym_core.wrappers._append import append, append_last, widened
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 
 class PassAction(TrialWrapper):
@@ -32,11 +32,11 @@ class PassAction(TrialWrapper):
         self.size = int(np.prod(env.action_space.shape or ()))
         self.observation_space = widened(env.observation_space, "action", self.size)
 
-    def as_data(self, trials: Trials, draws: Draws) -> Trials:
+    def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Append the ground truth of the step before."""
         return append_last(trials, trials.gt.reshape(*trials.gt.shape[:2], -1), draws)
 
-    def change(self, memory: Any, moment: Moment) -> None:
+    def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Append the action."""
-        action = np.zeros((len(moment.lanes), self.size)) if moment.action is None else moment.action
-        moment.ob = append(self.env.observation_space, moment.ob, action)
+        action = np.zeros((len(batch.lanes), self.size)) if batch.action is None else batch.action
+        batch.ob = append(self.env.observation_space, batch.ob, action)

@@ -8,10 +8,10 @@ import gymnasium
 
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
-from ngym_core.rules import rewards_of_truth
+from ngym_core.rules import rewards_of_ground_truth
 from ngym_core.trials import Trials
-from ngym_core.wrapper import Moment, TrialWrapper
-from ngym_core.wrappers.appending import append, append_last, widened
+from ngym_core.wrappers._append import append, append_last, widened
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 
 class PassReward(TrialWrapper):
@@ -36,7 +36,7 @@ class PassReward(TrialWrapper):
         super().__init__(env)
         self.observation_space = widened(env.observation_space, "reward", 1)
 
-    def as_data(self, trials: Trials, draws: Draws) -> Trials:
+    def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Append what the ground truth earned in the step before.
 
         Raises:
@@ -44,8 +44,8 @@ class PassReward(TrialWrapper):
         """
         if type(self.task)._step is not TrialEnv._step:
             raise TypeError(f"{self.task} has a `_step` of its own: what its trials earn is known when they are played.")
-        return append_last(trials, rewards_of_truth(self.task, trials)[..., None], draws)
+        return append_last(trials, rewards_of_ground_truth(self.task, trials)[..., None], draws)
 
-    def change(self, memory: Any, moment: Moment) -> None:
+    def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Append the reward."""
-        moment.ob = append(self.env.observation_space, moment.ob, moment.reward)
+        batch.ob = append(self.env.observation_space, batch.ob, batch.reward)

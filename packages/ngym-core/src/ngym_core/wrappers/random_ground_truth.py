@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 
 
 class RandomGroundTruth(TrialWrapper):
@@ -39,7 +39,7 @@ class RandomGroundTruth(TrialWrapper):
             raise ValueError(f"p={p} must be {k} probabilities that sum to 1, one for each choice.")
         return p
 
-    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
         """Draw the ground truth of n trials."""
         p = self._probabilities(forced.pop("p")) if "p" in forced else self.p
         ground_truth = draws.choice("ground_truth", n, self.task.choices, p)  # type: ignore[attr-defined]

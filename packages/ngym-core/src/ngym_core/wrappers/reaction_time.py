@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.sessions import sample_trials
+from ngym_core.sampling import sample_trials
 from ngym_core.trials import Trials
-from ngym_core.wrapper import Moment, TrialWrapper
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 
 class ReactionTime(TrialWrapper):
@@ -52,7 +52,7 @@ class ReactionTime(TrialWrapper):
         self.stimulus, self.decision = stimulus, decision
         self.end_on_stimulus = end_on_stimulus
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Begin the decision after the first step of the stimulus."""
         stimulus, decision = trials.span(self.stimulus), trials.span(self.decision)
         answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
@@ -63,21 +63,21 @@ class ReactionTime(TrialWrapper):
             trials.cut(end)
         return trials
 
-    def memory(self, n: int) -> Any:
+    def init_memory(self, n: int) -> Any:
         """Steps since the trial began and since an answer has been due (negative before), of n lanes."""
         return SimpleNamespace(steps=np.zeros(n, int), due=np.full(n, -1))
 
-    def change(self, memory: Any, moment: Moment) -> None:
+    def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Add the urgency, and report how long the trial and the response took."""
-        if moment.action is None or moment.gt is None:
-            memory.steps[moment.lanes], memory.due[moment.lanes] = 0, -1
+        if batch.action is None or batch.gt is None:
+            memory.steps[batch.lanes], memory.due[batch.lanes] = 0, -1
             return
-        lanes, axes = moment.lanes, tuple(range(1, moment.gt.ndim))
+        lanes, axes = batch.lanes, tuple(range(1, batch.gt.ndim))
         memory.steps[lanes] += 1
-        asked = (moment.gt != 0).any(axis=axes)
+        asked = (batch.gt != 0).any(axis=axes)
         memory.due[lanes] = np.where(asked | (memory.due[lanes] >= 0), memory.due[lanes] + 1, -1)
-        responded = moment.ended & (moment.action != 0).any(axis=axes) & (memory.due[lanes] >= 0)
-        moment.reward = moment.reward + self.urgency
-        moment.info["tr_dur"] = np.where(moment.ended, memory.steps[lanes], np.nan)
-        moment.info["reaction_time"] = np.where(responded, (memory.due[lanes] + 1) * float(self.task.dt), np.nan)
-        memory.steps[lanes[moment.ended]], memory.due[lanes[moment.ended]] = 0, -1
+        responded = batch.ended & (batch.action != 0).any(axis=axes) & (memory.due[lanes] >= 0)
+        batch.reward = batch.reward + self.urgency
+        batch.info["tr_dur"] = np.where(batch.ended, memory.steps[lanes], np.nan)
+        batch.info["reaction_time"] = np.where(responded, (memory.due[lanes] + 1) * float(self.task.dt), np.nan)
+        memory.steps[lanes[batch.ended]], memory.due[lanes[batch.ended]] = 0, -1

@@ -11,7 +11,7 @@ import numpy as np
 from ngym_core.random import Draws
 from ngym_core.scheduler import BaseSchedule, RandomBlockSchedule, SequentialBlockSchedule
 from ngym_core.trials import Trials
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 
 
 class ScheduleAttr(TrialWrapper):
@@ -41,12 +41,12 @@ class ScheduleAttr(TrialWrapper):
         self.attr_list = attr_list
         self._columns = {name: np.array([attributes[name] for attributes in attr_list]) for name in attr_list[0]}
 
-    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
         """Take the conditions of n trials from the schedule."""
         self._taken = self.schedule.take(n, draws)
         return {**{name: column[self._taken] for name, column in self._columns.items()}, **forced}
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Note the block."""
         if isinstance(self.schedule, (SequentialBlockSchedule, RandomBlockSchedule)):
             trials.set("block", self._taken)

@@ -11,11 +11,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ngym_core.random import Draws
+from ngym_core.sampling import layers, of_trials, outermost_trial_layer, tasks
 from ngym_core.scheduler import BaseSchedule
-from ngym_core.sessions import layers, of_trials, outermost, tasks
 from ngym_core.spaces import Box, names_of
 from ngym_core.trials import Trials
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 
 
 class MultiEnvs(TrialWrapper):
@@ -76,10 +76,10 @@ class MultiEnvs(TrialWrapper):
         """Nothing: no one id makes several tasks."""
         return
 
-    def set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
+    def _set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
         """Tell all tasks that a wrapper decides about new trials."""
         for env in self.envs:
-            outermost(env).set_top(wrapper)
+            outermost_trial_layer(env)._set_top(wrapper)
 
     def set_i(self, i: int) -> None:
         """Choose the task that the next trials come from.
@@ -98,14 +98,14 @@ class MultiEnvs(TrialWrapper):
         """Say which tasks n consecutive trials come from, (n,)."""
         return np.full(n, self._chosen)
 
-    def generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
+    def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
         """Make n consecutive trials, those of each task at once."""
         forced = dict(forced)
-        own = self.own(draws)
+        own = self.own_draws(draws)
         taken = self._checked(np.broadcast_to(forced.pop("i_env"), n)) if "i_env" in forced else self.take(n, own)
         rows = [np.nonzero(taken == i)[0] for i in range(len(self.envs))]
         parts = [
-            outermost(env).generate(len(r), draws.child(f"env {i}"), of_trials(forced, r, n))
+            outermost_trial_layer(env)._generate(len(r), draws.child(f"env {i}"), of_trials(forced, r, n))
             for i, (env, r) in enumerate(zip(self.envs, rows, strict=True))
             if len(r)
         ]
@@ -115,13 +115,13 @@ class MultiEnvs(TrialWrapper):
             trials.widen(np.eye(len(self.envs))[taken][:, None])
         return trials
 
-    def install(self, trials: Trials) -> None:
+    def _install(self, trials: Trials) -> None:
         """Play the first of these trials in the task that it comes from."""
         before = self.task
         self.i_env = int(trials.conditions["i_env"][0])
         self.env = self.envs[self.i_env]
         self.task.num_tr, self.task.performance = before.num_tr, 0
-        super().install(trials)
+        super()._install(trials)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, see `TrialEnv.reset`; a seed restarts the randomness of all tasks."""

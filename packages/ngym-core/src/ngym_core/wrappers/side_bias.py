@@ -11,7 +11,7 @@ import numpy as np
 from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.trials import Trials
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 
 
 class SideBias(TrialWrapper):
@@ -44,13 +44,13 @@ class SideBias(TrialWrapper):
         self.block_dur = block_dur
         self.schedule = RandomBlockSchedule(self.n_block, [block_dur] * self.n_block, random_start=True)
 
-    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
         """Take the blocks of n trials, and draw the ground truth of each by the probabilities of its block."""
         self._block = self.schedule.take(n, draws)
         ground_truth = draws.choice("ground_truth", n, self.choices, self.choice_prob[self._block])
         return {"ground_truth": ground_truth, **forced}
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Note block and probabilities."""
         trials.set("block", self._block)
         trials.set("probs", self.choice_prob[self._block])

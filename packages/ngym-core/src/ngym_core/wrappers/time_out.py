@@ -8,8 +8,8 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.timing import to_steps
-from ngym_core.wrapper import Moment, TrialWrapper
+from ngym_core.trials.durations import to_steps
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 
 class TimeOut(TrialWrapper):
@@ -39,24 +39,24 @@ class TimeOut(TrialWrapper):
         self.time_out = time_out
         self.steps = int(to_steps(time_out, self.task.dt))
 
-    def memory(self, n: int) -> Any:
+    def init_memory(self, n: int) -> Any:
         """Steps that are left in n lanes."""
         return np.zeros(n, np.int64)
 
-    def restart(self, memory: Any, lane: int, draws: Draws) -> None:
+    def seed_memory(self, memory: Any, lane: int, draws: Draws) -> None:
         """End the time-out of a lane that was seeded."""
         memory[lane] = 0
 
-    def hold(self, memory: Any) -> Any:
+    def paused(self, memory: Any) -> Any:
         """Which lanes are in a time-out."""
         return memory > 0
 
-    def change(self, memory: Any, moment: Moment) -> None:
+    def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Begin a time-out after an error, and show nothing in it."""
-        lanes = moment.lanes
-        if moment.begins:
+        lanes = batch.lanes
+        if batch.begins:
             memory[lanes] = 0
             return
-        memory[lanes] = np.where(moment.ended & (moment.performance < 1), self.steps, np.maximum(memory[lanes] - 1, 0))
-        moment.ob[memory[lanes] > 0] = 0
-        moment.info["time_out"] = memory[lanes] * float(self.task.dt)
+        memory[lanes] = np.where(batch.ended & (batch.performance < 1), self.steps, np.maximum(memory[lanes] - 1, 0))
+        batch.ob[memory[lanes] > 0] = 0
+        batch.info["time_out"] = memory[lanes] * float(self.task.dt)

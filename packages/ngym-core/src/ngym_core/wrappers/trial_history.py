@@ -13,7 +13,7 @@ from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.tasktools import run_machine
 from ngym_core.trials import Trials
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 
 Array = NDArray[Any]
 
@@ -31,7 +31,7 @@ class _History(TrialWrapper):
     def chain(self, after: Array, n: int, draws: Draws) -> Array:
         """The choices (n,) that follow one another, given which follows on each, (n, choices)."""
         chains, before, first = [], [], 0
-        for session, k in draws.apart(n):
+        for session, k in draws.per_stream(n):
             if "previous" not in session.carried:
                 session.carried["previous"] = int(session.index("first", 1, self.n_ch)[0])
             chain = run_machine(after[first : first + k], session.carried["previous"])
@@ -42,7 +42,7 @@ class _History(TrialWrapper):
         self._previous = np.concatenate(before)
         return np.concatenate(chains)
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Note the ground truth before each trial's."""
         trials.set("previous", np.asarray(self.choices)[self._previous])
         return trials
@@ -76,7 +76,7 @@ class TrialHistoryV2(_History):
             raise ValueError(f"probs={probs!r} must be {shape} probabilities, and each row must sum to 1.")
         return array
 
-    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
         """Draw the ground truth of n trials, each by the one before."""
         self._probs = self._checked(forced.pop("probs")) if "probs" in forced else self.probs
         edges = np.cumsum(self._probs, axis=-1)
@@ -84,10 +84,10 @@ class TrialHistoryV2(_History):
         after = np.minimum((u >= edges / edges[..., -1:]).sum(axis=-1), self.n_ch - 1)
         return {"ground_truth": np.asarray(self.choices)[self.chain(after, n, draws)], **forced}
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Note the ground truth before, and the probabilities."""
         trials.set("probs", np.broadcast_to(self._probs, (trials.n, self.n_ch, self.n_ch)))
-        return super().edit(trials, draws)
+        return super().edit_trials(trials, draws)
 
 
 class TrialHistory(_History):
@@ -140,7 +140,7 @@ class TrialHistory(_History):
         counts = most - least + 1
         self.choice_schedule = RandomBlockSchedule(counts, [block_nch] * counts, random_start=True)
 
-    def decide(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
         """Draw the ground truth of n trials, each by the one before."""
         self._habit = self.habits[self.habit_schedule.take(n, draws.child("habit"))]
         self._k = k = self.least + self.choice_schedule.take(n, draws.child("choices"))
@@ -152,8 +152,8 @@ class TrialHistory(_History):
         after = np.where(previous < k[:, None], after, fresh)
         return {"ground_truth": np.asarray(self.choices)[self.chain(after, n, draws)], **forced}
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Note the ground truth before, the habit and the number of choices."""
         trials.set("habit", self._habit)
         trials.set("n_choices", self._k)
-        return super().edit(trials, draws)
+        return super().edit_trials(trials, draws)

@@ -12,7 +12,7 @@ from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.spaces import actions, names_of
 from ngym_core.trials import Trials
-from ngym_core.wrapper import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper
 
 
 class VariableMapping(TrialWrapper):
@@ -22,7 +22,7 @@ class VariableMapping(TrialWrapper):
     the action for each of the task's choices.
 
     Args:
-        env: A task in which an answer is right if it equals the ground truth (`Rule.by_truth`).
+        env: A task in which an answer is right if it equals the ground truth (`Rule.pays_ground_truth`).
         block_dur: Trials in a block, see `SideBias`.
         choice: Name of the actions that change their meaning; by default all but action 0.
 
@@ -35,7 +35,7 @@ class VariableMapping(TrialWrapper):
 
     def __init__(self, env: gymnasium.Env[Any, Any], block_dur: BlockLength = 50, choice: str | None = None) -> None:
         super().__init__(env)
-        self.needs_rule_by_truth()
+        self.require_ground_truth_rule()
         space: Any = env.action_space
         self.answers = np.arange(1, space.n) if choice is None else actions(space, choice)
         if not 2 <= len(self.answers) <= 6:
@@ -46,7 +46,7 @@ class VariableMapping(TrialWrapper):
         self.mappings = np.array(list(permutations(self.answers.tolist())))
         self.schedule = RandomBlockSchedule(len(self.mappings), [block_dur] * len(self.mappings))
 
-    def edit(self, trials: Trials, draws: Draws) -> Trials:
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Translate the ground truth of n trials."""
         mapping = trials.set("mapping", self.mappings[self.schedule.take(trials.n, draws)])
         table = np.broadcast_to(np.arange(self.answers.max() + 1), (trials.n, self.answers.max() + 1)).copy()

@@ -1,0 +1,117 @@
+"""Every hook that a pack can implement: when it is called, what it returns, an example.
+
+A pack is a distribution with an entry point in the group ``ngym`` that names a module (or object)
+with functions marked by `hookimpl`:
+
+```toml
+[project.entry-points.ngym]
+my-pack = "my_pack"
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+    import gymnasium
+
+    from ngym_core.plugins.registry import TaskSpec, WrapperSpec
+
+__all__ = ["hookimpl", "ngym_commands", "ngym_figure", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
+
+hookimpl = pluggy.HookimplMarker("ngym")
+hookspec = pluggy.HookspecMarker("ngym")
+
+
+@hookspec
+def ngym_tasks() -> Iterable[TaskSpec]:  # type: ignore[empty-body]
+    """Offer tasks. Called once, when `ngym_core` is imported.
+
+    Returns:
+        What to register. Ids must be new; classes are imported at `make`.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_tasks():
+            return [TaskSpec("MyTask-v0", "my_pack.my_task:MyTask")]
+        ```
+    """
+
+
+@hookspec
+def ngym_wrappers() -> Iterable[WrapperSpec]:  # type: ignore[empty-body]
+    """Offer wrappers. Called once, when `ngym_core` is imported.
+
+    Returns:
+        What to register. Names must be new.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_wrappers():
+            return [WrapperSpec("MyWrapper-v0", "my_pack.my_wrapper:MyWrapper")]
+        ```
+    """
+
+
+@hookspec
+def ngym_tags() -> Mapping[str, str]:  # type: ignore[empty-body]
+    """Say what tags mean. Called once, when `ngym_core` is imported.
+
+    Returns:
+        Tag -> meaning, a few words. The meaning of a tag that exists cannot be changed.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_tags():
+            return {"foraging": "the agent decides when to leave a patch"}
+        ```
+    """
+
+
+@hookspec
+def ngym_commands(group: click.Group) -> None:
+    """Add commands to the command line. Called each time `ngym` runs.
+
+    Args:
+        group: The `ngym` command.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_commands(group):
+            @group.command()
+            def hello():
+                "Say hello."
+                click.echo("hello")
+        ```
+    """
+
+
+@hookspec(firstresult=True)
+def ngym_figure(run: Mapping[str, Any], env: gymnasium.Env[Any, Any], fname: Path) -> Path | None:
+    """Draw what an agent did and save the figure; the first pack that does so is enough. Called by `Monitor`.
+
+    Args:
+        run: What `run_env` returns: `ob`, `initial_ob`, `actions`, `gt`, `rewards`, `perf`, `trial_end`.
+        env: The task with its wrappers.
+        fname: Where the figure goes.
+
+    Returns:
+        The file that was written; None to leave it to another pack.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_figure(run, env, fname):
+            return my_pack.draw(run["rewards"], fname)
+        ```
+    """

@@ -1,0 +1,119 @@
+"""Trials of an env apart from the one that it plays, also where state lives in attributes (NeuroGym's style)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.random import Draws
+from ngym_core.trials.durations import has_own_state
+
+if TYPE_CHECKING:
+    from ngym_core.env import TrialEnv
+    from ngym_core.trials import Trials
+
+
+def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
+    """List an env and everything it wraps, from the outermost_trial_layer wrapper to the task (or tasks)."""
+    found: list[gymnasium.Env[Any, Any]] = []
+    todo = [env]
+    while todo:
+        layer = todo.pop(0)
+        found.append(layer)
+        if isinstance(layer, gymnasium.Wrapper):
+            todo = [*vars(layer).get("envs", [layer.env]), *todo]
+    return found
+
+
+def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
+    """Give the outermost layer that makes trials: a `TrialWrapper` or the task; Gymnasium's own wrappers do not."""
+    return next(layer for layer in layers(env) if hasattr(layer, "_generate"))
+
+
+def tasks(env: gymnasium.Env[Any, Any]) -> list[TrialEnv]:
+    """List the tasks inside an env: one, or those of a wrapper that puts several behind one front."""
+    return [layer for layer in layers(env) if layer.unwrapped is layer]  # type: ignore[misc]
+
+
+def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:
+    """Whether the task or a wrapper is written in NeuroGym's style, which makes one trial at a time."""
+    return any(getattr(layer, "_one_at_a_time", False) for layer in layers(env))
+
+
+class Session:
+    """One more life of an env: within ``with session:`` the env has this life's attributes.
+
+    The attributes of all layers are copied when the session is made and exchanged when it is
+    entered and left. The objects stay the same, so that a function in `timing` that closes over
+    the task draws from the session's generator, not from the original's.
+
+    Args:
+        env: The env, with its wrappers.
+        shared: Objects that are not copied.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], shared: list[Any]) -> None:
+        self._layers = layers(env)
+        memo: dict[int, Any] = {id(thing): thing for thing in [*self._layers, *shared]}
+        self._states = [copy.deepcopy(layer.__dict__, memo) for layer in self._layers]
+
+    def __enter__(self) -> None:
+        """Give the env this session's attributes."""
+        self._exchange()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Give the env its own attributes back."""
+        self._exchange()
+
+    def _exchange(self) -> None:
+        for i, layer in enumerate(self._layers):
+            layer.__dict__, self._states[i] = self._states[i], layer.__dict__
+
+
+def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
+    """Make n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"n={n!r} must be an integer from 1.")
+    own: Draws = env.unwrapped._draws
+    env = outermost_trial_layer(env)
+    if draws is None:
+        draws = own if seed is None else Draws(seed)
+    if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks(env) for v in task.timing.values())):
+        return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+    session = draws.carried.get("session")
+    if session is None:
+        session = Session(env, shared=[own])
+        with session:
+            for task in tasks(env):
+                task._draw_from(draws)
+        draws.carried["session"] = session
+    with session:
+        return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+
+
+def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
+    """Make n consecutive trials as an agent sees them that plays the ground truth, see `TrialWrapper.on_data`."""
+    trials = sample_trials(env, n, None, draws, conditions)
+    wrappers: list[Any] = []
+    while hasattr(env, "on_data") and "envs" not in vars(env):
+        wrappers.append(env)
+        env = env.env
+    for wrapper in reversed(wrappers):
+        trials = wrapper.on_data(trials, wrapper.own_draws(draws))
+    return trials
+
+
+def of_trials(forced: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> dict[str, Any]:
+    """Conditions forced on some of n trials."""
+    return {k: np.asarray(v)[rows] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}
+
+
+def of_trial(forced: Mapping[str, Any], i: int, n: int) -> dict[str, Any]:
+    """Conditions forced on trial i of n."""
+    return {k: v[i] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}

@@ -1,0 +1,300 @@
+"""A run of a task on one time axis: observations, actions, rewards, performance, activity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import ArrayLike, NDArray
+
+import ngym_core as ngym
+from ngym_plot import panels
+from ngym_plot.config import PlotConfig
+from ngym_plot.figure import Clock, save, style
+
+__all__ = ["plot_env", "plot_env_1dbox", "visualize_run"]
+
+Array: TypeAlias = NDArray[Any]
+
+
+def plot_env(
+    env: Any,
+    num_steps: int = 200,
+    num_trials: int | None = None,
+    def_act: Any = None,
+    model: Any = None,
+    name: str | None = None,
+    legend: bool = True,
+    ob_traces: Sequence[str] | None = None,
+    fig_kwargs: dict[str, Any] | None = None,
+    fname: str | Path | None = None,
+    plot_performance: bool = True,
+    plot_config: PlotConfig | dict[str, Any] | None = None,
+    *,
+    seed: int | None = None,
+) -> Figure:
+    """Play a task and draw the run.
+
+    Args:
+        env: A task, an env around one, a vector env with one env, or an id.
+        num_steps: How many steps.
+        num_trials: Stop after so many trials instead.
+        def_act: An action to repeat; without it and without a model actions are random.
+        model: What acts, see `run_env`. The hidden state of a recurrent one is drawn too.
+        name: Title; by default the task's name.
+        legend: Whether to show legends.
+        ob_traces: One label for each channel: draw lines instead of an image.
+        fig_kwargs: Given to `matplotlib.pyplot.subplots`, for example ``{"figsize": (6, 4)}``.
+        fname: Save the figure there (and close it).
+        plot_performance: Whether to draw the performance of each trial.
+        plot_config: Sizes and unit of time.
+        seed: Seed of the run.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: See `run_env` and `visualize_run`.
+    """
+    env = ngym.make(env) if isinstance(env, str) else env
+    data = ngym.run_env(env, num_steps, num_trials, def_act, model, seed=seed)
+    return visualize_run(
+        data["ob"],
+        data["actions"],
+        gt=data["gt"],
+        rewards=data["rewards"],
+        performance=data["perf"] if plot_performance else None,
+        states=data["states"],
+        legend=legend,
+        ob_traces=ob_traces,
+        name=task_name(env) if name is None else name,
+        fname=fname,
+        fig_kwargs=fig_kwargs,
+        env=env,
+        initial_ob=data["initial_ob"],
+        trial_starts=np.nonzero(data["trial_end"])[0] + 2,
+        plot_config=plot_config,
+    )
+
+
+def visualize_run(
+    ob: ArrayLike,
+    actions: ArrayLike,
+    gt: ArrayLike | None = None,
+    rewards: ArrayLike | None = None,
+    performance: ArrayLike | None = None,
+    states: ArrayLike | None = None,
+    legend: bool = True,
+    ob_traces: Sequence[str] | None = None,
+    name: str = "",
+    fname: str | Path | None = None,
+    fig_kwargs: dict[str, Any] | None = None,
+    env: Any = None,
+    initial_ob: ArrayLike | None = None,
+    trial_starts: ArrayLike | None = None,
+    plot_config: PlotConfig | dict[str, Any] | None = None,
+) -> Figure:
+    """Draw a recorded run, each action under the observation that it answers.
+
+    Args:
+        ob: Observations after each step: (T,), (T, k), or images (T, H, W) or (T, H, W, C).
+        actions: (T,) or (T, k).
+        gt: Ground truth, likewise.
+        rewards: (T,).
+        performance: (T,), NaN where no trial ended.
+        states: Hidden states, (T, units).
+        legend: Whether to show legends.
+        ob_traces: One label for each channel: draw lines instead of an image.
+        name: Title.
+        fname: Save the figure there (and close it).
+        fig_kwargs: Given to `matplotlib.pyplot.subplots`.
+        env: The task, for names of channels and actions and for the time step.
+        initial_ob: The observation before the first step; by default the first of `ob`.
+        trial_starts: Steps (counted from 1) at which trials begin.
+        plot_config: Sizes and unit of time.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: No steps, arrays of different length, or observations of another shape.
+    """
+    ob = np.asarray(ob)
+    if ob.ndim not in (1, 2, 3, 4):
+        raise ValueError(f"ob.shape={ob.shape} not supported; expected (T,), (T, k), (T, H, W) or (T, H, W, C).")
+    if len(ob) == 0:
+        raise ValueError("There is no step to draw: ob is empty.")
+    first = ob[:1] if initial_ob is None else np.asarray(initial_ob)[None]
+    seen = np.concatenate([first, ob[:-1]])
+    run = Run(seen, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
+    return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
+
+
+def plot_env_1dbox(
+    ob: ArrayLike,
+    actions: ArrayLike,
+    gt: ArrayLike | None = None,
+    rewards: ArrayLike | None = None,
+    performance: ArrayLike | None = None,
+    states: ArrayLike | None = None,
+    legend: bool = True,
+    ob_traces: Sequence[str] | None = None,
+    name: str = "",
+    fname: str | Path | None = None,
+    fig_kwargs: dict[str, Any] | None = None,
+    env: Any = None,
+    trial_starts: ArrayLike | None = None,
+    plot_config: PlotConfig | dict[str, Any] | None = None,
+) -> Figure:
+    """Draw a run of a task with a vector of channels; row t of `ob` is what was seen before action t.
+
+    The other arguments are those of `visualize_run`.
+
+    Raises:
+        ValueError: Observations that are not (T, k), or see `visualize_run`.
+    """
+    ob = np.asarray(ob)
+    if ob.ndim != 2:
+        raise ValueError(f"ob must be 2-dimensional, (T, k), not of shape {ob.shape}.")
+    if len(ob) == 0:
+        raise ValueError("There is no step to draw: ob is empty.")
+    run = Run(ob, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
+    return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
+
+
+class Run:
+    """Arrays of T steps and how to draw them; row t of `ob` is what was seen before action t.
+
+    The arguments are those of `visualize_run`; `periods` (of one trial) are shaded.
+    """
+
+    def __init__(
+        self,
+        ob: Array,
+        actions: Any,
+        gt: Any,
+        rewards: Any,
+        performance: Any,
+        states: Any,
+        env: Any,
+        trial_starts: Any,
+        config: PlotConfig,
+        periods: panels.Periods | None = None,
+    ) -> None:
+        self.ob = ob
+        self.actions = self._of_length("actions", actions)
+        self.gt = None if gt is None else self._of_length("gt", gt)
+        self.rewards = None if rewards is None else self._of_length("rewards", rewards).astype(float)
+        self.performance = None if performance is None else self._of_length("performance", performance).astype(float)
+        self.states = None if states is None else self._of_length("states", states)
+        if self.states is not None and self.states.ndim != 2:
+            raise ValueError(f"states must be (T, units), not of shape {self.states.shape}.")
+        self.env = env
+        self.starts = np.asarray([] if trial_starts is None else trial_starts)
+        self.config = config
+        self.periods = periods or {}
+        dt = _attribute(env, "dt")
+        if config.unit == "ms" and dt is None:
+            raise ValueError("A time axis in ms needs env, which knows the time step.")
+        self.clock = Clock(len(ob), 1 if dt is None else dt, config.unit)
+
+    def _of_length(self, name: str, given: Any) -> Array:
+        values: Array = np.asarray(given)
+        if values.ndim == 0 or len(values) != len(self.ob):
+            raise ValueError(f"{name} must have one row for each of the {len(self.ob)} steps, not shape {values.shape}.")
+        return values
+
+    def draw(
+        self,
+        legend: bool,
+        traces: Sequence[str] | None,
+        name: str,
+        fname: Any,
+        fig_kwargs: dict[str, Any],
+        into: Figure | SubFigure | None = None,
+    ) -> Figure:
+        """Draw all panels, into a given figure or a new one, and save the figure if a file is named."""
+        rows = 2 + sum(x is not None for x in (self.rewards, self.performance, self.states))
+        heights = [1.6, 1.2, *[1.0] * (rows - 2)]
+        size = (self.config.width, self.config.panel_height * sum(heights) + 0.4)
+        options = {"figsize": size, **fig_kwargs}
+        shared = {"sharex": options.pop("sharex", "col"), "squeeze": False}
+        ratios = {"height_ratios": heights, "width_ratios": (1, 0.16)}
+        with style(self.config):
+            figure: Any = plt.figure(**options) if into is None else into
+            grid = figure.subplots(rows, 2, gridspec_kw=ratios, **shared)
+            for side in grid[:, 1]:
+                side.axis("off")
+            self._observations(grid[0, 0], grid[0, 1], traces)
+            panels.actions_panel(grid[1, 0], self.clock, self.actions, self.gt, _space(self.env, "action_space"))
+            rest = iter(grid[2:].tolist())
+            if self.rewards is not None:
+                panels.rewards_panel(next(rest)[0], self.clock, self.rewards)
+            if self.performance is not None:
+                panels.performance_panel(next(rest)[0], self.clock, self.performance)
+            if self.states is not None:
+                ax, side = next(rest)
+                panels.heat_panel(ax, side, self.clock, self.states, None, "Unit")
+            self._finish(figure, grid, legend, name)
+            if fname is not None:
+                save(figure.figure, fname)
+                plt.close(figure.figure)
+        return figure  # type: ignore[no-any-return]
+
+    def _observations(self, ax: Axes, side: Axes, traces: Sequence[str] | None) -> None:
+        space = _space(self.env, "observation_space")
+        if self.ob.ndim > 2:
+            panels.frames_panel(ax, self.clock, self.ob, space, "Observation")
+            return
+        channels = self.ob.reshape(len(self.ob), -1)
+        if traces is None and self.ob.ndim == 2:
+            panels.heat_panel(ax, side, self.clock, channels, space, "Observation")
+            return
+        traces = ["observation"] if traces is None else list(traces)
+        if len(traces) != channels.shape[1]:
+            raise ValueError(
+                f"Please provide label for each of the {channels.shape[1]} traces in the observations; there are "
+                f"{len(traces)}: {traces}."
+            )
+        panels.traces_panel(ax, self.clock, channels, traces, "Observation")
+
+    def _finish(self, figure: Any, grid: Any, legend: bool, name: str) -> None:
+        for ax, side in grid:
+            self.clock.put_on(ax)
+            for start in self.starts:
+                dashes, width = ((0, (4, 3)), 0.8) if len(self.starts) <= 30 else ("-", 0.3)
+                ax.axvline(self.clock.start_of(start), color="0.5", linestyle=dashes, linewidth=width, zorder=0.5)
+            handles, labels = ax.get_legend_handles_labels()
+            if legend and handles:
+                side.legend(handles, labels, loc=self.config.legend_location, borderaxespad=0)
+        if self.periods:
+            panels.shade_periods(grid[:, 0].tolist(), self.clock, self.periods)
+        grid[-1, 0].set_xlabel(self.clock.label)
+        if name:
+            grid[0, 0].set_title(name)
+        figure.align_ylabels(grid[:, 0].tolist())
+
+
+def _attribute(env: Any, name: str) -> Any:
+    """An attribute of the task inside whatever env this is."""
+    if env is None:
+        return None
+    if hasattr(env, "get_attr"):
+        return env.get_attr(name)[0]
+    return getattr(getattr(env, "unwrapped", env), name, None)
+
+
+def _space(env: Any, name: str) -> Any:
+    return None if env is None else getattr(env, name)
+
+
+def task_name(env: Any) -> str:
+    """Name of the task inside whatever env this is."""
+    if hasattr(env, "get_attr"):
+        return str(env.get_attr("task_name")[0])
+    return type(env.unwrapped).__name__
