@@ -64,7 +64,7 @@ NEEDS = {  # what a task must have, for each wrapper that does not go with all
     **dict.fromkeys(["PassAction", "PassReward", "ScheduleEnvs"], appends),
     "CatchTrials": lambda env: env.rule.pays_ground_truth,
     "VariableMapping": lambda env: env.rule.pays_ground_truth and 2 <= env.action_space.n - 1 <= 6,
-    "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).spans),
+    "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).start),
     **dict.fromkeys(
         ["RandomGroundTruth", "ScheduleAttr", "SideBias", "TrialHistory", "TrialHistoryV2"],
         lambda env: hasattr(env, "choices") and "ground_truth" in env.sample_trials(1, seed=0).forceable,

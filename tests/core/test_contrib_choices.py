@@ -180,4 +180,4 @@ def test_what_depends_on_the_agent_within_a_trial_only_is_stepped_by_arrays(id_)
 @pytest.mark.parametrize("id_", ["CVLearning-v0", "MatchingPenny-v0"])
 def test_what_depends_on_earlier_trials_of_the_agent_is_not_drawn_ahead(id_):
     assert isinstance(ngym.make_vec(id_, 2).lanes, LoopBackend)
-    assert not ngym.make(id_).draws_ahead
+    assert not ngym.make(id_).can_prefetch

@@ -40,7 +40,7 @@ def test_any_two_wrappers_stack_in_any_order(id_, data):
     whole = list(env.sample_trials(12, seed=seed))
     draws = ngym.Draws(seed)
     same_trials(whole, [t for n in (1, 4, 7) for t in build(id_, names).sample_trials(n, draws=draws)])
-    if env.unwrapped.draws_ahead:
+    if env.unwrapped.can_prefetch:
         env.reset(seed=seed)
         for trial in whole[:5]:
             assert_same(trial.ob, env.unwrapped.ob)

@@ -1,9 +1,9 @@
-"""TrialEnv: the class that speaks reset and step."""
+"""TrialEnv: a task made of trials, as a Gymnasium env."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
@@ -11,14 +11,16 @@ import gymnasium
 import gymnasium.error
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.neurogym_style import OneTrial
+from ngym_core.neurogym_style import SingleTrial, Value
+from ngym_core.parameters import Parameters
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
-from ngym_core.sampling import is_one_at_a_time, of_trial, sample_trials
-from ngym_core.trials import Trials
-from ngym_core.trials.durations import Parameters, has_own_state
+from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials
+from ngym_core.spaces import Where
+from ngym_core.trials import Trials, concatenate
+from ngym_core.trials.durations import has_own_state, to_steps
 
 __all__ = ["Rewards", "Timing", "TrialEnv"]
 
@@ -31,7 +33,7 @@ EMPTY_TRIAL_MS = 10_000
 """Length of a trial that has no period, in ms."""
 
 
-class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
+class TrialEnv(gymnasium.Env[Any, Any]):
     """A task made of trials, as a Gymnasium env.
 
     A task is a subclass that sets `observation_space` and `action_space` and says in `_new_trials` how
@@ -54,12 +56,14 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         chance: Mean performance of random actions (each as likely as the others at each step), if it is known.
         sure_rewards: False if the right action may go unrewarded by chance.
         blank: What a channel shows where there is nothing to see, for wrappers that leave something out.
-        draws_ahead: False if the next trial depends on what the agent did, so that it cannot be drawn before.
+        can_prefetch: False if the next trial depends on what the agent did, so that it cannot be made before.
         dt: Time step in ms.
         timing: Period -> duration; a changed value counts from the next trial on.
         rewards: Event -> reward; a changed value counts at once.
         performance: Score of the trial so far, set back before each trial.
         num_tr: Number of trials begun since the last reset.
+        trial: Conditions of the trial that is played, name -> value.
+        t_ind: Step in the trial, from 0.
 
     Raises:
         ValueError: A time step that is not a positive number, or a duration or reward that is no number.
@@ -73,7 +77,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
     abort: bool = False
     chance: ClassVar[float | None] = None
     sure_rewards: ClassVar[bool] = True
-    draws_ahead: ClassVar[bool] = True
+    can_prefetch: ClassVar[bool] = True
     blank: ClassVar[float] = 0
     _one_at_a_time: ClassVar[bool] = False
 
@@ -103,17 +107,15 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         )
         self.performance: float = 0
         self.num_tr = 0
-        self.trial = {}
+        self.trial: dict[str, Any] = {}
         self.t_ind = 0
-        self._length = int(EMPTY_TRIAL_MS / dt)
+        self._single = SingleTrial(self, int(EMPTY_TRIAL_MS / dt))
         self._top: gymnasium.Env[Any, Any] = self
         self._shown: Any = self
         self._now: Any = SimpleNamespace()
-        self._times = {}
         self._started = False
         self._waiting = False
         self._ob_now: Any = None
-        self._in_steps = False  # whether `_new_trials` is known to paint step by step
         self._draw_from(Draws())
 
     def __str__(self) -> str:
@@ -167,7 +169,12 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         self._np_random_seed = draws.seed
 
     @property
-    def rng(self) -> np.random.RandomState:  # type: ignore[override]
+    def carried(self) -> dict[str, Any]:
+        """What the task carries from trial to trial, for a `_step` that changes it; it restarts with the seed."""
+        return self._single.trials.carried
+
+    @property
+    def rng(self) -> np.random.RandomState:
         """`np_random` with NumPy's legacy method names, for tasks written in NeuroGym's style."""
         rng = self.__dict__.get("_rng")
         if rng is None or rng[0] is not self._np_random:
@@ -180,27 +187,23 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
     def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
         """Make n consecutive trials; users call `sample_trials` or `new_trial`."""
         if self._one_at_a_time:
-            return Trials.join([self._build_one(of_trial(forced, i, n)) for i in range(n)])
+            return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
         trials = Trials(self, n, draws, forced)
         self._new_trials(trials)
-        return trials.finish()
+        return trials._finish()
 
     def _build_one(self, forced: Mapping[str, Any]) -> Trials:
         """Build a trial in NeuroGym's style."""
-        for name in ("ob", "gt"):
-            self.__dict__.pop(name, None)
-        self._trials = trials = Trials(self, 1, self._draws)
-        self._times = {}
+        self._single.begin(Trials(self, 1, self._draws))
         conditions = self._new_trial(**forced)
-        return trials.adopt(conditions, self.__dict__.get("ob"), self.__dict__.get("gt"), int(EMPTY_TRIAL_MS / self.dt))
+        return self._single.finish(conditions, int(EMPTY_TRIAL_MS / self.dt))
 
     def _install(self, trials: Trials) -> None:
         """Make the first of these trials the one that the env plays."""
         one = trials[0]
-        self._trials, self._times = trials, {}
-        self.ob, self.gt, self.trial = one.ob, one.gt, one.conditions
+        self._single.play(trials, one)
+        self.trial = one.conditions
         self._gt_list: list[int] = one.gt.tolist() if one.gt.ndim == 1 else []
-        self._length = one.length
         self.t_ind = 0
         self._started = True
         self._now = SimpleNamespace(performance=0.0, timeout=0.0)
@@ -229,7 +232,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         """
         self.performance = 0
         self._install(self._generate(1, self._draws, kwargs))
-        return copied(self.trial)
+        return copy_conditions(self.trial)
 
     def _next_trial(self) -> TrialEnv:
         """Begin a new trial, and give the task that plays it: another one where a wrapper changes between tasks."""
@@ -304,7 +307,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         else:
             playing = self._next_trial()
         self._waiting = False
-        info: Info = {"trial": copied(playing.trial)}
+        info: Info = {"trial": copy_conditions(playing.trial)}
         ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, info)
         return ob, info
 
@@ -332,7 +335,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         if "gt" not in info:
             info["gt"] = self._truth()
         self.t_ind += 1
-        if self.t_ind >= self._length and not info["new_trial"]:
+        if self.t_ind >= self._single.length and not info["new_trial"]:
             info["new_trial"] = True
             reward += self.r_tmax + self._now.timeout
         if info["new_trial"]:
@@ -341,7 +344,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
             truncated = truncated or self.num_tr >= self.num_tr_exp
             playing = self._next_trial()
             playing._waiting = truncated
-            info["trial"] = copied(playing.trial)
+            info["trial"] = copy_conditions(playing.trial)
             if playing is not self:
                 return playing.post_step(playing._observation(), reward, terminated, truncated, info)
         if ob is self._ob_now:
@@ -352,7 +355,8 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         ob: NDArray[Any] = self._shown.ob[self.t_ind].copy()
         if self.rule.is_interactive:
             self._now.step = self.t_ind
-            self.rule.render(self, self._now, ob[..., : self.observation_space.shape[-1]])  # wrappers may have widened it
+            channels = self.observation_space.shape[-1]  # type: ignore[index]  # wrappers may have added others
+            self.rule.render(self, self._now, ob[..., :channels])
         return ob
 
     def _truth(self) -> Any:
@@ -360,18 +364,7 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
         if self.rule.is_interactive:
             self._now.step = self.t_ind
             return self.rule.ground_truth(self, self._now)
-        return self._gt_list[self.t_ind] if self._gt_list else self.gt[self.t_ind].copy()
-
-    @property
-    def gt_now(self) -> Any:
-        """Ground truth at this step."""
-        return self._truth()
-
-    @property
-    def ob_now(self) -> Any:
-        """The observation at this step. A `_step` that returns it lets `step` return the next one."""
-        self._ob_now = self.ob[self.t_ind]
-        return self._ob_now
+        return self._gt_list[self.t_ind] if self._gt_list else self._single.gt[self.t_ind].copy()  # type: ignore[index]
 
     def _checked(self, action: Any) -> Any:
         """Give the action in the type that the rule expects."""
@@ -392,6 +385,122 @@ class TrialEnv(OneTrial, gymnasium.Env[Any, Any]):
     def render(self) -> None:
         """Show nothing; figures come from the package ngym-plot."""
 
+    # ---- NeuroGym's names: the trial that is played, and the verbs of `_new_trial`, see `SingleTrial` ----
+
+    @property
+    def ob(self) -> NDArray[Any]:
+        """Observations of the trial, (steps, *observation shape)."""
+        return _existing(self._single.ob, "ob")
+
+    @ob.setter
+    def ob(self, value: NDArray[Any]) -> None:
+        self._single.ob = value
+
+    @property
+    def gt(self) -> NDArray[Any]:
+        """Ground truth of the trial, (steps, *action shape)."""
+        return _existing(self._single.gt, "gt")
+
+    @gt.setter
+    def gt(self, value: NDArray[Any]) -> None:
+        self._single.gt = value
+
+    @property
+    def ob_now(self) -> Any:
+        """The observation at this step. A `_step` that returns it lets `step` return the next one."""
+        self._ob_now = self.ob[self.t_ind]
+        return self._ob_now
+
+    @property
+    def gt_now(self) -> Any:
+        """Ground truth at this step."""
+        return self._truth()
+
+    @property
+    def t(self) -> float:
+        """Time since the trial began, in ms."""
+        return self.t_ind * self.dt
+
+    @property
+    def tmax(self) -> float:
+        """Length of the trial in ms. It may be changed while the trial runs."""
+        return self._single.length * self.dt
+
+    @tmax.setter
+    def tmax(self, ms: float) -> None:
+        self._single.length = int(to_steps(ms, self.dt))
+
+    @property
+    def start_ind(self) -> dict[str, int]:
+        """Period -> its first step."""
+        return self._single.edges("start_ind", 0, 1)
+
+    @property
+    def end_ind(self) -> dict[str, int]:
+        """Period -> the step after its last."""
+        return self._single.edges("end_ind", 1, 1)
+
+    @property
+    def start_t(self) -> dict[str, float]:
+        """Period -> its start in ms."""
+        return self._single.edges("start_t", 0, self.dt)
+
+    @property
+    def end_t(self) -> dict[str, float]:
+        """Period -> its end in ms."""
+        return self._single.edges("end_t", 1, self.dt)
+
+    def in_period(self, period: str, t: float | None = None) -> bool:
+        """Whether a time (ms, by default now) lies in a period."""
+        return self._single.in_period(period, self.t if t is None else t)
+
+    def sample_time(self, period: str) -> float:
+        """Draw the duration of a period in ms, cut to whole steps."""
+        return self._single.sample_time(period)
+
+    def add_period(
+        self,
+        period: str | Sequence[str],
+        duration: Any = None,
+        before: str | None = None,
+        after: str | float | None = None,
+        last_period: bool = False,
+    ) -> None:
+        """Add a period, or several one after another; see `Trials.add_period`. `last_period` changes nothing."""
+        self._single.add_period(period, duration, before, after)
+
+    def view_ob(self, period: str | None = None) -> NDArray[Any]:
+        """Return the observations of a period or of the whole trial, (steps, *observation shape), as a writable view."""
+        return self._single.view_ob(period)
+
+    def view_groundtruth(self, period: str | None = None) -> NDArray[Any]:
+        """Return the ground truth of a period or of the whole trial, (steps, *action shape), as a writable view."""
+        return self._single.view_groundtruth(period)
+
+    def add_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
+        """Add to the observations of one trial, see `SingleTrial.write_ob`."""
+        self._single.write_ob(value, period, where, "add")
+
+    def set_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
+        """Set the observations of one trial, see `SingleTrial.write_ob`."""
+        self._single.write_ob(value, period, where, "assign")
+
+    def add_randn(
+        self, mu: float = 0, sigma: float = 1, period: str | Sequence[str] | None = None, where: Where = None
+    ) -> None:
+        """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from `rng`."""
+        self._single.add_randn(mu, sigma, period, where)
+
+    def set_groundtruth(self, value: ArrayLike, period: str | Sequence[str] | None = None, where: str | None = None) -> None:
+        """Set the ground truth of one trial, see `SingleTrial.set_groundtruth`."""
+        self._single.set_groundtruth(value, period, where)
+
+
+def _existing(array: NDArray[Any] | None, name: str) -> NDArray[Any]:
+    if array is None:
+        raise AttributeError(f"There is no {name} before the first trial.")
+    return array
+
 
 def _action_hint(space: gymnasium.Space[Any]) -> str:
     if isinstance(space, spaces.Discrete):
@@ -405,6 +514,6 @@ def _first(value: Any) -> Any:
     return value[0] if value.ndim > 1 else value.flat[0].item()
 
 
-def copied(trial: Mapping[str, Any]) -> dict[str, Any]:
+def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:
     """Copy conditions, so that no two returns share one."""
     return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in trial.items()}

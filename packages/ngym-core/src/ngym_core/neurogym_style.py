@@ -1,8 +1,8 @@
-"""NeuroGym's verbs: a task that builds one trial at a time, and what users read of the trial being played."""
+"""NeuroGym's style: the trial being played, and the verbs that build one trial at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,93 +11,96 @@ from numpy.typing import ArrayLike, NDArray
 from ngym_core.errors import unknown
 from ngym_core.spaces import Where, actions, channels
 from ngym_core.trials._kernels import paint
+from ngym_core.trials.batch import Trial, Trials
 from ngym_core.trials.durations import draw_duration, to_steps
+from ngym_core.trials.operations import to_column
 
 if TYPE_CHECKING:
-    from ngym_core.trials import Trials
+    from ngym_core.env import TrialEnv
+
+__all__ = ["SingleTrial"]
 
 Array: TypeAlias = NDArray[Any]
 Value: TypeAlias = ArrayLike | Callable[[Array], ArrayLike]
 
 
-class OneTrial:
-    """The trial that an env plays, with the verbs to build it.
+class SingleTrial:
+    """The trial that an env plays, and NeuroGym's verbs to build it.
+
+    `TrialEnv` has one and offers its verbs under NeuroGym's names; the arguments are documented here.
+
+    Args:
+        env: The task.
 
     Attributes:
-        ob: Observations of the trial, (steps, *observation shape).
-        gt: Ground truth of the trial, (steps, *action shape).
-        trial: Its conditions, name -> value.
-        t_ind: Step in the trial, from 0.
+        trials: The batch that the trial is the first of.
+        ob: Observations, (steps, *observation shape); None before something is painted.
+        gt: Ground truth, (steps, *action shape); None likewise.
+        length: Number of steps that are played.
     """
 
-    dt: float
-    timing: Any
-    observation_space: Any
-    action_space: Any
-    rng: np.random.RandomState
-    trial: dict[str, Any]
-    ob: Array
-    gt: Array
-    t_ind: int
-    _trials: Trials
-    _times: dict[str, dict[str, Any]]
-    _length: int
+    trials: Trials
 
-    # ---- reading ---------------------------------------------------------------------------------
+    def __init__(self, env: TrialEnv, length: int) -> None:
+        self._env = env
+        self.ob: Array | None = None
+        self.gt: Array | None = None
+        self.length = length
+        self._edges: dict[str, dict[str, Any]] = {}
 
-    @property
-    def t(self) -> float:
-        """Time since the trial began, in ms."""
-        return self.t_ind * self.dt
+    # ---- from an empty trial to a finished one -------------------------------------------------------
 
-    @property
-    def tmax(self) -> float:
-        """Length of the trial in ms. It may be changed while the trial runs."""
-        return self._length * self.dt
+    def begin(self, trials: Trials) -> None:
+        """Begin to build a trial (n = 1)."""
+        self.trials, self.ob, self.gt, self._edges = trials, None, None, {}
 
-    @tmax.setter
-    def tmax(self, ms: float) -> None:
-        self._length = int(to_steps(ms, self.dt))
+    def finish(self, conditions: Mapping[str, Any], empty_steps: int) -> Trials:
+        """Complete the trial that a task's `_new_trial` has built.
 
-    @property
-    def start_ind(self) -> dict[str, int]:
-        """Period -> its first step."""
-        return self._edges("start", 0, 1)
+        Args:
+            conditions: What `_new_trial` returned.
+            empty_steps: Length of a trial that has neither periods nor observations.
 
-    @property
-    def end_ind(self) -> dict[str, int]:
-        """Period -> the step after its last."""
-        return self._edges("end", 1, 1)
+        Returns:
+            The trial, n = 1.
+        """
+        trials = self.trials
+        trials.conditions.clear()
+        trials.conditions.update({name: to_column([value]) for name, value in conditions.items()})
+        if not trials._periods.spans:
+            trials._periods.total = empty_steps if self.ob is None else len(self.ob)
+        for name, array in (("ob", self.ob), ("gt", self.gt)):
+            if not trials._observations.exists(name) and array is not None:
+                trials._observations.set_array(name, np.asarray(array)[None])
+        return trials._finish()
 
-    @property
-    def start_t(self) -> dict[str, float]:
-        """Period -> its start in ms."""
-        return self._edges("start_t", 0, self.dt)
+    def play(self, trials: Trials, one: Trial) -> None:
+        """Play a trial from its first step: the first of a batch."""
+        self.trials, self._edges = trials, {}
+        self.ob, self.gt, self.length = one.ob, one.gt, one.length
 
-    @property
-    def end_t(self) -> dict[str, float]:
-        """Period -> its end in ms."""
-        return self._edges("end_t", 1, self.dt)
+    # ---- reading -------------------------------------------------------------------------------------
 
-    def _edges(self, name: str, side: int, unit: float) -> dict[str, Any]:
-        edges = self._times.get(name)
+    def edges(self, name: str, side: int, unit: float) -> dict[str, Any]:
+        """Return period -> its start (side 0) or end (side 1), in a unit per step; `name` is that of the property."""
+        edges = self._edges.get(name)
         if edges is None:
-            edges = {p: int(span[side]) * unit for p, span in self._trials.spans.items()}
-            self._times[name] = edges
+            edges = {p: int(span[side]) * unit for p, span in self.trials._periods.spans.items()}
+            self._edges[name] = edges
         return edges
 
-    def in_period(self, period: str, t: float | None = None) -> bool:
-        """Say whether a time (ms, by default now) lies in a period.
+    def in_period(self, period: str, t: float) -> bool:
+        """Whether a time (ms) lies in a period.
 
         Raises:
             UnknownNameError: A period that the trial does not have.
         """
-        if period not in self.start_t:
-            raise unknown("period", period, self.start_t)
-        t = self.t if t is None else t
-        return self.start_t[period] <= t < self.end_t[period]
+        env = self._env
+        if period not in env.start_t:
+            raise unknown("period", period, env.start_t)
+        return env.start_t[period] <= t < env.end_t[period]
 
-    # ---- building --------------------------------------------------------------------------------
+    # ---- building ------------------------------------------------------------------------------------
 
     def sample_time(self, period: str) -> float:
         """Draw the duration of a period in ms, cut to whole steps.
@@ -105,56 +108,51 @@ class OneTrial:
         Raises:
             UnknownNameError: A period without timing.
         """
-        if period not in self.timing:
-            raise unknown("period", period, self.timing)
-        ms = draw_duration(period, self.timing[period], 1, self._trials.draws, 0)
-        return int(to_steps(ms, self.dt)) * self.dt
+        timing, dt = self._env.timing, self._env.dt
+        if period not in timing:
+            raise unknown("period", period, timing)
+        ms = draw_duration(period, timing[period], 1, self.trials.draws, 0)
+        return int(to_steps(ms, dt)) * dt
 
-    def add_period(
-        self,
-        period: str | Sequence[str],
-        duration: Any = None,
-        before: str | None = None,
-        after: str | float | None = None,
-        last_period: bool = False,
-    ) -> None:
-        """Add a period, or several one after another; see `Trials.add_period`. `last_period` changes nothing."""
-        self._trials.add_period(period, duration, before, after)
-        self._times = {}
-        self._length = int(self._trials.lengths[0])
+    def add_period(self, period: str | Sequence[str], duration: Any, before: str | None, after: str | float | None) -> None:
+        """Add a period, or several one after another; see `Trials.add_period`."""
+        self.trials.add_period(period, duration, before, after)
+        self._edges = {}
+        self.length = int(self.trials.lengths[0])
 
     def view_ob(self, period: str | None = None) -> Array:
-        """Give the observations of a period or of the whole trial, (steps, *observation shape), as a writable view."""
-        self._build_ob()
-        return self.ob[self._slice(period)]
+        """Return the observations of a period or of the whole trial, (steps, *observation shape), as a writable view."""
+        return self._built("ob")[self._slice(period)]
 
     def view_groundtruth(self, period: str | None = None) -> Array:
-        """Give the ground truth of a period or of the whole trial, (steps, *action shape), as a writable view."""
-        self._build_gt()
-        return self.gt[self._slice(period)]
+        """Return the ground truth of a period or of the whole trial, (steps, *action shape), as a writable view."""
+        return self._built("gt")[self._slice(period)]
 
-    def add_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
-        """Add to the observations of one trial.
+    def write_ob(self, value: Value, period: Any, where: Where, how: str) -> None:
+        """Change the observations of one trial.
 
         Args:
             value: A number, an array that broadcasts against (steps, channels), or a function that is
-                given the present observations and returns what to add.
+                given the present observations and returns the value.
             period: A period, several, or None for the whole trial.
             where: Channels: a name, an index, a slice, or indices; None for all.
+            how: ``add`` or ``assign``.
         """
-        self._paint_ob(value, period, where, how="add")
+        ob = self._built("ob")
+        index = slice(None) if where is None else channels(self._env.observation_space, where)
+        for one in self._periods(period):
+            steps = self._slice(one)
+            target = ob[steps][..., index]
+            painted = np.asarray(value(target) if callable(value) else value)
+            if painted.ndim:
+                painted = np.broadcast_to(painted, target.shape)[None]
+            paint(ob[None], painted, (steps.start, steps.stop), index, how=how)
 
-    def set_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
-        """Set the observations of one trial; the arguments are those of `add_ob`."""
-        self._paint_ob(value, period, where, how="assign")
+    def add_randn(self, mu: float, sigma: float, period: Any, where: Where) -> None:
+        """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from the env's `rng`."""
+        self.write_ob(lambda ob: mu + self._env.rng.randn(*ob.shape) * sigma, period, where, "add")
 
-    def add_randn(
-        self, mu: float = 0, sigma: float = 1, period: str | Sequence[str] | None = None, where: Where = None
-    ) -> None:
-        """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from `rng`."""
-        self._paint_ob(lambda ob: mu + self.rng.randn(*ob.shape) * sigma, period, where, how="add")
-
-    def set_groundtruth(self, value: ArrayLike, period: str | Sequence[str] | None = None, where: str | None = None) -> None:
+    def set_groundtruth(self, value: ArrayLike, period: Any, where: str | None) -> None:
         """Set the ground truth of one trial.
 
         Args:
@@ -165,38 +163,30 @@ class OneTrial:
         Raises:
             UnknownNameError: A name that the action space does not have.
         """
-        self._build_gt()
+        gt = self._built("gt")
         if where is not None:
-            value = actions(self.action_space, where)[np.asarray(value)]
+            value = actions(self._env.action_space, where)[np.asarray(value)]
         for one in self._periods(period):
-            self.gt[self._slice(one)] = value
-
-    def _paint_ob(self, value: Value, period: Any, where: Where, *, how: str) -> None:
-        self._build_ob()
-        index = slice(None) if where is None else channels(self.observation_space, where)
-        for one in self._periods(period):
-            steps = self._slice(one)
-            target = self.ob[steps][..., index]
-            painted = np.asarray(value(target) if callable(value) else value)
-            if painted.ndim:
-                painted = np.broadcast_to(painted, target.shape)[None]
-            paint(self.ob[None], painted, (steps.start, steps.stop), index, how=how)
+            gt[self._slice(one)] = value
 
     def _periods(self, period: Any) -> Iterator[str | None]:
         return iter([period] if period is None or isinstance(period, str) else period)
 
     def _slice(self, period: str | None) -> slice:
         if period is None:
-            return slice(0, len(self.ob if self._trials.painted else self.gt))
+            built = self.ob if self.trials._observations.exists("ob") else self.gt
+            return slice(0, 0 if built is None else len(built))
+        start, end = self._env.start_ind, self._env.end_ind
         try:
-            return slice(self.start_ind[period], self.end_ind[period])
+            return slice(start[period], end[period])
         except KeyError:
-            raise unknown("period", period, self.start_ind) from None
+            raise unknown("period", period, start) from None
 
-    def _build_ob(self) -> None:
-        if not self._trials.painted:
-            self.ob = self._trials.ob[0]
-
-    def _build_gt(self) -> None:
-        if not self._trials.has_gt:
-            self.gt = self._trials.gt[0]
+    def _built(self, name: str) -> Array:
+        """Return ``ob`` or ``gt``, which is created when it is first written or viewed."""
+        if not self.trials._observations.exists(name):
+            setattr(self, name, self.trials._observations.array(name)[0])
+        array = getattr(self, name)
+        if array is None:
+            raise AttributeError(f"{self._env}: there is no {name} yet.")
+        return array  # type: ignore[no-any-return]

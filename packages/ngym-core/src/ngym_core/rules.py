@@ -93,7 +93,7 @@ class Rule:
         return np.zeros(len(action)), np.zeros(len(action), bool)
 
 
-def facts(task: Any, trials: Trials) -> dict[str, NDArray[Any]]:
+def prepare_trials(task: Any, trials: Trials) -> dict[str, NDArray[Any]]:
     """Give what a task's rule needs to know about each of n trials, (n, ...) under each name."""
     known = {"performance": 0.0, "timeout": 0.0, **task.rule.prepare(task, trials)}
     return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in known.items()}
@@ -104,7 +104,7 @@ def rewards_of_ground_truth(task: Any, trials: Trials) -> NDArray[np.float64]:
 
     It is played step by step, in all trials at once.
     """
-    now = SimpleNamespace(**{name: value.copy() for name, value in facts(task, trials).items()})
+    now = SimpleNamespace(**{name: value.copy() for name, value in prepare_trials(task, trials).items()})
     rewards = np.zeros(trials.gt.shape[:2])
     playing, last = np.ones(trials.n, bool), trials.lengths - 1
     for step in range(trials.gt.shape[1]):

@@ -1,11 +1,14 @@
-"""Trials of an env apart from the one that it plays, also where state lives in attributes (NeuroGym's style)."""
+"""Sampling: makes trials of an env with its wrappers, without disturbing the trial that is being played."""
 
 from __future__ import annotations
 
 import copy
+import os
+import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import gymnasium
 import numpy as np
@@ -18,9 +21,11 @@ if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
     from ngym_core.trials import Trials
 
+__all__ = ["layers", "sample_as_data", "sample_trials", "tasks_of"]
+
 
 def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
-    """List an env and everything it wraps, from the outermost_trial_layer wrapper to the task (or tasks)."""
+    """List an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
     found: list[gymnasium.Env[Any, Any]] = []
     todo = [env]
     while todo:
@@ -32,11 +37,11 @@ def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
 
 
 def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
-    """Give the outermost layer that makes trials: a `TrialWrapper` or the task; Gymnasium's own wrappers do not."""
+    """Return the outermost layer that makes trials: a `TrialWrapper` or the task; Gymnasium's own wrappers do not."""
     return next(layer for layer in layers(env) if hasattr(layer, "_generate"))
 
 
-def tasks(env: gymnasium.Env[Any, Any]) -> list[TrialEnv]:
+def tasks_of(env: gymnasium.Env[Any, Any]) -> list[TrialEnv]:
     """List the tasks inside an env: one, or those of a wrapper that puts several behind one front."""
     return [layer for layer in layers(env) if layer.unwrapped is layer]  # type: ignore[misc]
 
@@ -46,12 +51,16 @@ def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:
     return any(getattr(layer, "_one_at_a_time", False) for layer in layers(env))
 
 
-class Session:
-    """One more life of an env: within ``with session:`` the env has this life's attributes.
+_locks: WeakKeyDictionary[Any, tuple[int, threading.RLock]] = WeakKeyDictionary()
 
-    The attributes of all layers are copied when the session is made and exchanged when it is
-    entered and left. The objects stay the same, so that a function in `timing` that closes over
-    the task draws from the session's generator, not from the original's.
+
+class IsolatedState:
+    """A second state of an env written in NeuroGym's style: within ``with state:`` the env has these attributes.
+
+    Such a task keeps its state in attributes of its own choice, so a second sequence of trials (a lane, a row of data)
+    needs a copy of all of them. They are copied when this object is made, and exchanged with those of the env when it is
+    entered and left. The env stays the same object, so that a function in `timing` that closes over it draws from the
+    generator of this state, not from the env's own.
 
     Args:
         env: The env, with its wrappers.
@@ -64,16 +73,26 @@ class Session:
         self._states = [copy.deepcopy(layer.__dict__, memo) for layer in self._layers]
 
     def __enter__(self) -> None:
-        """Give the env this session's attributes."""
+        """Give the env these attributes; other threads wait for it."""
+        self._lock().acquire()
         self._exchange()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Give the env its own attributes back."""
         self._exchange()
+        self._lock().release()
 
     def _exchange(self) -> None:
         for i, layer in enumerate(self._layers):
             layer.__dict__, self._states[i] = self._states[i], layer.__dict__
+
+    def _lock(self) -> threading.RLock:
+        """Return the lock of the task: several data sets may sample one env, each in a thread of its own."""
+        task, process = self._layers[-1], os.getpid()
+        known = _locks.get(task)
+        if known is None or known[0] != process:  # a fork may have copied a lock that another thread held
+            known = _locks[task] = (process, threading.RLock())
+        return known[1]
 
 
 def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
@@ -84,21 +103,31 @@ def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, condi
     env = outermost_trial_layer(env)
     if draws is None:
         draws = own if seed is None else Draws(seed)
-    if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks(env) for v in task.timing.values())):
+    if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks_of(env) for v in task.timing.values())):
         return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
-    session = draws.carried.get("session")
-    if session is None:
-        session = Session(env, shared=[own])
-        with session:
-            for task in tasks(env):
+    state = draws.carried.get("session")
+    if state is None:
+        state = IsolatedState(env, shared=[own])
+        with state:
+            for task in tasks_of(env):
                 task._draw_from(draws)
-        draws.carried["session"] = session
-    with session:
+        draws.carried["session"] = state
+    with state:
         return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
 
 
 def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
-    """Make n consecutive trials as an agent sees them that plays the ground truth, see `TrialWrapper.on_data`."""
+    """Make n consecutive trials as an agent sees them that plays the ground truth.
+
+    Args:
+        env: The env, with its wrappers; what they change step by step is added by `TrialWrapper.on_data`.
+        n: Number of trials.
+        draws: The source of randomness, which goes on.
+        conditions: Conditions to force: name -> one value, or one for each trial.
+
+    Returns:
+        The trials.
+    """
     trials = sample_trials(env, n, None, draws, conditions)
     wrappers: list[Any] = []
     while hasattr(env, "on_data") and "envs" not in vars(env):
@@ -109,11 +138,11 @@ def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]
     return trials
 
 
-def of_trials(forced: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> dict[str, Any]:
-    """Conditions forced on some of n trials."""
+def conditions_of_trials(forced: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> dict[str, Any]:
+    """Return the conditions that are forced on some of n trials."""
     return {k: np.asarray(v)[rows] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}
 
 
-def of_trial(forced: Mapping[str, Any], i: int, n: int) -> dict[str, Any]:
-    """Conditions forced on trial i of n."""
+def conditions_of_trial(forced: Mapping[str, Any], i: int, n: int) -> dict[str, Any]:
+    """Return the conditions that are forced on trial i of n."""
     return {k: v[i] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from ngym_core.errors import unknown
 from ngym_core.random import Draws
 from ngym_core.spaces import Box
+from ngym_core.trials import Trials
 
-__all__ = ["GREY", "WHITE", "MovingDots", "Screen", "plaid"]
+__all__ = ["GREY", "WHITE", "MovingDots", "Screen", "plaid", "set_pixels"]
 
 Array = NDArray[Any]
 GREY, WHITE = 128, 255
@@ -200,3 +201,20 @@ def plaid(screen: Screen, shift: Array, contrast: Array, diameter: Array, *, cyc
     seen += np.float32(WHITE / 2)
     frames[:, :, window[0], window[1]] = np.rint(seen, out=seen)[..., None].astype(np.uint8)
     return frames
+
+
+def set_pixels(trials: Trials, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
+    """Set single pixels of the images that trials show, other ones at each step of a period.
+
+    Args:
+        trials: n trials with observations (height, width, channels).
+        rows: Integers (n, k, m): m pixels at each of the first k steps of the period; those after its end are left out.
+        columns: Likewise.
+        value: A number, or one for each channel.
+        period: A period.
+    """
+    start, stop = (np.reshape(edge, (-1, 1)) for edge in trials.span(period))
+    inside = start + np.arange(rows.shape[1]) < stop
+    trial, step = np.nonzero(np.broadcast_to(inside, rows.shape[:2]))
+    at = step + np.broadcast_to(start, (trials.n, 1))[trial, 0]
+    trials.ob[trial[:, None], at[:, None], rows[trial, step], columns[trial, step]] = value

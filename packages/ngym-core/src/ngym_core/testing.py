@@ -20,7 +20,7 @@ from ngym_core.env import TrialEnv
 from ngym_core.errors import TaskError, UnknownTaskError
 from ngym_core.plugins.registry import make
 from ngym_core.random import Draws
-from ngym_core.sampling import sample_trials, tasks
+from ngym_core.sampling import sample_trials, tasks_of
 from ngym_core.trials import Trials
 from ngym_core.vector import TrialVectorEnv
 
@@ -258,7 +258,7 @@ def _check_blocks(build: Callable[[], Any], seed: int) -> Iterator[str]:
             if not _equal((one.ob, one.gt, one.conditions, one.end), (two.ob, two.gt, two.conditions, two.end)):
                 yield f"trial {k} drawn in blocks of {sizes[0]} differs from the same trial drawn in a block of 24"
                 break
-    if getattr(build().unwrapped, "draws_ahead", True):
+    if getattr(build().unwrapped, "can_prefetch", True):
         env = build()
         env.reset(seed=seed)
         for k, trial in enumerate(whole[:8]):
@@ -293,7 +293,7 @@ def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[s
 
     def short() -> Any:
         env = build()
-        for task in tasks(env):
+        for task in tasks_of(env):
             task.num_tr_exp = 4
         return env
 

@@ -1,4 +1,4 @@
-"""Dataset: endless streams of consecutive trials, cut into batches."""
+"""Dataset: batches cut from endless streams of consecutive trials."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core._malloc import raise_mmap_threshold
-from ngym_core.trials.observations import FEW
-from ngym_core.vector.batched_draws import BatchedDraws
-from ngym_data._buffers import StepCache, StretchCache
-from ngym_data.trial_source import MEMORY, Source, size
+from ngym_core.vector import BatchedDraws
+from ngym_data._buffers import WindowBuffer
+from ngym_data._chunks import StepChunk
+from ngym_data.trial_source import MEMORY_BYTES, TrialSource, check_size
 
 if TYPE_CHECKING:
     from ngym_data.torch_loaders import StreamLoader
@@ -25,12 +24,12 @@ __all__ = ["Dataset"]
 
 Array: TypeAlias = NDArray[Any]
 
-Told: TypeAlias = list[tuple[dict[str, Array], int]]
-"""Conditions of blocks of trials, and how many trials each has."""
-
-TRIALS_AT_ONCE = 1024
-MORE = 6
-"""Stretches are made of at most so many times the steps that fit one by one."""
+ROW_TRIALS_PER_CALL = 1024
+"""Trials of a row that are made in one call, at most."""
+BUFFER_SHARE = 0.75
+"""Share of the memory for the steps that are kept; the rest is for trials that are being made."""
+CALL_SHARE = 1 / 16
+"""Share of the memory for the trials of one call: with 4 MiB they stay in the processor's cache."""
 
 
 class Dataset:
@@ -88,19 +87,19 @@ class Dataset:
         holdout: Mapping[str, Any] | None = None,
         info: bool | None = None,
         loss_weights: Mapping[str, float] | None = None,
-        memory: int = MEMORY,
+        memory: int = MEMORY_BYTES,
     ) -> None:
-        self._source = Source(
+        self._source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
         )
         self.env = self._source.env
         self.periods = self._source.periods
-        self.batch_size = size("batch_size", batch_size)
-        self.seq_len = size("seq_len", 1000 if seq_len is None else seq_len)
-        self.max_batch = None if max_batch is None else size("max_batch", max_batch)
+        self.batch_size = check_size("batch_size", batch_size)
+        self.seq_len = check_size("seq_len", 1000 if seq_len is None else seq_len)
+        self.max_batch = None if max_batch is None else check_size("max_batch", max_batch)
         self.batch_first = batch_first
         self.info = loss_weights is not None if info is None else info
-        self._cache_len, self._memory = cache_len, size("memory", memory)
+        self._cache_len, self._memory = cache_len, check_size("memory", memory)
         self._begin(range(self.batch_size))
 
     def seed(self, seed: int | None = None) -> None:
@@ -123,28 +122,20 @@ class Dataset:
         """
         part = copy.copy(self)
         part._source = copy.copy(self._source)
-        part.batch_size = size("The number of rows", len(rows))
+        part.batch_size = check_size("The number of rows", len(rows))
         part._begin(rows)
         return part
 
     def _begin(self, rows: Sequence[int]) -> None:
-        raise_mmap_threshold()
         self.rows = rows
         self.seeds = [self._source.stream_seed(row) for row in rows]
         self._draws = [self._source.draws(row) for row in rows]
-        self._left: list[list[Any]] = [[] for _ in rows]
-        self._told: Told = []
+        self._pending: list[list[StepChunk]] = [[] for _ in rows]
+        self._condition_parts: list[tuple[dict[str, Array], int]] = []
         self._conditions: dict[str, Array] = {}
-        self._at = self._held = self._windows() * self.seq_len
-        together = self.batch_size if self._source.together else 1
-        stretches = self._source.stretch_bytes and self._held * together >= FEW * self._source.trial_len
-        self._cache: Any
-        if stretches:
-            apart, wide = self._source.apart, self._source.wide
-            kind: dict[str, Any] = {"room": self._memory // 16, "apart": apart, "wide": wide}
-            self._cache = StretchCache(len(rows), self.seq_len, batch_first=self.batch_first, **kind)
-        else:
-            self._cache = StepCache(len(rows), self.seq_len, batch_first=self.batch_first)
+        self._held = self._windows() * self.seq_len
+        self._at = self._held
+        self._buffer = WindowBuffer(len(rows), self.seq_len, batch_first=self.batch_first)
         self._i_batch = 0
 
     @property
@@ -205,7 +196,7 @@ class Dataset:
         if self._at >= self._held:
             self._refill()
             self._at = 0
-        part = self._cache.window(self._at // self.seq_len)
+        part = self._buffer.window(self._at // self.seq_len)
         self._at += self.seq_len
         if not self.info:
             return part["inputs"], part["target"]
@@ -224,71 +215,70 @@ class Dataset:
     # ---- making more -----------------------------------------------------------------------------
 
     def _windows(self) -> int:
-        """How many windows are made at a time."""
-        source, room, said = self._source, self._memory / self.batch_size, 6 if self.info else 0
-        steps = 0.9 * room / (source.step_bytes + said)
-        if source.stretch_bytes:
-            steps = min(MORE * steps, 0.65 * room / (source.stretch_bytes + said))
-        steps = min(steps, 0.9 * TRIALS_AT_ONCE * source.trial_len)
+        """Return how many windows are made at a time."""
+        info_bytes = 3 * 4 + 6 if self.info else 0  # start, period and trial: an index each, and the values
+        steps = BUFFER_SHARE * self._memory / (self.batch_size * (self._source.kept_bytes + info_bytes))
+        steps = min(steps, 0.9 * ROW_TRIALS_PER_CALL * self._source.trial_len)
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
 
     def _refill(self) -> None:
+        """Make the next windows, for some rows at a time."""
         source = self._source
-        self._cache.begin(self._held // self.seq_len)
-        self._told.clear()
-        self._n_told = 0
-        room = self._memory / (8 if source.stretch_bytes else 16)  # more does not fit the processor's cache
-        step_bytes = source.stretch_bytes or source.step_bytes
-        together = max(1, int(room / (self._held * step_bytes))) if source.together else 1
-        for first in range(0, self.batch_size, together):
-            rows = range(first, min(first + together, self.batch_size))
+        self._buffer.clear(self._held // self.seq_len)
+        self._condition_parts.clear()
+        self._n_trials = 0
+        call_bytes = CALL_SHARE * self._memory
+        rows_per_call = max(1, int(call_bytes / (self._held * source.kept_bytes))) if source.batched else 1
+        for first in range(0, self.batch_size, rows_per_call):
+            rows = range(first, min(first + rows_per_call, self.batch_size))
             self._make(rows)
             if first == 0:
                 self._shorten(rows)
             for row in rows:
                 self._put(row)
-        self._cache.close()
-        self._conditions = joined([conditions for conditions, _ in self._told], [n for _, n in self._told])
+        conditions, counts = zip(*self._condition_parts, strict=True)
+        self._conditions = joined(conditions, counts)
 
     def _make(self, rows: Sequence[int]) -> None:
-        """Make what some rows lack."""
-        steps = {row: sum(map(len, self._left[row])) for row in rows}
-        while wanting := [row for row in rows if steps[row] < self._held]:
-            for row, block in self._more(wanting, self._held - min(steps.values())):
-                self._left[row].append(block)
-                steps[row] += len(block)
+        """Make the steps that some rows lack."""
+        steps = {row: sum(map(len, self._pending[row])) for row in rows}
+        while lacking := [row for row in rows if steps[row] < self._held]:
+            for row, chunk in self._more(lacking, self._held - min(steps.values())):
+                self._pending[row].append(chunk)
+                steps[row] += len(chunk)
+
+    def _more(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, StepChunk]]:
+        """Make trials for about so many steps of some rows."""
+        source = self._source
+        n = min(ROW_TRIALS_PER_CALL, source.enough(steps))
+        draws = [self._draws[row] for row in rows]
+        trials = source.sample(len(rows) * n, BatchedDraws(draws, n) if source.batched else draws[0])
+        if trials is None:
+            return ()
+        return zip(rows, StepChunk.split(trials, len(rows), source if self.info else None), strict=False)
 
     def _shorten(self, rows: Sequence[int]) -> None:
-        """Make fewer steps at a time, if what was made of some rows takes more memory than was expected."""
-        blocks = [block for row in rows for block in self._left[row]]
-        step_bytes = sum(block.nbytes for block in blocks) / sum(map(len, blocks))
+        """Keep fewer steps at a time, if those of the first rows take more memory than was expected."""
+        chunks = [chunk for row in rows for chunk in self._pending[row]]
+        step_bytes = sum(chunk.nbytes for chunk in chunks) / sum(map(len, chunks))
         windows = self._memory / (step_bytes * self.batch_size * self.seq_len)
         if windows < self._held / self.seq_len:
             self._held = max(1, int(0.8 * windows)) * self.seq_len
-            self._cache.begin(self._held // self.seq_len)
+            self._buffer.clear(self._held // self.seq_len)
 
     def _put(self, row: int) -> None:
-        """Fill a row of the cache."""
-        at, blocks, self._left[row] = 0, self._left[row], []
-        for block in blocks:
-            left = block if at == self._held else self._cache.put(row, at, block, self._n_told)
-            if left is not block:
-                at += len(block) - (0 if left is None else len(left))
-                self._told.append((block.conditions, block.trials))
-                self._n_told += block.trials
+        """Fill a row of the buffer; what there is no room for stays pending."""
+        at, chunks, self._pending[row] = 0, self._pending[row], []
+        for chunk in chunks:
+            left: StepChunk | None = chunk
+            if at < self._held:
+                left = self._buffer.put(row, at, chunk, self._n_trials)
+                at += len(chunk) - (0 if left is None else len(left))
+                self._condition_parts.append((chunk.conditions, chunk.trials))
+                self._n_trials += chunk.trials
             if left is not None:
-                self._left[row].append(left)
-
-    def _more(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, Any]]:
-        """Make trials for about so many steps of some rows."""
-        source = self._source
-        n = min(TRIALS_AT_ONCE, source.enough(steps))
-        draws = [self._draws[row] for row in rows]
-        trials = source.some(len(rows) * n, BatchedDraws(draws, n) if source.together else draws[0])
-        if trials is None:
-            return ()
-        return zip(rows, self._cache.split(trials, len(rows), source if self.info else None), strict=True)
+                self._pending[row].append(left)
 
 
 def joined(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[str, Array]:

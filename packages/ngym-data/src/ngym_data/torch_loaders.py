@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ngym_data.trial_source import size
+from ngym_data.trial_source import check_size
 
 try:
     import torch
@@ -147,7 +147,7 @@ class Batches(Sampler[Any]):
     """
 
     def __init__(self, dataset: TrialDataset, batch_size: int, shuffle: bool, rank: tuple[int, int]) -> None:
-        self.dataset, self.batch_size, self.shuffle = dataset, size("batch_size", batch_size), shuffle
+        self.dataset, self.batch_size, self.shuffle = dataset, check_size("batch_size", batch_size), shuffle
         self.rank, self.ranks = rank
         self.epoch = 0
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ngym_core.trials import Trials
 from ngym_data.dataset import joined
 from ngym_data.splits import SPLITS
-from ngym_data.trial_source import MEMORY, Source, size
+from ngym_data.trial_source import MEMORY_BYTES, TrialSource, check_size
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -78,16 +78,16 @@ class TrialDataset:
         conditions: Mapping[str, Any] | None = None,
         loss_weights: Mapping[str, float] | None = None,
         session: int | None = None,
-        memory: int = MEMORY,
+        memory: int = MEMORY_BYTES,
     ) -> None:
-        self._source = Source(
+        self._source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
         )
         self.env = self._source.env
         self.periods = self._source.periods
-        self.session = size("session", self._usual_session() if session is None else session)
-        self._trials = size("trials", trials)
-        self._memory = size("memory", memory)
+        self.session = check_size("session", self._usual_session() if session is None else session)
+        self._trials = check_size("trials", trials)
+        self._memory = check_size("memory", memory)
         self._kept: OrderedDict[int, Session] = OrderedDict()
         self._bytes = 0
 
@@ -222,7 +222,7 @@ class TrialDataset:
         session = self._kept.get(number)
         if session is None:
             first = number * self.session
-            trials = self._source.exactly(self.session, self._source.draws(number), first)
+            trials = self._source.first_trials(self.session, self._source.draws(number), first)
             session = self._kept[number] = Session(trials, self._source)
             self._bytes += session.bytes
             while self._bytes > self._memory and len(self._kept) > 1:
@@ -235,7 +235,7 @@ class TrialDataset:
 class Session:
     """The trials of a session, (n, T, ...) each."""
 
-    def __init__(self, trials: Trials, source: Source) -> None:
+    def __init__(self, trials: Trials, source: TrialSource) -> None:
         self.inputs, self.target, self.lengths = trials.ob, trials.gt, trials.lengths
         self.period = source.period_of(trials)
         self.conditions = trials.conditions

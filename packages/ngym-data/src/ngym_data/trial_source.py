@@ -1,10 +1,8 @@
-"""Source: the trials of one split of a task, with what a training needs to know of each step."""
+"""TrialSource: the trials of one split of a task, and what a training needs to know of each step."""
 
 from __future__ import annotations
 
 import math
-import os
-import threading
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -14,35 +12,27 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.errors import unknown
-from ngym_core.sampling import sample_as_data, tasks
-from ngym_core.trials import Trials
-from ngym_core.trials.observations import FEW
-from ngym_core.vector.batched_draws import can_batch
+from ngym_core.sampling import sample_as_data, tasks_of
+from ngym_core.trials import Trials, concatenate, select
+from ngym_core.vector import can_batch
+from ngym_data._chunks import StepChunk
 from ngym_data.splits import Holdout, SplitDraws, check_split, crossed, seed_of
 
-__all__ = ["MEMORY", "Source", "size"]
+__all__ = ["MEMORY_BYTES", "TrialSource", "check_size"]
 
 Array: TypeAlias = NDArray[Any]
 
-MEMORY = 64 * 2**20
-"""Bytes that a data set may hold beside the batches it has handed out, unless told otherwise."""
-WORTH = 2
-"""So many steps are worth being kept as one stretch."""
-NARROW = 8
-"""Observations of up to so many bytes are kept step by step."""
-SLACK = 3
-"""Standard deviations."""
-WIDE = 32
-"""Of observations of more bytes, what is the same in all trials is kept once."""
-PLACE = np.dtype(np.int64)
-_making = threading.RLock()
-"""Held while trials are made: wrappers note things in themselves, and several threads may use one env."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
-HOLDOUT_PROBE = 1024
+MEMORY_BYTES = 64 * 2**20
+"""Memory of a data set beside the batches that it has handed out, by default."""
+PROBE_TRIALS, PROBE_IMAGE_TRIALS = 32, 16
+"""Trials that are made to see how long and how large they are."""
+HOLDOUT_PROBE_TRIALS = 1024
+"""Trials that are made to see which values the held-out conditions have."""
+SPARE_DEVIATIONS = 3
+"""So many standard deviations more steps are made than are needed on average: then one call nearly always suffices."""
 
 
-class Source:
+class TrialSource:
     """The trials of one split of a task, as an agent sees them that plays the ground truth.
 
     Args:
@@ -56,14 +46,14 @@ class Source:
 
     Attributes:
         env: The env.
-        periods: Names of the periods; their places are the period numbers.
+        periods: Names of the periods; a period's number is its index among them.
         trial_len: Mean length of a trial in steps.
         sets: Crossed conditions: name -> (combinations, ...) values.
-        step_bytes: Bytes of what a step shows.
-        stretch_bytes: Bytes for each step if stretches are kept, see `ngym_core.trials._segments`; 0 if that is not worth it.
-        wide: Whether observations of stretches are kept apart from them.
-        apart: Whether the ground truth changes where observations do not, so that it is kept step by step.
-        together: Whether trials of several streams can be made at once: they follow from the streams alone.
+        ob: An empty array with the type and (after the first axis) the shape of an observation.
+        gt: Likewise of a ground truth.
+        step_bytes: Bytes of an observation and a ground truth.
+        kept_bytes: Bytes for each step that a `WindowBuffer` needs to keep many steps.
+        batched: Whether trials of several streams can be made in one call: they follow from the streams alone.
 
     Raises:
         TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
@@ -86,7 +76,7 @@ class Source:
         self.split = check_split(split, holdout)
         self.env = _env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
-        self.seed = self.task._draws.seed if seed is None else seed
+        self.seed = self.task.np_random_seed if seed is None else seed
         self._holdout = Holdout(holdout, split) if holdout else None
         known = self._holdout is not None and set(self._holdout.values) <= set(conditions or {})
         keeps = self._holdout.keeps if self._holdout is not None and known else None
@@ -95,26 +85,21 @@ class Source:
         self.kept = 1.0
         self._check()
         images = len(self.env.observation_space.shape or ()) > 1
-        probe = self.exactly(max(FEW // 2 if images else FEW, self.combinations), self.draws(0), 0)
-        stretches = probe.as_stretches()
-        self.apart = stretches is not None and "gt" not in stretches
-        own = 0 if stretches is None else sum(len(column) > 1 for column in stretches["ob"])
+        probe = self.first_trials(max(PROBE_IMAGE_TRIALS if images else PROBE_TRIALS, self.combinations), self.draws(0), 0)
+        chunk = StepChunk.split(probe, 1, None)[0]  # before `ob` is read, which decodes the trials
         if probe.ob.shape[2:] != self.env.observation_space.shape:
             raise TypeError(
                 f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
                 f"{probe.ob.shape[2:]}: its wrappers must say in `on_data` what they show in a Dataset."
             )
-        self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
         self.trial_len = float(probe.lengths.mean())
-        self._spread = float(probe.lengths.std()) / self.trial_len
-        self.wide = False
+        self._deviation = float(probe.lengths.std()) / self.trial_len
         self._made_trials, self._made_steps = probe.n / self.kept, float(probe.lengths.sum())
+        self.kept_bytes = chunk.nbytes / len(chunk)
+        self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
         self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
-        self.stretch_bytes = 0.0 if stretches is None else self._stretch_bytes(stretches.number, own)
-        self.together = self._holdout is None and can_batch(
-            lambda n, draws: self._made(n, draws, self.chosen(n, draws, None))
-        )
-        self.periods = tuple(dict.fromkeys([*probe.spans, *(p for task in tasks(self.env) for p in task.timing)]))
+        self.batched = self._holdout is None and can_batch(lambda n, draws: self._sample(n, draws, self.crossed(n, draws)))
+        self.periods = tuple(dict.fromkeys([*probe.start, *(p for task in tasks_of(self.env) for p in task.timing)]))
         self.weights = self._weights(loss_weights)
 
     # ---- streams ---------------------------------------------------------------------------------
@@ -128,21 +113,12 @@ class Source:
         seed = self.stream_seed(number)
         return ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
 
-    def _stretch_bytes(self, number: int, own: int) -> float:
-        """Bytes for each step if so many stretches of a trial are kept, some with observations of their own; or 0."""
-        ob, gt = (array.dtype.itemsize * math.prod(array.shape[1:]) for array in (self.ob, self.gt))
-        if WORTH * number >= self.trial_len or ob <= NARROW:
-            return 0.0
-        self.wide = ob > WIDE
-        shown = number * PLACE.itemsize + own * ob if self.wide else number * ob
-        return (shown + number * PLACE.itemsize + number * gt * (not self.apart)) / self.trial_len + gt * self.apart
-
     def enough(self, steps: int) -> int:
-        """Give a number of trials that will nearly always have so many steps together."""
+        """Return a number of trials that nearly always have so many steps together."""
         mean = steps * self._made_trials / self._made_steps
-        return math.ceil(mean + SLACK * self._spread * math.sqrt(mean))
+        return math.ceil(mean + SPARE_DEVIATIONS * self._deviation * math.sqrt(mean))
 
-    def some(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> Trials | None:
+    def sample(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> Trials | None:
         """Make n consecutive trials and keep those that belong to the split.
 
         Args:
@@ -154,25 +130,25 @@ class Source:
         Returns:
             The trials, at most n; None if there is none.
         """
-        made = self._made(n, draws, self.chosen(n, draws, combination))
+        made = self._sample(n, draws, self.crossed(n, draws, combination))
         trials: Trials | None = made
         if self._holdout is not None:
             keeps = self._holdout.keeps(made.conditions)
             if not keeps.all():
-                trials = made.pick(np.nonzero(keeps)[0]) if keeps.any() else None
+                trials = select(made, np.nonzero(keeps)[0]) if keeps.any() else None
         self._made_trials += n
         self._made_steps += 0 if trials is None else int(trials.lengths.sum())
         return trials
 
-    def chosen(self, n: int, draws: ngym.Draws, combination: Array | None) -> dict[str, Array]:
-        """Give the crossed conditions of n trials, see `some`."""
+    def crossed(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> dict[str, Array]:
+        """Return the crossed conditions of n trials, see `sample`."""
         if not self.sets:
             return {}
         if combination is None:
             combination = draws.child("data").index("combination", n, self.combinations)
         return {name: values[combination % self.combinations] for name, values in self.sets.items()}
 
-    def exactly(self, n: int, draws: ngym.Draws, first: int) -> Trials:
+    def first_trials(self, n: int, draws: ngym.Draws, first: int) -> Trials:
         """Make the first n trials of the split in a stream.
 
         Args:
@@ -185,34 +161,27 @@ class Source:
         """
         parts, pending = [], np.arange(first, first + n)
         while len(pending):
-            trials = self._made(len(pending), draws, self.chosen(len(pending), draws, pending))
+            trials = self._sample(len(pending), draws, self.crossed(len(pending), draws, pending))
             keeps = np.ones(len(pending), bool) if self._holdout is None else self._holdout.keeps(trials.conditions)
             if keeps.any():
-                parts.append(trials if keeps.all() else trials.pick(np.nonzero(keeps)[0]))
+                parts.append(trials if keeps.all() else select(trials, np.nonzero(keeps)[0]))
             pending = pending[~keeps]
-        return Trials.join(parts)
+        return concatenate(parts)
 
-    def _made(self, n: int, draws: ngym.Draws, chosen: Mapping[str, Array]) -> Trials:
-        with _making:
-            return sample_as_data(self.env, n, draws, {**self._forced, **chosen})
+    def _sample(self, n: int, draws: ngym.Draws, chosen: Mapping[str, Array]) -> Trials:
+        return sample_as_data(self.env, n, draws, {**self._forced, **chosen})
 
     # ---- what a training needs to know ------------------------------------------------------------
 
-    def period_of(self, trials: Trials, steps: Array | None = None) -> NDArray[np.int8]:
-        """Give the place in `periods` of the period of steps, -1 in none. Later periods cover earlier ones.
-
-        Args:
-            trials: n trials.
-            steps: Some steps of each, (n, k); by default all, (n, T).
-        """
-        steps = np.arange(trials.mask.shape[1])[None] if steps is None else steps
-        shape = trials.n, steps.shape[1]
-        number = np.full(shape, -1, np.int8)
-        for name, (start, stop) in trials.spans.items():
+    def period_of(self, trials: Trials) -> NDArray[np.int8]:
+        """Return the number of the period of each step, (n, T); -1 in none. Later periods cover earlier ones."""
+        steps = np.arange(trials.mask.shape[1])
+        number = np.full(trials.mask.shape, -1, np.int8)
+        end = trials.end
+        for name, start in trials.start.items():
             if name in self.periods:
-                inside = (steps >= np.reshape(start, (-1, 1))) & (steps < np.reshape(stop, (-1, 1)))
-                number[np.broadcast_to(inside, shape)] = self.periods.index(name)
-        number[np.broadcast_to(steps >= trials.lengths[:, None], shape)] = -1
+                number[(steps >= start[:, None]) & (steps < end[name][:, None])] = self.periods.index(name)
+        number[~trials.mask] = -1
         return number
 
     def _weights(self, loss_weights: Mapping[str, float] | None) -> NDArray[np.float32] | None:
@@ -232,11 +201,11 @@ class Source:
         """Refuse a holdout that the task does not have, or that leaves nothing."""
         if self._holdout is None or set(self._holdout.values) <= {*self._forced, *self.sets}:
             return
-        n = HOLDOUT_PROBE * max(1, self.combinations)
+        n = HOLDOUT_PROBE_TRIALS * max(1, self.combinations)
         combination = np.arange(n) % max(1, self.combinations)
         draws = SplitDraws(self.seed, self._holdout)
-        chosen = self.chosen(n, draws, combination)
-        plain, left = (self._made(n, d, chosen).conditions for d in (ngym.Draws(self.seed), draws))
+        chosen = self.crossed(n, draws, combination)
+        plain, left = (self._sample(n, d, chosen).conditions for d in (ngym.Draws(self.seed), draws))
         self._holdout.check(plain, draws.options, self.env)
         keeps = self._holdout.keeps(left)
         if len(np.unique(combination[keeps])) < max(1, self.combinations):
@@ -260,7 +229,7 @@ def _env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
     return env
 
 
-def size(name: str, value: Any) -> int:
+def check_size(name: str, value: Any) -> int:
     """Check a size.
 
     Raises:

@@ -195,7 +195,7 @@ class CVLearning(TrialEnv):
     default_timing = {"fixation": 200, "stimulus": 1150, "delay": ("uniform", (1000, 3000)), "decision": 1500}
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": -1.0}
     rule = ShapedChoice()
-    draws_ahead = False
+    can_prefetch = False
 
     def __init__(
         self,
@@ -261,8 +261,8 @@ class CVLearning(TrialEnv):
     def _step(self, action: Any) -> Step:
         """Evaluate an action, and let the curriculum learn how the trial ended."""
         stepped = super()._step(action)
-        if stepped[4]["new_trial"] or self.t_ind + 1 >= self._length:
-            state, chosen = self._trials.carried["learning"], self._now.chosen
+        if stepped[4]["new_trial"] or (self.t_ind + 1) * self.dt >= self.tmax:
+            state, chosen = self.carried["learning"], self._now.chosen
             if chosen and self.trial["stage"] == 0:
                 state["repeats"] = 1 + (state["repeats"] if chosen == state["side"] else 0)
                 state["side"] = chosen

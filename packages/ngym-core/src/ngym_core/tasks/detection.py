@@ -183,7 +183,7 @@ class ToneDetection(TrialEnv):
         ground_truth = trials.choice("ground_truth", self.choices)
         trials.add_period("stimulus")
         steps = [int(ms / self.dt + 1e-9) for ms in (self.timing["toneDur"], *self.timing["toneTiming"])]
-        onset = np.minimum(np.array([0, *steps[1:]])[ground_truth], trials.total)
-        trials.add_ob(ground_truth > 0, (onset, np.minimum(onset + steps[0], trials.total)))
+        onset = np.minimum(np.array([0, *steps[1:]])[ground_truth], trials.lengths)
+        trials.add_ob(ground_truth > 0, (onset, np.minimum(onset + steps[0], trials.lengths)))
         trials.add_randn(0, self.sigma)
         trials.set_groundtruth(ground_truth)

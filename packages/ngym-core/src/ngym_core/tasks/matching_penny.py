@@ -61,7 +61,7 @@ class MatchingPenny(TrialEnv):
     default_rewards = {"correct": 1.0, "fail": 0.0}
     rule = AnswerAtOnce()
     chance = 1 / 2
-    draws_ahead = False
+    can_prefetch = False
 
     def __init__(
         self,
@@ -104,5 +104,5 @@ class MatchingPenny(TrialEnv):
         stepped = super()._step(action)
         if self.opponent_type == "mean_action":
             mean = self.trial["mean_action"]
-            self._trials.carried["mean_action"] = mean + self.learning_rate * (int(action) - mean)
+            self.carried["mean_action"] = mean + self.learning_rate * (int(action) - mean)
         return stepped

@@ -39,7 +39,7 @@ class Breathe(Rule):
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note where the snail starts, its oxygen, and the length of the trial."""
-        return {"depth": trials.conditions["depth"], "oxygen": 10.0, "steps": trials.total, "hits": 0}
+        return {"depth": trials.conditions["depth"], "oxygen": 10.0, "steps": trials.lengths, "hits": 0}
 
     def render(self, task: Any, now: Any, ob: Array) -> None:
         """Show the depth."""

@@ -132,5 +132,5 @@ class PostDecisionWager(TrialEnv):
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
         trials.add_ob(self.tuning[ground_truth] * (coh / 200)[:, None] + 0.5, "stimulus", where="stimulus")
         trials.add_randn(0, self.sigma, "stimulus")
-        trials.add_ob(wager, (trials.span("pre_sure")[1], trials.total), where="sure")
+        trials.add_ob(wager, (trials.span("pre_sure")[1], trials.lengths), where="sure")
         trials.set_groundtruth(ground_truth, "decision", where="choice")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete
-from ngym_core.stimuli import GREY, WHITE, MovingDots, Screen
+from ngym_core.stimuli import GREY, WHITE, MovingDots, Screen, set_pixels
 from ngym_core.tasktools import check_options, ring
 from ngym_core.trials import Trials
 
@@ -101,7 +101,7 @@ class RandomDotMotion(TrialEnv):
     def _film(self, trials: Trials, direction: Array, coherence: Array, begin: Array, again: Array) -> None:
         trials.set_ob(GREY)
         x, y = self.dots.film(direction, coherence, begin, again)
-        trials.set_pixels(*self.screen.pixels(x, y), WHITE, "stimulus")
+        set_pixels(trials, *self.screen.pixels(x, y), WHITE, "stimulus")
 
 
 def _percent(coh: Array) -> Array:

@@ -30,7 +30,7 @@ class MatchProbabilities(Rule):
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Note the number of steps."""
-        return {"steps": trials.total, "right": 0.0}
+        return {"steps": trials.lengths, "right": 0.0}
 
     def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""

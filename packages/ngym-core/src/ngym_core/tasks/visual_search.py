@@ -175,7 +175,7 @@ class VisualSearch(TrialEnv):
 
     def _film(self, trials: Trials, angles: Array, colors: Array, centers: Array) -> None:
         trials.set_ob(GREY)
-        frames = np.full((2, trials.n, *self.observation_space.shape), GREY, np.float32)
+        frames = np.full((2, trials.n, *trials.ob.shape[2:]), GREY, np.float32)
         size = {"length": self.length, "width": self.line_width}
         self.screen.bars(frames[0], np.zeros((trials.n, 2)), angles[:, 0], colors[:, 0], **size)
         for i in range(angles.shape[1]):

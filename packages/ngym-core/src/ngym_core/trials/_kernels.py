@@ -1,4 +1,9 @@
-"""Painting arrays of trials: slices where all trials share a period's edges, rows of steps where they do not."""
+"""Array kernels: write values and noise into spans of steps of many trials.
+
+A span is a slice where all trials share its edges; otherwise the steps inside it are found once (`SpanRows`) and
+written by index. NumPy's inner loop runs along the last axis, which is slow where that axis is short (few channels):
+`_change` then loops over the channels, and `_as_items` moves neighbouring channels as one item.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +20,30 @@ Steps: TypeAlias = int | NDArray[np.int64]
 """Time steps: one integer where all trials agree, else (n,)."""
 Span: TypeAlias = tuple[Steps, Steps]
 """Start and end (excluded) in steps."""
-NOISE_BLOCK = 16_384
-"""So many normal numbers are drawn and added at a time."""
-BLOCK = 65_536
-"""About so many numbers are worked out at a time before they are painted: they stay in the processor's cache."""
-NARROW = 8
-"""Up to so many channels are painted one by one: a row of them is too short for NumPy's inner loop."""
-WIDE = 256
-"""Up to so many channels are first repeated for each step: NumPy is faster along all of them at once."""
+NOISE_BLOCK_NUMBERS = 16_384
+"""Normal numbers that are drawn and added at a time, so that they stay in the processor's cache."""
+BLOCK_NUMBERS = 65_536
+"""Numbers that are computed at a time before they are written, likewise."""
+MAX_CHANNELS_TO_LOOP = 8
+"""Up to this many channels are written one by one: a row of them is too short for NumPy's inner loop."""
+MAX_CHANNELS_TO_REPEAT = 256
+"""Up to this many channels are first repeated for each step: NumPy is faster along all of them at once."""
 
 
 @dataclass(frozen=True)
-class Inside:
-    """The steps inside of a span whose edges differ, trial by trial.
+class SpanRows:
+    """The steps inside a span whose edges differ from trial to trial.
 
     Attributes:
-        rows: Where they are among all steps of all trials, (k,).
+        index: Their indices among all steps of all trials (trial * T + step), (k,).
         trial: The trial of each, (k,).
     """
 
-    rows: NDArray[np.int64]
+    index: NDArray[np.int64]
     trial: NDArray[np.int64]
 
     @classmethod
-    def of(cls, span: Span, n: int, steps: int) -> Inside | None:
+    def of(cls, span: Span, n: int, steps: int) -> SpanRows | None:
         """Find the steps of a span in n trials of so many steps; None where all trials share its edges."""
         start, stop = span
         if isinstance(start, int) and isinstance(stop, int):
@@ -60,7 +65,7 @@ def highest(steps: Steps) -> int:
     return steps if isinstance(steps, int) else int(steps.max())
 
 
-def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, inside: Inside | None = None) -> None:
+def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, rows: SpanRows | None = None) -> None:
     """Add a value to a span of every trial, set it, or multiply with it.
 
     Args:
@@ -70,7 +75,7 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, i
         span: Start and end in steps.
         where: Index on the last axis.
         how: ``add``, ``assign`` or ``multiply``.
-        inside: The steps of the span if its edges differ, where they are known already.
+        rows: The steps of the span if its edges differ, where they are known already.
 
     Raises:
         ValueError: A value whose shape fits neither.
@@ -78,19 +83,24 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, i
     window = _window(array, span)
     target = window[..., where] if array.ndim > 2 else window
     shaped = _spread(value, target, len(array))
-    if inside is None:
-        inside = Inside.of(span, *array.shape[:2])
-    if inside is not None:
+    if rows is None:
+        rows = SpanRows.of(span, *array.shape[:2])
+    if rows is not None:
         if shaped.ndim and shaped.shape[1] > 1:
-            steps = inside.rows % array.shape[1] - lowest(span[0])
-            shaped = np.broadcast_to(shaped, (len(array), *shaped.shape[1:]))[inside.trial, steps]
+            steps = rows.index % array.shape[1] - lowest(span[0])
+            shaped = np.broadcast_to(shaped, (len(array), *shaped.shape[1:]))[rows.trial, steps]
         elif shaped.ndim:
-            shaped = shaped[:, 0].take(inside.trial, axis=0) if len(shaped) > 1 else shaped[:, 0]
-        _change_rows(array, shaped, inside.rows, where, how)
+            shaped = shaped[:, 0].take(rows.trial, axis=0) if len(shaped) > 1 else shaped[:, 0]
+        _change_rows(array, shaped, rows.index, where, how)
         return
     steps = target.shape[1]
-    if how == "add" and shaped.ndim == 3 and len(shaped) > 1 == shaped.shape[1] < steps and NARROW < shaped.shape[2] <= WIDE:
-        together = max(1, BLOCK // (steps * shaped.shape[2]))
+    if (
+        how == "add"
+        and shaped.ndim == 3
+        and len(shaped) > 1 == shaped.shape[1] < steps
+        and MAX_CHANNELS_TO_LOOP < shaped.shape[2] <= MAX_CHANNELS_TO_REPEAT
+    ):
+        together = max(1, BLOCK_NUMBERS // (steps * shaped.shape[2]))
         for first in range(0, len(shaped), together):
             some = slice(first, first + together)
             _change(target[some], shaped[some].repeat(steps, axis=1), how)
@@ -107,7 +117,7 @@ def add_noise(
     sigma: ArrayLike,
     span: Span,
     where: Any,
-    inside: Inside | None = None,
+    rows: SpanRows | None = None,
 ) -> None:
     """Add Gaussian noise to a span of every trial, drawn trial by trial and step by step.
 
@@ -118,32 +128,32 @@ def add_noise(
         sigma: Standard deviation, a number or (n,).
         span: Start and end in steps.
         where: Index on the last axis.
-        inside: The steps of the span if its edges differ, where they are known already.
+        rows: The steps of the span if its edges differ, where they are known already.
     """
     window = _window(array, span)
     target = window[..., where]
     mean = None if isinstance(mu, int) and mu == 0 else _spread(mu, target, len(array))
     deviation = np.asarray(sigma, array.dtype)  # in the type of the noise, or NumPy would work in double precision
-    if inside is None:
-        inside = Inside.of(span, *array.shape[:2])
-    shape = target.shape[1:] if inside is None else target.shape[2:]
-    together = max(1, NOISE_BLOCK // max(1, math.prod(shape)))
-    for begin in range(0, len(array if inside is None else inside.rows), together):
+    if rows is None:
+        rows = SpanRows.of(span, *array.shape[:2])
+    shape = target.shape[1:] if rows is None else target.shape[2:]
+    together = max(1, NOISE_BLOCK_NUMBERS // max(1, math.prod(shape)))
+    for begin in range(0, len(array if rows is None else rows.index), together):
         some = slice(begin, begin + together)
-        trial: Any = some if inside is None else inside.trial[some]
-        noise = draw((len(target[some]), *shape), begin) if inside is None else draw((len(trial), *shape), 0, trial)
+        trial: Any = some if rows is None else rows.trial[some]
+        noise = draw((len(target[some]), *shape), begin) if rows is None else draw((len(trial), *shape), 0, trial)
         if deviation.ndim:
             noise *= deviation[trial].reshape(-1, *[1] * (noise.ndim - 1))
         else:
             noise *= deviation
         if mean is not None:
-            means = mean if inside is None or not mean.ndim else mean[:, 0]
+            means = mean if rows is None or not mean.ndim else mean[:, 0]
             _change(noise, means[trial] if mean.ndim and len(mean) > 1 else means, "add")
-        if inside is None:
+        if rows is None:
             _change(target[some], noise, "add")
         else:
-            _change_rows(array, noise, inside.rows[some], where, "add")
-    if inside is None and not isinstance(where, slice):
+            _change_rows(array, noise, rows.index[some], where, "add")
+    if rows is None and not isinstance(where, slice):
         window[..., where] = target
 
 
@@ -161,7 +171,7 @@ def _change(target: Array, value: Array, how: str) -> None:
     if target.ndim == 3 and target.strides[1] == target.shape[2] * target.strides[2] and value.shape == target.shape:
         flat = len(target), target.shape[1] * target.shape[2]
         target, value = target.reshape(flat), value.reshape(flat)
-    if target.ndim == 3 and 1 < target.shape[2] <= NARROW and target.size > 2000:
+    if target.ndim == 3 and 1 < target.shape[2] <= MAX_CHANNELS_TO_LOOP and target.size > 2000:
         for k in range(target.shape[2]):
             _change(target[..., k], value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], how)
     elif how == "add":
@@ -179,11 +189,11 @@ def _change_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any
         _change_some(flat, value, rows, how)
         return
     channels = range(array.shape[-1])[where] if isinstance(where, slice) else where
-    if array.ndim == 3 and len(channels) <= NARROW:
+    if array.ndim == 3 and len(channels) <= MAX_CHANNELS_TO_LOOP:
         for j, k in enumerate(channels):
             _change_some(flat[:, k], value if value.ndim == 0 else value[:, j if value.shape[-1] > 1 else 0], rows, how)
     elif array.ndim == 3 and isinstance(channels, range) and channels.step == 1 and flat.flags.c_contiguous:
-        whole = _together(flat, channels)
+        whole = _as_items(flat, channels)
         part = whole[rows].view(flat.dtype).reshape(len(rows), len(channels))
         _change(part, value, how)
         whole[rows] = part.view(whole.dtype)[:, 0]
@@ -195,7 +205,7 @@ def _change_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any
         flat[rows] = part
 
 
-def paint_patterns(array: Array, patterns: Array, which: Array, where: Any) -> None:
+def set_patterns(array: Array, patterns: Array, which: Array, where: Any) -> None:
     """Set each step of every trial to one of several patterns.
 
     Args:
@@ -204,7 +214,7 @@ def paint_patterns(array: Array, patterns: Array, which: Array, where: Any) -> N
         which: (n, T) integers from 0 to m - 1.
         where: Index on the last axis, of k channels.
     """
-    together = max(1, BLOCK // (array.shape[1] * patterns.shape[1]))
+    together = max(1, BLOCK_NUMBERS // (array.shape[1] * patterns.shape[1]))
     for first in range(0, len(array), together):
         some = slice(first, first + together)
         if isinstance(where, slice) and array[some, :, where].flags.c_contiguous and array.dtype == patterns.dtype:
@@ -213,7 +223,7 @@ def paint_patterns(array: Array, patterns: Array, which: Array, where: Any) -> N
             array[some, :, where] = patterns.take(which[some], axis=0)
 
 
-def move(array: Array, span: Span, source: Any, target: Any, only: Array) -> None:
+def move_channels(array: Array, span: Span, source: Any, target: Any, only: Array) -> None:
     """Move what is painted on some channels to others, in a span of some trials; nothing stays behind.
 
     Args:
@@ -224,12 +234,12 @@ def move(array: Array, span: Span, source: Any, target: Any, only: Array) -> Non
         only: Which trials, (n,) bool.
     """
     start, stop = span
-    inside = Inside.of((start, np.where(only, stop, start)), *array.shape[:2])
-    rows = np.zeros(0, np.int64) if inside is None else inside.rows
+    span_rows = SpanRows.of((start, np.where(only, stop, start)), *array.shape[:2])
+    rows = np.zeros(0, np.int64) if span_rows is None else span_rows.index
     flat = array.reshape(-1, *array.shape[2:])
     here, there = (range(array.shape[-1])[w] if isinstance(w, slice) else None for w in (source, target))
     if flat.ndim == 2 and here is not None and there is not None and here.step == there.step == 1:
-        one, other = _together(flat, here), _together(flat, there)
+        one, other = _as_items(flat, here), _as_items(flat, there)
         other[rows], one[rows] = one[rows], np.zeros((), one.dtype)
         return
     part = flat[rows]
@@ -244,7 +254,7 @@ def _change_some(column: Array, value: Array, rows: NDArray[np.int64], how: str)
     column[rows] = part
 
 
-def _together(flat: Array, channels: range) -> Array:
+def _as_items(flat: Array, channels: range) -> Array:
     """See neighbouring channels of (steps, channels) as one thing, (steps,), that NumPy moves whole."""
     size = flat.itemsize
     part = np.dtype((np.void, size * len(channels)))

@@ -1,17 +1,23 @@
-"""Trials: n trials on a common clock, all arrays, drawn and painted at once."""
+"""Trials: n trials of a task as arrays; what a task's `_new_trials` fills in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.trials._kernels import Steps, highest
-from ngym_core.trials.durations import to_steps
-from ngym_core.trials.observations import Picture
+from ngym_core.errors import InvalidOperationError
+from ngym_core.random import Draws
+from ngym_core.spaces import Where
+from ngym_core.trials._kernels import Span, Steps
+from ngym_core.trials.conditions import Conditions
+from ngym_core.trials.observations import Observations, Period
+from ngym_core.trials.periods import Periods
+from ngym_core.trials.protocol import TrialTask
 
 __all__ = ["Trial", "Trials"]
 
@@ -20,7 +26,7 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial.
+    """One trial, with plain values.
 
     Attributes:
         ob: Observations, (steps, *observation shape).
@@ -44,166 +50,401 @@ class Trial:
         return len(self.ob)
 
 
-class Trials(Picture):
-    """n trials of a task: what a task's `_new_trials` fills in.
+class Trials:
+    """n trials of a task, all drawn and painted at once.
 
-    A task draws its conditions, adds its periods, paints its observations and sets its ground truth
-    for all n trials at once. Values to paint are a number, (n,) for each trial, (n, k) for each trial
-    and channel, (1, k) for each channel, or (n, steps, k) where all trials share the period.
+    In `_new_trials` a task draws its conditions, adds its periods, paints its observations and sets its ground truth
+    for all n trials. Times are in ms and cut to whole steps. A value to paint is a number, (n,) for each trial, (n, k)
+    for each trial and channel, (1, k) for each channel, or (n, steps, k) where all trials share the period.
 
     Args:
         task: The task; its timing, spaces and time step are used.
-        n: How many trials.
-        draws: Where randomness comes from.
-        forced: Conditions the caller forces: name -> one value or one for each trial.
+        n: Number of trials.
+        draws: The source of randomness.
+        forced: Conditions that the caller forces: name -> one value, or one for each trial.
 
     Attributes:
         n: Number of trials.
         dt: Time step in ms.
-        draws: Where randomness comes from.
+        draws: The source of randomness, for what has no verb here.
         conditions: Name -> (n, ...) values, drawn, forced or set.
-        spans: Period -> start and end in steps, integers where all trials agree, else (n,).
-        total: Length in steps, likewise.
-        carried: What the task carries from trial to trial; it restarts with the seed.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> trials = ngym.make("PerceptualDecisionMaking-v0").sample_trials(8, seed=0, coh=51.2)
+        >>> trials.ob.shape, trials.conditions["coh"][0].item(), trials.end["decision"][0].item()
+        ((8, 22, 3), 51.2, 22)
     """
 
-    def finish(self) -> Trials:
-        """Complete the trials: build what was not painted and refuse conditions that the task does not have."""
-        self.refuse_unknown(self.task)
-        self._finished = True
-        dtype = self.task.observation_space.dtype
-        if "ob" in self._stretches:
-            self._stretches.convert("ob", dtype)
-        elif self._later is None and self.ob.dtype != dtype:
-            self._ob = self.ob.astype(dtype)
-        if not self.has_gt:
-            _ = self.gt
-        return self
+    def __init__(self, task: TrialTask, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
+        self.n = n
+        self.dt = task.dt
+        self.draws = draws
+        self._task = task
+        self._conditions = Conditions(n, forced)
+        self._periods = Periods(task, n, draws)
+        self._observations = Observations(task, n, self._periods)
 
-    def cut(self, end: Steps) -> None:
-        """End the trials earlier, at a step."""
-        for name in ("ob", "gt"):
-            array = getattr(self, name)[:, : highest(end)].copy()
-            array[np.arange(array.shape[1]) >= np.broadcast_to(end, self.n)[:, None]] = 0
-            setattr(self, f"_{name}", array)
-        self.total = end
+    # ---- conditions --------------------------------------------------------------------------------
 
-    def adopt(self, conditions: Mapping[str, Any], ob: Array | None, gt: Array | None, steps: int) -> Trials:
-        """Complete one trial that a task built in NeuroGym's style.
+    def choice(
+        self,
+        name: str,
+        options: ArrayLike,
+        p: ArrayLike | None = None,
+        *,
+        size: int | None = None,
+        allow: str | Sequence[Any] = "options",
+    ) -> Array:
+        """Draw a condition among options.
 
         Args:
-            conditions: What the task's `_new_trial` returned.
-            ob: Observations that the task made itself, (steps, *observation shape).
-            gt: Ground truth that the task made itself, (steps, *action shape).
-            steps: Length of a trial that has neither periods nor observations.
+            name: Name of the condition, and of its random stream. A caller may force the condition; the draw is made
+                all the same, so that all later trials stay as they were.
+            options: (k,) options, or k rows of m numbers.
+            p: (k,) probabilities, or (n, k) for each trial; equal ones by default.
+            size: Draw so many for each trial, independently.
+            allow: What a caller may force: one of the ``options``, ``any`` value, or one of a list of values.
 
         Returns:
-            The trial, n = 1.
+            (n,), (n, size) or (n, m) drawn or forced values.
+
+        Raises:
+            ValueError: A forced value that is not allowed.
         """
-        self.conditions = {name: _column([value]) for name, value in conditions.items()}
-        if not self.spans:
-            self.total = steps if ob is None else len(ob)
-        if not self.painted and ob is not None:
-            self._ob = np.asarray(ob)[None]
-        if not self.has_gt and gt is not None:
-            self._gt = np.asarray(gt)[None]
-        return self.finish()
+        options = np.asarray(options)
+        drawn = self.draws.choice(name, self.n, options, p, size)
+        return self.condition(name, drawn, None if allow == "any" else options if allow == "options" else allow)
 
-    @classmethod
-    def join(cls, parts: Sequence[Trials]) -> Trials:
-        """Put trials one after another; what some of them lack (a period, a condition) is 0 or None there."""
-        if len(parts) == 1:
-            return parts[0]
-        joined = cls(parts[0].task, sum(p.n for p in parts), parts[0].draws)
-        joined.total = to_steps(np.concatenate([p.lengths for p in parts]), 1)
-        for name in dict.fromkeys(name for p in parts for name in p.spans):
-            edges = [p.spans.get(name, (0, 0)) for p in parts]
-            start, end = (
-                np.concatenate([np.broadcast_to(e[i], p.n) for e, p in zip(edges, parts, strict=True)]) for i in (0, 1)
-            )
-            joined.spans[name] = (to_steps(start, 1), to_steps(end, 1))
-        for name in dict.fromkeys(name for p in parts for name in p.conditions):
-            joined.conditions[name] = _column([v for p in parts for v in p.conditions.get(name, [None] * p.n)])
-        row = 0
-        for part in parts:
-            rows = slice(row, row + part.n)
-            joined.ob[rows, : part.ob.shape[1]] = part.ob
-            joined.gt[rows, : part.gt.shape[1]] = part.gt
-            row += part.n
-        return joined
+    def uniform(self, name: str, low: float, high: float) -> Array:
+        """Draw a condition between low and high, shape (n,)."""
+        return self.condition(name, self.draws.uniform(name, self.n, low, high))
 
-    def pick(self, rows: Array) -> Trials:
-        """Give some of the trials, or all in another order: (k,) indices."""
-        picked = Trials(self.task, len(rows), self.draws)
-        picked.total = to_steps(self.lengths[rows], 1)
-        for name, span in self.spans.items():
-            start, end = (np.broadcast_to(edge, self.n)[rows] for edge in span)
-            picked.spans[name] = (to_steps(start, 1), to_steps(end, 1))
-        picked.conditions = {name: values[rows] for name, values in self.conditions.items()}
-        picked._ob, picked._gt = self.ob[rows], self.gt[rows]
-        return picked
+    def bernoulli(self, name: str, p: ArrayLike, size: int | None = None) -> Array:
+        """Draw a condition that is true with probability p (a number or (n,)), shape (n,) or (n, size)."""
+        u = self.draws.random(name, self.n, size)
+        p = np.asarray(p)
+        return self.condition(name, u < (p if size is None or p.ndim == 0 else p[:, None]))
 
-    def widen(self, values: Array) -> None:
-        """Add channels at the end: values (n, steps, k), or (n, 1, k) that hold throughout a trial."""
-        tail = np.broadcast_to(values, (self.n, self.ob.shape[1], values.shape[2])) * self.mask[..., None]
-        self._ob = np.concatenate([self.ob, tail.astype(self.ob.dtype)], axis=-1)
+    def permutation(self, name: str, k: int) -> Array:
+        """Draw a condition that is an order of 0 to k - 1, shape (n, k)."""
+        order = self.condition(name, self.draws.permutation(name, self.n, k))
+        if self._conditions.is_forced(name):
+            wrong = (np.sort(order, axis=1) != np.arange(k)).any(axis=1)
+            if wrong.any():
+                raise ValueError(
+                    f"The condition {name!r} is forced to {order[wrong][0].tolist()}; expected an order of 0 to {k - 1}."
+                )
+        return order
+
+    def switching(self, name: str, p: float, *, first: int | None = 0) -> Array:
+        """Draw a condition that is 0 or 1 and changes before a trial with probability p.
+
+        Args:
+            name: Name of the condition, and of what is carried on to the next trials.
+            p: The probability.
+            first: Value before the first trial; None for a random one.
+
+        Returns:
+            (n,) values; where some are forced, those of other trials stay as they were.
+        """
+        changes = self.draws.random(f"{name}/change", self.n) < p
+        if name not in self.carried:
+            self.carried[name] = int(self.draws.index(f"{name}/first", 1, 2)[0]) if first is None else first
+        drawn = (self.carried[name] + np.cumsum(changes)) % 2
+        self.carried[name] = int(drawn[-1])
+        return self.condition(name, drawn, [0, 1])
+
+    def condition(self, name: str, drawn: Array, options: ArrayLike | None = None) -> Array:
+        """Record a condition that the task has drawn itself, or what the caller forces instead.
+
+        Args:
+            name: Name of the condition.
+            drawn: (n, ...) drawn values.
+            options: (k, ...) values that a caller may force; None for any.
+
+        Returns:
+            (n, ...) values.
+
+        Raises:
+            ValueError: A forced value that is not finite where it should be a number, has the wrong shape, or is none
+                of the options.
+        """
+        return self._conditions.record(name, drawn, options)
+
+    def forced_value(self, name: str, options: ArrayLike | None = None) -> Array | None:
+        """Return what the caller forces on a condition that otherwise follows from others.
+
+        Args:
+            name: Name of the condition.
+            options: (k,) values that may be forced; None for any.
+
+        Returns:
+            (n,) values, or None where nothing is forced.
+
+        Raises:
+            ValueError: A value that is none of the options.
+        """
+        return self._conditions.forced_value(name, options)
+
+    def set(self, name: str, value: ArrayLike) -> Array:
+        """Record a condition that follows from others and cannot be forced.
+
+        Args:
+            name: Name of the condition.
+            value: One value, or (n, ...).
+
+        Returns:
+            (n, ...) values.
+        """
+        return self._conditions.set(name, value)
+
+    # ---- periods -----------------------------------------------------------------------------------
+
+    def add_period(
+        self,
+        period: str | Sequence[str],
+        duration: Any = None,
+        before: str | None = None,
+        after: str | float | None = None,
+        *,
+        at_least: int = 0,
+        only: ArrayLike | None = None,
+    ) -> None:
+        """Add a period, or several one after another.
+
+        Args:
+            period: Its name, or names.
+            duration: ms, one for all or (n,); for several periods a list of these (None: from the
+                timing). By default drawn from the task's timing.
+            before: The (one) period ends where this one begins.
+            after: The period begins where this one ends, or at this time in ms; by default at 0.
+            at_least: The period has at least so many steps.
+            only: In which trials (n,) the (one) period exists; it has no steps in the others.
+
+        Raises:
+            InvalidOperationError: The trials are painted already.
+            UnknownNameError: A period without timing, or an unknown `before` or `after`.
+            ValueError: A duration that is no time, a period that would begin before the trial, not as
+                many durations as periods, or `before` with several periods.
+        """
+        if self._observations.exists("ob") or self._observations.exists("gt"):
+            raise InvalidOperationError(f"Period {period!r} is added to a trial that is painted already; add it first.")
+        if isinstance(period, str):
+            self._periods.add(period, duration, before, after, at_least, only)
+            return
+        durations = [None] * len(period) if duration is None else duration
+        if len(durations) != len(period):
+            raise ValueError(f"len(duration)={len(durations)} and len(period)={len(period)} must be the same.")
+        if before is not None:
+            raise ValueError(f"before={before!r} goes with one period, not with {len(period)}; use `after`.")
+        for name, ms in zip(period, durations, strict=True):
+            self._periods.add(name, ms, None, after, at_least)
+            after = name
+
+    def duration(self, period: str, name: str | None = None) -> Array:
+        """Draw the duration of a period as a condition, cut to whole steps.
+
+        Args:
+            period: The period whose timing is used.
+            name: Name of the condition; by default that of the period.
+
+        Returns:
+            (n,) ms, to be given to `add_period`.
+        """
+        return self.condition(name or period, self._periods.duration(period))
+
+    def span(self, *periods: str) -> Span:
+        """Return the first step of a period and the step after its last; of several, from the first to the last.
+
+        Both are integers where all trials agree, else (n,).
+
+        Raises:
+            UnknownNameError: A period that the trials do not have.
+        """
+        return self._periods.span(*periods)
+
+    # ---- observations and ground truth ---------------------------------------------------------------
+
+    def add_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
+        """Add to the observations.
+
+        Args:
+            value: The value to add, see the class.
+            period: A period, several, a pair of steps (start, end), or None for the whole trial.
+            where: Channels: a name, an index, a slice, or indices; None for all.
+
+        Raises:
+            UnknownNameError: A period that the trials, or a channel that the observations do not have.
+            ValueError: A value of a shape that does not fit.
+        """
+        self._observations.write("ob", value, period, where, "add")
+
+    def set_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
+        """Set the observations; the arguments are those of `add_ob`."""
+        self._observations.write("ob", value, period, where, "assign")
+
+    def multiply_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
+        """Multiply the observations; the arguments are those of `add_ob`."""
+        self._observations.write("ob", value, period, where, "multiply")
+
+    def move_ob(self, source: Where, target: Where, period: Period = None, *, only: Array) -> None:
+        """Move what some channels show to others, in some trials; the first show 0 then.
+
+        Args:
+            source: Channels, as for `add_ob`.
+            target: As many others.
+            period: As for `add_ob`.
+            only: Which trials, (n,) bool.
+        """
+        self._observations.move_channels(source, target, period, only)
+
+    def add_randn(
+        self,
+        mu: ArrayLike = 0,
+        sigma: ArrayLike = 1,
+        period: Period = None,
+        where: Where = None,
+        *,
+        only: ArrayLike | None = None,
+    ) -> None:
+        """Add Gaussian noise, independent over trials, steps and channels.
+
+        Args:
+            mu: Mean: a number, (n,) for each trial, or (n, k) for each trial and channel.
+            sigma: Standard deviation of a step: a number or (n,).
+            period: As for `add_ob`; each period has a random stream of its own.
+            where: Channels, as for `add_ob`.
+            only: Which trials (n,) get noise.
+        """
+        self._observations.add_noise(self.draws, mu, sigma, period, where, only)
+
+    def set_patterns(self, patterns: Array, which: Array, where: Where = None) -> None:
+        """Set the observations of the whole trial to one of several patterns at each step.
+
+        Args:
+            patterns: (m, k), one number for each channel.
+            which: (n, T) integers from 0 to m - 1.
+            where: As for `add_ob`.
+        """
+        self._observations.set_patterns(patterns, which, where)
+
+    def paint_later(self, paint: Callable[..., None], *values: Any) -> None:
+        """Paint the observations only when they are first read.
+
+        Images take time and memory. Painted later, they cost nothing where only the conditions or the lengths of many
+        trials matter. What is random must be drawn before.
+
+        Args:
+            paint: Called with the trials, whose periods are as they are now, and the values.
+            *values: Conditions, (n, ...) each, and what was drawn.
+        """
+        self._observations.defer(paint, (self, *values))
+
+    def set_groundtruth(self, value: ArrayLike, period: Period = None, where: str | None = None) -> None:
+        """Set the action that earns the most.
+
+        Args:
+            value: The action, a number, (n,), or (n, k) for actions of k numbers; with `where`, an
+                index into the actions of that name.
+            period: As for `add_ob`.
+            where: A name of the action space.
+
+        Raises:
+            UnknownNameError: A name that the action space does not have.
+        """
+        self._observations.set_groundtruth(value, period, where)
+
+    # ---- results -----------------------------------------------------------------------------------
+
+    @property
+    def conditions(self) -> dict[str, Array]:
+        """Name -> (n, ...) values, drawn, forced or set."""
+        return self._conditions.values
+
+    @property
+    def forceable(self) -> AbstractSet[str]:
+        """Names of the conditions that a caller may force."""
+        return self._conditions.forceable
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """What the task carries from trial to trial; it restarts with the seed."""
+        return self.draws.carried
+
+    @property
+    def ob(self) -> Array:
+        """Observations, (n, T, *observation shape); zero after a trial's end. Images have the type of their space."""
+        return self._observations.array("ob")
+
+    @property
+    def gt(self) -> Array:
+        """Ground truth, (n, T, *action shape): the action that earns the most at each step."""
+        return self._observations.array("gt")
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Number of steps of each trial, (n,)."""
-        return np.array(np.broadcast_to(self.total, self.n), np.int64)
+        return np.array(np.broadcast_to(self._periods.total, self.n), np.int64)
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """True at the steps that belong to a trial, (n, T)."""
-        steps = self._steps() if self._ob is None else self._ob.shape[1]
-        return np.asarray(np.arange(steps) < self.lengths[:, None])
+        return np.asarray(np.arange(self._observations.length()) < self.lengths[:, None])
 
     @property
     def start(self) -> dict[str, NDArray[np.int64]]:
-        """Period -> first step in each trial, (n,)."""
-        return {p: np.array(np.broadcast_to(s[0], self.n), np.int64) for p, s in self.spans.items()}
+        """Period -> its first step in each trial, (n,)."""
+        return {p: np.array(np.broadcast_to(s[0], self.n), np.int64) for p, s in self._periods.spans.items()}
 
     @property
     def end(self) -> dict[str, NDArray[np.int64]]:
         """Period -> the step after its last in each trial, (n,)."""
-        return {p: np.array(np.broadcast_to(s[1], self.n), np.int64) for p, s in self.spans.items()}
+        return {p: np.array(np.broadcast_to(s[1], self.n), np.int64) for p, s in self._periods.spans.items()}
+
+    def flat_steps(self, name: str) -> tuple[Array, NDArray[np.int64] | None]:
+        """Return all steps of all trials, one trial after another, however they are stored.
+
+        Args:
+            name: ``ob`` or ``gt``.
+
+        Returns:
+            Values (m, ...), and which of them each step shows, (steps,) in ascending order; None: step i shows value i.
+            Several steps show the same value where nothing changes between them.
+        """
+        return self._observations.flat_steps(name)
 
     def __len__(self) -> int:
         """Number of trials."""
         return self.n
 
     def __getitem__(self, i: int) -> Trial:
-        """Give one trial, cut to its length; the arrays are views."""
+        """Return one trial, cut to its length; the arrays are views."""
         if not -self.n <= i < self.n:
             raise IndexError(f"Trial {i} of {self.n} trials.")
-        length = _at(self.total, i)
+        length = _at(self._periods.total, i)
         return Trial(
             ob=self.ob[i, :length],
             gt=self.gt[i, :length],
             conditions={name: _scalar(values[i]) for name, values in self.conditions.items()},
-            start={p: _at(s[0], i) for p, s in self.spans.items()},
-            end={p: _at(s[1], i) for p, s in self.spans.items()},
+            start={p: _at(s[0], i) for p, s in self._periods.spans.items()},
+            end={p: _at(s[1], i) for p, s in self._periods.spans.items()},
             dt=self.dt,
         )
 
     def __iter__(self) -> Iterator[Trial]:
-        """Go through the trials one by one."""
+        """Iterate over the trials one by one."""
         return (self[i] for i in range(self.n))
+
+    def _finish(self) -> Trials:
+        """Complete the trials once the task has filled them in."""
+        self._conditions.refuse_unknown(self._task)
+        self._observations.finish()
+        return self
 
 
 def _at(steps: Steps, i: int) -> int:
     return steps if isinstance(steps, int) else int(steps[i])
-
-
-def _column(values: list[Any]) -> Array:
-    """Put one value for each trial into an array; values that fit no array of numbers become objects."""
-    try:
-        column = np.array(values)
-    except ValueError:
-        column = np.empty(len(values), object)
-        column[:] = values
-    return column
 
 
 def _scalar(value: Any) -> Any:

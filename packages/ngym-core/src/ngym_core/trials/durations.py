@@ -1,61 +1,21 @@
-"""How long a period lasts: the values that a `timing` dictionary may hold."""
+"""Durations: the values that a `timing` dictionary may hold, and how they are drawn and cut to steps."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.errors import nearest, unknown
+from ngym_core.errors import nearest
 from ngym_core.random import Draws, TruncExp, random_number_name
 
-__all__ = ["Parameters", "check_duration", "draw_duration", "duration_name", "has_own_state", "to_steps"]
+__all__ = ["check_duration", "draw_duration", "duration_name", "has_own_state", "to_steps"]
 
 DISTRIBUTIONS = ("uniform", "choice", "truncated_exponential", "constant", "until")
-
-
-class Parameters(dict[str, Any]):
-    """The timing or the rewards of a task: a dictionary that refuses keys the task does not have.
-
-    Args:
-        kind: What the values are (``timing`` or ``reward``), for the error.
-        default: Every key with its default.
-        given: The user's values.
-        optional: Further keys that may be given.
-
-    Raises:
-        UnknownNameError: A key that the task does not have, here or in a later assignment.
-    """
-
-    def __init__(
-        self, kind: str, default: Mapping[str, Any], given: Mapping[str, Any] | None = None, optional: Sequence[str] = ()
-    ) -> None:
-        super().__init__(default)
-        self.kind, self.optional = kind, tuple(optional)
-        self.update(given or {})
-
-    def __reduce__(self) -> Any:
-        """Copy and pickle like a plain dictionary of its kind."""
-        return type(self), (self.kind, dict(self), None, self.optional)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        """Change a value."""
-        if key not in self and key not in self.optional:
-            raise unknown(f"{self.kind} key", key, [*self, *self.optional])
-        if self.kind == "timing":
-            check_duration(key, value)
-        elif isinstance(value, Real) and not math.isfinite(value):
-            raise ValueError(f"The {self.kind} {key!r} must be a finite number, not {value!r}.")
-        super().__setitem__(key, value)
-
-    def update(self, given: Mapping[str, Any]) -> None:  # type: ignore[override]
-        """Change several values."""
-        for key, value in given.items():
-            self[key] = value
 
 
 def check_duration(period: str, value: Any) -> None:

@@ -1,321 +1,228 @@
-"""Picture: what n trials show, and what is right, at each step."""
+"""Observations: what n trials show, and which action is right, at each step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
-from ngym_core.trials._kernels import Inside, Span, Steps, add_noise, highest, lowest, move, paint, paint_patterns
-from ngym_core.trials._segments import Stretches
+from ngym_core.trials._kernels import Span, SpanRows, Steps, add_noise, move_channels, paint, set_patterns
+from ngym_core.trials._segments import Segments
 from ngym_core.trials.durations import to_steps
-from ngym_core.trials.periods import Clock
+from ngym_core.trials.periods import Periods
+from ngym_core.trials.protocol import TrialTask
 
-if TYPE_CHECKING:
-    from ngym_core.env import TrialEnv
-
-__all__ = ["Picture"]
+__all__ = ["Observations", "Period"]
 
 Array: TypeAlias = NDArray[Any]
-FEW = 32
-"""So many trials are worth being kept in stretches."""
-WORTH = 3
-"""So many steps are worth being kept as one stretch."""
-NONE = Stretches(0, 0)
 Period: TypeAlias = "str | Sequence[str] | Span | None"
+"""A period, several, a pair of steps (start, end), or None for the whole trial."""
+MIN_TRIALS_TO_ENCODE = 32
+"""Fewer trials are stored densely from the start: encoding them costs more than it saves."""
+MIN_STEPS_PER_SEGMENT = 3
+"""Trials of shorter segments, on average, are stored densely."""
 
 
-class Picture(Clock):
-    """Observations and ground truth of n trials. As long as all painting is by periods, they are kept in stretches.
+class Observations:
+    """The arrays ``ob`` (observations) and ``gt`` (ground truth) of n trials.
+
+    Each is stored in one of two forms behind the same methods. While only whole periods are written, an array of many
+    trials is run-length encoded (`Segments`); the first write that differs from step to step decodes it into a dense
+    (n, T, ...) array. `flat_steps` hands out either form as values and an index, so that readers need not know.
 
     Args:
-        task: The task; its timing, spaces and time step are used.
-        n: How many trials.
-        draws: Where randomness comes from.
-        forced: Conditions the caller forces: name -> one value or one for each trial.
+        task: The task; its spaces are used.
+        n: Number of trials.
+        periods: The periods of the trials.
     """
 
-    def __init__(self, task: TrialEnv, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
-        super().__init__(task, n, draws, forced)
-        self._noises: dict[str, int] = {}
-        self._stretches = NONE
-        self._finished = False
-        self._insides: dict[tuple[int, int, int], tuple[Span, Inside | None]] = {}
-        self._later: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
+    def __init__(self, task: TrialTask, n: int, periods: Periods) -> None:
+        self._task, self._n, self._periods = task, n, periods
+        self._dense: dict[str, Array] = {}
+        self._segments: Segments | None = None
+        self._deferred: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
+        self._noise_counts: dict[str, int] = {}
+        self._span_rows: dict[tuple[int, int, int], tuple[Span, SpanRows | None]] = {}
 
-    def add_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
-        """Add to the observations.
+    # ---- writing -----------------------------------------------------------------------------------
 
-        Args:
-            value: What to add, see the class.
-            period: A period, several, a pair of steps (start, end), or None for the whole trial.
-            where: Channels: a name, an index, a slice, or indices; None for all.
-        """
-        self._paint(value, period, where, "add")
-
-    def set_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
-        """Set the observations; the arguments are those of `add_ob`."""
-        self._paint(value, period, where, "assign")
-
-    def multiply_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
-        """Multiply the observations; the arguments are those of `add_ob`."""
-        self._paint(value, period, where, "multiply")
-
-    def _paint(self, value: ArrayLike, period: Period, where: Where, how: str) -> None:
-        whole = isinstance(value, (int, float)) or np.ndim(value) < 3
-        for span in self._regions(period, joined=whole):
-            stretches = self._stretched("ob", span) if whole and self.n >= FEW else None
-            if stretches is not None:
-                self._stretches.paint("ob", value, stretches, self._channels(where), how=how)
+    def write(self, name: str, value: ArrayLike, period: Period, where: Where, how: str) -> None:
+        """Write a value into periods: ``add``, ``assign`` or ``multiply``, see `ngym_core.trials._kernels.paint`."""
+        axes = len(self._task.action_space.shape or ()) if name == "gt" else 1
+        same_each_step = isinstance(value, (int, float)) or np.ndim(value) < 2 + axes
+        index = slice(None) if name == "gt" else self._channels(where)
+        for span in self._regions(period, joined=same_each_step):
+            between = self._segments_of(name, span) if same_each_step else None
+            if between is not None and self._segments is not None:
+                self._segments.paint(name, value, between, index, how=how)
             else:
-                ob = self.ob
-                paint(ob, value, span, self._channels(where), how=how, inside=self._inside(span, ob.shape[1]))
+                array = self.array(name)
+                paint(array, value, span, index, how=how, rows=self._rows(span, array.shape[1]))
 
-    def move_ob(self, source: Where, target: Where, period: Period = None, *, only: Array) -> None:
-        """Move what is painted on some channels to others, in some trials; nothing stays behind.
+    def set_groundtruth(self, value: ArrayLike, period: Period, where: str | None) -> None:
+        """Set the ground truth, see `Trials.set_groundtruth`."""
+        if where is not None:
+            value = actions(self._task.action_space, where)[np.asarray(value)]
+        self.write("gt", value, period, None, "assign")
 
-        Args:
-            source: Channels, as for `add_ob`.
-            target: As many others.
-            period: As for `add_ob`.
-            only: Which trials, (n,) bool.
-        """
+    def move_channels(self, source: Where, target: Where, period: Period, only: Array) -> None:
+        """Move what some channels show to others, see `Trials.move_ob`."""
         for span in self._regions(period):
-            stretches = self._stretched("ob", span)
-            if stretches is None:
-                move(self.ob, span, self._channels(source), self._channels(target), only)
+            between = self._segments_of("ob", span)
+            if between is not None and self._segments is not None:
+                self._segments.move_channels("ob", between, self._channels(source), self._channels(target), only)
             else:
-                self._stretches.move("ob", stretches, self._channels(source), self._channels(target), only)
+                move_channels(self.array("ob"), span, self._channels(source), self._channels(target), only)
 
-    def add_randn(
-        self,
-        mu: ArrayLike = 0,
-        sigma: ArrayLike = 1,
-        period: Period = None,
-        where: Where = None,
-        *,
-        only: ArrayLike | None = None,
+    def add_noise(
+        self, draws: Draws, mu: ArrayLike, sigma: ArrayLike, period: Period, where: Where, only: ArrayLike | None
     ) -> None:
-        """Add Gaussian noise, independent over trials, steps and channels.
-
-        Args:
-            mu: Mean: a number, (n,) for each trial, or (n, k) for each trial and channel.
-            sigma: Standard deviation per step, a number or (n,).
-            period: As for `add_ob`; each period has a random stream of its own.
-            where: Channels, as for `add_ob`.
-            only: Which trials (n,) get noise.
-        """
+        """Add Gaussian noise, see `Trials.add_randn`."""
         index = self._channels(where)
-        draws = self.draws if only is None else self.draws.where(only)
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
         names = [period] if period is None or isinstance(period, str) else list(period)
         for name, span in zip(names, self._regions(period), strict=False):
             label = f"noise/{name}/{where}"
-            self._noises[label] = again = self._noises.get(label, -1) + 1
+            self._noise_counts[label] = again = self._noise_counts.get(label, -1) + 1
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
-            frayed = self._frayed(span)
-            if frayed is None:
-                ob = self.ob
-                add_noise(ob, draw, mu, sigma, span, index, self._inside(span, ob.shape[1]))
+            steps = self._steps_of(span)
+            if steps is None:
+                ob = self.array("ob")
+                add_noise(ob, draw, mu, sigma, span, index, self._rows(span, ob.shape[1]))
             else:
-                add_noise(frayed, draw, mu, sigma, (0, frayed.shape[1]), index)
+                add_noise(steps, draw, mu, sigma, (0, steps.shape[1]), index)
 
-    def set_pixels(self, rows: Array, columns: Array, value: ArrayLike, period: str) -> None:
-        """Set single pixels of images, other ones at each step of a period.
+    def set_patterns(self, patterns: Array, which: Array, where: Where) -> None:
+        """Set each step to one of several patterns, see `Trials.set_patterns`."""
+        set_patterns(self.array("ob"), patterns, which, self._channels(where))
 
-        Args:
-            rows: Integers (n, k, m): m pixels at each of the first k steps of the period; those after its end are left out.
-            columns: Likewise.
-            value: A number, or one for each channel.
-            period: A period.
-        """
-        start, stop = (np.reshape(edge, (-1, 1)) for edge in self.span(period))
-        inside = start + np.arange(rows.shape[1]) < stop
-        trial, step = np.nonzero(np.broadcast_to(inside, rows.shape[:2]))
-        at = step + np.broadcast_to(start, (self.n, 1))[trial, 0]
-        self.ob[trial[:, None], at[:, None], rows[trial, step], columns[trial, step]] = value
+    def defer(self, paint: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """Call a function that paints the observations when they are first read, with the periods as they are now."""
+        self._deferred = (paint, arguments, dict(self._periods.spans), self._periods.total)
 
-    def set_patterns(self, patterns: Array, which: Array, where: Where = None) -> None:
-        """Set the observations of the whole trial to one of several patterns at each step.
+    def finish(self) -> None:
+        """Create what was not written, and convert observations to the type of their space."""
+        dtype = self._task.observation_space.dtype
+        if self._segments is not None and "ob" in self._segments:
+            self._segments.convert("ob", dtype)
+        elif self._deferred is None and self.array("ob").dtype != dtype:
+            self._dense["ob"] = self.array("ob").astype(dtype)
+        if not self.exists("gt"):
+            self.array("gt")
 
-        Args:
-            patterns: (m, k), one number for each channel.
-            which: (n, T) integers from 0 to m - 1.
-            where: As for `add_ob`.
-        """
-        paint_patterns(self.ob, patterns, which, self._channels(where))
+    # ---- reading -----------------------------------------------------------------------------------
 
-    def paint_later(self, paint: Callable[..., None], *values: Any) -> None:
-        """Paint the observations when somebody looks at them first.
+    def exists(self, name: str) -> bool:
+        """Whether there is something of this name (or a promise of it), so that no period can be added."""
+        encoded = self._segments is not None and name in self._segments
+        return name in self._dense or encoded or (name == "ob" and self._deferred is not None)
 
-        Images take time and room. Painted later, they cost nothing where only the conditions or the lengths of many
-        trials matter. What is random must be drawn before.
-
-        Args:
-            paint: Called with the trials, as they are now, and the values.
-            *values: Conditions, (n, ...) each, and what was drawn.
-        """
-        self._later = (paint, values, dict(self.spans), self.total)
-
-    def set_groundtruth(self, value: ArrayLike, period: Period = None, where: str | None = None) -> None:
-        """Set the action that earns the most.
-
-        Args:
-            value: The action, a number, (n,), or (n, k) for actions of k numbers; with `where`, an
-                index into the actions of that name.
-            period: As for `add_ob`.
-            where: A name of the action space.
-
-        Raises:
-            UnknownNameError: A name that the action space does not have.
-        """
-        if where is not None:
-            value = actions(self.task.action_space, where)[np.asarray(value)]
-        whole = isinstance(value, int) or np.ndim(value) < 2 + len(self.task.action_space.shape or ())
-        for span in self._regions(period, joined=whole):
-            stretches = self._stretched("gt", span) if whole and self.n >= FEW else None
-            if stretches is not None:
-                self._stretches.paint("gt", value, stretches, slice(None), how="assign")
+    def array(self, name: str) -> Array:
+        """Return ``ob`` or ``gt`` as a dense array (n, T, ...), zero after a trial's end; it may be changed in place."""
+        if name not in self._dense:
+            if self._segments is not None and name in self._segments:
+                self._dense[name] = self._segments.decode(name)
             else:
-                gt = self.gt
-                paint(gt, value, span, slice(None), how="assign", inside=self._inside(span, gt.shape[1]))
+                self._create(name)
+        return self._dense[name]
 
-    @property
-    def ob(self) -> Array:
-        """Observations, (n, T, *observation shape); zero after a trial's end. Images have the type of their space."""
-        if self._ob is None and "ob" in self._stretches:
-            self._ob = self._unfold("ob")
-        if self._ob is None:
-            changed = self.spans, self.total
-            paint, values, self.spans, self.total = self._later or (None, (), *changed)
-            shape, dtype = self._kind("ob")
-            self._ob = np.zeros((self.n, self._steps(), *shape), dtype)
-            if paint is not None:
-                paint(self, *values)
-            self.spans, self.total = changed
-        return self._ob
+    def set_array(self, name: str, array: Array) -> None:
+        """Replace ``ob`` or ``gt`` by another dense array, (n, T, ...)."""
+        self._dense[name] = array
+        if name == "ob":
+            self._deferred = None
+        if self._segments is not None:
+            self._segments.drop(name)
 
-    @property
-    def painted(self) -> bool:
-        """Whether there are observations already, so that no period can be added."""
-        return super().painted or self._later is not None or "ob" in self._stretches
+    def length(self) -> int:
+        """Return T, the number of steps of the dense arrays, without building them."""
+        return self._dense["ob"].shape[1] if "ob" in self._dense else self._periods.steps()
 
-    @property
-    def has_gt(self) -> bool:
-        """Whether there is a ground truth already."""
-        return super().has_gt or "gt" in self._stretches
+    def flat_steps(self, name: str) -> tuple[Array, NDArray[np.int64] | None]:
+        """Return all steps of all trials, one trial after another, see `Trials.flat_steps`."""
+        if self._segments is not None and name in self._segments:
+            return self._segments.values(name), self._segments.index
+        array = self.array(name)
+        rows = self._rows((0, self._periods.total), array.shape[1])
+        return array.reshape(-1, *array.shape[2:]), None if rows is None else rows.index
 
-    @property
-    def gt(self) -> Array:
-        """Ground truth, (n, T, *action shape): the action that earns the most at each step."""
-        if self._gt is None and "gt" in self._stretches:
-            self._gt = self._unfold("gt")
-        if self._gt is None:
-            shape, dtype = self._kind("gt")
-            self._gt = np.zeros((self.n, self._steps(), *shape), dtype)
-        return self._gt
+    # ---- inside ------------------------------------------------------------------------------------
 
-    def end_to_end(self, name: str) -> tuple[Array, NDArray[np.int64] | None]:
-        """Give all steps of all trials, one trial after another, without what is beyond their ends.
-
-        Args:
-            name: ``ob`` or ``gt``.
-
-        Returns:
-            Values (m, ...), and which of them each step has, (steps,); None where these are the steps as they are.
-        """
-        if name in self._stretches:
-            return self._stretches.flat(name), self._stretches.which
-        array = self.ob if name == "ob" else self.gt
-        inside = self._inside((0, self.total), array.shape[1])
-        return array.reshape(-1, *array.shape[2:]), None if inside is None else inside.rows
-
-    def as_stretches(self) -> Stretches | None:
-        """Give the stretches of the observations (and of the ground truth, if in them), cut at the edges of all periods.
-
-        Returns:
-            None if observations are not kept so, or cannot be cut so.
-        """
-        stretches = self._stretches
-        return stretches if "ob" in stretches and all(stretches.between(span) for span in self.spans.values()) else None
-
-    def _stretched(self, name: str, span: Span) -> tuple[int, int] | None:
-        """Find the stretches of a span, from and to, if observations or ground truth are kept in such."""
-        unfolded = self._ob is not None or self._later is not None if name == "ob" else self._gt is not None
-        if unfolded or self.n < FEW or self.task._in_steps:
-            return None
+    def _create(self, name: str) -> None:
+        """Make an array of zeros; paint what was deferred, with the periods as they were then."""
+        periods = self._periods
+        now = periods.spans, periods.total
+        deferred = self._deferred if name == "ob" else None
+        if deferred is not None:
+            periods.spans, periods.total = deferred[2], deferred[3]
         shape, dtype = self._kind(name)
-        if name == "ob" and len(shape) > 1:
+        self._dense[name] = np.zeros((self._n, periods.steps(), *shape), dtype)
+        if deferred is not None:
+            deferred[0](*deferred[1])
+        periods.spans, periods.total = now
+
+    def _segments_of(self, name: str, span: Span) -> tuple[int, int] | None:
+        """Find the segments of a span, first and last (excluded), where the array is (or can be) encoded."""
+        dense = name in self._dense or (name == "ob" and self._deferred is not None)
+        shape, dtype = self._kind(name)
+        if dense or self._n < MIN_TRIALS_TO_ENCODE or (name == "ob" and len(shape) > 1):
             return None
-        steps = self._steps()
-        if self._stretches is NONE:
-            self._stretches = Stretches(self.n, self.total, self.spans.values())
-            if WORTH * self._stretches.number > steps:
-                self.task._in_steps = True
+        if self._segments is None:
+            self._segments = Segments(self._n, self._periods.total, self._periods.spans.values())
+        if name not in self._segments:
+            if MIN_STEPS_PER_SEGMENT * self._segments.number > self._periods.steps():
                 return None
-        if name not in self._stretches:
-            self._stretches.begin(name, shape, dtype)
-        return self._stretches.between(span)
+            self._segments.create(name, shape, dtype)
+        return self._segments.between(span)
 
-    def _frayed(self, span: Span) -> Array | None:
-        """Give the observations of a span, (n, steps, ...), if they are in stretches and can be cut into single steps."""
-        between = self._stretched("ob", span)
-        if between is None:
+    def _steps_of(self, span: Span) -> Array | None:
+        """Return a span of encoded observations with one segment a step, (n, steps, ...); None if that cannot be."""
+        between = self._segments_of("ob", span)
+        if between is None or self._segments is None:
             return None
-        return self._stretches.fray("ob", span, between, most=int(np.mean(self.total)) // WORTH)
-
-    def _unfold(self, name: str) -> Array:
-        if not self._finished:  # it will be so again
-            self.task._in_steps = True
-        return self._stretches.unfold(name)
+        max_segments = int(np.mean(self._periods.total)) // MIN_STEPS_PER_SEGMENT
+        return self._segments.expand_to_steps("ob", span, between, max_segments)
 
     def _kind(self, name: str) -> tuple[tuple[int, ...], Any]:
         """Shape and type of an observation, or of an action."""
         if name == "gt":
-            return self._shape(self.task.action_space, "action"), self.task.action_space.dtype
-        space = self.task.observation_space
+            return self._shape(self._task.action_space, "action"), self._task.action_space.dtype
+        space = self._task.observation_space
         shape = self._shape(space, "observation")
+        # Numbered observations are painted as float32 and converted at the end; images in the type of their space.
         return shape, space.dtype if np.issubdtype(space.dtype, np.floating) or len(shape) > 1 else np.float32
-
-    def _steps(self) -> int:
-        if lowest(self.total) == 0:
-            raise ValueError(
-                f"{self.task}: a trial has no step: its periods {list(self.spans)} are shorter than dt={self.dt} ms."
-                if self.spans
-                else f"{self.task}: a trial needs a period; call `add_period` before painting."
-            )
-        return highest(self.total)
 
     def _shape(self, space: Any, what: str) -> tuple[int, ...]:
         if space.shape is None:
-            raise ValueError(f"{self.task}: the {what} space {space} has no shape, so a trial of it is no array.")
+            raise ValueError(f"{self._task}: the {what} space {space} has no shape, so a trial of it is no array.")
         return tuple(space.shape)
 
     def _channels(self, where: Where) -> Any:
-        return slice(None) if where is None else channels(self.task.observation_space, where)
+        return slice(None) if where is None else channels(self._task.observation_space, where)
 
-    def _inside(self, span: Span, steps: int) -> Inside | None:
-        """Find the steps of a span once, however often it is painted."""
+    def _rows(self, span: Span, steps: int) -> SpanRows | None:
+        """Find the steps of a span once, however often it is written."""
         if isinstance(span[0], int) and isinstance(span[1], int):
             return None
         key = id(span[0]), id(span[1]), steps
-        if key not in self._insides:
-            self._insides[key] = span, Inside.of(span, self.n, steps)  # held, or another span could take its identity
-        return self._insides[key][1]
+        if key not in self._span_rows:
+            # The span is kept beside its rows: once freed, its address could come back as that of another span.
+            self._span_rows[key] = span, SpanRows.of(span, self._n, steps)
+        return self._span_rows[key][1]
 
     def _regions(self, period: Period, *, joined: bool = False) -> Iterator[Span]:
-        """Go through the spans of one or several periods; those that follow one on the other may be joined."""
+        """Yield the spans of one or several periods; those that follow one another may be joined."""
         if period is None:
-            yield 0, self.total
+            yield 0, self._periods.total
         elif isinstance(period, str):
-            yield self.span(period)
+            yield self._periods.span(period)
         elif all(isinstance(p, str) for p in period):
-            spans = [self.span(name) for name in period]  # type: ignore[arg-type]
+            spans = [self._periods.span(name) for name in period]  # type: ignore[arg-type]
             while joined and spans:
                 start, stop = spans.pop(0)
                 while spans and _same(stop, spans[0][0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ngym_core.vector.batched_draws import BatchedDraws, can_batch
 from ngym_core.vector.env import TrialVectorEnv
 
-__all__ = ["TrialVectorEnv"]
+__all__ = ["BatchedDraws", "TrialVectorEnv", "can_batch"]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
-from ngym_core.sampling import Session, is_one_at_a_time, tasks
+from ngym_core.sampling import IsolatedState, is_one_at_a_time, tasks_of
 from ngym_core.vector.prefetch import Prefetcher
 from ngym_core.wrappers.base import TrialWrapper
 
-__all__ = ["Lanes", "LoopBackend", "RuleBackend", "can_step_by_rule"]
+__all__ = ["Backend", "LoopBackend", "RuleBackend", "can_step_by_rule"]
 
 Array: TypeAlias = NDArray[Any]
 Info: TypeAlias = dict[str, Any]
@@ -23,7 +23,7 @@ Info: TypeAlias = dict[str, Any]
 def can_step_by_rule(env: Any) -> bool:
     """Whether N lanes of this env can be stepped by arrays: its steps are those of a rule, its trials come ahead."""
     inner, task = split_wrappers(env)[1], type(env.unwrapped)
-    plain = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step and task.draws_ahead
+    plain = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step and task.can_prefetch
     return plain and inner is env.unwrapped and not is_one_at_a_time(env)
 
 
@@ -42,7 +42,7 @@ def _changes_lanes(env: Any) -> bool:
     return ours and kind._generate is TrialWrapper._generate
 
 
-class Lanes:
+class Backend:
     """N lanes of one task.
 
     Args:
@@ -95,7 +95,7 @@ class Lanes:
         raise NotImplementedError
 
 
-class Now:
+class RuleState:
     """What a rule sees of all lanes. Setting one of the values it began with changes them in place."""
 
     _values: dict[str, Array]
@@ -112,7 +112,7 @@ class Now:
             mine[...] = value
 
 
-class RuleBackend(Lanes):
+class RuleBackend(Backend):
     """Lanes whose trials are drawn ahead in blocks and whose actions one rule evaluates, all at once.
 
     Args:
@@ -124,36 +124,37 @@ class RuleBackend(Lanes):
     def __init__(self, env: Any, n: int, memory: int) -> None:
         super().__init__(env, n)
         self.rule = self.task.rule
-        self.ahead = Prefetcher(env, n, memory, self._shift)
+        self._prefetch = Prefetcher(env, n, memory, self._shift)
         self._rows, self._one = np.arange(n), np.ones(n, np.int64)
-        self._conditions, self._facts = self.ahead.conditions.alike(n), self.ahead.facts.alike(n)
+        self._conditions, self._facts = self._prefetch.conditions.alike(n), self._prefetch.facts.alike(n)
         self._masks = [f"_{name}" for name in self._conditions.names]
         values = {name: self._facts[name] for name in self._facts.names}
-        self.now: Any = Now(values)
+        self.now: Any = RuleState(values)
         self._step, self._last, self._at = values["step"], values["_last"], values["_at"]
 
     def _shift(self, shift: Array) -> None:
         """Take note that the steps of trials have moved."""
-        self._at += shift[self._rows, self.ahead.halves()]
+        self._at += shift[self._rows, self._prefetch.buffers()]
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
-        self.ahead.seed(lane, seed)
+        self._prefetch.seed(lane, seed)
 
     def draws(self, lane: int) -> Draws:
         """Give a lane's randomness."""
-        return self.ahead.draws[lane]
+        return self._prefetch.draws[lane]
 
     def begin(self, lanes: Array) -> None:
         """Begin a new trial in some lanes."""
-        places = self.ahead.next(lanes)
-        self._facts.put(lanes, self.ahead.facts.take(places))
-        self._conditions.put(lanes, self.ahead.conditions.take(places))
+        slots = self._prefetch.advance(lanes)
+        self._facts.put(lanes, self._prefetch.facts.take(slots))
+        self._conditions.put(lanes, self._prefetch.conditions.take(slots))
 
     def step(self, actions: Array, still: Array | None) -> tuple[Array, Array, Info]:
         """Evaluate the rule for all lanes and advance their clocks."""
         now = self.now
-        now.gt = gt = self.rule.ground_truth(self.task, now) if self.rule.is_interactive else self.ahead.truths(self._at)
+        interactive = self.rule.is_interactive
+        now.gt = gt = self.rule.ground_truth(self.task, now) if interactive else self._prefetch.ground_truths(self._at)
         standing = None if still is None else still.nonzero()[0]
         held = None if standing is None else self._facts.take(standing)
         reward, ends = self.rule.step_many(self.task, now, actions)
@@ -181,9 +182,9 @@ class RuleBackend(Lanes):
 
     def observe(self) -> Array:
         """Give the present observations."""
-        ob = self.ahead.observations(self._at)
+        ob = self._prefetch.observations(self._at)
         if self.rule.is_interactive:
-            channels = self.task.observation_space.shape[-1]
+            channels = self.task.observation_space.shape[-1]  # type: ignore[index]
             self.rule.render(self.task, self.now, ob[..., :channels])  # wrappers may have widened it
         return ob
 
@@ -201,10 +202,10 @@ class RuleBackend(Lanes):
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Give the edges of each period of a lane's present trial."""
-        return self.ahead.periods(lane)
+        return self._prefetch.periods(lane)
 
 
-class LoopBackend(Lanes):
+class LoopBackend(Backend):
     """Lanes that take their steps one after another, for tasks with a `_step` of their own.
 
     Args:
@@ -217,9 +218,9 @@ class LoopBackend(Lanes):
         super().__init__(env, n)
         self._inner = split_wrappers(env)[1]
         self._add_info = add_info
-        for task in tasks(env):
+        for task in tasks_of(env):
             task.num_tr_exp = 2**62
-        self._sessions: Sequence[Session] = [Session(env, shared=[self.task._draws]) for _ in range(n)]
+        self._sessions: Sequence[IsolatedState] = [IsolatedState(env, shared=[self.task._draws]) for _ in range(n)]
         space = self._inner.observation_space
         self._ob = np.zeros((n, *space.shape), space.dtype)
 
@@ -227,7 +228,7 @@ class LoopBackend(Lanes):
         """Restart a lane's randomness; the lane must begin a trial next."""
         draws = Draws(seed)
         with self._sessions[lane]:
-            for task in tasks(self.env):
+            for task in tasks_of(self.env):
                 task._draw_from(draws)
 
     def draws(self, lane: int) -> Draws:

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ngym_core.vector.backends import Lanes, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
+from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
 from ngym_core.wrappers.base import StepBatch
 
 __all__ = ["TrialVectorEnv"]
@@ -64,7 +64,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.task.metadata, "autoreset_mode": self.autoreset_mode}
         self.trials_per_episode: int = self.task.num_tr_exp
-        self.lanes: Lanes = (
+        self.lanes: Backend = (
             RuleBackend(env, num_envs, memory) if can_step_by_rule(env) else LoopBackend(env, num_envs, self._add_info)
         )
         self._wrappers = [(w, w.init_memory(num_envs)) for w in split_wrappers(env)[0] if w._changes_steps]
@@ -214,11 +214,11 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
                 batch.ob[held] = last[batch.lanes[held]]
                 last[batch.lanes] = batch.ob
             sees = holders <= place
-            part = batch if sees.all() else batch.of(sees)
+            part = batch if sees.all() else batch.select(sees)
             if sees.any():
                 wrapper.on_step(memory, part)
             if part is not batch:
-                batch.put(part, sees)
+                batch.update(part, sees)
 
     def _begun(self, ob: Array, seen: Array, lanes: Array) -> Array:
         """Let the wrappers change the first observations of episodes in some lanes."""

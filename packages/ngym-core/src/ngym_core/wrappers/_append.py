@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ngym_core.random import Draws
 from ngym_core.spaces import Box, names_of
-from ngym_core.trials import Trials
+from ngym_core.trials import Trials, add_channels
 
 Array = NDArray[Any]
 
@@ -46,5 +46,5 @@ def append_last(trials: Trials, values: Array, draws: Draws) -> Trials:
     before[:, 1:] = values[:, :-1]
     before[1:, 0], before[0, 0] = lasts[:-1], draws.carried.get("last", 0)
     draws.carried["last"] = lasts[-1].tolist()
-    trials.widen(before)
+    add_channels(trials, before)
     return trials

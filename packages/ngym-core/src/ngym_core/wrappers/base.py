@@ -1,4 +1,4 @@
-"""TrialWrapper: what decides about trials, or changes what goes in and out of steps, from outside the task."""
+"""TrialWrapper: base of the wrappers that draw conditions of trials, edit trials, or change steps."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from ngym_core.env import TrialEnv, copied
+from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
-from ngym_core.sampling import layers, of_trial, outermost_trial_layer, sample_trials
-from ngym_core.trials import Trials
+from ngym_core.sampling import conditions_of_trial, layers, outermost_trial_layer, sample_trials
+from ngym_core.trials import Trials, concatenate
 
 __all__ = ["StepBatch", "TrialWrapper"]
 
@@ -24,14 +24,14 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass
 class StepBatch:
-    """One step of m lanes, or the beginning of their episodes; what a wrapper's `change` sees and changes.
+    """One step (or reset) of m lanes; what `TrialWrapper.on_step` sees and changes.
 
     Attributes:
         lanes: Which lanes, (m,) indices into the wrapper's memory.
         ob: Observations, (m, ...).
         reward: Rewards, (m,) float64.
-        action: Actions, (m, ...); None where episodes begin.
-        gt: Ground truth of the step, (m, ...); None where episodes begin.
+        action: Actions, (m, ...); None at a reset.
+        gt: Ground truth of the step, (m, ...); None at a reset.
         ended: Which trials ended, (m,) bool.
         performance: Their performance, (m,).
         info: What the wrapper reports: name -> (m,) values.
@@ -50,22 +50,22 @@ class StepBatch:
 
     @classmethod
     def at_reset(cls, lanes: Array, ob: Array) -> StepBatch:
-        """The beginning of episodes in m lanes: nothing was done yet."""
+        """The beginning of episodes in m lanes: no action was taken yet."""
         none = np.zeros(len(lanes))
         return cls(lanes, ob, none, None, None, none.astype(bool), none)
 
     @property
-    def begins(self) -> bool:
-        """Whether episodes begin, so that nothing was done yet."""
+    def is_reset(self) -> bool:
+        """Whether episodes begin, so that no action was taken yet."""
         return self.action is None
 
-    def of(self, which: Array) -> StepBatch:
-        """The same batch for some of its lanes, (m,) bool; what is reported about it comes back with `put`."""
+    def select(self, which: Array) -> StepBatch:
+        """Return the same step of some of the lanes, (m,) bool; changes made to it come back with `update`."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return StepBatch(**{k: _some(v, which) for k, v in parts.items()})
+        return StepBatch(**{k: _select(v, which) for k, v in parts.items()})
 
-    def put(self, part: StepBatch, which: Array) -> None:
-        """Take back what was changed for some of the lanes."""
+    def update(self, part: StepBatch, which: Array) -> None:
+        """Take over what was changed in some of the lanes, (m,) bool."""
         if part.ob.shape[1:] != self.ob.shape[1:]:
             self.ob = np.zeros((len(which), *part.ob.shape[1:]), part.ob.dtype)
         self.ob[which], self.reward[which] = part.ob.astype(self.ob.dtype), part.reward
@@ -73,9 +73,9 @@ class StepBatch:
             self.info.setdefault(name, np.full(len(which), np.nan))[which] = values
 
 
-def _some(value: Any, which: Array) -> Any:
+def _select(value: Any, which: Array) -> Any:
     if isinstance(value, dict):
-        return {name: _some(one, which) for name, one in value.items()}
+        return {name: _select(one, which) for name, one in value.items()}
     return value if value is None else value[which]
 
 
@@ -84,11 +84,13 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     What a subclass defines, it defines for many at once; so single envs, lanes and data sets get the same:
 
-    * `decide`: the conditions of n consecutive trials. What is carried from trial to trial is kept in
+    * `draw_conditions`: the conditions of n consecutive trials. What is carried from trial to trial is kept in
       ``draws.carried``, which restarts with the seed.
-    * `edit`: what becomes of n trials after the task has made them.
-    * `change` (and `memory`, `restart`, `hold`): observations and rewards of one step of many lanes.
-    * `on_data`: what becomes of `change` in data sets, where nobody acts.
+    * `edit_trials`: changes of n trials after the task has made them.
+    * `on_step` (and `init_memory`, `seed_memory`, `paused`): observations and rewards of one step of many lanes.
+    * `on_data`: what `on_step` amounts to in data sets, where nobody acts.
+
+    A wrapper keeps nothing in its attributes from one hook to another: one object serves all lanes and data sets.
 
     A wrapper in NeuroGym's style defines ``new_trial(self, **kwargs)`` and calls ``self.env.new_trial(**kwargs)``,
     or overrides `step`; it works everywhere, only slower. Public attributes of what is wrapped can be
@@ -131,7 +133,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._memory: Any = None
         self._draws_of_memory: Draws | None = None
         self._seen: Any = None
-        self._place = ""
+        self._stream_prefix = ""
         self._set_top(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -151,7 +153,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     def own_draws(self, draws: Draws) -> Draws:
         """Give the randomness and the `carried` state of this wrapper within those of a session."""
-        return draws.child(f"{self._place}{len(layers(self))}:{type(self).__name__}")
+        return draws.child(f"{self._stream_prefix}{len(layers(self))}:{type(self).__name__}")
 
     def require_ground_truth_rule(self) -> None:
         """Refuse a task in which more than the ground truth says what is right.
@@ -167,24 +169,25 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     # ---- trials ----------------------------------------------------------------------------------
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
-        """Decide conditions of n consecutive trials.
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Draw conditions of n consecutive trials.
 
         Args:
-            n: How many.
+            n: Number of trials.
             draws: Randomness and `carried` state of this wrapper.
-            forced: Conditions forced from outside.
+            forced: Conditions that are forced from outside.
 
         Returns:
-            The conditions to force: `forced`, changed or completed.
+            The conditions to force on the task (`forced`, changed or completed), and those that are only recorded with
+            the trials: name -> one value, or (n, ...).
         """
-        return forced
+        return forced, {}
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Change trials after the task has made them; by default nothing.
 
         Args:
-            trials: The trials, n consecutive ones.
+            trials: The trials, n consecutive ones, with the conditions that `draw_conditions` recorded.
             draws: Randomness and `carried` state of this wrapper.
 
         Returns:
@@ -195,14 +198,22 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
         """Make n consecutive trials; users call `sample_trials` or `new_trial`."""
         if self._one_at_a_time:
-            return Trials.join([self._build_one(of_trial(forced, i, n)) for i in range(n)])
+            return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
         own = self.own_draws(draws)
-        trials: Trials = outermost_trial_layer(self.env)._generate(n, draws, self.draw_conditions(n, own, dict(forced)))
+        decided = self.draw_conditions(n, own, dict(forced))
+        if not isinstance(decided, tuple) or len(decided) != 2:
+            raise TypeError(
+                f"{type(self).__name__}.draw_conditions must return two dictionaries, the conditions to force and those to "
+                f"record, not {type(decided).__name__}."
+            )
+        trials: Trials = outermost_trial_layer(self.env)._generate(n, draws, decided[0])
+        for name, value in decided[1].items():
+            trials.set(name, value)
         return self.edit_trials(trials, own)
 
     def _build_one(self, forced: Mapping[str, Any]) -> Trials:
         self.new_trial(**forced)
-        return self.task._trials
+        return self.task._single.trials
 
     def _install(self, trials: Trials) -> None:
         """Make the first of these trials the one that is played."""
@@ -212,7 +223,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """Begin a new trial at once, see `TrialEnv.new_trial`."""
         self.task.performance = 0
         self._install(self._generate(1, self.task._draws, kwargs))
-        return copied(self.task.trial)
+        return copy_conditions(self.task.trial)
 
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
         """Make n consecutive trials at once, see `TrialEnv.sample_trials`."""
@@ -225,12 +236,12 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return None
 
     def seed_memory(self, memory: Any, lane: int, draws: Draws) -> None:
-        """Take the randomness of a lane that was seeded."""
+        """Give a lane's memory its randomness, when the lane is seeded."""
 
     def paused(self, memory: Any) -> Array:
-        """Say which lanes stand still in the next step, (n,) bool: what is wrapped does not see that step.
+        """Return which lanes are paused in the next step, (n,) bool: the wrapped env skips that step.
 
-        `change` does: it gets the same observation again, no reward, and 0 as ground truth.
+        `on_step` still sees it: the same observation again, no reward, and 0 as ground truth.
         """
         raise NotImplementedError
 

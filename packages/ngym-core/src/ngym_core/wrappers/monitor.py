@@ -106,7 +106,7 @@ class Monitor(TrialWrapper):
         memory.add(batch)
         if self._run is not None:
             self._note_step(batch)
-        if not batch.begins:
+        if not batch.is_reset:
             self._steps += len(batch.lanes)
         if batch.ended.any():
             passed = self._steps if self.config["trigger"] == "step" else memory.waiting

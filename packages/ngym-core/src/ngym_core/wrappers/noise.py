@@ -86,7 +86,7 @@ class Noise(TrialWrapper):
         std = memory.std[lanes]
         noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
         batch.ob = self._in_type(batch.ob + noise, batch.ob.dtype)
-        if not batch.begins:
+        if not batch.is_reset:
             batch.info["std_noise"] = std
 
     def on_data(self, trials: Trials, draws: Draws) -> Trials:

@@ -1,4 +1,4 @@
-"""RandomGroundTruth: choose the ground truth of each trial with given probabilities."""
+"""RandomGroundTruth: draws the ground truth of each trial with given probabilities."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class RandomGroundTruth(TrialWrapper):
             raise ValueError(f"p={p} must be {k} probabilities that sum to 1, one for each choice.")
         return p
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials."""
         p = self._probabilities(forced.pop("p")) if "p" in forced else self.p
         ground_truth = draws.choice("ground_truth", n, self.task.choices, p)  # type: ignore[attr-defined]
-        return {"ground_truth": ground_truth, **forced}
+        return {"ground_truth": ground_truth, **forced}, {}

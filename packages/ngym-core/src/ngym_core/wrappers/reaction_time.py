@@ -10,7 +10,7 @@ import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.sampling import sample_trials
-from ngym_core.trials import Trials
+from ngym_core.trials import Trials, end_trials, set_period
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 
@@ -46,7 +46,7 @@ class ReactionTime(TrialWrapper):
         decision: str = "decision",
     ) -> None:
         super().__init__(env)
-        if not {stimulus, decision} <= set(sample_trials(env, 1, None, Draws(0), {}).spans):
+        if not {stimulus, decision} <= set(sample_trials(env, 1, None, Draws(0), {}).start):
             raise AttributeError(f"ReactionTime wrapper requires {stimulus!r} and {decision!r} periods.")
         self.urgency = urgency
         self.stimulus, self.decision = stimulus, decision
@@ -57,10 +57,10 @@ class ReactionTime(TrialWrapper):
         stimulus, decision = trials.span(self.stimulus), trials.span(self.decision)
         answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
         end = stimulus[1] if self.end_on_stimulus else decision[1]
-        trials.spans[self.decision] = (stimulus[0] + 1, end)
-        trials.set_groundtruth(answer, trials.spans[self.decision])
+        set_period(trials, self.decision, (stimulus[0] + 1, end))
+        trials.set_groundtruth(answer, self.decision)
         if self.end_on_stimulus:
-            trials.cut(end)
+            end_trials(trials, end)
         return trials
 
     def init_memory(self, n: int) -> Any:
@@ -69,7 +69,7 @@ class ReactionTime(TrialWrapper):
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Add the urgency, and report how long the trial and the response took."""
-        if batch.action is None or batch.gt is None:
+        if batch.action is None or batch.gt is None:  # a reset
             memory.steps[batch.lanes], memory.due[batch.lanes] = 0, -1
             return
         lanes, axes = batch.lanes, tuple(range(1, batch.gt.ndim))

@@ -1,4 +1,4 @@
-"""ScheduleAttr: let a schedule say under which conditions each trial runs."""
+"""ScheduleAttr: runs each trial under the conditions that a schedule says."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.scheduler import BaseSchedule, RandomBlockSchedule, SequentialBlockSchedule
-from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
 
 
 class ScheduleAttr(TrialWrapper):
     """Let a schedule say which of several sets of conditions each trial has.
 
-    The index of a schedule of blocks is noted as the condition `block` of the trial.
+    The index of a schedule of blocks is recorded as the condition `block` of the trial.
 
     Args:
         env: The task, with wrappers.
@@ -41,13 +40,9 @@ class ScheduleAttr(TrialWrapper):
         self.attr_list = attr_list
         self._columns = {name: np.array([attributes[name] for attributes in attr_list]) for name in attr_list[0]}
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Take the conditions of n trials from the schedule."""
-        self._taken = self.schedule.take(n, draws)
-        return {**{name: column[self._taken] for name, column in self._columns.items()}, **forced}
-
-    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Note the block."""
-        if isinstance(self.schedule, (SequentialBlockSchedule, RandomBlockSchedule)):
-            trials.set("block", self._taken)
-        return trials
+        taken = self.schedule.take(n, draws)
+        has_blocks = isinstance(self.schedule, (SequentialBlockSchedule, RandomBlockSchedule))
+        scheduled = {name: column[taken] for name, column in self._columns.items()}
+        return {**scheduled, **forced}, {"block": taken} if has_blocks else {}

@@ -11,17 +11,17 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ngym_core.random import Draws
-from ngym_core.sampling import layers, of_trials, outermost_trial_layer, tasks
+from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, tasks_of
 from ngym_core.scheduler import BaseSchedule
 from ngym_core.spaces import Box, names_of
-from ngym_core.trials import Trials
+from ngym_core.trials import Trials, add_channels, concatenate, select
 from ngym_core.wrappers.base import TrialWrapper
 
 
 class MultiEnvs(TrialWrapper):
     """Put several tasks behind one front; `set_i` says which of them the next trials come from.
 
-    Each task has random streams of its own. Which one a trial comes from is noted as its condition `i_env`. An
+    Each task has random streams of its own. Which one a trial comes from is recorded as its condition `i_env`. An
     episode has as many trials as the first task says.
 
     Args:
@@ -63,8 +63,8 @@ class MultiEnvs(TrialWrapper):
         for i, env in enumerate(self.envs):
             for layer in layers(env):
                 if isinstance(layer, TrialWrapper):
-                    layer._place = f"env {i}/{layer._place}"
-        for task in tasks(self):
+                    layer._stream_prefix = f"env {i}/{layer._stream_prefix}"
+        for task in tasks_of(self):
             task.num_tr_exp = self.task.num_tr_exp
 
     def __str__(self) -> str:
@@ -105,14 +105,14 @@ class MultiEnvs(TrialWrapper):
         taken = self._checked(np.broadcast_to(forced.pop("i_env"), n)) if "i_env" in forced else self.take(n, own)
         rows = [np.nonzero(taken == i)[0] for i in range(len(self.envs))]
         parts = [
-            outermost_trial_layer(env)._generate(len(r), draws.child(f"env {i}"), of_trials(forced, r, n))
+            outermost_trial_layer(env)._generate(len(r), draws.child(f"env {i}"), conditions_of_trials(forced, r, n))
             for i, (env, r) in enumerate(zip(self.envs, rows, strict=True))
             if len(r)
         ]
-        trials = parts[0] if len(parts) == 1 else Trials.join(parts).pick(np.argsort(np.concatenate(rows)))
+        trials = parts[0] if len(parts) == 1 else select(concatenate(parts), np.argsort(np.concatenate(rows)))
         trials.set("i_env", taken)
         if self.env_input:
-            trials.widen(np.eye(len(self.envs))[taken][:, None])
+            add_channels(trials, np.eye(len(self.envs))[taken][:, None])
         return trials
 
     def _install(self, trials: Trials) -> None:
@@ -138,7 +138,7 @@ class MultiEnvs(TrialWrapper):
         return [seed]
 
     def _share(self, draws: Draws) -> None:
-        for task in tasks(self):
+        for task in tasks_of(self):
             task._draw_from(draws)
 
 

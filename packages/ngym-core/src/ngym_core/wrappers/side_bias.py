@@ -1,4 +1,4 @@
-"""SideBias: choices that are more often right than others, in blocks."""
+"""SideBias: makes some choices right more often than others, in blocks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
-from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
 
 
 class SideBias(TrialWrapper):
     """Make some choices right more often than others, in blocks that follow one another in random order.
 
-    The block and its probabilities are noted as the conditions `block` and `probs` of the trial.
+    The block and its probabilities are recorded as the conditions `block` and `probs` of the trial.
 
     Args:
         env: A task that has `choices`.
@@ -44,17 +43,12 @@ class SideBias(TrialWrapper):
         self.block_dur = block_dur
         self.schedule = RandomBlockSchedule(self.n_block, [block_dur] * self.n_block, random_start=True)
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
-        """Take the blocks of n trials, and draw the ground truth of each by the probabilities of its block."""
-        self._block = self.schedule.take(n, draws)
-        ground_truth = draws.choice("ground_truth", n, self.choices, self.choice_prob[self._block])
-        return {"ground_truth": ground_truth, **forced}
-
-    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Note block and probabilities."""
-        trials.set("block", self._block)
-        trials.set("probs", self.choice_prob[self._block])
-        return trials
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Take the blocks of n trials, and draw the ground truth of each with the probabilities of its block."""
+        block = self.schedule.take(n, draws)
+        probs = self.choice_prob[block]
+        ground_truth = draws.choice("ground_truth", n, self.choices, probs)
+        return {"ground_truth": ground_truth, **forced}, {"block": block, "probs": probs}
 
 
 def _probabilities(probs: Any, n_choices: int) -> Any:

@@ -54,7 +54,7 @@ class TimeOut(TrialWrapper):
     def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Begin a time-out after an error, and show nothing in it."""
         lanes = batch.lanes
-        if batch.begins:
+        if batch.is_reset:
             memory[lanes] = 0
             return
         memory[lanes] = np.where(batch.ended & (batch.performance < 1), self.steps, np.maximum(memory[lanes] - 1, 0))

@@ -1,4 +1,4 @@
-"""TrialHistory: ground truths that depend on the one before."""
+"""TrialHistory and TrialHistoryV2: draw the ground truth of each trial by that of the trial before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.tasktools import run_machine
-from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
 
 Array = NDArray[Any]
@@ -28,8 +27,17 @@ class _History(TrialWrapper):
         self.choices: Any = self.task.choices
         self.n_ch = len(self.choices)
 
-    def chain(self, after: Array, n: int, draws: Draws) -> Array:
-        """The choices (n,) that follow one another, given which follows on each, (n, choices)."""
+    def _chain(self, after: Array, n: int, draws: Draws) -> tuple[Array, Array]:
+        """Follow a chain of choices.
+
+        Args:
+            after: Which choice follows on each, (n, choices), for each trial.
+            n: Number of trials.
+            draws: Randomness, and the choice before the first trial (`carried`).
+
+        Returns:
+            The ground truth of each trial and that of the trial before, (n,) each.
+        """
         chains, before, first = [], [], 0
         for session, k in draws.per_stream(n):
             if "previous" not in session.carried:
@@ -39,19 +47,14 @@ class _History(TrialWrapper):
             chains.append(chain)
             session.carried["previous"] = int(chain[-1])
             first += k
-        self._previous = np.concatenate(before)
-        return np.concatenate(chains)
-
-    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Note the ground truth before each trial's."""
-        trials.set("previous", np.asarray(self.choices)[self._previous])
-        return trials
+        choices = np.asarray(self.choices)
+        return choices[np.concatenate(chains)], choices[np.concatenate(before)]
 
 
 class TrialHistoryV2(_History):
     """Draw the ground truth of each trial with probabilities that depend on that of the trial before.
 
-    The ground truth before is noted as the condition `previous` of the trial, the probabilities as `probs`.
+    The ground truth before is recorded as the condition `previous` of the trial, the probabilities as `probs`.
 
     Args:
         env: A task that has `choices`.
@@ -76,18 +79,15 @@ class TrialHistoryV2(_History):
             raise ValueError(f"probs={probs!r} must be {shape} probabilities, and each row must sum to 1.")
         return array
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials, each by the one before."""
-        self._probs = self._checked(forced.pop("probs")) if "probs" in forced else self.probs
-        edges = np.cumsum(self._probs, axis=-1)
+        probs = self._checked(forced.pop("probs")) if "probs" in forced else self.probs
+        edges = np.cumsum(probs, axis=-1)
         u = draws.random("next", n)[:, None, None]
         after = np.minimum((u >= edges / edges[..., -1:]).sum(axis=-1), self.n_ch - 1)
-        return {"ground_truth": np.asarray(self.choices)[self.chain(after, n, draws)], **forced}
-
-    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Note the ground truth before, and the probabilities."""
-        trials.set("probs", np.broadcast_to(self._probs, (trials.n, self.n_ch, self.n_ch)))
-        return super().edit_trials(trials, draws)
+        ground_truth, previous = self._chain(after, n, draws)
+        recorded = {"probs": np.broadcast_to(probs, (n, self.n_ch, self.n_ch)), "previous": previous}
+        return {"ground_truth": ground_truth, **forced}, recorded
 
 
 class TrialHistory(_History):
@@ -96,7 +96,7 @@ class TrialHistory(_History):
     In a block one habit holds: with probability `probs` the ground truth follows on the one before as the habit says,
     otherwise it is one of the others. Only the first few choices are used; how many changes in blocks of its own.
 
-    Noted as conditions of the trial: the ground truth before (`previous`), the habit (`habit`) and the number of
+    Recorded as conditions of the trial: the ground truth before (`previous`), the habit (`habit`) and the number of
     choices (`n_choices`).
 
     Args:
@@ -140,20 +140,15 @@ class TrialHistory(_History):
         counts = most - least + 1
         self.choice_schedule = RandomBlockSchedule(counts, [block_nch] * counts, random_start=True)
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> dict[str, Any]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials, each by the one before."""
-        self._habit = self.habits[self.habit_schedule.take(n, draws.child("habit"))]
-        self._k = k = self.least + self.choice_schedule.take(n, draws.child("choices"))
+        habit = self.habits[self.habit_schedule.take(n, draws.child("habit"))]
+        k = self.least + self.choice_schedule.take(n, draws.child("choices"))
         u, other = draws.random("follows", n)[:, None], draws.index("other", n, k - 1)[:, None]
         previous = np.arange(self.n_ch)
-        favored = (previous + self._habit[:, None]) % k[:, None]
+        favored = (previous + habit[:, None]) % k[:, None]
         after = np.where(u < self.probs, favored, other + (other >= favored))
-        fresh = draws.index("fresh", n, k)[:, None]  # where the choice before is not in use any more
-        after = np.where(previous < k[:, None], after, fresh)
-        return {"ground_truth": np.asarray(self.choices)[self.chain(after, n, draws)], **forced}
-
-    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Note the ground truth before, the habit and the number of choices."""
-        trials.set("habit", self._habit)
-        trials.set("n_choices", self._k)
-        return super().edit_trials(trials, draws)
+        # Any choice may follow where the one before is not in use any more.
+        after = np.where(previous < k[:, None], after, draws.index("fresh", n, k)[:, None])
+        ground_truth, before = self._chain(after, n, draws)
+        return {"ground_truth": ground_truth, **forced}, {"habit": habit, "n_choices": k, "previous": before}

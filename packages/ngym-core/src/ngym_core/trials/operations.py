@@ -1,0 +1,101 @@
+"""Operations on batches of trials, for wrappers and data: concatenate, select, shorten, add channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.trials._kernels import Span, Steps, highest
+from ngym_core.trials.batch import Trials
+from ngym_core.trials.durations import to_steps
+
+__all__ = ["add_channels", "concatenate", "end_trials", "select", "set_period", "to_column"]
+
+Array: TypeAlias = NDArray[Any]
+
+
+def concatenate(parts: Sequence[Trials]) -> Trials:
+    """Put trials one after another.
+
+    Args:
+        parts: Trials of tasks with the same shape of observations and actions.
+
+    Returns:
+        All trials. A period that some of them lack has no steps there, a condition is None.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    joined = Trials(parts[0]._task, sum(p.n for p in parts), parts[0].draws)
+    joined._periods.total = to_steps(np.concatenate([p.lengths for p in parts]), 1)
+    for name in dict.fromkeys(name for p in parts for name in p._periods.spans):
+        edges = [p._periods.spans.get(name, (0, 0)) for p in parts]
+        start, end = (
+            np.concatenate([np.broadcast_to(e[i], p.n) for e, p in zip(edges, parts, strict=True)]) for i in (0, 1)
+        )
+        joined._periods.spans[name] = (to_steps(start, 1), to_steps(end, 1))
+    for name in dict.fromkeys(name for p in parts for name in p.conditions):
+        joined.conditions[name] = to_column([v for p in parts for v in p.conditions.get(name, [None] * p.n)])
+    row = 0
+    for part in parts:
+        rows = slice(row, row + part.n)
+        joined.ob[rows, : part.ob.shape[1]] = part.ob
+        joined.gt[rows, : part.gt.shape[1]] = part.gt
+        row += part.n
+    return joined
+
+
+def select(trials: Trials, rows: Array) -> Trials:
+    """Return some of the trials, or all in another order.
+
+    Args:
+        trials: n trials.
+        rows: (k,) indices.
+    """
+    selected = Trials(trials._task, len(rows), trials.draws)
+    selected._periods.total = to_steps(trials.lengths[rows], 1)
+    for name, span in trials._periods.spans.items():
+        start, end = (np.broadcast_to(edge, trials.n)[rows] for edge in span)
+        selected._periods.spans[name] = (to_steps(start, 1), to_steps(end, 1))
+    selected.conditions.update({name: values[rows] for name, values in trials.conditions.items()})
+    for name in ("ob", "gt"):
+        selected._observations.set_array(name, getattr(trials, name)[rows])
+    return selected
+
+
+def set_period(trials: Trials, period: str, span: Span) -> None:
+    """Change where a period begins and ends (steps, an integer or (n,)); what was painted stays as it is."""
+    trials._periods.spans[period] = span
+
+
+def end_trials(trials: Trials, end: Steps) -> None:
+    """End the trials earlier, at a step: an integer, or (n,)."""
+    for name in ("ob", "gt"):
+        array = getattr(trials, name)[:, : highest(end)].copy()
+        array[np.arange(array.shape[1]) >= np.broadcast_to(end, trials.n)[:, None]] = 0
+        trials._observations.set_array(name, array)
+    trials._periods.total = end
+
+
+def add_channels(trials: Trials, values: Array) -> None:
+    """Add channels to the observations, after all others.
+
+    Args:
+        trials: n trials.
+        values: (n, steps, k), or (n, 1, k) where they hold throughout a trial.
+    """
+    ob = trials.ob
+    tail = np.broadcast_to(values, (trials.n, ob.shape[1], values.shape[2])) * trials.mask[..., None]
+    trials._observations.set_array("ob", np.concatenate([ob, tail.astype(ob.dtype)], axis=-1))
+
+
+def to_column(values: list[Any]) -> Array:
+    """Put one value for each trial into an array (n, ...); values that fit no array of numbers become objects."""
+    try:
+        column = np.array(values)
+    except ValueError:
+        column = np.empty(len(values), object)
+        column[:] = values
+    return column
