@@ -5,7 +5,7 @@ import pytest
 
 import ngym_core as ngym
 from tests.core.test_contrib_choices import digest
-from tests.golden.reference import ReferenceDraws
+from tests.golden.reference import ReferenceDraws, draw_from
 
 
 def reference():
@@ -25,6 +25,7 @@ def test_stimuli_replay_the_reference():
     expected = list(reference())
     assert digest([(ob, gt) for _, ob, gt in expected]) == "c8371dca2a96d53a"
     env, draws = ngym.make("AngleReproduction"), ReferenceDraws(0)
+    draw_from(env, draws)
     shown = [*range(16), 32, 33]
     for angles, ob, _ in expected:
         (trial,) = env.sample_trials(1, draws=draws)

@@ -8,7 +8,7 @@ import pytest
 import ngym_core as ngym
 from ngym_core.vector.backends import LoopBackend, RuleBackend
 from ngym_core.wrappers.random_ground_truth import RandomGroundTruth
-from tests.golden.reference import ReferenceDraws
+from tests.golden.reference import ReferenceDraws, draw_from
 
 
 def digest(trials):
@@ -41,6 +41,7 @@ def test_changing_environment_replays_the_reference(p, recorded):
     expected = list(changing_environment(p))
     assert digest(expected) == recorded
     env, draws = ngym.make("ChangingEnvironment", cxt_ch_prob=p), ReferenceDraws(0)
+    draw_from(env, draws)
     draws.carried["context"] = 0
     for ob, gt in expected:
         (trial,) = env.sample_trials(1, draws=draws)

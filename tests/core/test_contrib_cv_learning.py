@@ -6,7 +6,7 @@ import pytest
 import ngym_core as ngym
 from ngym_core.tasks.cv_learning import Curriculum
 from tests.core.test_contrib_choices import digest
-from tests.golden.reference import ReferenceDraws
+from tests.golden.reference import ReferenceDraws, draw_from
 
 
 def reference(stage):
@@ -41,6 +41,7 @@ def test_each_stage_replays_the_reference(stage, kwargs, recorded):
     expected = list(reference(stage))
     assert digest(expected) == recorded
     env, draws = ngym.make("CVLearning", **kwargs), ReferenceDraws(0)
+    draw_from(env, draws)
     for ob, gt in expected:
         (trial,) = env.sample_trials(1, draws=draws)
         assert trial.conditions["stage"] == stage

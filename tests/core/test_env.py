@@ -280,7 +280,7 @@ def test_two_wrappers_of_a_kind_draw_from_streams_of_their_own():
     class Coin(ngym.TrialWrapper):
         def draw_conditions(self, n, draws, forced):
             seen.append(draws.random("coin", n))
-            return forced
+            return forced, {}
 
     Coin(Coin(Toy())).sample_trials(5, seed=0)
     assert not np.array_equal(*seen)

@@ -7,7 +7,7 @@ import pytest
 
 import ngym_core as ngym
 from tests.golden import replay as golden
-from tests.golden.reference import ReferenceDraws
+from tests.golden.reference import ReferenceDraws, draw_from
 
 RECORDINGS = [p for p in sorted(golden.DATA.glob("*.npz")) if p.stem in ngym.all_envs(collections=True)]
 STACKS = sorted((golden.DATA / "wrappers").glob("*.npz"))
@@ -140,6 +140,7 @@ def test_some_excuses_hold_for_longer_time_steps_only(tmp_path):
 def test_trials_that_the_sheets_describe(id_, kwargs, lengths, sums):
     """Parameters that were not recorded: trials after seed 7 in the specification."""
     env, draws = ngym.make(id_, **kwargs), ReferenceDraws(7)
+    draw_from(env, draws)
     trials = [env.sample_trials(1, draws=draws) for _ in range(3)]
     assert [int(t.lengths[0]) for t in trials] == lengths
     assert [t.ob.sum(dtype=float) for t in trials] == pytest.approx(sums, abs=2e-6)

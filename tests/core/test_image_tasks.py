@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.stimuli import GREY, WHITE, MovingDots
+from ngym_core.stimuli import GREY, WHITE, MovingDots, set_pixels
 from ngym_core.tasks import spatial_suppress_motion as curves
 from ngym_core.testing import _at_most
-from tests.golden.reference import ReferenceDraws
+from ngym_core.trials import set_period
+from tests.golden.reference import ReferenceDraws, draw_from
 
 IDS = ["RandomDotMotion-v0", "SpatialSuppressMotionImage-v0", "VisualSearch-v0"]
 SMALL = {"win_kwargs": {"size": (24, 16)}}
@@ -27,6 +28,7 @@ SMALL = {"win_kwargs": {"size": (24, 16)}}
 def recorded(id_, n):
     """Conditions of n trials with the draws of the reference after seed 0, and the ground truth."""
     env, draws = ngym.make(id_, **SMALL), ReferenceDraws(0)
+    draw_from(env, draws)
     trials = [env.sample_trials(1, draws=draws) for _ in range(n)]
     return [{k: v[0].tolist() for k, v in t.conditions.items()} for t in trials], [t.gt[0] for t in trials]
 
@@ -148,7 +150,6 @@ def test_images_are_painted_when_somebody_looks_at_them(id_):
     assert peak(lambda: env.trial_length_stats(300)) < 300 * 5 * image_bytes
     trials = made[0]
     assert trials.mask.shape == trials.gt.shape[:2]
-    assert trials.painted
     with pytest.raises(ngym.errors.InvalidOperationError, match="painted already"):
         trials.add_period("stimulus")
     few = env.sample_trials(2, seed=0)
@@ -163,7 +164,7 @@ def test_a_film_is_that_of_the_periods_there_were_when_it_was_drawn():
     assert quick.end["decision"].tolist() == [131] * 4
     assert np.array_equal(quick.ob, plain.ob[:, :131])
     changed = ngym.make("RandomDotMotion", **SMALL).sample_trials(4, seed=1)
-    changed.spans["stimulus"] = (0, 3)
+    set_period(changed, "stimulus", (0, 3))
     assert np.array_equal(changed.ob, plain.ob)
     assert changed.span("stimulus") == (0, 3)
 
@@ -175,8 +176,8 @@ def test_pixels_are_set_within_their_period():
     trials.add_period("stimulus", [32, 16, 64], after="fixation")
     steps = np.arange(4)
     rows = np.broadcast_to(steps[:, None], (3, 4, 1))
-    trials.set_pixels(rows, rows + 5, [1, 2, 3], "stimulus")
-    lit = [np.argwhere(trial.ob[..., 0]).tolist() for trial in trials.finish()]
+    set_pixels(trials, rows, rows + 5, [1, 2, 3], "stimulus")
+    lit = [np.argwhere(trial.ob[..., 0]).tolist() for trial in trials._finish()]
     assert lit == [[[1, 0, 5], [2, 1, 6]], [[2, 0, 5]], [[k, k, k + 5] for k in range(4)]]
     assert trials.ob[0, 2, 1, 6].tolist() == [1, 2, 3]
 
@@ -237,7 +238,7 @@ def test_both_versions_of_the_task_ask_the_same():
     assert np.array_equal(native.gt, image.gt)
     for name in ("direction", "contrast"):
         assert np.array_equal(native.conditions[name], image.conditions[name])
-    assert type(native.task.rule) is type(image.task.rule)
+    assert type(native._task.rule) is type(image._task.rule)
 
 
 # ---- wrappers and checks -----------------------------------------------------------------------------
@@ -311,12 +312,12 @@ def test_one_and_many_points_are_judged_alike(data, step):
     trials = env.sample_trials(5, seed=0)
     number = st.one_of(st.floats(-1, 1, width=32), st.sampled_from([0.0, 0.1, 0.05, 0.4, 0.5, 0.6, -0.4, -0.5]))
     actions = np.array(data.draw(st.lists(st.tuples(number, number), min_size=5, max_size=5)), np.float32)
-    many = SimpleNamespace(**ngym.rules.facts(env, trials))
+    many = SimpleNamespace(**ngym.rules.prepare_trials(env, trials))
     many.performance = many.performance.copy()
     many.step, many.gt = np.full(5, step), trials.gt[:, step]
     reward, ends = env.rule.step_many(env, many, actions)
     for i in range(5):
-        one = SimpleNamespace(**{k: v[i] for k, v in ngym.rules.facts(env, trials).items()})
+        one = SimpleNamespace(**{k: v[i] for k, v in ngym.rules.prepare_trials(env, trials).items()})
         one.step, one.gt = step, trials.gt[i, step]
         assert env.rule.step_one(env, one, actions[i]) == (reward[i], ends[i])
         assert one.performance == many.performance[i]

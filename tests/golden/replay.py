@@ -14,7 +14,7 @@ import numpy as np
 import ngym_core as ngym
 
 from . import stacks
-from .reference import ReferenceDraws
+from .reference import ReferenceDraws, draw_from
 
 HERE = Path(__file__).parent
 DATA = HERE / "data"
@@ -71,7 +71,7 @@ def make(meta: dict[str, Any], seed: int) -> Any:
         return stacks.make(meta, seed)
     env = ngym.make(meta["id"], **meta["kwargs"])
     task = env.unwrapped
-    task._draw_from(ReferenceDraws(seed))
+    draw_from(env, ReferenceDraws(seed))
     if "i_env" in meta[f"s{seed}"][0]:
         task._set_top(Twins(task, seed))
         return task

@@ -10,7 +10,7 @@ import ngym_core as ngym
 from ngym_core.scheduler import BaseSchedule, SequentialBlockSchedule
 from ngym_core.wrappers.schedule_attr import ScheduleAttr
 
-from .reference import ReferenceDraws
+from .reference import ReferenceDraws, draw_from
 
 TWO = [[0.8, 0.2], [0.2, 0.8]]
 SCHEDULE = {"schedule": SequentialBlockSchedule(2, [3, 2]), "attr_list": [{"p": (0.8, 0.2)}, {"p": (0.2, 0.8)}]}
@@ -34,7 +34,7 @@ def make(meta: dict[str, Any], seed: int) -> Any:
     """Make a recorded stack; the reference draws its first block and choice before it is seeded."""
     env = ngym.make(meta["base"], wrappers=STACKS[meta["stack"]])
     draws = ReferenceDraws(seed)
-    env.unwrapped._draw_from(draws)
+    draw_from(env, draws)
     before = meta[f"s{seed}/initial"]
     carried = env.own_draws(draws).carried
     carried["previous"] = before["prev_trial"]

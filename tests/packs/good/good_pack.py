@@ -71,7 +71,7 @@ class Left(ngym.TrialWrapper):
     metadata = {"description": "Lets the light flash on the left only."}
 
     def draw_conditions(self, n, draws, forced):
-        return {"ground_truth": 0, **forced}
+        return {"ground_truth": 0, **forced}, {}
 
 
 @hookimpl

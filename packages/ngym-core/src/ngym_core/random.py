@@ -96,11 +96,6 @@ class Draws:
         self._root.carried.clear()
         self._root.carried.update(state["carried"])
 
-    @property
-    def used(self) -> bool:
-        """Whether anything was drawn by name."""
-        return bool(self._streams)
-
     def child(self, name: str) -> Draws:
         """Give a wrapper its own names and its own `carried` within the same session."""
         child = object.__new__(type(self))
@@ -112,10 +107,6 @@ class Draws:
     def per_stream(self, n: int) -> list[tuple[Draws, int]]:
         """Give the draws of each session that n trials belong to, one after another, and how many of them are its."""
         return [(self, n)]
-
-    def where(self, used: ArrayLike) -> Draws:
-        """Give the draws of which only some trials make use, (n,) bool; for the stream's sake all trials draw."""
-        return self
 
     def stream(self, name: str) -> np.random.Generator:
         """Give the generator of a named draw."""

@@ -244,7 +244,7 @@ def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int)
             if not _equal(first.returns, again.returns):
                 yield f"seed {seed} does not replay in {which}"
     made = [sample_trials(build(), trials, seed, None, {}) for seed in seeds[:2]]
-    if len(made) == 2 and made[0].draws.used and _equal(*[(m.ob, m.conditions) for m in made]):
+    if len(made) == 2 and made[0].draws.state["streams"] and _equal(*[(m.ob, m.conditions) for m in made]):
         yield f"the seeds {seeds[0]} and {seeds[1]} make the same trials"
 
 

@@ -239,7 +239,7 @@ class DelayMatchSampleDistractor1D(TrialEnv):
         sample = trials.uniform("sample", 0, 2 * np.pi)
         shown = {"sample": sample}
         for i in self.choices:
-            other = trials.draws.where(ground_truth != i).uniform(f"test{i}", trials.n, 0, 2 * np.pi)
+            other = trials.draws.uniform(f"test{i}", trials.n, 0, 2 * np.pi)
             shown[f"test{i}"] = trials.set(f"test{i}", np.where(ground_truth == i, sample, other))
         trials.add_period(list(self.timing))
         trials.add_ob(1, "fixation", where="fixation")

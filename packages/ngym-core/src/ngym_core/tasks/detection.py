@@ -91,7 +91,7 @@ class Detection(TrialEnv):
         start, end = (np.broadcast_to(edge, trials.n) for edge in trials.span("stimulus"))
         if self.delay is None:
             room = np.maximum(end - start - self.stim_dur - (self.stim_dur == 1), 1)
-            onset = trials.draws.where(ground_truth == 1).index("onset", trials.n, room)
+            onset = trials.draws.index("onset", trials.n, room)
         else:
             onset = np.full(trials.n, self.delay)
         trials.set("onset", np.where(ground_truth == 1, onset, 0) * self.dt)

@@ -164,8 +164,8 @@ class VisualSearch(TrialEnv):
         colors = [draws.random("color", n, 3)]
         for i in range(1, len(self.target_centers)):
             turned = draws.random(f"turned {i}", n) > 0.5
-            angle = self.delta_angle * draws.where(turned).choice(f"sense {i}", n, [1, -1])
-            color = self.delta_color[draws.where(~turned).permutation(f"delta_color {i}", n, 3)]
+            angle = self.delta_angle * draws.choice(f"sense {i}", n, [1, -1])
+            color = self.delta_color[draws.permutation(f"delta_color {i}", n, 3)]
             angles.append(np.where(turned, (angles[0] + angle) % (2 * np.pi), angles[0]))
             colors.append(np.where(turned[:, None], colors[0], np.clip(colors[0] + color, 0, 1)))
         levels = trials.condition("colors", np.stack(colors, axis=1))

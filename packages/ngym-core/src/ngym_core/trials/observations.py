@@ -55,9 +55,9 @@ class Observations:
         """Write a value into periods: ``add``, ``assign`` or ``multiply``, see `ngym_core.trials._kernels.paint`."""
         axes = len(self._task.action_space.shape or ()) if name == "gt" else 1
         same_each_step = isinstance(value, (int, float)) or np.ndim(value) < 2 + axes
-        index = slice(None) if name == "gt" else self._channels(where)
         for span in self._regions(period, joined=same_each_step):
             between = self._segments_of(name, span) if same_each_step else None
+            index = slice(None) if name == "gt" else self._channels(where)
             if between is not None and self._segments is not None:
                 self._segments.paint(name, value, between, index, how=how)
             else:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngym_core.trials import _kernels
-from ngym_core.trials._kernels import Inside, add_noise, move, paint, paint_patterns
+from ngym_core.trials._kernels import SpanRows, add_noise, move_channels, paint, set_patterns
 
 N, T = 5, 9
 HOW = {"add": np.add, "multiply": np.multiply, "assign": lambda old, new: new}
@@ -32,7 +32,7 @@ def inside(span):
 
 
 @given(data=st.data(), channels=st.sampled_from(list(WHERE)), how=st.sampled_from(list(HOW)))
-def test_any_value_on_any_span_is_what_it_is_step_by_step(data, channels, how):
+def test_paint_equals_writing_step_by_step(data, channels, how):
     span, where = data.draw(st.composite(edges)()), data.draw(st.sampled_from(WHERE[channels]))
     where = where if isinstance(where, slice) else np.array(where)
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
@@ -44,13 +44,13 @@ def test_any_value_on_any_span_is_what_it_is_step_by_step(data, channels, how):
         for t in np.nonzero(within[i])[0]:
             one = value if value.ndim == 0 else value[i] if len(value) == N else value[0]
             expected[i, t, where] = HOW[how](expected[i, t, where], one)
-    with patch.object(_kernels, "BLOCK", data.draw(st.sampled_from([100, _kernels.BLOCK]))):
+    with patch.object(_kernels, "BLOCK_NUMBERS", data.draw(st.sampled_from([100, _kernels.BLOCK_NUMBERS]))):
         paint(array, value, span, where, how=how)
     assert np.array_equal(array, expected)
 
 
 @pytest.mark.parametrize("kind", [(2, 4), (2, np.array([4, 4, 4, 4, 4]))])
-def test_a_value_for_each_step_follows_the_steps_of_the_span(kind):
+def test_paint_takes_a_value_for_each_step_of_the_span(kind):
     array, value = np.zeros((N, T, 3), np.float32), np.arange(N * 2 * 3).reshape(N, 2, 3)
     paint(array, value, kind, slice(None), how="add")
     assert np.array_equal(array[:, 2:4], value)
@@ -59,18 +59,18 @@ def test_a_value_for_each_step_follows_the_steps_of_the_span(kind):
 
 
 @given(data=st.data())
-def test_the_steps_inside_are_found_trial_by_trial(data):
+def test_span_rows_are_found_trial_by_trial(data):
     span = data.draw(st.composite(edges)())
-    found = Inside.of(span, N, T)
+    found = SpanRows.of(span, N, T)
     if found is None:
         assert all(isinstance(edge, int) for edge in span)
         return
-    assert found.rows.tolist() == np.flatnonzero(inside(span)).tolist()
+    assert found.index.tolist() == np.flatnonzero(inside(span)).tolist()
     assert found.trial.tolist() == np.nonzero(inside(span))[0].tolist()
 
 
 @given(data=st.data(), channels=st.sampled_from(list(WHERE)))
-def test_noise_has_a_mean_for_each_trial_and_channel(data, channels):
+def test_add_noise_takes_a_mean_for_each_trial_and_channel(data, channels):
     span, where = data.draw(st.composite(edges)()), data.draw(st.sampled_from(WHERE[channels]))
     where = where if isinstance(where, slice) else np.array(where)
     k = len(np.arange(channels)[where])
@@ -84,22 +84,22 @@ def test_noise_has_a_mean_for_each_trial_and_channel(data, channels):
 
 @given(data=st.data(), only=st.lists(st.booleans(), min_size=N, max_size=N))
 @pytest.mark.parametrize(("source", "target"), [(slice(0, 10), slice(10, 20)), (np.array([0, 3]), np.array([1, 2]))])
-def test_what_is_moved_leaves_nothing_behind(source, target, data, only):
+def test_move_channels_leaves_zeros_behind(source, target, data, only):
     span = data.draw(st.composite(edges)())
     array = np.random.default_rng(0).random((N, T, 20), np.float32)
     expected, within = array.copy(), inside(span) & np.array(only)[:, None]
     for i, t in zip(*np.nonzero(within), strict=True):
         expected[i, t, target], expected[i, t, source] = expected[i, t, source].copy(), 0
-    move(array, span, source, target, np.array(only))
+    move_channels(array, span, source, target, np.array(only))
     assert np.array_equal(array, expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("where", [slice(None), slice(1, 3), np.array([0, 2])])
-def test_patterns_do_not_depend_on_the_blocks_they_are_set_in(where, dtype, monkeypatch):
-    monkeypatch.setattr(_kernels, "BLOCK", 40)
+def test_set_patterns_does_not_depend_on_the_block_size(where, dtype, monkeypatch):
+    monkeypatch.setattr(_kernels, "BLOCK_NUMBERS", 40)
     array, k = np.zeros((N, T, 3), np.float32), len(np.arange(3)[where])
     patterns, which = np.random.default_rng(0).random((4, k)).astype(dtype), np.random.default_rng(1).integers(0, 4, (N, T))
-    paint_patterns(array, patterns, which, where)
+    set_patterns(array, patterns, which, where)
     assert np.array_equal(array[..., where], patterns.astype(np.float32)[which])
     assert np.count_nonzero(array) == N * T * k

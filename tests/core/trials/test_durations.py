@@ -9,7 +9,7 @@ import pytest
 import ngym_core as ngym
 from ngym_core.trials.durations import duration_name
 
-from .toy import Toy
+from ..toy import Toy
 
 
 class Fixed:

@@ -11,7 +11,7 @@ import ngym_core as ngym
 from ngym_core.vector import prefetch
 from ngym_core.vector.batched_draws import BatchedDraws, can_batch
 
-from .stacks import build
+from ..stacks import build
 
 
 def three(each):
@@ -87,7 +87,7 @@ def test_lanes_are_made_together_where_nothing_is_carried_in_the_task(id_, wrapp
     ("id_", "wrappers"), [("yang19.ctxdm1-v0", ()), ("ReadySetGo-v0", ()), ("GoNogo-v0", ("SideBias", "TrialHistoryV2"))]
 )
 def test_many_lanes_play_their_own_trials(id_, wrappers, at_once, monkeypatch):
-    monkeypatch.setattr(prefetch, "AT_ONCE", at_once)
+    monkeypatch.setattr(prefetch, "CALL_BYTES", at_once)
     env = ngym.TrialVectorEnv(build(id_, wrappers), 40, memory=2**18)
     env.reset(seed=7)
     nothing = np.zeros(40, int)

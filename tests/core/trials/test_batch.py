@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.trials import _kernels
+from ngym_core.trials import _kernels, concatenate
 
-from .toy import Toy, toy_trials
+from ..toy import Toy, toy_trials
 
 
 def shared(n=4):
@@ -118,7 +118,7 @@ def test_noise_is_the_same_however_many_trials_are_painted(n, sigma, seed):
 
 def test_noise_does_not_depend_on_the_blocks_it_is_drawn_in(monkeypatch):
     whole = Toy().sample_trials(200, seed=1).ob
-    monkeypatch.setattr(_kernels, "NOISE_BLOCK", 17)
+    monkeypatch.setattr(_kernels, "NOISE_BLOCK_NUMBERS", 17)
     assert np.array_equal(Toy().sample_trials(200, seed=1).ob, whole)
 
 
@@ -248,7 +248,7 @@ def test_a_lost_period_warns_by_name():
 def test_parts_are_joined_and_padded():
     task = Toy()
     parts = [task.sample_trials(n, seed=n) for n in (2, 1, 3)]
-    joined = ngym.Trials.join(parts)
+    joined = concatenate(parts)
     assert joined.n == 6
     for one, two in zip(joined, [t for p in parts for t in p], strict=True):
         assert np.array_equal(one.ob, two.ob)
