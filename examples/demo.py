@@ -1,4 +1,4 @@
-"""The main job in one go: train a recurrent agent, test it, look at what it does.
+"""Train a recurrent agent, evaluate it, and plot its behaviour and its units.
 
 Run it with ``python -m nox -s demo``. The task is PerceptualDecisionMaking with a stimulus of 500 ms.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 import ngym_core as ngym
 from ngym_plot import plot_activity, plot_env, plot_psychometric
-from ngym_sb3 import Recipe, Run, record_activity
+from ngym_sb3 import Trainer, TrainingConfig, record_activity
 
 OUT = Path("demo-output")
 TASK = "PerceptualDecisionMaking-v0"
@@ -24,12 +24,12 @@ PARAMETERS = {"timing": {"stimulus": 500}}
 
 def main() -> None:
     started = time.time()
-    run = Run(TASK, Recipe(steps=80_000, seed=0, task_kwargs=PARAMETERS))
-    before = run.test()
+    trainer = Trainer(TASK, TrainingConfig(steps=80_000, seed=0, task_kwargs=PARAMETERS))
+    before = trainer.evaluate()
     print(f"Correct decisions before training: {before.performance:.1%}")
-    with click.progressbar(length=run.recipe.steps, label="Training", file=sys.stderr) as bar:
-        run.train(bar.update)
-    after = run.test()
+    with click.progressbar(length=trainer.config.steps, label="Training", file=sys.stderr) as bar:
+        trainer.train(bar.update)
+    after = trainer.evaluate()
     print(
         f"Correct decisions after training:  {after.performance:.1%} (expected of an ideal observer: {ideal_observer():.1%})"
     )
@@ -38,7 +38,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     behaviour = OUT / "behaviour.png"
     env = ngym.make(TASK, num_trials_before_reset=1, **PARAMETERS)
-    plot_env(env, num_trials=12, model=run.model, name="A trained agent", fname=behaviour, seed=1)
+    plot_env(env, num_trials=12, model=trainer.model, name="A trained agent", fname=behaviour, seed=1)
 
     psychometric = OUT / "psychometric.png"
     table = after.table
@@ -49,17 +49,17 @@ def main() -> None:
     ax.figure.savefig(psychometric, dpi=200)
 
     units = OUT / "activity.png"
-    activity = record_activity(run.model, run.recipe.make_env(TASK, 16), num_trials=200, seed=2)
+    activity = record_activity(trainer.model, trainer.config.make_env(TASK, 16), num_trials=200, seed=2)
     choice_2 = (activity.table["choice"] == 2) & (activity.conditions["coh"] > 10)
     ax = plot_activity(activity, only=choice_2, title=f"{choice_2.sum()} trials with choice 2")
     ax.figure.savefig(units, dpi=200)
-    print(f"Wrote {behaviour} (what the trained agent sees and does),")
+    print(f"Wrote {behaviour} (observations, actions and rewards of the trained agent),")
     print(f"      {psychometric} (its choices; slope {fit.slope:.2f} per %, bias {fit.bias:.1f} %)")
     print(f"and   {units} (its recurrent units) after {time.time() - started:.0f} s.")
 
 
 def ideal_observer() -> float:
-    """Share of correct decisions of an observer that adds up all the evidence."""
+    """Return the share of correct decisions of an observer that sums all the evidence."""
     env = ngym.make(TASK, **PARAMETERS)
     steps = env.timing["stimulus"] / env.dt
     d = env.cohs / 100 * math.sqrt(steps) / (env.sigma * math.sqrt(2))

@@ -10,19 +10,19 @@ TASK, COHS = "PerceptualDecisionMaking-v0", [0, 6.4, 12.8, 25.6, 51.2]
 
 
 class Network(nn.Module):
-    """Recurrent units and a readout."""
+    """Recurrent layer with a linear readout."""
 
     def __init__(self, channels=3, actions=3, units=64):
         super().__init__()
-        self.rnn, self.read = nn.GRU(channels, units), nn.Linear(units, actions)
+        self.rnn, self.readout = nn.GRU(channels, units), nn.Linear(units, actions)
 
     def forward(self, inputs):
-        """Turn (steps, batch, channels) into scores (steps, batch, actions)."""
-        return self.read(self.rnn(inputs)[0])
+        """Map inputs (steps, batch, channels) to scores of the actions (steps, batch, actions)."""
+        return self.readout(self.rnn(inputs)[0])
 
 
-def train(network, batches, criterion, most):
-    """Train until the choices of 20 batches are right often enough; give the number of batches."""
+def train(network, batches, criterion, max_batches):
+    """Train until the mean accuracy of the last 20 batches reaches a criterion, and return the number of batches."""
     optimiser, recent = torch.optim.Adam(network.parameters(), lr=0.01), deque(maxlen=20)
     for number, (inputs, target, info) in enumerate(batches, 1):
         actions = network(inputs)
@@ -31,7 +31,7 @@ def train(network, batches, criterion, most):
         (losses * info["weight"].flatten()).mean().backward()
         optimiser.step()
         recent.append((actions.argmax(-1) == target)[target > 0].float().mean().item())
-        if number == most or (len(recent) == 20 and sum(recent) / 20 >= criterion):
+        if number == max_batches or (len(recent) == 20 and sum(recent) / 20 >= criterion):
             break
     return number
 
@@ -39,11 +39,11 @@ def train(network, batches, criterion, most):
 if __name__ == "__main__":
     from ngym_data import Dataset, TrialDataset
 
-    criterion, most = map(float, sys.argv[1:] or (0.87, 2000))
+    criterion, max_batches = map(float, sys.argv[1:] or (0.87, 2000))
     torch.manual_seed(0)
     network = Network()
     data = Dataset(TASK, batch_size=64, seq_len=110, seed=0, split="train", loss_weights={"decision": 5.0})
-    print(f"trained on {train(network, data.to_torch(), criterion, most)} batches")
+    print(f"trained on {train(network, data.to_torch(), criterion, max_batches)} batches")
     probe = TrialDataset(TASK, trials=2000, seed=0, split="test", conditions={"coh": COHS, "ground_truth": [0, 1]})
     inputs, target, info = next(iter(probe.to_torch(len(probe))))
     right = (target == network(inputs.transpose(0, 1)).argmax(-1).T)[:, -1].float()  # a trial ends with its decision

@@ -1,6 +1,6 @@
-"""Which tasks an agent is known to learn: recipe, criterion, and what was reached with three seeds.
+"""Tasks that agents learn: training settings, criterion, and the performance that three seeds reached.
 
-Three short ones run with the other tests; ``nox -s learn`` trains all of them and prints the table.
+Three short ones run with the other tests; ``nox -s learn`` trains all of them and prints a table.
 """
 
 from __future__ import annotations
@@ -11,38 +11,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ngym_sb3 import Recipe, Run
+from ngym_sb3 import Trainer, TrainingConfig
 
 SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A task that an agent learns.
+    """A task that agents learn.
 
     Attributes:
         task: The task's id.
-        family: What it is about.
-        recipe: Arguments of `Recipe` that differ from the defaults.
+        family: Kind of task.
+        settings: Arguments of `TrainingConfig` that differ from the defaults.
         criterion: Mean performance in test trials that an agent must reach.
-        reached: What agents with the seeds of `SEEDS` reached.
+        reached: Mean performance that agents with the seeds in `SEEDS` reached.
         quick: Whether it runs with the other tests.
+        trials: Number of test trials.
     """
 
     task: str
     family: str
-    recipe: Mapping[str, Any]
+    settings: Mapping[str, Any]
     criterion: float
     reached: tuple[float, float, float]
     quick: bool = False
     trials: int = field(default=1000, kw_only=True)
 
     def learn(self, seed: int) -> tuple[float, float]:
-        """Train an agent; its performance before and after, in trials it has not seen."""
-        run = Run(self.task, Recipe(seed=seed, **self.recipe))
-        before = run.test(self.trials).performance
-        run.train()
-        return before, run.test(self.trials).performance
+        """Train an agent and return its mean performance in test trials before and after."""
+        trainer = Trainer(self.task, TrainingConfig(seed=seed, **self.settings))
+        before = trainer.evaluate(self.trials).performance
+        trainer.train()
+        return before, trainer.evaluate(self.trials).performance
 
 
 PDM, ONE_STEP_BACK = "PerceptualDecisionMaking-v0", ("PassReward-v0", "PassAction-v0")
@@ -73,9 +74,9 @@ CASES = [
 
 
 def main() -> None:
-    """Train every agent with every seed, and say what it reached."""
+    """Train an agent for each case and seed, print what it reached, and fail if one misses its criterion."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", nargs="*", help="ids; by default all")
+    parser.add_argument("tasks", nargs="*", help="task ids; by default all")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     options = parser.parse_args()
     missed = []
@@ -86,8 +87,8 @@ def main() -> None:
         for seed in options.seeds:
             start = time.perf_counter()
             before, after = case.learn(seed)
-            told = f"{case.task:32} {case.family:16} {case.recipe['steps']:>8,} {case.criterion:>9.2f}  {seed:>4}"
-            print(f"{told} {before:>7.3f} {after:>7.3f} {time.perf_counter() - start:>8.0f}", flush=True)
+            row = f"{case.task:32} {case.family:16} {case.settings['steps']:>8,} {case.criterion:>9.2f}  {seed:>4}"
+            print(f"{row} {before:>7.3f} {after:>7.3f} {time.perf_counter() - start:>8.0f}", flush=True)
             if after < case.criterion:
                 missed.append(f"{case.task} with seed {seed}: {after:.3f} of {case.criterion}")
     if missed:

@@ -21,16 +21,16 @@ def agent(task=VARIED, units=7, **policy_kwargs):
     return RecurrentPPO(MlpRnnPolicy, env, n_steps=16, device="cpu", seed=0, policy_kwargs=kwargs)
 
 
-def by_hand(model, task, seed, num_trials, trials_per_state):
-    """One env, one step after another: the hidden states of each trial, with its periods and conditions."""
+def record_step_by_step(model, task, seed, num_trials, trials_per_state):
+    """Return hidden states, periods, conditions and choice of each trial of a single env."""
     env, trials, state, count = ngym.make(task), [], None, 0
     ob, _ = env.reset(seed=seed)
     while len(trials) < num_trials:
         states, periods, conditions = [], (dict(env.start_ind), dict(env.end_ind)), dict(env.trial)
         ended = False
-        fresh = count % trials_per_state == 0
+        restarts = count % trials_per_state == 0
         while not ended:
-            start = np.array([fresh and not states])
+            start = np.array([restarts and not states])
             action, state = model.predict(ob[None], state=state, episode_start=start, deterministic=True)
             states.append(state[0][-1, 0].copy())
             ob, _, _, _, info = env.step(int(action[0]))
@@ -40,9 +40,9 @@ def by_hand(model, task, seed, num_trials, trials_per_state):
     return trials
 
 
-@pytest.mark.parametrize(("k", "carry", "lives"), [(1, "episode", 1), (2, "episode", 2), (2, "trial", 1)])
+@pytest.mark.parametrize(("k", "carry", "trials_per_state"), [(1, "episode", 1), (2, "episode", 2), (2, "trial", 1)])
 @pytest.mark.parametrize("cell", ["lstm", "ei-ctrnn"])
-def test_activity_is_what_a_loop_by_hand_gives(cell, k, carry, lives):
+def test_record_activity_of_an_agent_equals_a_loop_over_single_envs(cell, k, carry, trials_per_state):
     model = agent(cell=cell, n_lstm_layers=2)
     found = record_activity(model, make_sb3_env(VARIED, 3, trials_per_episode=k, carry=carry), 12, seed=4)
     assert found.activity.dtype == np.float32
@@ -50,7 +50,9 @@ def test_activity_is_what_a_loop_by_hand_gives(cell, k, carry, lives):
     assert (found.activity[~found.mask] == 0).all()
     assert len(set(found.mask.sum(1))) > 2
     for lane in range(3):
-        for turn, (states, periods, conditions, choice) in enumerate(by_hand(model, VARIED, 4 + lane, 4, lives)):
+        for turn, (states, periods, conditions, choice) in enumerate(
+            record_step_by_step(model, VARIED, 4 + lane, 4, trials_per_state)
+        ):
             i = 3 * turn + lane
             assert found.mask[i].sum() == len(states)
             np.testing.assert_allclose(found.activity[i, : len(states)], states, atol=1e-6)
@@ -63,7 +65,7 @@ def test_activity_is_what_a_loop_by_hand_gives(cell, k, carry, lives):
     assert found.dt == 100
 
 
-def test_trials_are_those_of_an_evaluation():
+def test_record_activity_plays_the_trials_of_evaluate_policy():
     model, env = agent(), make_sb3_env(VARIED, 4)
     for deterministic in (True, False):
         table = evaluate_policy(model, env, 10, seed=3, deterministic=deterministic)
@@ -72,7 +74,7 @@ def test_trials_are_those_of_an_evaluation():
 
 
 @pytest.mark.parametrize("task", ["DawTwoStep-v0", "HierarchicalReasoning-v0", "ReadySetGo-v0", "yang19.dms-v0"])
-def test_tasks_that_step_by_themselves_and_those_that_move(task):
+def test_record_activity_reads_periods_of_tasks_without_a_rule_and_of_moving_ones(task):
     found = record_activity(agent(task), make_sb3_env(task, 2), 6)
     one = ngym.make(task)
     one.reset(seed=0)
@@ -80,7 +82,7 @@ def test_tasks_that_step_by_themselves_and_those_that_move(task):
     assert found.mask[:, 0].all()
 
 
-def test_layers_by_name_and_agents_without_memory():
+def test_record_activity_of_named_layers_and_of_agents_without_memory():
     env = make_sb3_env(ID, 2)
     model = PPO("MlpPolicy", env, device="cpu", seed=0)
     found, named = (record_activity(model, env, 4, layer=layer) for layer in (None, "mlp_extractor.policy_net.1"))
@@ -91,7 +93,7 @@ def test_layers_by_name_and_agents_without_memory():
     np.testing.assert_allclose(named.activity[0], hidden[:2](ob).detach(), atol=1e-6)
     recurrent = agent(ID, cell="ei-ctrnn")
     outputs = record_activity(recurrent, env, 4, layer="lstm_actor")
-    assert (outputs.activity[..., 6:] == 0).all()  # what inhibitory units do stays in the layer
+    assert (outputs.activity[..., 6:] == 0).all()  # inhibitory units do not project out of the layer
     assert (record_activity(recurrent, env, 4).activity[..., 6:] > 0).any()
 
 
@@ -106,23 +108,23 @@ class Net(nn.Module):
         return self.out(self.act(self.rnn(x)[0]))
 
 
-def recurrent_of(rnn, ob):
+def recurrent_outputs(rnn, ob):
     return rnn(ob[:, None])[0][:, 0].detach().numpy()
 
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM, GRU, DaleCTRNN])
 @pytest.mark.parametrize("k", [1, 3])
-def test_modules_are_shown_whole_trials(kind, k):
+def test_record_activity_of_a_module_equals_running_it_on_whole_trials(kind, k):
     torch.manual_seed(0)
     net = Net(kind)
     trials = ngym.make(VARIED).sample_trials(70, seed=2)
     obs = [torch.as_tensor(trial.ob) for trial in trials]
     env = make_sb3_env(VARIED, 4, trials_per_episode=k)
     for record, expected in [
-        (record_activity(net, env, 70, seed=2), lambda ob: recurrent_of(net.rnn, ob)),
-        (record_activity(net, env, 70, layer="rnn", seed=2), lambda ob: recurrent_of(net.rnn, ob)),
-        (record_activity(net.rnn, env, 70, seed=2), lambda ob: recurrent_of(net.rnn, ob)),
-        (record_activity(net, env, 70, layer="act", seed=2), lambda ob: np.maximum(recurrent_of(net.rnn, ob), 0)),
+        (record_activity(net, env, 70, seed=2), lambda ob: recurrent_outputs(net.rnn, ob)),
+        (record_activity(net, env, 70, layer="rnn", seed=2), lambda ob: recurrent_outputs(net.rnn, ob)),
+        (record_activity(net.rnn, env, 70, seed=2), lambda ob: recurrent_outputs(net.rnn, ob)),
+        (record_activity(net, env, 70, layer="act", seed=2), lambda ob: np.maximum(recurrent_outputs(net.rnn, ob), 0)),
         (record_activity(net, env, 70, layer="out", seed=2), lambda ob: net(ob[:, None])[:, 0].detach().numpy()),
     ]:
         for i in (0, 1, 2, 65, 69):
@@ -135,7 +137,7 @@ def test_modules_are_shown_whole_trials(kind, k):
     assert net.training
 
 
-def test_modules_that_take_the_batch_first():
+def test_record_activity_of_a_module_with_batch_first():
     torch.manual_seed(0)
     net = Net(nn.LSTM, batch_first=True)
     found = record_activity(net, make_sb3_env(VARIED), 5, batch_first=True)
@@ -143,7 +145,7 @@ def test_modules_that_take_the_batch_first():
     np.testing.assert_allclose(found.activity[3, : len(ob)], net.rnn(ob[None])[0][0].detach(), atol=1e-6)
 
 
-def test_some_units_and_some_steps():
+def test_record_activity_of_some_units_and_steps():
     model, env = agent(), make_sb3_env(VARIED, 2)
     whole = record_activity(model, env, 8)
     part = record_activity(model, env, 8, units=[1, 4], steps=(3, 9))
@@ -156,7 +158,7 @@ def test_some_units_and_some_steps():
 
 
 @pytest.mark.parametrize("task", [VARIED, "PulseDecisionMaking-v0", "HierarchicalReasoning-v0"])
-def test_saved_and_read_without_pickles(task, tmp_path):
+def test_activity_is_saved_and_loaded_without_pickles(task, tmp_path):
     found = record_activity(agent(task), make_sb3_env(task, 2), 5)
     path = found.save(tmp_path / "new" / "hidden")
     assert path.name == "hidden.npz"
@@ -172,19 +174,19 @@ def test_saved_and_read_without_pickles(task, tmp_path):
     assert all(a.dtype != object for a in np.load(path, allow_pickle=False).values())
 
 
-def test_a_damaged_file_is_told(tmp_path):
+def test_activity_load_rejects_damaged_and_missing_files(tmp_path):
     path = record_activity(agent(), make_sb3_env(VARIED), 2).save(tmp_path / "a.npz")
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ValueError, match="a.npz is no recorded activity, or is damaged"):
+    with pytest.raises(ValueError, match="a.npz is not recorded activity, or is damaged"):
         Activity.load(path)
     np.savez(tmp_path / "b.npz", x=1)
-    with pytest.raises(ValueError, match="b.npz is no recorded activity, or is damaged: 'activity'"):
+    with pytest.raises(ValueError, match="b.npz is not recorded activity, or is damaged: 'activity'"):
         Activity.load(tmp_path / "b.npz")
     with pytest.raises(FileNotFoundError, match="There is no file .*c.npz"):
         Activity.load(tmp_path / "c.npz")
 
 
-class Odd(nn.Module):
+class OneLongTrial(nn.Module):
     def __init__(self):
         super().__init__()
         self.rnn, self.unused = nn.RNN(5, 5), nn.Linear(2, 2)
@@ -203,18 +205,28 @@ class Odd(nn.Module):
         (agent, {"units": [7]}, ValueError, r"units=\[7\]: the layer has 7 units"),
         (agent, {"units": slice(9, 12)}, ValueError, "are none of the 7 units of the layer"),
         (agent, {"layer": "lstm_actr"}, KeyError, "Unknown layer 'lstm_actr'. Did you mean 'lstm_actor'"),
-        (agent, {"env": ngym.make(VARIED)}, TypeError, "needs the env of make_sb3_env"),
+        (agent, {"env": ngym.make(VARIED)}, TypeError, "needs an env made by make_sb3_env, not ContextDecisionMaking"),
         (agent, {"env": make_sb3_env(ID)}, ValueError, "The agent was made for the observation_space"),
         (lambda: DQN("MlpPolicy", make_sb3_env(VARIED)), {}, ValueError, r"Which layer of DQNPolicy\? Give one.*q_net"),
         (lambda: nn.Linear(5, 2), {}, ValueError, "Which layer of Linear"),
-        (lambda: Net(nn.GRU), {"env": ngym.make(VARIED)}, TypeError, "record_activity needs the env of make_sb3_env"),
+        (
+            lambda: Net(nn.GRU),
+            {"env": ngym.make(VARIED)},
+            TypeError,
+            "record_activity needs the env of make_sb3_env itself, not Context",
+        ),
         (lambda: Net(nn.GRU), {"max_bytes": 10}, ValueError, "Ask for fewer trials, for some `units` or `steps`"),
-        (Odd, {}, ValueError, r"gives an array of shape \(1, \d+, 5\).*expected \(steps, trials, units\)"),
-        (Odd, {"layer": "unused"}, ValueError, "The layer 'unused' was not called"),
+        (
+            OneLongTrial,
+            {},
+            ValueError,
+            r"gives an array of shape \(1, \d+, 5\).*expected \(steps, trials, units\) starting with \(\d+, 64\)",
+        ),
+        (OneLongTrial, {"layer": "unused"}, ValueError, "The layer 'unused' was not called"),
         (lambda: print, {}, TypeError, "recorded of agents and torch modules, not of builtin_function_or_method"),
     ],
 )
-def test_what_cannot_be_is_refused(model, kwargs, error, message):
+def test_record_activity_rejects_invalid_arguments(model, kwargs, error, message):
     kwargs = {"env": make_sb3_env(VARIED, 2), "num_trials": 5, **kwargs}
     with pytest.raises(error, match=message):
         record_activity(model(), **kwargs)

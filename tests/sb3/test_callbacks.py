@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
 import ngym_core as ngym
@@ -16,25 +17,25 @@ ID = "PerceptualDecisionMaking-v0"
 TASK = {"abort": True, "timing": {"fixation": 200, "stimulus": 200, "decision": 300}}
 
 
-class Noted(NgymVecEnv):
-    """Keeps what happened."""
+class LoggedVecEnv(NgymVecEnv):
+    """Keeps actions, rewards and infos of all steps."""
 
     def reset(self):
-        self.happened = []
+        self.log = []
         return super().reset()
 
     def step_wait(self):
         ob, reward, done, infos = super().step_wait()
-        self.happened.append((self._actions.copy(), reward.copy(), infos))
+        self.log.append((self._actions.copy(), reward.copy(), infos))
         return ob, reward, done, infos
 
 
-def noted(n=4, **kwargs):
-    return Noted(ngym.make_vec(ID, n, autoreset_mode="SameStep", **{**TASK, **kwargs}))
+def logged_env(n=4, **kwargs):
+    return LoggedVecEnv(ngym.make_vec(ID, n, autoreset_mode="SameStep", **{**TASK, **kwargs}))
 
 
-def rows_of(model, folder, *args, **kwargs):
-    """Let a model learn and give the lines of its CSV log."""
+def learn_with_csv_log(model, folder, *args, **kwargs):
+    """Train a model and return the lines of its CSV log."""
     model.set_logger(configure(str(folder), ["csv"]))
     with closing(model.logger):
         model.learn(*args, **kwargs)
@@ -42,16 +43,16 @@ def rows_of(model, folder, *args, **kwargs):
         return list(csv.DictReader(file))
 
 
-def expected(happened):
-    """The means over the trials of some steps, counted lane by lane."""
+def means_of_trials(log):
+    """Return the means over the trials of some steps, counted lane by lane."""
     rows = []
-    for lane in range(len(happened[0][0])):
+    for lane in range(len(log[0][0])):
         total, steps, broke, due = 0.0, 0, False, None
-        for actions, reward, infos in happened:
+        for actions, reward, infos in log:
             info, action = infos[lane], actions[lane]
             due = steps if due is None and info["gt"] != 0 else due
             total, steps = total + reward[lane], steps + 1
-            broke |= np.isclose(reward[lane], -0.1)  # nothing else of this task is paid so
+            broke |= np.isclose(reward[lane], -0.1)  # no other reward of this task is -0.1
             if info["new_trial"]:
                 reaction = (steps - 1 - due) * 100.0 if action != 0 and due is not None else np.nan
                 rows.append((info["performance"], total, steps, reaction, broke))
@@ -60,41 +61,41 @@ def expected(happened):
     return {**dict(zip(names, np.nanmean(np.array(rows, float), axis=0), strict=True)), "trials": len(rows)}
 
 
-def test_the_trials_between_two_lines_are_logged(tmp_path):
-    env = noted()
+def test_trial_callback_logs_means_of_the_trials_since_the_line_before(tmp_path):
+    env = logged_env()
     model = PPO("MlpPolicy", env, n_steps=50, batch_size=100, n_epochs=1, device="cpu", seed=0)
-    rows = rows_of(model, tmp_path, 1000, callback=TrialCallback())
+    rows = learn_with_csv_log(model, tmp_path, 1000, callback=TrialCallback())
     assert len(rows) == 5
-    first = expected(env.happened[:50])
+    first = means_of_trials(env.log[:50])
     assert 0 < first["abort_rate"] < 1
     assert 0 < first["performance"] < 1
     for name, value in first.items():
         assert float(rows[0][f"trial/{name}"]) == pytest.approx(value, rel=1e-5), name
-    assert float(rows[4]["trial/trials"]) == expected(env.happened)["trials"]
+    assert float(rows[4]["trial/trials"]) == means_of_trials(env.log)["trials"]
     assert float(rows[4]["trial/reward"]) != pytest.approx(first["reward"], rel=1e-5)
 
 
 @pytest.mark.parametrize("algorithm", [A2C, DQN])
-def test_other_algorithms_log_too(algorithm, tmp_path):
-    model = algorithm("MlpPolicy", noted(), device="cpu", seed=0)
-    rows = rows_of(model, tmp_path, 600, callback=TrialCallback(), log_interval=5)
+def test_trial_callback_logs_for_other_algorithms(algorithm, tmp_path):
+    model = algorithm("MlpPolicy", logged_env(), device="cpu", seed=0)
+    rows = learn_with_csv_log(model, tmp_path, 600, callback=TrialCallback(), log_interval=5)
     assert all(0 <= float(row["trial/abort_rate"]) <= 1 for row in rows if row["trial/trials"])
     assert float(rows[-1]["trial/trials"]) > 20
 
 
-def test_single_envs_and_numbers_as_actions_are_logged():
+def test_trial_callback_logs_single_envs_and_continuous_actions():
     model = PPO("MlpPolicy", ngym.make(ID, **TASK), n_steps=64, device="cpu", seed=0)
-    seen = Seen()
-    model.learn(64, callback=[TrialCallback(), seen])
-    assert {"trial/performance", "trial/abort_rate"} <= seen.keys
+    logged = LoggedKeys()
+    model.learn(64, callback=[TrialCallback(), logged])
+    assert {"trial/performance", "trial/abort_rate"} <= logged.keys
     model = PPO("MlpPolicy", make_sb3_env("SpatialSuppressMotion-v0", 4), n_steps=64, batch_size=64, device="cpu", seed=0)
-    model.learn(64, callback=[TrialCallback(), seen])
-    assert "trial/performance" in seen.keys
-    assert "trial/abort_rate" not in seen.keys
+    model.learn(64, callback=[TrialCallback(), logged])
+    assert "trial/performance" in logged.keys
+    assert "trial/abort_rate" not in logged.keys
 
 
-class Seen(TrialCallback):
-    """Notes what is in the logger's next line."""
+class LoggedKeys(BaseCallback):
+    """Keeps the keys of the logger's next line."""
 
     def _on_training_start(self):
         self.keys = set()
@@ -106,27 +107,27 @@ class Seen(TrialCallback):
         self.keys = set(self.logger.name_to_value)
 
 
-def test_what_is_no_task_is_refused():
+def test_trial_callback_rejects_envs_that_are_not_tasks_of_ngym():
     model = PPO("MlpPolicy", gymnasium.make("CartPole-v1"), n_steps=8, batch_size=8, device="cpu")
-    with pytest.raises(TypeError, match="is no task of ngym: it reports no trials"):
+    with pytest.raises(TypeError, match=r"is not a task of ngym \(a TrialEnv\), so it reports no trials"):
         model.learn(8, callback=TrialCallback())
 
 
-def test_the_best_agent_is_kept(tmp_path, capsys):
+def test_evaluation_callback_saves_the_best_agent(tmp_path, capsys):
     train, test = (make_sb3_env(ID, 8, cohs=[51.2], **TASK) for _ in range(2))
     model = PPO("MlpPolicy", train, n_steps=64, batch_size=128, learning_rate=3e-3, device="cpu", seed=0)
     callback = EvaluationCallback(test, 512, 60, best_model=tmp_path / "new" / "best.zip", verbose=1)
-    rows = rows_of(model, tmp_path, 2048, callback=callback)
+    rows = learn_with_csv_log(model, tmp_path, 2048, callback=callback)
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["best.zip"]
     best = PPO.load(tmp_path / "new" / "best.zip", device="cpu")
     table = evaluate_policy(best, test, 60, seed=0)
-    assert (table["performance"].mean(), table["reward"].mean()) == pytest.approx(callback.best)
+    assert (table["performance"].mean(), table["reward"].mean()) == pytest.approx(callback.best_score)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["512 steps", "1024 steps", "1536 steps", "2048 steps"]
     assert {"eval/performance", "eval/reward"} <= set(rows[-1])
 
 
-def test_a_save_that_fails_leaves_the_best_agent_so_far(tmp_path, monkeypatch):
+def test_evaluation_callback_keeps_the_best_agent_when_a_save_fails(tmp_path, monkeypatch):
     model = PPO("MlpPolicy", make_sb3_env(ID, 2, **TASK), n_steps=64, device="cpu")
     callback = EvaluationCallback(make_sb3_env(ID, 2, **TASK), 2, 2, best_model=tmp_path / "best.zip")
     model.learn(2, callback=callback)
@@ -137,7 +138,7 @@ def test_a_save_that_fails_leaves_the_best_agent_so_far(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(model, "save", broken)
-    callback.best = (-1.0, -9.0)
+    callback.best_score = (-1.0, -9.0)
     with pytest.raises(OSError, match="disk full"):
         model.learn(2, callback=callback, reset_num_timesteps=False)
     assert (tmp_path / "best.zip").read_bytes() == before
@@ -152,10 +153,12 @@ def test_a_save_that_fails_leaves_the_best_agent_so_far(tmp_path, monkeypatch):
         ({"best_model": "there.zip"}, FileExistsError, "there.zip exists already; name a new file"),
     ],
 )
-def test_what_cannot_be_is_refused(kwargs, error, message, tmp_path, monkeypatch):
+def test_evaluation_callback_rejects_invalid_arguments(kwargs, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.zip").write_text("precious")
     with pytest.raises(error, match=message):
         EvaluationCallback(make_sb3_env(ID), **kwargs)
-    with pytest.raises(TypeError, match="EvaluationCallback needs the env of make_sb3_env"):
+    with pytest.raises(
+        TypeError, match="EvaluationCallback needs an env made by make_sb3_env, not PerceptualDecisionMaking"
+    ):
         EvaluationCallback(ngym.make(ID))

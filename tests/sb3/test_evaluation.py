@@ -14,7 +14,7 @@ ID = "PerceptualDecisionMaking-v0"
 
 
 class Oracle:
-    """Plays the ground truth, which it knows from single envs; counts the steps since its state was restarted."""
+    """Takes the ground truth of single envs as action; its state counts the steps since the last restart."""
 
     def __init__(self, task=ID, seed=0, action=None, since=0):
         self.task, self.seed, self.action, self.since = task, seed, action, since
@@ -28,18 +28,18 @@ class Oracle:
             self.singles = [ngym.make(self.task) for _ in ob]
             for lane, single in enumerate(self.singles):
                 single.reset(seed=self.seed + lane)
-        actions = [self.acts(single) for single in self.singles]
+        actions = [self.choose(single) for single in self.singles]
         for single, action in zip(self.singles, actions, strict=True):
             single.step(action)
         return np.array(actions), state
 
-    def acts(self, single):
+    def choose(self, single):
         if single.t_ind < self.since:
             return 0
         return single.gt_now if self.action is None else self.action
 
 
-def test_every_trial_is_one_row():
+def test_evaluate_policy_returns_one_row_for_each_trial():
     env = make_sb3_env(ID, 4)
     table = evaluate_policy(Oracle(seed=2), env, 30, seed=2)
     assert {len(column) for column in table.values()} == {30}
@@ -54,28 +54,28 @@ def test_every_trial_is_one_row():
         assert np.array_equal(table["coh"][lane::4][:7], trials.conditions["coh"])
 
 
-def test_no_response_has_no_reaction_time():
+def test_evaluate_policy_has_no_reaction_time_without_a_response():
     env = make_sb3_env(ID, 2)
     table = evaluate_policy(Oracle(action=0), env, 4)
     assert np.isnan(table["reaction_time"]).all()
     assert table["choice"].tolist() == [0] * 4
 
 
-def test_reaction_times_count_from_when_a_response_is_due():
+def test_evaluate_policy_counts_reaction_times_from_when_a_response_is_due():
     env = make_sb3_env("DelayMatchSample-v0", 2)
     late = Oracle("DelayMatchSample-v0", since=26)
     assert evaluate_policy(late, env, 4)["reaction_time"].tolist() == [300] * 4
 
 
 @pytest.mark.parametrize(("trials", "longest"), [(1, 22), (3, 66)])
-def test_the_state_goes_on_through_an_episode_and_restarts_with_the_next(trials, longest):
+def test_evaluate_policy_keeps_the_state_within_an_episode(trials, longest):
     env = make_sb3_env(ID, 2, trials_per_episode=trials)
     oracle = Oracle()
     evaluate_policy(oracle, env, 24)
     assert np.max(oracle.counts) == longest
 
 
-def test_the_same_seed_gives_the_same_table():
+def test_evaluate_policy_returns_the_same_table_for_the_same_seed():
     env = make_sb3_env(ID, 3)
     one, two, other = (evaluate_policy(Oracle(seed=s), env, 20, seed=s) for s in (1, 1, 7))
     assert all(np.array_equal(one[k], two[k]) for k in one)
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_table():
 
 
 @pytest.mark.parametrize(("carry", "longest"), [("trial", 22), ("episode", 66)])
-def test_the_env_says_how_long_the_state_lives(carry, longest):
+def test_evaluate_policy_restarts_the_state_as_carry_says(carry, longest):
     env = make_sb3_env(ID, 2, trials_per_episode=3, carry=carry)
     oracle = Oracle()
     evaluate_policy(oracle, env, 24)
@@ -92,27 +92,27 @@ def test_the_env_says_how_long_the_state_lives(carry, longest):
 
 
 @pytest.mark.parametrize(("carry", "between"), [("trial", 22), ("episode", 66)])
-def test_training_restarts_the_state_where_evaluation_does(carry, between):
+def test_evaluate_policy_restarts_the_state_at_the_steps_of_training(carry, between):
     env = make_sb3_env(ID, 2, trials_per_episode=3, carry=carry)
     model = RecurrentPPO(MlpRnnPolicy, env, n_steps=200, device="cpu", seed=0)
     _, callback = model._setup_learn(0)
     model.collect_rollouts(env, callback, model.rollout_buffer, 200)
-    seen = []
+    episode_starts = []
 
-    class Watched:
+    class RecordsStarts:
         def predict(self, ob, state=None, episode_start=None, deterministic=True):
-            seen.append(episode_start.copy())
+            episode_starts.append(episode_start.copy())
             return model.predict(ob, state=state, episode_start=episode_start, deterministic=deterministic)
 
-    evaluate_policy(Watched(), env, 18)
-    for starts in (model.rollout_buffer.episode_starts, np.array(seen)):
+    evaluate_policy(RecordsStarts(), env, 18)
+    for starts in (model.rollout_buffer.episode_starts, np.array(episode_starts)):
         for lane in (0, 1):
             places = np.nonzero(starts[:, lane])[0]
             assert places.tolist() == list(range(0, len(starts), between))
 
 
 @pytest.mark.parametrize("algorithm", [PPO, DQN])
-def test_drawn_actions_follow_the_seed_and_leave_randomness_alone(algorithm):
+def test_evaluate_policy_seeds_drawn_actions_and_restores_random_states(algorithm):
     env = make_sb3_env(ID, 3)
     model = algorithm("MlpPolicy", env, device="cpu", seed=0)
     if algorithm is DQN:
@@ -128,24 +128,24 @@ def test_drawn_actions_follow_the_seed_and_leave_randomness_alone(algorithm):
     assert not np.array_equal(one["choice"], other["choice"])
 
 
-def test_what_surrounds_the_lanes_is_used_and_rewards_are_the_tasks():
+def test_evaluate_policy_uses_wrappers_and_reports_rewards_of_the_task():
     env = VecNormalize(make_sb3_env(ID, 2), training=False)
     env.obs_rms.mean, env.ret_rms.var = np.full(3, 100.0), np.array(25.0)
 
-    class Sees(Oracle):
+    class SeesNormalized(Oracle):
         def predict(self, ob, state=None, episode_start=None, deterministic=True):
             assert (ob < -5).all()
             return super().predict(ob, state, episode_start)
 
-    assert evaluate_policy(Sees(), env, 4)["reward"].tolist() == [1] * 4
+    assert evaluate_policy(SeesNormalized(), env, 4)["reward"].tolist() == [1] * 4
 
 
-def test_an_id_is_enough():
+def test_evaluate_policy_accepts_a_task_id():
     model = PPO("MlpPolicy", make_sb3_env(ID, 2), device="cpu", seed=0)
     assert evaluate_policy(model, ID, 20)["lane"].tolist() == [*range(16), 0, 1, 2, 3]
 
 
-def test_what_cannot_be_is_refused():
+def test_evaluate_policy_rejects_invalid_arguments():
     env = make_sb3_env(ID, 2)
     with pytest.raises(TypeError, match="The model function has no `predict`"):
         evaluate_policy(lambda ob: 0, env)
@@ -154,5 +154,7 @@ def test_what_cannot_be_is_refused():
         evaluate_policy(model, env)
     with pytest.raises(ValueError, match="num_trials=0 must be an integer from 1"):
         evaluate_policy(Oracle(), env, 0)
-    with pytest.raises(TypeError, match="needs the env of make_sb3_env, or a task's id, not PerceptualDecisionMaking"):
+    with pytest.raises(
+        TypeError, match="Without a task id, an evaluation needs an env made by make_sb3_env, not PerceptualDecisionMaking"
+    ):
         evaluate_policy(Oracle(), ngym.make(ID))

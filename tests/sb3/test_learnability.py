@@ -9,13 +9,13 @@ QUICK = [case for case in CASES if case.quick]
 
 
 @pytest.mark.parametrize("case", QUICK, ids=[case.task for case in QUICK])
-def test_an_agent_learns(case):
+def test_agents_learn_the_quick_cases(case):
     before, after = case.learn(seed=0)
     assert before < case.criterion - 0.2
     assert after >= case.criterion
 
 
-def test_the_table_says_what_was_reached():
+def test_recorded_performances_reach_their_criteria():
     assert len(QUICK) == 3
     assert len({case.task for case in CASES}) >= 8
     for case in CASES:

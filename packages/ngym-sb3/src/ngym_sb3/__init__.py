@@ -1,4 +1,4 @@
-"""Train and evaluate Stable-Baselines3 agents on cognitive tasks. torch is loaded when it is first needed."""
+"""Training and evaluation of Stable-Baselines3 agents on cognitive tasks; torch is loaded on first use of a public name."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from ngym_sb3.activity import Activity, record_activity
     from ngym_sb3.callbacks import EvaluationCallback, TrialCallback
     from ngym_sb3.cells import CTRNN, GRU, RNN, DaleCTRNN
-    from ngym_sb3.config import Recipe, load_model
+    from ngym_sb3.config import TrainingConfig, load_model
     from ngym_sb3.evaluation import evaluate_policy
     from ngym_sb3.policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
-    from ngym_sb3.training import Report, Run
+    from ngym_sb3.training import EvaluationReport, Trainer
     from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
 
 __version__ = "0.1.0"
@@ -26,12 +26,12 @@ __all__ = [
     "CnnRnnPolicy",
     "DaleCTRNN",
     "EvaluationCallback",
+    "EvaluationReport",
     "MlpRnnPolicy",
     "MultiInputRnnPolicy",
     "NgymVecEnv",
-    "Recipe",
-    "Report",
-    "Run",
+    "Trainer",
+    "TrainingConfig",
     "TrialCallback",
     "__version__",
     "evaluate_policy",
@@ -44,12 +44,12 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         ".activity": ["Activity", "record_activity"],
-        ".config": ["Recipe", "load_model"],
+        ".config": ["TrainingConfig", "load_model"],
         ".callbacks": ["EvaluationCallback", "TrialCallback"],
         ".cells": ["CTRNN", "GRU", "RNN", "DaleCTRNN"],
         ".vec_env": ["NgymVecEnv", "make_sb3_env"],
         ".evaluation": ["evaluate_policy"],
         ".policies": ["CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy"],
-        ".training": ["Report", "Run"],
+        ".training": ["EvaluationReport", "Trainer"],
     },
 )

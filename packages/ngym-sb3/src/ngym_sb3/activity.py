@@ -1,4 +1,4 @@
-"""record_activity: what the units of an agent or of any torch module do, aligned to trials."""
+"""Recording of unit activity in an agent or in any torch module, aligned to trials."""
 
 from __future__ import annotations
 
@@ -22,30 +22,44 @@ from ngym_core.random import Draws
 from ngym_core.sampling import sample_as_data
 from ngym_core.trial_table import MEASURES, Table, without_objects
 from ngym_sb3.cells import CELLS
-from ngym_sb3.evaluation import Player, drawn_from, in_turns
+from ngym_sb3.evaluation import DEFAULT_LANES, Evaluator, interleave_lanes, seeded_actions
 from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
 
 __all__ = ["Activity", "record_activity"]
 
 Array: TypeAlias = NDArray[Any]
 Periods: TypeAlias = dict[str, tuple[int, int]]
+"""Period -> (first step, step after the last) in a trial."""
 
-MAX_BYTES = 2**30
-"""Bytes that recorded activity may take; about twice as much is needed while it is put together."""
+MAX_ACTIVITY_BYTES = 2**30
+"""Default bound of recorded activity; about twice as much memory is needed while the array is made."""
+MODULE_BATCH_EPISODES = 64
+"""Number of episodes that a torch module is called with at a time."""
+NO_LIMIT_STEPS = 2**62
+"""Last step to record where none is given: later than that of any trial."""
 
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """Activity of units, aligned to trials.
+    """Activity of units in n trials of at most T steps; `record_activity` makes it.
 
     Attributes:
-        activity: (n, T, units) float32: trial, step in the trial, unit; zero after a trial's end. At step t it is what
-            the observation of step t leads to, and what the action of step t follows from.
-        mask: (n, T) bool: true at steps that were played. A trial that a response ended is shorter than its periods say.
+        activity: (n, T, units) float32: trial, step in the trial, unit; zero after the end of a trial. The activity at
+            step t follows from the observation of step t and leads to the action of step t.
+        mask: (n, T) bool, true at steps that were played. A trial that a response ended is shorter than its periods say.
         start: Period -> its first step in each trial, (n,).
-        end: Period -> the step after its last in each trial, (n,).
-        table: One row for each trial, column -> (n, ...): conditions and, for agents, `ngym_core.trial_table.MEASURES`.
+        end: Period -> the step after its last one in each trial, (n,).
+        table: One row per trial, column -> (n, ...): conditions and, for agents, `ngym_core.trial_table.MEASURES`.
         dt: Time step in ms.
+
+    Example:
+        >>> import torch
+        >>> from ngym_sb3 import Activity, record_activity
+        >>> recorded = record_activity(torch.nn.RNN(3, 10), "PerceptualDecisionMaking-v0", num_trials=5)
+        >>> path = recorded.save("activity.npz")
+        >>> loaded = Activity.load(path)
+        >>> loaded.activity.shape, loaded.mask.shape, list(loaded.start), loaded.dt
+        ((5, 22, 10), (5, 22), ['fixation', 'stimulus', 'delay', 'decision'], 100.0)
     """
 
     activity: NDArray[np.float32]
@@ -61,7 +75,7 @@ class Activity:
         return {name: column for name, column in self.table.items() if name not in MEASURES}
 
     def save(self, path: str | Path) -> Path:
-        """Save all as compressed arrays (``.npz``, without pickles), completely or not at all.
+        """Save as compressed arrays (``.npz``, without pickles), completely or not at all.
 
         Args:
             path: The file; ``.npz`` is added if it has no suffix.
@@ -72,15 +86,16 @@ class Activity:
         path = Path(path)
         path = path if path.suffix else path.with_suffix(".npz")
         arrays: dict[str, Any] = {"activity": self.activity, "mask": self.mask, "dt": np.array(self.dt)}
-        for kind, columns in (("start", self.start), ("end", self.end), ("column", self.table)):
-            arrays |= {f"{kind}_{name}": without_objects(np.asarray(values)) for name, values in columns.items()}
-        with atomic_write(path) as aside, aside.open("wb") as file:
+        # A prefix tells the dictionaries apart, and keeps their names from clashing with the arrays above.
+        for prefix, columns in (("start", self.start), ("end", self.end), ("column", self.table)):
+            arrays |= {f"{prefix}_{name}": without_objects(np.asarray(values)) for name, values in columns.items()}
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
         return path
 
     @classmethod
     def load(cls, path: str | Path) -> Activity:
-        """Read what `save` wrote.
+        """Load a file that `save` wrote.
 
         Args:
             path: The file.
@@ -96,15 +111,15 @@ class Activity:
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path}.")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:  # NumPy leaves damaged files open
                 arrays = {name: saved[name] for name in saved.files}
             start, end, table = (
-                {name.removeprefix(kind): arrays[name] for name in arrays if name.startswith(kind)}
-                for kind in ("start_", "end_", "column_")
+                {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
+                for prefix in ("start_", "end_", "column_")
             )
             return cls(arrays["activity"], arrays["mask"], start, end, table, float(arrays["dt"]))
         except Exception as error:
-            raise ValueError(f"{path} is no recorded activity, or is damaged: {error}") from error
+            raise ValueError(f"{path} is not recorded activity, or is damaged: {error}") from error
 
 
 def record_activity(
@@ -118,53 +133,62 @@ def record_activity(
     seed: int = 0,
     deterministic: bool = True,
     batch_first: bool = False,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_ACTIVITY_BYTES,
 ) -> Activity:
-    """Record what units do in trials.
+    """Record the activity of units in trials.
 
     An agent of Stable-Baselines3 plays the trials, as in `evaluate_policy`. Any other torch module is shown them, as in
-    a data set: whole trials one after another, from a state of zero where the env's `carry` says that the state restarts.
+    a data set: whole trials one after another, from a state of zero where the env's `carry` lets the state restart.
 
     Args:
         model: An agent or policy of Stable-Baselines3, or a torch module that is called with observations
             (steps, trials, channels).
-        env: The vector env of `make_sb3_env`, or a task's id.
-        num_trials: How many trials.
-        layer: Name of the module inside to record, as in ``named_modules()``. By default the state of an agent's
-            recurrent cell (the last layer; before an inhibitory unit is cut off from what follows), or the only
-            recurrent module, or the last hidden layer of an actor without memory.
-        units: Which units, a slice or indices; by default all.
-        steps: Which steps of each trial, (first, after the last); edges of periods then count from the first.
+        env: The vector env of `make_sb3_env`, or a task id.
+        num_trials: Number of trials, n.
+        layer: Name of the module to record inside the model, as in ``named_modules()``. By default the state of an
+            agent's recurrent cell (its last layer, with units that project to no other layer), or the only recurrent
+            module, or the last hidden layer of an actor without memory.
+        units: Units to record, a slice or indices; by default all.
+        steps: Steps to record in each trial, (first, after the last); edges of periods then count from the first.
         seed: Seed of the trials, and of actions that are drawn.
         deterministic: Whether an agent takes its best action instead of drawing one.
-        batch_first: Whether a module is called with (trials, steps, channels) and gives the like.
-        max_bytes: The most that the activity may take.
+        batch_first: Whether a module is called with, and returns, (trials, steps, channels).
+        max_bytes: Bound of the size of the recorded activity.
 
     Returns:
         The activity.
 
     Raises:
         UnknownNameError: A layer that does not exist.
-        ValueError: More than `max_bytes` would be recorded (the error says how to ask for less), no trial, units or
-            steps that do not exist, or a layer whose output is not one row for each step.
-        TypeError: A model that is neither an agent nor a module, or an env that is not made by `make_sb3_env`.
+        ValueError: More than `max_bytes` (the error says how to record less), fewer than one trial, units or steps that
+            do not exist, or a layer whose output is not one row for each step.
+        TypeError: A model that is neither an agent nor a module, or an env that `make_sb3_env` did not make.
+
+    Example:
+        >>> import torch
+        >>> from ngym_sb3 import make_sb3_env, record_activity
+        >>> env = make_sb3_env("PerceptualDecisionMaking-v0")
+        >>> recorded = record_activity(torch.nn.GRU(3, 10), env, num_trials=5)
+        >>> recorded.activity.shape  # trials, steps, units
+        (5, 22, 10)
+        >>> sorted(recorded.conditions), int(recorded.start["stimulus"][0])
+        (['coh', 'ground_truth'], 1)
     """
-    request = _Request(num_trials, layer, units, steps, max_bytes)
-    env = make_sb3_env(env, 16) if isinstance(env, str) else env
+    options = _RecordingOptions(num_trials, layer, units, steps, max_bytes)
+    env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
     if isinstance(model, (BaseAlgorithm, BasePolicy)):
-        with drawn_from(model, seed):
-            return _of_agent(model, env, request, seed, deterministic)
+        with seeded_actions(model, seed):
+            return _record_agent(model, env, options, seed, deterministic)
     if not isinstance(model, nn.Module):
         raise TypeError(f"Activity is recorded of agents and torch modules, not of {type(model).__name__}.")
-    base = env.unwrapped if isinstance(env, NgymVecEnv) else env
-    if not isinstance(base, NgymVecEnv):
-        raise TypeError(f"record_activity needs the env of make_sb3_env, or a task's id, not {type(base).__name__}.")
-    return _of_module(model, base, request, seed, batch_first)
+    if not isinstance(env, NgymVecEnv):  # wrappers would change what an agent sees, but a module is shown raw trials
+        raise TypeError(f"For a module, record_activity needs the env of make_sb3_env itself, not {type(env).__name__}.")
+    return _record_module(model, env, options, seed, batch_first)
 
 
 @dataclass(frozen=True)
-class _Request:
-    """What is to be recorded."""
+class _RecordingOptions:
+    """Which trials, layer, units and steps to record; see `record_activity`."""
 
     num_trials: int
     layer: str | None
@@ -178,176 +202,210 @@ class _Request:
         if self.steps is not None and not 0 <= self.steps[0] < self.steps[1]:
             raise ValueError(f"steps={self.steps!r} must be (first, after the last) with 0 <= first < after the last.")
 
-    def cut(self, rows: Array) -> NDArray[np.float32]:
-        """Take the wanted units of (..., units)."""
+    def select_units(self, rows: Array) -> NDArray[np.float32]:
+        """Return a copy of the units to record, of all units (..., units)."""
         if self.units is None:
             return np.array(rows, np.float32)
         try:
-            taken = np.array(rows[..., self.units], np.float32)
+            selected = np.array(rows[..., self.units], np.float32)
         except IndexError as error:
             raise ValueError(f"units={self.units!r}: the layer has {rows.shape[-1]} units.") from error
-        if not taken.shape[-1]:
+        if not selected.shape[-1]:
             raise ValueError(f"units={self.units!r} are none of the {rows.shape[-1]} units of the layer.")
-        return taken
+        return selected
 
-    def check(self, trials: float, steps: float, units: int) -> None:
-        """Refuse more than the bound."""
+    def check_size(self, trials: float, steps: float, units: int) -> None:
+        """Raise if an array of this shape would be larger than `max_bytes`."""
         if self.steps is not None:
             steps = min(steps, self.steps[1]) - self.steps[0]
-        needed = trials * max(steps, 0) * units * 4
-        if needed > self.max_bytes:
+        needed_bytes = trials * max(steps, 0) * units * np.dtype(np.float32).itemsize
+        if needed_bytes > self.max_bytes:
             raise ValueError(
-                f"{trials:,.0f} trials of {steps:,.0f} steps and {units:,} units take {needed / 2**20:,.0f} MiB, more than "
-                f"the bound of {self.max_bytes / 2**20:,.0f} MiB. Ask for fewer trials, for some `units` or `steps`, or "
-                "raise max_bytes."
+                f"{trials:,.0f} trials of {steps:,.0f} steps and {units:,} units take {needed_bytes / 2**20:,.0f} MiB, more "
+                f"than the bound of {self.max_bytes / 2**20:,.0f} MiB. Ask for fewer trials, for some `units` or `steps`, "
+                "or raise max_bytes."
             )
 
-    def put_together(self, rows: list[Array], periods: list[Periods], table: Table, dt: float) -> Activity:
-        """Make the result of one (steps, units) array and the periods of each trial."""
-        played = max(map(len, rows))
-        first, last = self.steps or (0, 2**62)
-        longest = min(last, played) - first
-        if longest < 1:
-            raise ValueError(f"steps={self.steps!r}: the longest trial has {played} steps.")
-        self.check(len(rows), played, rows[0].shape[1])
-        activity = np.zeros((len(rows), longest, rows[0].shape[1]), np.float32)
-        mask = np.zeros((len(rows), longest), bool)
+    def assemble(self, rows: list[Array], periods: list[Periods], table: Table, dt: float) -> Activity:
+        """Return the activity as one padded array, cut to the steps to record.
+
+        Args:
+            rows: One (steps, units) array for each trial.
+            periods: Periods of each trial.
+            table: One row for each trial.
+            dt: Time step in ms.
+        """
+        longest = max(map(len, rows))
+        first, last = self.steps or (0, NO_LIMIT_STEPS)
+        n_steps = min(last, longest) - first
+        if n_steps < 1:
+            raise ValueError(f"steps={self.steps!r}: the longest trial has {longest} steps.")
+        self.check_size(len(rows), longest, rows[0].shape[1])
+        activity = np.zeros((len(rows), n_steps, rows[0].shape[1]), np.float32)
+        mask = np.zeros((len(rows), n_steps), bool)
         for i, row in enumerate(rows):
-            part = row[first : first + longest]
-            activity[i, : len(part)], mask[i, : len(part)] = part, True
+            recorded = row[first : first + n_steps]
+            activity[i, : len(recorded)], mask[i, : len(recorded)] = recorded, True
         names = dict.fromkeys(itertools.chain.from_iterable(periods))
         start, end = (
-            {p: np.array([np.clip(spans.get(p, (0, 0))[side] - first, 0, last - first) for spans in periods]) for p in names}
+            # A trial without the period gets an empty one at its beginning.
+            {p: np.array([np.clip(trial.get(p, (0, 0))[side] - first, 0, last - first) for trial in periods]) for p in names}
             for side in (0, 1)
         )
         return Activity(activity, mask, start, end, table, float(dt))
 
 
-def _of_agent(model: Any, env: Any, request: _Request, seed: int, deterministic: bool) -> Activity:
-    player = Player(model, env, request.num_trials, seed, deterministic)
-    task, lanes = player.base.lanes.task, player.base.lanes.lanes
+def _record_agent(model: Any, env: Any, options: _RecordingOptions, seed: int, deterministic: bool) -> Activity:
+    """Record an agent while it plays."""
+    evaluator = Evaluator(model, env, options.num_trials, seed, deterministic)
+    task, lanes = evaluator.vec_env.vector_env.task, evaluator.vec_env.vector_env.lanes
     policy = model.policy if isinstance(model, BaseAlgorithm) else model
-    longest = task.trial_length_stats(100)["max"]
-    steps: list[Array] = []
-    began, forgotten = np.zeros(len(player.starts), int), 0
-    now = [lanes.periods(lane) for lane in range(len(began))]
+    max_trial_steps = task.trial_length_stats(100)["max"]
+    n = len(evaluator.episode_starts)
+    # Units of all lanes, (N, units) at each step since the oldest trial that some lane is still in. Earlier steps are
+    # dropped, so step s since the beginning is kept_steps[s - dropped_steps].
+    kept_steps: list[Array] = []
+    dropped_steps = 0
+    trial_start = np.zeros(n, int)  # step since the beginning at which each lane's trial began
+    current_periods = [lanes.periods(lane) for lane in range(n)]  # read before the trial ends: a lane shows its current one
     rows: list[Array] = []
     periods: list[Periods] = []
-    with _watched(policy, request.layer) as seen:
-        while player.goes_on:
-            ended = player.step()
-            units = _state(player.state) if seen is None else seen().reshape(len(began), -1)
-            steps.append(request.cut(units))
-            if len(steps) == 1 and not forgotten:
-                request.check(request.num_trials, longest, steps[0].shape[1])
+    with _hook_layer(policy, options.layer) as read_output:
+        while not evaluator.finished:
+            ended = evaluator.step()
+            units = _last_layer_state(evaluator.state) if read_output is None else read_output().reshape(n, -1)
+            kept_steps.append(options.select_units(units))
+            if len(kept_steps) == 1 and not dropped_steps:  # the number of units is known now
+                options.check_size(options.num_trials, max_trial_steps, kept_steps[0].shape[1])
             for lane in np.nonzero(ended)[0].tolist():
-                wanted = player.played[lane] <= player.each  # lanes with short trials play more than their share
-                rows.append(np.array([step[lane] for step in steps[began[lane] - forgotten :]] if wanted else []))
-                periods.append(now[lane])
-                began[lane], now[lane] = forgotten + len(steps), lanes.periods(lane)
-            done = int(began.min()) - forgotten
-            del steps[:done]
-            forgotten += done
-    table = player.recorder.take()
-    order = in_turns(table["lane"], request.num_trials)
-    table = {name: column[order] for name, column in table.items()} | {"trial": np.arange(request.num_trials)}
-    return request.put_together([rows[i] for i in order], [periods[i] for i in order], table, task.dt)
+                # Lanes with short trials play more than their share while others finish; these trials are not returned,
+                # but have to keep their place beside the rows of the table.
+                wanted = evaluator.trials_played[lane] <= evaluator.trials_per_lane
+                trial_steps = kept_steps[trial_start[lane] - dropped_steps :] if wanted else []
+                rows.append(np.array([step[lane] for step in trial_steps]))
+                periods.append(current_periods[lane])
+                trial_start[lane], current_periods[lane] = dropped_steps + len(kept_steps), lanes.periods(lane)
+            unused = int(trial_start.min()) - dropped_steps
+            del kept_steps[:unused]
+            dropped_steps += unused
+    table = evaluator.recorder.take()
+    order = interleave_lanes(table["lane"], options.num_trials)
+    table = {name: column[order] for name, column in table.items()} | {"trial": np.arange(options.num_trials)}
+    return options.assemble([rows[i] for i in order], [periods[i] for i in order], table, task.dt)
 
 
-def _state(state: Any) -> Array:
-    """The state of the last layer of a recurrent agent, (N, units)."""
+def _last_layer_state(state: Any) -> Array:
+    """Return the last layer of a recurrent agent's state (h, c), (N, units)."""
     rows: Array = state[0][-1]
     return rows
 
 
-def _of_module(module: nn.Module, base: NgymVecEnv, request: _Request, seed: int, batch_first: bool) -> Activity:
-    """Show trials to a module, some episodes at a time."""
-    together = base.trials_per_episode if base.carry == "episode" else 1
-    draws, task = Draws(seed), base.lanes.task
+def _record_module(module: nn.Module, env: NgymVecEnv, options: _RecordingOptions, seed: int, batch_first: bool) -> Activity:
+    """Record a torch module that is shown trials, a batch of episodes at a time."""
+    # Trials that follow one another without a restart of the state are one sequence.
+    trials_per_sequence = env.trials_per_episode if env.carry == "episode" else 1
+    draws, task = Draws(seed), env.vector_env.task
     rows: list[Array] = []
     periods: list[Periods] = []
     conditions: dict[str, list[Any]] = {}
     was_training = module.training
     module.eval()
     try:
-        with _watched(module, request.layer or _only_recurrent(module)) as seen, torch.no_grad():
-            assert seen is not None
-            while len(rows) < request.num_trials:
-                trials = sample_as_data(base.lanes.env, 64 * together, draws, {})
-                obs = [trial.ob for trial in trials]
-                episodes = [np.concatenate(obs[i : i + together]) for i in range(0, len(obs), together)]
-                out = _shown(module, episodes, seen, batch_first)
+        layer = options.layer or _find_recurrent_layer(module)
+        with _hook_layer(module, layer) as read_output, torch.no_grad():
+            assert read_output is not None
+            while len(rows) < options.num_trials:
+                trials = sample_as_data(env.vector_env.env, MODULE_BATCH_EPISODES * trials_per_sequence, draws, {})
+                observations = [trial.ob for trial in trials]
+                sequences = [
+                    np.concatenate(observations[i : i + trials_per_sequence])
+                    for i in range(0, len(observations), trials_per_sequence)
+                ]
+                outputs = _run_module(module, sequences, read_output, batch_first)
                 for i, trial in enumerate(trials):
-                    if len(rows) == request.num_trials:
+                    if len(rows) == options.num_trials:
                         break
-                    at = sum(map(len, obs[i - i % together : i]))
-                    rows.append(request.cut(out[i // together, at : at + trial.length]))
+                    sequence, place = divmod(i, trials_per_sequence)
+                    first = sum(map(len, observations[i - place : i]))  # step of the sequence at which the trial begins
+                    rows.append(options.select_units(outputs[sequence, first : first + trial.length]))
                     periods.append({p: (trial.start[p], trial.end[p]) for p in trial.start})
                     for name, value in trial.conditions.items():
                         conditions.setdefault(name, []).append(value)
-                request.check(request.num_trials, trials.lengths.max(), rows[0].shape[1])
+                options.check_size(options.num_trials, trials.lengths.max(), rows[0].shape[1])
     finally:
         module.train(was_training)
     table: Table = {"trial": np.arange(len(rows))}
     for name, values in conditions.items():
+        # Conditions with the name of a measure are prefixed, as in tables of agents.
         table[f"condition_{name}" if name in MEASURES else name] = np.array(values)
-    return request.put_together(rows, periods, table, task.dt)
+    return options.assemble(rows, periods, table, task.dt)
 
 
-def _shown(module: nn.Module, episodes: list[Array], seen: Callable[[], Array], batch_first: bool) -> Array:
-    """Show episodes to a module; what the watched layer did, (episodes, steps, units)."""
-    longest = max(map(len, episodes))
-    ob = np.zeros((len(episodes), longest, *episodes[0].shape[1:]), np.float32)
-    for i, episode in enumerate(episodes):
-        ob[i, : len(episode)] = episode
+def _run_module(module: nn.Module, sequences: list[Array], read_output: Callable[[], Array], batch_first: bool) -> Array:
+    """Run a module on sequences of observations, and return the layer's output, (sequences, steps, units)."""
+    longest = max(map(len, sequences))
+    padded = np.zeros((len(sequences), longest, *sequences[0].shape[1:]), np.float32)
+    for i, sequence in enumerate(sequences):
+        padded[i, : len(sequence)] = sequence
     like = next(module.parameters(), torch.zeros(0))
-    shown = torch.as_tensor(ob, device=like.device, dtype=like.dtype)
-    module(shown if batch_first else shown.transpose(0, 1))
-    out = seen()
-    expected = (len(episodes), longest) if batch_first else (longest, len(episodes))
-    if out.shape[:2] != expected or out.ndim < 3:
+    inputs = torch.as_tensor(padded, device=like.device, dtype=like.dtype)
+    module(inputs if batch_first else inputs.transpose(0, 1))
+    outputs = read_output()
+    expected = (len(sequences), longest) if batch_first else (longest, len(sequences))
+    if outputs.shape[:2] != expected or outputs.ndim < 3:
         order = "(trials, steps, units)" if batch_first else "(steps, trials, units)"
-        raise ValueError(f"The layer gives an array of shape {out.shape} for {expected}; expected {order}.")
-    out = out.reshape(*expected, -1)
-    return out if batch_first else out.swapaxes(0, 1)
+        raise ValueError(
+            f"The layer gives an array of shape {outputs.shape}; expected {order} starting with {expected}; see batch_first."
+        )
+    outputs = outputs.reshape(*expected, -1)
+    return outputs if batch_first else outputs.swapaxes(0, 1)
 
 
 @contextmanager
-def _watched(module: nn.Module, layer: str | None) -> Iterator[Callable[[], Array] | None]:
-    """Watch a layer while a module runs; gives a function that gives its last output, or None for an agent's state."""
-    if layer is None and hasattr(module, "lstm_actor"):
+def _hook_layer(module: nn.Module, layer: str | None) -> Iterator[Callable[[], Array] | None]:
+    """Keep the output of a layer while a module runs.
+
+    Args:
+        module: The module.
+        layer: Name of the layer, as in ``named_modules()``; None for the default of a policy.
+
+    Yields:
+        A function that returns the layer's last output, or None if the state of a recurrent agent is to be recorded.
+    """
+    if layer is None and hasattr(module, "lstm_actor"):  # a recurrent policy: `predict` returns its state
         yield None
         return
-    if layer is None and hasattr(module, "mlp_extractor"):
+    if layer is None and hasattr(module, "mlp_extractor"):  # an actor without memory
         layer = "mlp_extractor.policy_net"
-    named = dict(module.named_modules())
+    modules = dict(module.named_modules())
     if layer is None:
-        raise ValueError(f"Which layer of {type(module).__name__}? Give one as layer=: {', '.join(filter(None, named))}.")
-    if layer not in named:
-        raise unknown("layer", layer, filter(None, named))
+        raise ValueError(f"Which layer of {type(module).__name__}? Give one as layer=: {', '.join(filter(None, modules))}.")
+    if layer not in modules:
+        raise unknown("layer", layer, filter(None, modules))
     outputs: list[Tensor] = []
 
-    def note(_: nn.Module, __: Any, output: Any) -> None:
-        outputs[:] = [output[0] if isinstance(output, tuple) else output]
+    def keep_output(_: nn.Module, __: Any, output: Any) -> None:
+        outputs[:] = [output[0] if isinstance(output, tuple) else output]  # recurrent modules return their state as well
 
-    def last() -> Array:
+    def read_output() -> Array:
         if not outputs:
             raise ValueError(f"The layer {layer!r} was not called.")
         array: Array = outputs.pop().detach().cpu().numpy()
         return array
 
-    handle = named[layer].register_forward_hook(note)
+    handle = modules[layer].register_forward_hook(keep_output)
     try:
-        yield last
+        yield read_output
     finally:
         handle.remove()
 
 
-def _only_recurrent(module: nn.Module) -> str | None:
-    """Name of the recurrent layer of a module, if it has one."""
+def _find_recurrent_layer(module: nn.Module) -> str | None:
+    """Return the name of a module's only recurrent layer, or None if it has none or several."""
     kinds: list[Any] = [nn.RNNBase, *CELLS.values()]
     found = [name for name, part in module.named_modules() if any(isinstance(part, kind) for kind in kinds)]
+    # Cells are made of torch's recurrent modules: only the outer one counts.
     found = [name for name in found if not any(name != other and name.startswith(f"{other}.") for other in found)]
-    if "" in found:
+    if "" in found:  # the module itself
         return ""
     return found[0] if len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""Callbacks for any algorithm of Stable-Baselines3: what the trials of training were like, and the best agent so far."""
+"""Callbacks for any algorithm of Stable-Baselines3: log the trials of training, and evaluate and save the best agent."""
 
 from __future__ import annotations
 
@@ -10,58 +10,73 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from ngym_core.files import atomic_write
 from ngym_core.trial_table import Recorder, Table
-from ngym_sb3.evaluation import evaluate_policy, moment_of
-from ngym_sb3.vec_env import lanes_of, task_of
+from ngym_sb3.evaluation import evaluate_policy, make_step_batch
+from ngym_sb3.vec_env import get_task, unwrap_vec_env
 
 __all__ = ["EvaluationCallback", "TrialCallback"]
 
+TRIALS_PER_LANE_BEFORE_LOG = 4
+"""Trials per lane after which finished trials are summarised, so that memory does not grow between the logger's lines."""
+
 
 class TrialCallback(BaseCallback):
-    """Log what the trials of training were like to Stable-Baselines3's logger: the screen, CSV, TensorBoard.
+    """Logs the trials of training to Stable-Baselines3's logger (screen, CSV, TensorBoard).
 
-    With each of the logger's lines it gives, over the trials that ended since the line before:
+    Each line of the logger summarises the trials that ended since the line before:
 
     * ``trial/performance``, ``trial/reward`` (sum over the trial), ``trial/steps``: means;
     * ``trial/reaction_time``: mean in ms, of trials with a response;
-    * ``trial/abort_rate``: share of trials in which fixation was broken (an action where none was due that earned
-      `abort`), for tasks that have such a reward;
-    * ``trial/trials``: how many trials have ended since training began.
+    * ``trial/abort_rate``: share of trials in which fixation was broken (an action while the ground truth was 0 that
+      earned the reward `abort`), for tasks with such a reward;
+    * ``trial/trials``: number of trials that have ended since training began.
 
     The env is that of `make_sb3_env`, or any other vector env of Stable-Baselines3 around tasks of ngym.
 
     Args:
-        verbose: As for all callbacks.
+        verbose: As for all callbacks of Stable-Baselines3.
 
     Raises:
         TypeError: When training begins, on an env without tasks of ngym.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from ngym_sb3 import TrialCallback, make_sb3_env
+        >>> env = make_sb3_env("GoNogo-v0", n_envs=4, seed=0)
+        >>> model = PPO("MlpPolicy", env, n_steps=64, batch_size=64, n_epochs=1, device="cpu", seed=0)
+        >>> model = model.learn(256, callback=TrialCallback())
+        >>> 0 <= model.logger.name_to_value["trial/performance"] <= 1
+        True
     """
 
     def __init__(self, verbose: int = 0) -> None:
         super().__init__(verbose)
         self._recorder: Recorder | None = None
-        self._broke = np.zeros(0, bool)
-        self._aborts = 0
-        self._abort: float | None = None
+        self._fixation_broken = np.zeros(0, bool)  # (N,), in the trial that a lane is in
+        self._aborted_trials = 0
+        self._abort_reward: float | None = None
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
 
     def _on_training_start(self) -> None:
         n = self.training_env.num_envs
-        task = task_of(self.training_env)
+        task = get_task(self.training_env)
         self._recorder = Recorder(n, task.dt)
-        self._broke = np.zeros(n, bool)
-        self._abort = task.rewards.get("abort")
+        self._fixation_broken = np.zeros(n, bool)
+        self._abort_reward = task.rewards.get("abort")
 
     def _on_step(self) -> bool:
         assert self._recorder is not None
+        # Algorithms clip actions to the bounds of a Box before the env gets them, under this name.
         actions = self.locals.get("clipped_actions", self.locals["actions"])
-        batch = moment_of(self.locals["new_obs"], self.locals["rewards"], actions, self.locals["infos"])
+        batch = make_step_batch(self.locals["new_obs"], self.locals["rewards"], actions, self.locals["infos"])
         self._recorder.add(batch)
-        if self._abort is not None and batch.gt.ndim == 1:  # type: ignore[union-attr]
-            self._broke |= (batch.action != 0) & (batch.gt == 0) & np.isclose(batch.reward, self._abort)
-            self._aborts += int(self._broke[batch.ended].sum())
-            self._broke[batch.ended] = False
-        if self._recorder.waiting >= 4 * len(batch.ended):
+        if self._abort_reward is not None and batch.gt.ndim == 1:  # type: ignore[union-attr]
+            acted_early = (batch.action != 0) & (batch.gt == 0)
+            # Rewards are float32 here, so the reward `abort` is not found by equality.
+            self._fixation_broken |= acted_early & np.isclose(batch.reward, self._abort_reward)
+            self._aborted_trials += int(self._fixation_broken[batch.ended].sum())
+            self._fixation_broken[batch.ended] = False
+        if self._recorder.waiting >= TRIALS_PER_LANE_BEFORE_LOG * len(batch.ended):
             self._log()
         return True
 
@@ -70,17 +85,18 @@ class TrialCallback(BaseCallback):
             self._log()
 
     def _log(self) -> None:
-        """Add the trials that ended to the means of the next line."""
+        """Add the trials that ended to the means of the logger's next line."""
         assert self._recorder is not None
-        if "trial/trials" not in self.logger.name_to_value:  # the line before is written
+        if "trial/trials" not in self.logger.name_to_value:  # the logger has written its line and begun another
             self._sums, self._counts = {}, {}
-        table, aborts = self._recorder.take(), self._aborts
-        self._aborts = 0
+        table, aborted_trials = self._recorder.take(), self._aborted_trials
+        self._aborted_trials = 0
         columns = {name: table[name] for name in ("performance", "reward", "steps", "reaction_time")}
-        if self._abort is not None and table["gt"].ndim == 1:
-            columns["abort_rate"] = np.arange(len(table["trial"])) < aborts
+        if self._abort_reward is not None and table["gt"].ndim == 1:
+            # Only the number of aborted trials is known, not which ones: enough for the mean of this column.
+            columns["abort_rate"] = np.arange(len(table["trial"])) < aborted_trials
         for name, column in columns.items():
-            known = column[~np.isnan(column.astype(float))]
+            known = column[~np.isnan(column.astype(float))]  # a trial without a response has no reaction time
             self._sums[name] = self._sums.get(name, 0.0) + float(known.sum())
             self._counts[name] = self._counts.get(name, 0) + len(known)
             if self._counts[name]:
@@ -89,28 +105,38 @@ class TrialCallback(BaseCallback):
 
 
 class EvaluationCallback(BaseCallback):
-    """Test an agent now and then while it is trained, and keep the best one.
+    """Evaluates an agent at intervals while it is trained, and saves the best one.
 
-    Logs ``eval/performance``, ``eval/reward`` and ``eval/reaction_time``. The best agent is the one with the highest
-    mean performance, or, where that is equal, reward.
+    Logs ``eval/performance``, ``eval/reward`` and ``eval/reaction_time`` (ms). The best agent is the one with the highest
+    mean performance, or, where that is equal, mean reward.
 
     Args:
         env: The vector env of `make_sb3_env`, not the one of training.
-        every: Steps (over all lanes) between two tests.
-        num_trials: Trials of a test.
-        seed: Seed of these trials: the same ones each time.
+        every: Time steps (over all lanes) between two evaluations.
+        num_trials: Number of trials in an evaluation.
+        seed: Seed of these trials, which are the same each time.
         deterministic: Whether the agent takes its best action instead of drawing one.
-        best_model: File (``.zip``) for the best agent, written completely or not at all; None keeps none.
-        verbose: 1 prints a line at each test.
+        best_model: File (``.zip``) for the best agent, written completely or not at all; None saves none.
+        verbose: With 1, print a line at each evaluation.
 
     Attributes:
-        table: The last table of trials.
-        best: Performance and reward of the best agent so far.
+        table: Trial table of the last evaluation, see `evaluate_policy`.
+        best_score: Mean performance and mean reward of the best agent so far.
 
     Raises:
-        TypeError: An env that is not made by `make_sb3_env`.
-        ValueError: No positive number of steps, or a file that is no ``.zip``.
+        TypeError: An env that `make_sb3_env` did not make.
+        ValueError: Fewer than one step, or a file whose name does not end in ``.zip``.
         FileExistsError: The file exists.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from ngym_sb3 import EvaluationCallback, make_sb3_env
+        >>> env, test_env = (make_sb3_env("GoNogo-v0", n_envs=4, seed=s) for s in (0, 1))
+        >>> callback = EvaluationCallback(test_env, every=128, num_trials=8, best_model="best.zip")
+        >>> model = PPO("MlpPolicy", env, n_steps=64, batch_size=64, n_epochs=1, device="cpu", seed=0)
+        >>> model = model.learn(256, callback=callback)
+        >>> callback.table["performance"].shape
+        (8,)
     """
 
     def __init__(
@@ -125,7 +151,7 @@ class EvaluationCallback(BaseCallback):
         verbose: int = 0,
     ) -> None:
         super().__init__(verbose)
-        lanes_of(env, "EvaluationCallback")
+        unwrap_vec_env(env, "EvaluationCallback")
         if every < 1:
             raise ValueError(f"every={every!r} must be a positive number of steps.")
         self.best_model = None if best_model is None else Path(best_model)
@@ -135,16 +161,17 @@ class EvaluationCallback(BaseCallback):
             raise FileExistsError(f"{self.best_model} exists already; name a new file.")
         self.env, self.every, self.num_trials, self.seed, self.deterministic = env, every, num_trials, seed, deterministic
         self.table: Table = {}
-        self.best = (-np.inf, -np.inf)
-        self._next = every
+        self.best_score = (-np.inf, -np.inf)
+        self._next_evaluation = every
 
     def _on_step(self) -> bool:
-        if self.num_timesteps >= self._next:
-            self._next = self.num_timesteps - self.num_timesteps % self.every + self.every
-            self._test()
+        if self.num_timesteps >= self._next_evaluation:
+            # At multiples of `every`, whatever the number of lanes and wherever training began.
+            self._next_evaluation = self.num_timesteps - self.num_timesteps % self.every + self.every
+            self._evaluate()
         return True
 
-    def _test(self) -> None:
+    def _evaluate(self) -> None:
         table = self.table = evaluate_policy(
             self.model, self.env, self.num_trials, seed=self.seed, deterministic=self.deterministic
         )
@@ -156,8 +183,8 @@ class EvaluationCallback(BaseCallback):
             self.logger.record("eval/reaction_time", float(times.mean()))
         if self.verbose:
             print(f"{self.num_timesteps} steps: performance {score[0]:.3f}, reward {score[1]:.3f} per trial")
-        if score > self.best:
-            self.best = score
+        if score > self.best_score:
+            self.best_score = score
             if self.best_model is not None:
-                with atomic_write(self.best_model) as aside:
-                    self.model.save(aside)
+                with atomic_write(self.best_model) as temporary:
+                    self.model.save(temporary)

@@ -1,11 +1,11 @@
-"""Recurrent cells that look like `torch.nn.LSTM`, so that RecurrentPPO runs them as they are.
+"""Recurrent cells with the interface of `torch.nn.LSTM`, which RecurrentPPO can use in its place.
 
 All are called with inputs (steps, batch, input_size) and a state ``(h, c)``, (num_layers, batch, hidden_size) each (zero
 if it is left out), and return the outputs (steps, batch, hidden_size) and the next state. Cells with one state variable
-hand `c` back untouched.
+return `c` unchanged.
 
-None draws noise: PPO runs a cell again when it learns from what the agent did, and must find the same probabilities.
-Noise belongs into the observations (the wrapper ``Noise-v0``).
+No cell draws noise: when PPO learns it runs the cell again on the observations of the rollout, and must get the
+probabilities of the actions that were taken. Noise belongs in the observations (wrapper ``Noise-v0``).
 """
 
 from __future__ import annotations
@@ -19,29 +19,37 @@ from torch import Tensor, nn
 
 from ngym_core.errors import unknown
 
-__all__ = ["CELLS", "CTRNN", "GRU", "RNN", "DaleCTRNN"]
+__all__ = ["CELLS", "CTRNN", "GRU", "RNN", "DaleCTRNN", "make_cell"]
 
 State: TypeAlias = tuple[Tensor, Tensor]
 NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
+"""Nonlinearities by name."""
 
 
-def _rest(cell: Any, x: Tensor) -> State:
-    """The state of a cell before anything happened."""
-    zeros = x.new_zeros(cell.num_layers, x.shape[1], cell.hidden_size)
+def _zero_state(cell: Any, inputs: Tensor) -> State:
+    """Return the state of a cell at rest."""
+    zeros = inputs.new_zeros(cell.num_layers, inputs.shape[1], cell.hidden_size)
     return zeros, zeros
 
 
 class RNN(nn.Module):
-    """A vanilla recurrent network, ``h = f(W_in x + W_rec h + b)``; recurrent weights begin orthogonal.
+    """Vanilla recurrent network, ``h = f(W_in x + W_rec h + b)``; initial recurrent weights are orthogonal.
 
     Args:
-        input_size: Inputs.
-        hidden_size: Units of each layer.
-        num_layers: Layers.
-        nonlinearity: f: ``tanh`` or ``relu``.
+        input_size: Number of inputs.
+        hidden_size: Number of units in each layer.
+        num_layers: Number of layers.
+        nonlinearity: f, ``tanh`` or ``relu``.
 
     Raises:
-        UnknownNameError: Another nonlinearity.
+        UnknownNameError: A nonlinearity that does not exist.
+
+    Example:
+        >>> import torch
+        >>> from ngym_sb3 import RNN
+        >>> outputs, (h, c) = RNN(input_size=3, hidden_size=8)(torch.zeros(50, 16, 3))  # 50 steps of 16 trials
+        >>> outputs.shape, h.shape
+        (torch.Size([50, 16, 8]), torch.Size([1, 16, 8]))
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh") -> None:
@@ -54,20 +62,27 @@ class RNN(nn.Module):
             if name.startswith("weight_hh"):
                 nn.init.orthogonal_(weights)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Run some steps."""
-        state = _rest(self, x) if state is None else state
-        out, h = self.layers(x, state[0])
-        return out, (h, state[1])
+    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run the cell over all steps, see the module's docstring."""
+        state = _zero_state(self, inputs) if state is None else state
+        outputs, h = self.layers(inputs, state[0])
+        return outputs, (h, state[1])
 
 
 class GRU(nn.Module):
     """Gated recurrent units (Cho et al. 2014).
 
     Args:
-        input_size: Inputs.
-        hidden_size: Units of each layer.
-        num_layers: Layers.
+        input_size: Number of inputs.
+        hidden_size: Number of units in each layer.
+        num_layers: Number of layers.
+
+    Example:
+        >>> import torch
+        >>> from ngym_sb3 import GRU
+        >>> outputs, (h, c) = GRU(input_size=3, hidden_size=8)(torch.zeros(50, 16, 3))  # 50 steps of 16 trials
+        >>> outputs.shape, h.shape
+        (torch.Size([50, 16, 8]), torch.Size([1, 16, 8]))
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
@@ -75,32 +90,40 @@ class GRU(nn.Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.layers = nn.GRU(input_size, hidden_size, num_layers)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Run some steps."""
-        state = _rest(self, x) if state is None else state
-        out, h = self.layers(x, state[0])
-        return out, (h, state[1])
+    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run the cell over all steps, see the module's docstring."""
+        state = _zero_state(self, inputs) if state is None else state
+        outputs, h = self.layers(inputs, state[0])
+        return outputs, (h, state[1])
 
 
 class CTRNN(nn.Module):
-    """A leaky rate network in continuous time: ``r = (1 - alpha) r + alpha f(W_in x + W_rec r + b)``, alpha = dt / tau.
+    """Leaky rate network in continuous time, ``r = (1 - alpha) r + alpha f(W_in x + W_rec r + b)``, alpha = dt / tau.
 
     As in Yang et al. (2019), https://doi.org/10.1038/s41593-018-0310-2, without their noise.
 
     Args:
-        input_size: Inputs.
-        hidden_size: Units of each layer.
-        num_layers: Layers.
+        input_size: Number of inputs.
+        hidden_size: Number of units in each layer.
+        num_layers: Number of layers.
         dt: Time step of the task in ms.
         tau: Time constant of the units in ms, at least dt.
-        nonlinearity: f: ``tanh`` or ``relu``.
+        nonlinearity: f, ``tanh`` or ``relu``.
 
     Attributes:
         alpha: dt / tau.
 
     Raises:
-        UnknownNameError: Another nonlinearity.
+        UnknownNameError: A nonlinearity that does not exist.
         ValueError: Times that are not ``0 < dt <= tau``.
+
+    Example:
+        >>> import torch
+        >>> from ngym_sb3 import CTRNN
+        >>> cell = CTRNN(input_size=3, hidden_size=8, dt=20, tau=100)
+        >>> outputs, (rates, _) = cell(torch.zeros(50, 16, 3))  # 50 steps of 16 trials
+        >>> outputs.shape, rates.shape
+        (torch.Size([50, 16, 8]), torch.Size([1, 16, 8]))
     """
 
     def __init__(
@@ -115,64 +138,75 @@ class CTRNN(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 < dt <= tau < math.inf:
-            raise ValueError(f"dt={dt!r} and tau={tau!r} must be ms with 0 < dt <= tau.")
+            raise ValueError(f"dt={dt!r} and tau={tau!r} must be times in ms with 0 < dt <= tau.")
         if nonlinearity not in NONLINEARITIES:
             raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.alpha, self.nonlinearity = dt / tau, nonlinearity
         sizes = [input_size, *[hidden_size] * (num_layers - 1)]
         self.inputs = nn.ModuleList(nn.Linear(size, hidden_size) for size in sizes)
-        self.recurrent = nn.ParameterList(nn.Parameter(self._initial()) for _ in sizes)
+        self.recurrent = nn.ParameterList(nn.Parameter(self._initial_recurrent_weights()) for _ in sizes)
 
-    def _initial(self) -> Tensor:
+    def _initial_recurrent_weights(self) -> Tensor:
+        """Return a random orthogonal matrix."""
         weights = torch.empty(self.hidden_size, self.hidden_size)
         nn.init.orthogonal_(weights)
         return weights
 
     def recurrent_weights(self, layer: int = 0) -> Tensor:
-        """Give W_rec of a layer, (to, from): what the network uses."""
+        """Return W_rec of a layer as the network uses it, (to, from)."""
         weights: Tensor = self.recurrent[layer]
         return weights
 
-    def _sent(self, rates: Tensor) -> Tensor:
-        """What a layer hands on, of its rates (..., hidden_size)."""
+    def _project_out(self, rates: Tensor) -> Tensor:
+        """Return what the next layer sees of the rates of a layer, (..., hidden_size)."""
         return rates
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Run some steps."""
-        state = _rest(self, x) if state is None else state
-        f, last = NONLINEARITIES[self.nonlinearity], []
-        for layer, project in enumerate(self.inputs):
-            driven, weights, rate = project(x), self.recurrent_weights(layer).T, state[0][layer]
+    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run the cell over all steps, see the module's docstring."""
+        state = _zero_state(self, inputs) if state is None else state
+        f, last_rates = NONLINEARITIES[self.nonlinearity], []
+        layer_inputs = inputs
+        for layer, project_in in enumerate(self.inputs):
+            # Input currents of all steps in one product; only the recurrent part has to go step by step.
+            currents, weights, rate = project_in(layer_inputs), self.recurrent_weights(layer).T, state[0][layer]
             rates = []
-            for drive in driven:
-                rate = torch.lerp(rate, f(torch.addmm(drive, rate, weights)), self.alpha)
+            for current in currents:
+                rate = torch.lerp(rate, f(torch.addmm(current, rate, weights)), self.alpha)
                 rates.append(rate)
-            x = self._sent(torch.stack(rates))
-            last.append(rate)
-        return x, (torch.stack(last), state[1])
+            layer_inputs = self._project_out(torch.stack(rates))
+            last_rates.append(rate)
+        return layer_inputs, (torch.stack(last_rates), state[1])
 
 
 class DaleCTRNN(CTRNN):
-    """A leaky rate network of excitatory and inhibitory units that obeys Dale's principle.
+    """Leaky rate network of excitatory and inhibitory units that obeys Dale's principle.
 
     Each unit has only positive or only negative recurrent weights, whatever is learned; rates are rectified, no unit
     projects to itself, and only excitatory units project out of their layer. As in Song, Yang and Wang (2016),
     https://doi.org/10.1371/journal.pcbi.1004792. Input weights are free.
 
     Args:
-        input_size: Inputs.
-        hidden_size: Units of each layer.
-        num_layers: Layers.
+        input_size: Number of inputs.
+        hidden_size: Number of units in each layer.
+        num_layers: Number of layers.
         dt: Time step of the task in ms.
         tau: Time constant of the units in ms, at least dt.
-        excitatory: Share of excitatory units, which come first.
+        excitatory: Share of excitatory units, from 0 to 1; they come first.
 
     Attributes:
         signs: 1 for excitatory and -1 for inhibitory units, (hidden_size,).
+        n_excitatory: Number of excitatory units.
 
     Raises:
-        ValueError: Times that are not ``0 < dt <= tau``, or a share that leaves no unit of one kind.
+        ValueError: Times that are not ``0 < dt <= tau``, or a share that leaves no excitatory or no inhibitory unit.
+
+    Example:
+        >>> from ngym_sb3 import DaleCTRNN
+        >>> cell = DaleCTRNN(input_size=3, hidden_size=10, excitatory=0.8)
+        >>> weights = cell.recurrent_weights()  # (to, from)
+        >>> bool((weights[:, :8] >= 0).all()), bool((weights[:, 8:] <= 0).all())
+        (True, True)
     """
 
     signs: Tensor
@@ -189,27 +223,32 @@ class DaleCTRNN(CTRNN):
     ) -> None:
         self.n_excitatory = round(excitatory * hidden_size)
         if not 0 < self.n_excitatory < hidden_size:
-            raise ValueError(f"excitatory={excitatory!r} of {hidden_size} units leaves none of one kind.")
+            raise ValueError(
+                f"excitatory={excitatory!r} of {hidden_size} units leaves {self.n_excitatory} excitatory ones; "
+                "there must be units of both kinds."
+            )
         super().__init__(input_size, hidden_size, num_layers, dt=dt, tau=tau, nonlinearity="relu")
         signs = torch.where(torch.arange(hidden_size) < self.n_excitatory, 1.0, -1.0)
         self.register_buffer("signs", signs)
 
-    def _initial(self) -> Tensor:
-        """Random weights; excitation and inhibition of a unit balance, and the spectral radius is 1."""
+    def _initial_recurrent_weights(self) -> Tensor:
+        """Return magnitudes whose signed matrix balances excitation and inhibition and has spectral radius 1."""
         n, n_e = self.hidden_size, self.n_excitatory
         weights = torch.rand(n, n) * (1 - torch.eye(n))
-        weights[:, n_e:] *= n_e / (n - n_e)
+        weights[:, n_e:] *= n_e / (n - n_e)  # fewer inhibitory units, so stronger ones
         signed = torch.cat([weights[:, :n_e], -weights[:, n_e:]], dim=1)
         radius: Tensor = torch.linalg.eigvals(signed).abs().max()
         return weights / radius
 
     def recurrent_weights(self, layer: int = 0) -> Tensor:
-        """Give W_rec of a layer, (to, from): the columns have one sign, the diagonal is zero."""
-        others = 1 - torch.eye(self.hidden_size, device=self.signs.device)
-        weights: Tensor = self.recurrent[layer].abs() * self.signs * others
+        """Return W_rec of a layer, (to, from): each column has one sign, and the diagonal is zero."""
+        # Parameters may take any sign while they are learned; the weights are made of their magnitudes.
+        off_diagonal = 1 - torch.eye(self.hidden_size, device=self.signs.device)
+        weights: Tensor = self.recurrent[layer].abs() * self.signs * off_diagonal
         return weights
 
-    def _sent(self, rates: Tensor) -> Tensor:
+    def _project_out(self, rates: Tensor) -> Tensor:
+        """Return the rates of excitatory units; inhibitory ones stay within their layer."""
         return rates * (self.signs > 0)
 
 
@@ -218,30 +257,30 @@ CELLS: dict[str, type[nn.Module]] = {"rnn": RNN, "gru": GRU, "lstm": nn.LSTM, "c
 
 
 def make_cell(cell: Any, input_size: int, hidden_size: int, num_layers: int, kwargs: dict[str, Any]) -> Any:
-    """Make a cell.
+    """Make a recurrent cell.
 
     Args:
-        cell: A name of `CELLS`, or a class that is called like them and looks like `torch.nn.LSTM`.
-        input_size: Inputs.
-        hidden_size: Units.
-        num_layers: Layers.
-        kwargs: The cell's own parameters.
+        cell: A name in `CELLS`, or a class with their interface.
+        input_size: Number of inputs.
+        hidden_size: Number of units in each layer.
+        num_layers: Number of layers.
+        kwargs: Further parameters of the cell.
 
     Returns:
-        The cell.
+        The cell, a torch module.
 
     Raises:
-        UnknownNameError: A name that no cell has.
-        TypeError: A parameter that the cell does not have, or a class that does not look like an LSTM.
+        UnknownNameError: A cell that does not exist.
+        TypeError: A parameter that the cell does not have, or a class without the interface of an LSTM.
     """
     if isinstance(cell, str) and cell not in CELLS:
         raise unknown("cell", cell, CELLS)
-    kind: Any = CELLS[cell] if isinstance(cell, str) else cell
+    cell_class: Any = CELLS[cell] if isinstance(cell, str) else cell
     try:
-        made = kind(input_size, hidden_size, num_layers, **kwargs)
+        module = cell_class(input_size, hidden_size, num_layers, **kwargs)
     except TypeError as error:
         raise TypeError(f"cell={cell!r} with cell_kwargs={kwargs!r}: {error}") from error
     for name, value in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
-        if not isinstance(made, nn.Module) or getattr(made, name, None) != value:
+        if not isinstance(module, nn.Module) or getattr(module, name, None) != value:
             raise TypeError(f"cell={cell!r} must make a torch module that has {name}={value}, as torch.nn.LSTM does.")
-    return made
+    return module

@@ -1,4 +1,4 @@
-"""The command `ngym train`."""
+"""Command line interface: `ngym train`."""
 
 from __future__ import annotations
 
@@ -8,26 +8,39 @@ import click
 
 __all__ = ["train"]
 
-ALGOS = ("recurrent-ppo", "ppo", "a2c", "dqn")
-POLICIES = ("rnn", "gru", "lstm", "ctrnn", "ei-ctrnn", "mlp")
+# Spelled out rather than imported from config.py and cells.py, so that `ngym --help` does not load torch.
+ALGORITHM_NAMES = ("recurrent-ppo", "ppo", "a2c", "dqn")
+POLICY_NAMES = ("rnn", "gru", "lstm", "ctrnn", "ei-ctrnn", "mlp")
 
 
 @click.command()
 @click.argument("task")
-@click.option("--algo", type=click.Choice(ALGOS), default=ALGOS[0], show_default=True, help="Only the first has memory.")
-@click.option("--policy", type=click.Choice(POLICIES), help="The network; by default ctrnn, or mlp without memory.")
-@click.option("--steps", default=100_000, show_default=True, help="Time steps to train for, over all lanes.")
-@click.option("--envs", default=64, show_default=True, help="Lanes that play at the same time.")
-@click.option("--seed", default=0, show_default=True, help="Seed of agent, training and test.")
+@click.option(
+    "--algo",
+    type=click.Choice(ALGORITHM_NAMES),
+    default=ALGORITHM_NAMES[0],
+    show_default=True,
+    help="Algorithm; only recurrent-ppo trains agents with memory.",
+)
+@click.option(
+    "--policy", type=click.Choice(POLICY_NAMES), help="Network; by default ctrnn for recurrent-ppo and mlp for the others."
+)
+@click.option("--steps", default=100_000, show_default=True, help="Time steps to train for, summed over all lanes.")
+@click.option("--envs", default=64, show_default=True, help="Number of lanes that are stepped at the same time.")
+@click.option("--seed", default=0, show_default=True, help="Seed of agent, training and test trials.")
 @click.option("--trials-per-episode", default=1, show_default=True, help="Trials in an episode.")
 @click.option(
     "--carry",
     type=click.Choice(["episode", "trial"]),
     default="episode",
     show_default=True,
-    help="How long the agent's memory lasts.",
+    help="How long the agent keeps its recurrent state.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for agent, tables and figure; a run in it goes on.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for agent, tables and figure; training that it holds is continued.",
+)
 def train(
     task: str,
     algo: str,
@@ -39,25 +52,25 @@ def train(
     carry: str,
     out: Path | None,
 ) -> None:
-    """Train an agent on TASK and test it.
+    """Train an agent on TASK and evaluate it.
 
-    Prints what it does before and after, by condition. With --out all is saved; the same command again goes on where it
-    was stopped, and more --steps prolong a run.
+    Prints how well it performs before and after training, and at each value of each condition. With --out everything is
+    saved; the same command again continues where training was stopped, and more --steps extend it.
     """
-    from ngym_sb3.config import Recipe
-    from ngym_sb3.training import Run
+    from ngym_sb3.config import TrainingConfig
+    from ngym_sb3.training import Trainer
 
-    recipe = Recipe(
+    config = TrainingConfig(
         steps=steps, algo=algo, policy=policy, envs=envs, seed=seed, trials_per_episode=trials_per_episode, carry=carry
     )
-    run = Run(task, recipe, out=out)
-    if run.steps:
-        click.echo(f"{out} has a run of {run.steps:,} steps; it goes on.")
-    click.echo(f"before: {run.test().summary()}")
-    with click.progressbar(length=max(steps - run.steps, 0), label="training") as bar:
-        run.train(bar.update)
-    report = run.test()
+    trainer = Trainer(task, config, out=out)
+    if trainer.steps:
+        click.echo(f"{out} holds training of {trainer.steps:,} steps; it continues.")
+    click.echo(f"before: {trainer.evaluate().summary()}")
+    with click.progressbar(length=max(steps - trainer.steps, 0), label="training") as bar:
+        trainer.train(bar.update)
+    report = trainer.evaluate()
     click.echo(f"after:  {report.summary()}")
     click.echo(report.by_condition())
     if out is not None:
-        click.echo(f"In {out}: {', '.join(path.name for path in run.save(report))}")
+        click.echo(f"In {out}: {', '.join(path.name for path in trainer.save(report))}")

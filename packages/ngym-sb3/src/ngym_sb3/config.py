@@ -1,4 +1,4 @@
-"""Agents: how they are trained, made and read back from a file."""
+"""Training configuration: the settings of an agent, how to make it from them, and how to load it from a file."""
 
 from __future__ import annotations
 
@@ -16,38 +16,44 @@ from ngym_sb3.cells import CELLS
 from ngym_sb3.policies import MlpRnnPolicy
 from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
 
-__all__ = ["ALGORITHMS", "Recipe", "load_model", "make_agent"]
+__all__ = ["ALGORITHMS", "TrainingConfig", "load_model", "make_model"]
 
 ALGORITHMS: dict[str, Any] = {"recurrent-ppo": RecurrentPPO, "ppo": PPO, "a2c": A2C, "dqn": DQN}
 """The algorithms by name."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How an agent is trained.
+class TrainingConfig:
+    """Settings of an agent and its training.
 
     Args:
-        steps: Time steps, over all lanes.
-        algo: A name of `ALGORITHMS`. Only ``recurrent-ppo`` trains agents with memory.
-        policy: A recurrent cell (a name of `ngym_sb3.cells.CELLS`) for ``recurrent-ppo``, ``mlp`` for the others; by
-            default ``ctrnn`` or ``mlp``.
-        envs: Lanes that play at the same time.
+        steps: Time steps to train for, summed over all lanes.
+        algo: Name of an algorithm in `ALGORITHMS`. Only ``recurrent-ppo`` trains agents with memory.
+        policy: The network: a recurrent cell (a name in `ngym_sb3.cells.CELLS`) for ``recurrent-ppo``, ``mlp`` for the
+            others; by default ``ctrnn`` or ``mlp``.
+        envs: Number of lanes that are stepped at the same time.
         seed: Seed of agent and training.
         trials_per_episode: Trials in an episode.
         carry: How long the agent keeps its recurrent state, see `make_sb3_env`.
         units: Units of the recurrent layer, or of each of two hidden layers.
         learning_rate: Step size of the optimizer.
-        ent_coef: Weight of the entropy bonus, which keeps the agent trying (not for ``dqn``).
+        ent_coef: Weight of the entropy bonus, which keeps the agent exploring (not for ``dqn``).
         rollout: Steps of each lane between two updates (for ``a2c`` at most 8; not for ``dqn``).
         batch_size: Steps in a minibatch (not for ``a2c``).
-        epochs: Passes over the data of an update (for ``recurrent-ppo`` and ``ppo``).
-        gamma: Discount of future rewards.
+        epochs: Passes over the data in an update (for ``recurrent-ppo`` and ``ppo``).
+        gamma: Discount factor of future rewards, per step.
         task_kwargs: Parameters of the task.
         wrappers: Wrappers of the task, see `ngym_core.make`.
 
     Raises:
         UnknownNameError: An algorithm that does not exist, or a policy that the algorithm does not have.
-        ValueError: No step, or no lane.
+        ValueError: A number of steps, lanes, units or epochs below 1.
+
+    Example:
+        >>> from ngym_sb3 import TrainingConfig
+        >>> config = TrainingConfig(steps=50_000, policy="gru", task_kwargs={"timing": {"stimulus": 500}})
+        >>> config.algo, config.policy, config.envs
+        ('recurrent-ppo', 'gru', 64)
     """
 
     steps: int = 100_000
@@ -68,11 +74,12 @@ class Recipe:
     wrappers: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        """Check the names and numbers."""
+        """Check names and numbers, and fill in the default policy."""
         if self.algo not in ALGORITHMS:
             raise unknown("algorithm", self.algo, ALGORITHMS)
         policies = list(CELLS) if self.algo == "recurrent-ppo" else ["mlp"]
         if self.policy is None:
+            # The dataclass is frozen; this is its only way to set a field that depends on another.
             object.__setattr__(self, "policy", "ctrnn" if self.algo == "recurrent-ppo" else "mlp")
         elif self.policy not in policies:
             raise unknown(f"policy of {self.algo}", self.policy, policies)
@@ -81,11 +88,11 @@ class Recipe:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be an integer from 1.")
 
     def make_env(self, task: str, envs: int | None = None) -> NgymVecEnv:
-        """Make the lanes of a task as this recipe has them.
+        """Make the vector env of a task with these settings.
 
         Args:
-            task: The task's id.
-            envs: How many; by default those of training.
+            task: Task id.
+            envs: Number of lanes; by default that of training.
         """
         return make_sb3_env(
             task,
@@ -98,50 +105,67 @@ class Recipe:
 
     @property
     def rollout_steps(self) -> int:
-        """Steps of each lane between two updates."""
+        """Steps of each lane between two updates, as the algorithm takes them."""
         return {"a2c": min(self.rollout, 8), "dqn": 1}.get(self.algo, self.rollout)
 
 
-def make_agent(recipe: Recipe, env: NgymVecEnv) -> Any:
-    """Make an agent that has not learned anything.
+def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
+    """Make an untrained agent.
 
     Args:
-        recipe: How it is trained.
-        env: The lanes that it is trained on.
+        config: Its settings.
+        env: The vector env that it is trained on.
 
     Returns:
-        An algorithm of Stable-Baselines3.
+        An algorithm of Stable-Baselines3 with its agent.
 
     Raises:
-        ValueError: ``dqn`` for actions that are no choice.
+        ValueError: ``dqn`` for actions that are not a choice among a few (`Discrete`).
     """
-    r = recipe
-    if r.algo == "dqn" and not isinstance(env.action_space, spaces.Discrete):
+    if config.algo == "dqn" and not isinstance(env.action_space, spaces.Discrete):
         raise ValueError(
-            f"dqn chooses among actions, and those of {env.task_name} are {env.action_space}; use recurrent-ppo, ppo or a2c."
+            f"dqn needs Discrete actions, and those of {env.task_name} are {env.action_space}; "
+            "use recurrent-ppo, ppo or a2c."
         )
-    settings: dict[str, Any] = {"learning_rate": r.learning_rate, "gamma": r.gamma, "seed": r.seed, "device": "cpu"}
-    if r.algo == "dqn":
-        settings |= {"buffer_size": 50_000, "learning_starts": 1_000, "exploration_fraction": 0.5, "train_freq": 1}
-        settings |= {"batch_size": r.batch_size, "gradient_steps": max(1, r.envs // 16), "target_update_interval": 1_000}
+    settings: dict[str, Any] = {
+        "learning_rate": config.learning_rate,
+        "gamma": config.gamma,
+        "seed": config.seed,
+        "device": "cpu",  # networks this small gain nothing from a GPU
+    }
+    if config.algo == "dqn":
+        settings |= {
+            "buffer_size": 50_000,  # steps, as are the next ones
+            "learning_starts": 1_000,
+            "target_update_interval": 1_000,
+            "train_freq": 1,
+            "exploration_fraction": 0.5,
+            "batch_size": config.batch_size,
+            "gradient_steps": max(1, config.envs // 16),  # one for every 16 steps that the lanes take together
+        }
     else:
-        settings |= {"n_steps": r.rollout_steps, "ent_coef": r.ent_coef}
-    if r.algo in ("recurrent-ppo", "ppo"):
-        settings |= {"batch_size": r.batch_size, "n_epochs": r.epochs}
-    if r.algo == "recurrent-ppo":
-        dt = {"dt": float(env.lanes.task.dt), "tau": 2 * float(env.lanes.task.dt)}
-        cell = {"cell": r.policy, "cell_kwargs": dt if r.policy in ("ctrnn", "ei-ctrnn") else {}}
-        return RecurrentPPO(MlpRnnPolicy, env, policy_kwargs={**cell, "lstm_hidden_size": r.units}, **settings)
-    return ALGORITHMS[r.algo]("MlpPolicy", env, policy_kwargs={"net_arch": [r.units, r.units]}, **settings)
+        settings |= {"n_steps": config.rollout_steps, "ent_coef": config.ent_coef}
+    if config.algo in ("recurrent-ppo", "ppo"):
+        settings |= {"batch_size": config.batch_size, "n_epochs": config.epochs}
+    if config.algo == "recurrent-ppo":
+        dt = float(env.vector_env.task.dt)
+        # Leaky cells have a time constant of two steps, whatever the task's time step is.
+        cell_kwargs = {"dt": dt, "tau": 2 * dt} if config.policy in ("ctrnn", "ei-ctrnn") else {}
+        network: dict[str, Any] = {"cell": config.policy, "cell_kwargs": cell_kwargs, "lstm_hidden_size": config.units}
+        return RecurrentPPO(MlpRnnPolicy, env, policy_kwargs=network, **settings)
+    network = {"net_arch": [config.units, config.units]}
+    return ALGORITHMS[config.algo]("MlpPolicy", env, policy_kwargs=network, **settings)
 
 
 def load_model(path: str | Path, algo: str = "recurrent-ppo", env: Any = None) -> Any:
-    """Read an agent from the file that ``model.save`` wrote. Like all models of Stable-Baselines3, such a file can run code.
+    """Load an agent from a file that ``model.save`` wrote.
+
+    Like all models of Stable-Baselines3, such a file can run code: load only files that you trust.
 
     Args:
         path: The file.
-        algo: The algorithm that saved it, a name of `ALGORITHMS`.
-        env: A vector env to go on training on; none is needed to let the agent play.
+        algo: The algorithm that saved it, a name in `ALGORITHMS`.
+        env: A vector env to continue training on; none is needed to evaluate the agent.
 
     Returns:
         The algorithm with its agent.
@@ -150,14 +174,22 @@ def load_model(path: str | Path, algo: str = "recurrent-ppo", env: Any = None) -
         UnknownNameError: An algorithm that does not exist.
         FileNotFoundError: There is no such file.
         ValueError: A file that this algorithm did not save, a damaged one, or an env with other observations or actions.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from ngym_sb3 import load_model, make_sb3_env
+        >>> PPO("MlpPolicy", make_sb3_env("GoNogo-v0"), device="cpu").save("agent.zip")
+        >>> type(load_model("agent.zip", "ppo")).__name__
+        'PPO'
     """
     if algo not in ALGORITHMS:
         raise unknown("algorithm", algo, ALGORITHMS)
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no model {path}.")
+        raise FileNotFoundError(f"There is no model file {path}.")
     try:
         model = ALGORITHMS[algo].load(path, device="cpu")
     except Exception as error:
-        raise ValueError(f"{path} is no agent that {algo} saved, or is damaged: {error}") from error
+        raise ValueError(f"{path} is not a model that {algo} saved, or is damaged: {error}") from error
+    # Loaded again with the env, outside of `try`: an env that does not fit has an error of its own.
     return model if env is None else ALGORITHMS[algo].load(path, env=env, device="cpu")

@@ -1,4 +1,4 @@
-"""evaluate_policy: what an agent does, trial by trial."""
+"""Evaluation of agents trial by trial: `evaluate_policy`, and the loop that `record_activity` shares with it."""
 
 from __future__ import annotations
 
@@ -13,89 +13,101 @@ from numpy.typing import NDArray
 
 from ngym_core.trial_table import Recorder, Table
 from ngym_core.wrappers.base import StepBatch
-from ngym_sb3.vec_env import lanes_of, make_sb3_env
+from ngym_sb3.vec_env import make_sb3_env, unwrap_vec_env
 
-__all__ = ["Player", "evaluate_policy", "moment_of"]
+__all__ = ["DEFAULT_LANES", "Evaluator", "evaluate_policy", "interleave_lanes", "make_step_batch", "seeded_actions"]
 
 Array: TypeAlias = NDArray[Any]
 
-LANES = 16
-"""Lanes that play where only a task's id is given."""
+DEFAULT_LANES = 16
+"""Number of lanes where only a task id is given."""
 
 
 def evaluate_policy(
     model: Any, env: Any, num_trials: int = 100, *, seed: int | None = 0, deterministic: bool = True
 ) -> Table:
-    """Let an agent play trials and write each down as one row of a table.
+    """Run an agent for a number of trials and return a table with one row per trial.
 
-    Every lane plays the same number of trials (the last ones are cut), so that short trials are not
-    favoured. The recurrent state of the agent lives as long as the env's `carry` says, as in training.
-    The env is reset: give another one than the agent is trained on.
+    All lanes play the same number of trials (the last ones are cut off), so that short trials are not over-represented.
+    The agent keeps its recurrent state for as long as the env's `carry` says, as in training.
+    The env is reset: use another one than the agent is trained on.
 
     Args:
-        model: What acts: ``predict(ob, state, episode_start, deterministic)``, as in Stable-Baselines3.
-        env: The vector env of `make_sb3_env` (wrappers of Stable-Baselines3 may surround it), or a task's
-            id (16 lanes, one trial in an episode).
-        num_trials: How many trials.
-        seed: Seed of the trials, and of actions that are drawn; the same seed gives the same table. None goes
-            on with the env's streams.
+        model: The agent: ``predict(observations, state, episode_start, deterministic)``, as in Stable-Baselines3.
+        env: The vector env of `make_sb3_env` (wrappers of Stable-Baselines3 around it are used as well), or a task id
+            (16 lanes, one trial in an episode).
+        num_trials: Number of trials.
+        seed: Seed of the trials, and of actions that are drawn; the same seed gives the same table. With None the
+            random streams of the env continue.
         deterministic: Whether the agent takes its best action instead of drawing one.
 
     Returns:
         Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURES`.
 
     Raises:
-        ValueError: Less than one trial, or an agent made for other observations or actions.
-        TypeError: An env that is not made by `make_sb3_env`, or a model that cannot predict.
+        ValueError: Fewer than one trial, or an agent made for other observations or actions.
+        TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from ngym_sb3 import evaluate_policy, make_sb3_env
+        >>> env = make_sb3_env("PerceptualDecisionMaking-v0", n_envs=4)
+        >>> model = PPO("MlpPolicy", env, device="cpu", seed=0)
+        >>> table = evaluate_policy(model, env, num_trials=6, seed=0)
+        >>> table["lane"].tolist()
+        [0, 1, 2, 3, 0, 1]
+        >>> table["performance"].shape
+        (6,)
     """
-    with drawn_from(model, seed):
-        player = Player(model, env, num_trials, seed, deterministic)
-        while player.goes_on:
-            player.step()
-    table = player.recorder.take()
-    rows = in_turns(table["lane"], num_trials)
-    return {name: column[rows] for name, column in table.items()} | {"trial": np.arange(num_trials)}
+    with seeded_actions(model, seed):
+        evaluator = Evaluator(model, env, num_trials, seed, deterministic)
+        while not evaluator.finished:
+            evaluator.step()
+    table = evaluator.recorder.take()
+    order = interleave_lanes(table["lane"], num_trials)
+    return {name: column[order] for name, column in table.items()} | {"trial": np.arange(num_trials)}
 
 
-def in_turns(lanes: Array, num_trials: int) -> Array:
-    """Order trials so that the first ones of all lanes come first, then the second ones, and so on.
+def interleave_lanes(lanes: Array, num_trials: int) -> Array:
+    """Return the order in which lanes take turns: the first trials of all lanes, then the second ones, and so on.
 
     Args:
-        lanes: The lane of each trial, in the order in which they ended, (n,).
-        num_trials: How many are wanted.
+        lanes: The lane of each trial, in the order in which trials ended, (n,).
+        num_trials: Number of trials to keep.
 
     Returns:
-        Their places, (num_trials,).
+        Indices of the trials, (num_trials,).
     """
     turns = np.zeros(len(lanes), int)
     for lane in np.unique(lanes):
-        own = lanes == lane
-        turns[own] = np.arange(own.sum())
+        in_lane = lanes == lane
+        turns[in_lane] = np.arange(in_lane.sum())
     order: Array = np.lexsort((lanes, turns))[:num_trials]
     return order
 
 
-class Player:
-    """An agent in its lanes, and what is noted of its trials.
+class Evaluator:
+    """Evaluation loop: runs an agent in a vector env step by step, and records its trials.
 
     Args:
-        model: What acts, see `evaluate_policy`.
-        env: The vector env, or a task's id.
-        num_trials: How many trials are wanted.
-        seed: Seed of the trials; None goes on with the env's streams.
+        model: The agent, see `evaluate_policy`.
+        env: The vector env, or a task id.
+        num_trials: Number of trials.
+        seed: Seed of the trials; with None the random streams of the env continue.
         deterministic: Whether the agent takes its best action.
 
     Attributes:
-        base: The lanes of ngym, without what surrounds them.
-        ob: What the agent sees, (N, ...).
+        vec_env: The `NgymVecEnv`, without wrappers around it.
+        observations: What the agent sees next, (N, ...).
         state: The agent's recurrent state.
-        starts: Where this state restarts at the next step, (N,) bool.
-        played: Trials that each lane has played, (N,).
-        each: Trials that each lane has to play.
+        episode_starts: Where this state restarts at the next step, (N,) bool.
+        trials_played: Trials that each lane has played, (N,).
+        trials_per_lane: Trials that each lane has to play.
+        recorder: Recorder of the trials.
 
     Raises:
-        ValueError: Less than one trial, or an agent made for other observations or actions.
-        TypeError: An env that is not made by `make_sb3_env`, or a model that cannot predict.
+        ValueError: Fewer than one trial, or an agent made for other observations or actions.
+        TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``.
     """
 
     def __init__(self, model: Any, env: Any, num_trials: int, seed: int | None, deterministic: bool) -> None:
@@ -103,71 +115,70 @@ class Player:
             raise ValueError(f"num_trials={num_trials!r} must be an integer from 1.")
         if not hasattr(model, "predict"):
             raise TypeError(f"The model {type(model).__name__} has no `predict`, as agents of Stable-Baselines3 have.")
-        self.env = make_sb3_env(env, LANES) if isinstance(env, str) else env
-        self.base = lanes_of(self.env, "An evaluation")
+        self.env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
+        self.vec_env = unwrap_vec_env(self.env, "Without a task id, an evaluation")
         for name in ("observation_space", "action_space"):
             made_for = getattr(model, name, None)
             if made_for is not None and made_for != getattr(self.env, name):
                 raise ValueError(
-                    f"The agent was made for the {name} {made_for}, and {self.base.task_name} has "
+                    f"The agent was made for the {name} {made_for}, and {self.vec_env.task_name} has "
                     f"{getattr(self.env, name)}; give it the task (and the wrappers) it was trained on."
                 )
         if seed is not None:
             self.env.seed(seed)
         self.model, self.deterministic = model, deterministic
-        n = self.base.num_envs
-        self.each = math.ceil(num_trials / n)
-        self.ob: Any = self.env.reset()
+        n = self.vec_env.num_envs
+        self.trials_per_lane = math.ceil(num_trials / n)
+        self.observations: Any = self.env.reset()
         self.state: Any = None
-        self.starts = np.ones(n, bool)
-        self.played = np.zeros(n, int)
-        self.recorder = Recorder(n, self.base.lanes.task.dt)
+        self.episode_starts = np.ones(n, bool)
+        self.trials_played = np.zeros(n, int)
+        self.recorder = Recorder(n, self.vec_env.vector_env.task.dt)
 
     @property
-    def goes_on(self) -> bool:
-        """Whether some lane has to play more trials."""
-        return bool(self.played.min() < self.each)
+    def finished(self) -> bool:
+        """Whether every lane has played its trials."""
+        return bool(self.trials_played.min() >= self.trials_per_lane)
 
     def step(self) -> Array:
-        """Take one step and note it; says which trials ended, (N,) bool."""
+        """Take one step, record it, and return which trials ended, (N,) bool."""
         actions, self.state = self.model.predict(
-            self.ob, state=self.state, episode_start=self.starts, deterministic=self.deterministic
+            self.observations, state=self.state, episode_start=self.episode_starts, deterministic=self.deterministic
         )
-        self.ob, _, self.starts, infos = self.env.step(actions)
-        batch = moment_of(self.ob, self.base.last_rewards, actions, infos)
+        # "done" is where `carry` lets the state end, so the agent forgets at the same steps as in training.
+        self.observations, _, self.episode_starts, infos = self.env.step(actions)
+        # Rewards as the task gave them: those that step returns are float32, and VecNormalize scales them.
+        batch = make_step_batch(self.observations, self.vec_env.last_rewards, actions, infos)
         self.recorder.add(batch)
-        self.played += batch.ended
+        self.trials_played += batch.ended
         return batch.ended
 
 
-def moment_of(ob: Any, rewards: Array, actions: Array, infos: list[dict[str, Any]]) -> StepBatch:
-    """Give one step of all lanes of a vector env of Stable-Baselines3 as ngym's wrappers and tables see it.
+def make_step_batch(observations: Any, rewards: Array, actions: Array, infos: list[dict[str, Any]]) -> StepBatch:
+    """Return one step of a vector env of Stable-Baselines3 in the form that `ngym_core.trial_table.Recorder` takes.
 
     Args:
-        ob: Observations after the step, (N, ...).
-        rewards: (N,).
-        actions: (N, ...).
-        infos: One for each lane.
-
-    Returns:
-        The step.
+        observations: Observations after the step, (N, ...).
+        rewards: Rewards, (N,).
+        actions: Actions, (N, ...).
+        infos: One info for each lane.
     """
     reported = ("reaction_time",) if any("reaction_time" in info for info in infos) else ()
     return StepBatch(
         lanes=np.arange(len(infos)),
-        ob=ob,
+        ob=observations,
         reward=np.asarray(rewards, float),
         action=np.asarray(actions),
         gt=np.array([info["gt"] for info in infos]),
         ended=np.array([info["new_trial"] for info in infos]),
         performance=np.array([info.get("performance", 0.0) for info in infos]),
         info={name: np.array([info.get(name, np.nan) for info in infos]) for name in reported},
-        conditions=_columns([info.get("ended_trial", {}) for info in infos]),
+        conditions=_conditions_to_columns([info.get("ended_trial", {}) for info in infos]),
     )
 
 
-def _columns(trials: list[dict[str, Any]]) -> dict[str, Array]:
-    """Conditions of the trials that ended, one dictionary for each lane, as columns."""
+def _conditions_to_columns(trials: list[dict[str, Any]]) -> dict[str, Array]:
+    """Turn the conditions of the trials that ended, one dictionary for each lane, into columns."""
     columns: dict[str, Array] = {}
     for lane, trial in enumerate(trials):
         for name, value in trial.items():
@@ -176,22 +187,22 @@ def _columns(trials: list[dict[str, Any]]) -> dict[str, Array]:
 
 
 @contextmanager
-def drawn_from(model: Any, seed: int | None) -> Iterator[None]:
-    """Let an agent draw its actions from a seed, and leave all randomness as it was."""
+def seeded_actions(model: Any, seed: int | None) -> Iterator[None]:
+    """Seed the actions that an agent draws, and restore all random states afterwards; None does neither."""
     if seed is None:
         yield
         return
     space: Any = getattr(model, "action_space", None)
-    own = None if space is None else space.np_random.bit_generator.state
-    legacy = np.random.get_state()
+    space_state = None if space is None else space.np_random.bit_generator.state
+    numpy_state = np.random.get_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # DQN draws from it
+        np.random.seed(seed % 2**32)  # DQN draws from NumPy's legacy generator whether to explore
         try:
             if space is not None:
-                space.seed(seed)
+                space.seed(seed)  # and the action it explores from the space
             yield
         finally:
-            np.random.set_state(legacy)
+            np.random.set_state(numpy_state)
             if space is not None:
-                space.np_random.bit_generator.state = own
+                space.np_random.bit_generator.state = space_state

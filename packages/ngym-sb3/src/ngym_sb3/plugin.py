@@ -1,4 +1,4 @@
-"""What ngym-sb3 adds to ngym: the command `ngym train`. Nothing heavy is imported before it runs."""
+"""Plugin of ngym-core: adds the command `ngym train`, without importing torch before it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ngym_commands(group: click.Group) -> None:
-    """Add `ngym train`."""
+    """Add `ngym train` to the group of commands."""
     from ngym_sb3.cli import train
 
     group.add_command(train)

@@ -1,4 +1,4 @@
-"""NgymVecEnv: the lanes of ngym as a vector env of Stable-Baselines3."""
+"""Vector environment for Stable-Baselines3 around `ngym_core.TrialVectorEnv`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stable_baselines3.common.vec_env import VecEnv
 import ngym_core as ngym
 from ngym_core.errors import nearest
 
-__all__ = ["NgymVecEnv", "lanes_of", "make_sb3_env", "task_of"]
+__all__ = ["NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
 
-CARRY = ("episode", "trial")
+CARRY_OPTIONS = ("episode", "trial")
 
 
 def make_sb3_env(
@@ -33,14 +33,14 @@ def make_sb3_env(
     seed: int | None = None,
     **kwargs: Any,
 ) -> NgymVecEnv:
-    """Make N lanes of a task for Stable-Baselines3.
+    """Make a vector env of N lanes of a task for Stable-Baselines3.
 
     Args:
-        task: A task's id, or an env with wrappers.
-        n_envs: N.
-        wrappers: Wrappers of trials or of steps, by name or class, see `ngym_core.make`.
-        trials_per_episode: Trials in an episode: what its reward and success are counted over.
-        carry: How long a recurrent agent keeps its state: for an ``episode``, or for a ``trial`` even where an
+        task: Task id, or an env with its wrappers.
+        n_envs: Number of lanes, N.
+        wrappers: Wrappers of the task, by name or class, see `ngym_core.make`.
+        trials_per_episode: Trials in an episode, over which its reward and success rate are counted.
+        carry: How long a recurrent agent keeps its state: for an ``episode``, or only for a ``trial`` even where an
             episode has several. Training, `evaluate_policy` and `record_activity` all follow it.
         seed: Seed of the first lane; lane i has seed + i.
         **kwargs: Parameters of the task.
@@ -51,194 +51,240 @@ def make_sb3_env(
     Raises:
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper.
-        ValueError: Less than one lane, less than one trial in an episode, or another `carry`.
-        TypeError: Parameters for a task that is made already.
+        ValueError: Fewer than one lane, fewer than one trial in an episode, or another `carry`.
+        TypeError: Wrappers or parameters beside an env, which has them already.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_sb3 import make_sb3_env
+        >>> env = make_sb3_env("PerceptualDecisionMaking-v0", n_envs=4, seed=0)
+        >>> env.reset().shape
+        (4, 3)
+        >>> observations, rewards, dones, infos = env.step(np.zeros(4, int))
+        >>> infos[0]
+        {'new_trial': False, 'gt': 0}
     """
     if isinstance(task, str):
         task = ngym.make(task, wrappers=wrappers, **kwargs)
     elif wrappers or kwargs:
-        raise TypeError(f"{task} is made already; wrappers and {sorted(kwargs)} go with an id.")
-    lanes = ngym.TrialVectorEnv(task, n_envs, autoreset_mode=AutoresetMode.SAME_STEP)
-    env = NgymVecEnv(lanes, trials_per_episode=trials_per_episode, carry=carry)
+        raise TypeError(f"{task} is an env already; wrappers and {sorted(kwargs)} can be given with a task id only.")
+    # Stable-Baselines3 resets in the step that ends an episode, and expects the new episode's first observation from it.
+    vector_env = ngym.TrialVectorEnv(task, n_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = NgymVecEnv(vector_env, trials_per_episode=trials_per_episode, carry=carry)
     if seed is not None:
         env.seed(seed)
     return env
 
 
 class NgymVecEnv(VecEnv):
-    """The lanes of ngym as a vector env of Stable-Baselines3.
+    """Vector env of Stable-Baselines3 that steps all N lanes of a task at once; `make_sb3_env` makes one.
 
-    For Stable-Baselines3 "done" is where a recurrent agent's state restarts. That is where an episode ends, or where
-    any trial ends if `carry` says so. There the info of a lane has `terminal_observation`, `TimeLimit.truncated` (the
-    task itself goes on) and `is_success` (the share of the trials since the last such place with full performance), and
-    at the end of an episode `episode` (reward, length in steps, seconds since the env was made). From these
-    Stable-Baselines3 logs ``rollout/ep_rew_mean`` and ``rollout/success_rate``. At the end of a trial the info has
-    `performance`, `ended_trial` and `trial` as well.
+    Stable-Baselines3 has one flag, "done", and restarts a recurrent agent's state where it is set. Here that is where an
+    episode ends or, with ``carry="trial"``, where any trial ends. The info of a lane holds
+
+    * at every step: `new_trial` (whether a trial ended) and `gt` (the ground truth of the step);
+    * where a trial ended: `performance`, `ended_trial` (its conditions) and `trial` (those of the next one);
+    * where "done" is set: `terminal_observation`, `TimeLimit.truncated` (always true: a task has no terminal state) and
+      `is_success` (share of trials with full performance since "done" was last set);
+    * where an episode ended: `episode` with its reward `r`, length `l` in steps, and time `t` in seconds since the env
+      was made.
+
+    From these Stable-Baselines3 logs ``rollout/ep_rew_mean`` and ``rollout/success_rate``.
 
     Args:
-        lanes: Lanes that reset in the same step.
+        vector_env: The lanes, in autoreset mode ``SAME_STEP``.
         trials_per_episode: Trials in an episode.
         carry: How long a recurrent agent keeps its state: for an ``episode`` or for a ``trial``.
 
     Attributes:
+        vector_env: The lanes.
+        carry: How long a recurrent agent keeps its state.
         last_rewards: Rewards of the last step as the task gave them, (N,) float64.
 
     Raises:
-        ValueError: Lanes with another autoreset mode, less than one trial in an episode, or another `carry`.
+        ValueError: Another autoreset mode, fewer than one trial in an episode, or another `carry`.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> import numpy as np
+        >>> from ngym_sb3 import NgymVecEnv
+        >>> vector_env = ngym.make_vec("PerceptualDecisionMaking-v0", 2, autoreset_mode="SameStep")
+        >>> env = NgymVecEnv(vector_env, trials_per_episode=10, carry="trial")
+        >>> observations = env.reset()
+        >>> for _ in range(22):  # a trial of 2.2 s in steps of 100 ms
+        ...     observations, rewards, dones, infos = env.step(np.zeros(2, int))
+        >>> dones.tolist(), infos[0]["performance"], infos[0]["TimeLimit.truncated"]
+        ([True, True], 0.0, True)
     """
 
-    def __init__(self, lanes: ngym.TrialVectorEnv, *, trials_per_episode: int = 1, carry: str = "episode") -> None:
-        if lanes.autoreset_mode != AutoresetMode.SAME_STEP:
-            raise ValueError(f"Stable-Baselines3 needs lanes that reset in the same step, not {lanes.autoreset_mode}.")
+    def __init__(self, vector_env: ngym.TrialVectorEnv, *, trials_per_episode: int = 1, carry: str = "episode") -> None:
+        if vector_env.autoreset_mode != AutoresetMode.SAME_STEP:
+            raise ValueError(f"NgymVecEnv needs a vector env with AutoresetMode.SAME_STEP, not {vector_env.autoreset_mode}.")
         if isinstance(trials_per_episode, bool) or not isinstance(trials_per_episode, int) or trials_per_episode < 1:
             raise ValueError(f"trials_per_episode={trials_per_episode!r} must be an integer from 1.")
-        if carry not in CARRY:
-            raise ValueError(f"carry={carry!r}: an agent keeps its state for an episode or a trial. {nearest(carry, CARRY)}")
-        self.lanes = lanes
+        if carry not in CARRY_OPTIONS:
+            raise ValueError(f"carry={carry!r} is not how long an agent keeps its state. {nearest(carry, CARRY_OPTIONS)}")
+        self.vector_env = vector_env
         self.carry = carry
         self.render_mode = None
-        lanes.trials_per_episode = trials_per_episode
-        super().__init__(lanes.num_envs, lanes.single_observation_space, lanes.single_action_space)
-        self.last_rewards = np.zeros(lanes.num_envs)
+        vector_env.trials_per_episode = trials_per_episode
+        super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
+        n = vector_env.num_envs
+        self.last_rewards = np.zeros(n)
         self._actions: Array = np.zeros(0)
-        self._returns = np.zeros(lanes.num_envs)
-        self._steps = np.zeros(lanes.num_envs, int)
-        self._trials, self._right = np.zeros(lanes.num_envs, int), np.zeros(lanes.num_envs, int)
-        self._made = time.time()
+        # Since the last end of an episode:
+        self._episode_rewards, self._episode_steps = np.zeros(n), np.zeros(n, int)
+        # Since "done" was last set, which with carry="trial" is more often:
+        self._trials, self._full_performances = np.zeros(n, int), np.zeros(n, int)
+        self._created_at = time.time()
 
     @property
     def task_name(self) -> str:
         """Name of the task's class."""
-        return type(self.lanes.task).__name__
+        return type(self.vector_env.task).__name__
 
     @property
     def trials_per_episode(self) -> int:
         """Trials in an episode."""
-        return self.lanes.trials_per_episode
+        return self.vector_env.trials_per_episode
 
     def reset(self) -> Array:
-        """Begin an episode in all lanes; observations (N, *observation shape)."""
+        """Begin an episode in all lanes and return the observations, (N, *observation shape)."""
+        # `seed` of VecEnv keeps one seed per lane for the next reset; without it the lanes' streams continue.
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
-        ob, info = self.lanes.reset(seed=seeds)
-        self.reset_infos = _of_lanes(info, np.arange(self.num_envs))
+        observations, info = self.vector_env.reset(seed=seeds)
+        self.reset_infos = _split_info(info, np.arange(self.num_envs))
         self._reset_seeds()
         self._reset_options()
-        for count in (self._returns, self._steps, self._trials, self._right):
+        for count in (self._episode_rewards, self._episode_steps, self._trials, self._full_performances):
             count[:] = 0
-        return ob
+        return observations
 
     def step_async(self, actions: Array) -> None:
-        """Note the actions for `step_wait`, (N,) or (N, *action shape)."""
+        """Store the actions for `step_wait`, (N,) or (N, *action shape)."""
         self._actions = np.asarray(actions)
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
         """Take one step in all lanes.
 
         Returns:
-            Observations (N, *observation shape), rewards (N,) float32, where the state of a recurrent agent
-            restarts (N,) bool, and one info for each lane.
+            Observations (N, *observation shape), rewards (N,) float32, "done" (N,) bool (where the state of a recurrent
+            agent restarts), and one info for each lane.
 
         Raises:
             gymnasium.error.InvalidAction: Actions of another shape or outside the space; no lane has moved.
         """
-        ob, self.last_rewards, _, over, info = self.lanes.step(self._actions)
-        self._returns += self.last_rewards
-        self._steps += 1
+        observations, self.last_rewards, _, episode_ended, info = self.vector_env.step(self._actions)
+        self._episode_rewards += self.last_rewards
+        self._episode_steps += 1
+        trial_ended = info.get("new_trial", episode_ended)
         gt = info.get("gt", np.zeros(self.num_envs))
+        # Most lanes are within a trial and have little to report; only for the others is `info` split up, which is slow.
         infos = [{"new_trial": False, "gt": g} for g in (gt.tolist() if gt.ndim == 1 else gt)]
-        goes_on = np.nonzero(info.get("new_trial", over))[0]
-        for lane, own in zip(goes_on.tolist(), _of_lanes(info, goes_on), strict=True):
-            infos[lane] = own
-        done = over.copy()
-        if over.any():
-            seconds, ends = round(time.time() - self._made, 6), np.nonzero(over)[0]
-            for lane, own in zip(ends.tolist(), _of_lanes(info["final_info"], ends), strict=True):
-                episode = {"r": float(self._returns[lane]), "l": int(self._steps[lane]), "t": seconds}
-                infos[lane] = {**own, "terminal_observation": info["final_obs"][lane], "episode": episode}
-            self._returns[over], self._steps[over] = 0.0, 0
-        for lane in np.nonzero(over | info.get("new_trial", over))[0].tolist():
-            own = infos[lane]
+        at = np.nonzero(trial_ended)[0]
+        for lane, lane_info in zip(at.tolist(), _split_info(info, at), strict=True):
+            infos[lane] = lane_info
+        done = episode_ended.copy()
+        if episode_ended.any():
+            seconds, at = round(time.time() - self._created_at, 6), np.nonzero(episode_ended)[0]
+            # These lanes have been reset: `info` is about their new episode, `final_info` about the step that was taken.
+            for lane, lane_info in zip(at.tolist(), _split_info(info["final_info"], at), strict=True):
+                episode = {"r": float(self._episode_rewards[lane]), "l": int(self._episode_steps[lane]), "t": seconds}
+                infos[lane] = {**lane_info, "terminal_observation": info["final_obs"][lane], "episode": episode}
+            self._episode_rewards[episode_ended], self._episode_steps[episode_ended] = 0.0, 0
+        for lane in np.nonzero(episode_ended | trial_ended)[0].tolist():
+            lane_info = infos[lane]
             self._trials[lane] += 1
-            self._right[lane] += own["performance"] >= 1
-            if over[lane] or self.carry == "trial":
+            self._full_performances[lane] += lane_info["performance"] >= 1
+            if episode_ended[lane] or self.carry == "trial":
                 done[lane] = True
-                own.setdefault("terminal_observation", ob[lane].copy())
-                own["TimeLimit.truncated"] = True
-                own["is_success"] = float(self._right[lane] / self._trials[lane])
-                self._trials[lane] = self._right[lane] = 0
-        return ob, self.last_rewards.astype(np.float32), done, infos
+                # Where only the trial ended, nothing was reset: the last observation is the one that is returned. It is
+                # a copy, since the returned array is the caller's to change.
+                lane_info.setdefault("terminal_observation", observations[lane].copy())
+                # The task goes on after "done", so algorithms are to add the value of what follows to the last reward.
+                lane_info["TimeLimit.truncated"] = True
+                lane_info["is_success"] = float(self._full_performances[lane] / self._trials[lane])
+                self._trials[lane] = self._full_performances[lane] = 0
+        return observations, self.last_rewards.astype(np.float32), done, infos
 
     def close(self) -> None:
         """Close the task and its wrappers."""
-        self.lanes.close()
+        self.vector_env.close()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """Give an attribute of the env or of the task, once for each lane."""
-        found = next((x for x in (self, self.lanes, self.lanes.env) if hasattr(x, attr_name)), self.lanes.task)
-        return [getattr(found, attr_name)] * len(list(self._get_indices(indices)))
+        """Return an attribute of the vector env, of a wrapper or of the task, once for each lane."""
+        layers = (self, self.vector_env, self.vector_env.env)
+        holder = next((layer for layer in layers if hasattr(layer, attr_name)), self.vector_env.task)
+        return [getattr(holder, attr_name)] * len(list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
-        """Set an attribute of the task; it serves all lanes, so all are meant.
+        """Set an attribute of the task, which all lanes share.
 
         Raises:
-            ValueError: Some lanes only.
+            ValueError: Indices of some lanes only.
         """
         if indices is not None and len(list(self._get_indices(indices))) != self.num_envs:
-            raise ValueError("All lanes share one task: an attribute is set for all of them or for none.")
-        setattr(self.lanes.task, attr_name, value)
+            raise ValueError("All lanes share one task: an attribute is set for all of them (indices=None) or for none.")
+        setattr(self.vector_env.task, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
-        """Call a method of the task, once for each lane."""
-        return [getattr(self.lanes.env, method_name)(*args, **kwargs) for _ in self._get_indices(indices)]
+        """Call a method of the task (or of a wrapper), once for each lane."""
+        return [getattr(self.vector_env.env, method_name)(*args, **kwargs) for _ in self._get_indices(indices)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Indices = None
     ) -> list[bool]:
-        """Say whether the lanes have a wrapper; episode statistics are our own, so `Monitor` counts as one."""
+        """Return for each lane whether the task has a wrapper; always true for Stable-Baselines3's `Monitor`."""
         from stable_baselines3.common.monitor import Monitor
 
         from ngym_core.sampling import layers
 
-        wrapped = wrapper_class is Monitor or any(isinstance(layer, wrapper_class) for layer in layers(self.lanes.env))
+        # Stable-Baselines3 warns where Monitor is missing, but the infos here have its episode statistics already.
+        wrapped = wrapper_class is Monitor or any(isinstance(layer, wrapper_class) for layer in layers(self.vector_env.env))
         return [wrapped] * len(list(self._get_indices(indices)))
 
 
-def lanes_of(env: Any, wanted_by: str) -> NgymVecEnv:
-    """Find the lanes of ngym in a vector env, which wrappers of Stable-Baselines3 may surround.
+def unwrap_vec_env(env: Any, caller: str) -> NgymVecEnv:
+    """Return the `NgymVecEnv` inside the wrappers of Stable-Baselines3.
 
-    Raises:
-        TypeError: There are none.
-    """
-    inner = env.unwrapped if isinstance(env, VecEnv) else env
-    if not isinstance(inner, NgymVecEnv):
-        raise TypeError(f"{wanted_by} needs the env of make_sb3_env, or a task's id, not {type(inner).__name__}.")
-    return inner
-
-
-def task_of(env: VecEnv) -> ngym.TrialEnv:
-    """Find the task in a vector env, be it lanes of ngym or single envs.
+    Args:
+        env: The vector env, with or without wrappers.
+        caller: What needs it, for the error message.
 
     Raises:
         TypeError: There is none.
     """
-    inner = env.unwrapped
-    task = inner.lanes.task if isinstance(inner, NgymVecEnv) else inner.get_attr("unwrapped")[0]
+    innermost = env.unwrapped if isinstance(env, VecEnv) else env
+    if not isinstance(innermost, NgymVecEnv):
+        raise TypeError(f"{caller} needs an env made by make_sb3_env, not {type(innermost).__name__}.")
+    return innermost
+
+
+def get_task(env: VecEnv) -> ngym.TrialEnv:
+    """Return the task of a vector env, be it an `NgymVecEnv` or Stable-Baselines3's own around single envs.
+
+    Raises:
+        TypeError: There is none.
+    """
+    innermost = env.unwrapped
+    task = innermost.vector_env.task if isinstance(innermost, NgymVecEnv) else innermost.get_attr("unwrapped")[0]
     if not isinstance(task, ngym.TrialEnv):
-        raise TypeError(f"{task} is no task of ngym: it reports no trials.")
+        raise TypeError(f"{task} is not a task of ngym (a TrialEnv), so it reports no trials.")
     return task
 
 
-def _of_lanes(info: dict[str, Any], lanes: Array) -> list[dict[str, Any]]:
-    """What the info of all lanes says about some of them (indices), one dictionary for each."""
-    owns: list[dict[str, Any]] = [{} for _ in lanes]
+def _split_info(info: dict[str, Any], lanes: Array) -> list[dict[str, Any]]:
+    """Split the info of a vector env into one dictionary for each of some lanes (indices)."""
+    lane_infos: list[dict[str, Any]] = [{} for _ in lanes]
     for key, value in info.items() if len(lanes) else ():
         if key.startswith("_") or key in ("final_obs", "final_info"):
             continue
         if isinstance(value, dict):
-            values: Any = _of_lanes(value, lanes)
-        else:
+            values: Any = _split_info(value, lanes)
+        else:  # Python numbers for scalars; rows and objects stay what they are
             values = value[lanes].tolist() if value.ndim == 1 and value.dtype != object else value[lanes]
-        for own, has, one in zip(owns, info[f"_{key}"][lanes].tolist(), values, strict=True):
-            if has:
-                own[key] = one
-    return owns
+        # Gymnasium's convention: `_key` is the mask of the lanes that have `key`.
+        for lane_info, has_key, lane_value in zip(lane_infos, info[f"_{key}"][lanes].tolist(), values, strict=True):
+            if has_key:
+                lane_info[key] = lane_value
+    return lane_infos

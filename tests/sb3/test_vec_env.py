@@ -9,7 +9,8 @@ from stable_baselines3.common.monitor import Monitor
 
 import ngym_core as ngym
 from ngym_core.wrappers.base import TrialWrapper
-from ngym_sb3 import NgymVecEnv, make_sb3_env
+from ngym_sb3 import NgymVecEnv, evaluate_policy, make_sb3_env
+from tests.core.stacks import STEP, TRIAL, WRAPPERS, build, goes_with
 
 ID = "PerceptualDecisionMaking-v0"
 SIDES = {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 3}
@@ -17,10 +18,10 @@ SIDES = {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 3}
 
 @pytest.mark.filterwarnings("ignore:We recommend you to use a symmetric and normalized Box action space")
 @pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
-def test_single_envs_pass_the_check_of_stable_baselines3(id_):
+def test_single_envs_pass_check_env(id_):
     env = ngym.make(id_)
     if isinstance(env.action_space, gymnasium.spaces.Box) and not env.action_space.is_bounded():
-        with pytest.raises(AssertionError, match="finite lower and upper bound"):  # it trains no agent there
+        with pytest.raises(AssertionError, match="finite lower and upper bound"):  # check_env demands bounds
             check_env(env)
     else:
         check_env(env)
@@ -28,7 +29,7 @@ def test_single_envs_pass_the_check_of_stable_baselines3(id_):
 
 @pytest.mark.parametrize("carry", ["episode", "trial"])
 @pytest.mark.parametrize("wrappers", [[], ["PassAction-v0", ("SideBias-v0", SIDES)]])
-def test_lanes_play_what_single_envs_play(carry, wrappers):
+def test_vec_env_plays_what_single_envs_play(carry, wrappers):
     env = make_sb3_env(ID, 3, trials_per_episode=2, carry=carry, wrappers=wrappers, seed=5)
     ob = env.reset()
     singles = [ngym.make(ID, wrappers=wrappers, num_trials_before_reset=2) for _ in range(3)]
@@ -36,7 +37,7 @@ def test_lanes_play_what_single_envs_play(carry, wrappers):
     rng = np.random.default_rng(0)
     returns, lengths, trials = np.zeros(3), np.zeros(3, int), np.zeros(3, int)
     performance = [[], [], []]
-    ended = 0
+    n_done = 0
     for _ in range(300):
         actions = rng.integers(0, 3, 3)
         ob, reward, done, infos = env.step(actions)
@@ -58,7 +59,7 @@ def test_lanes_play_what_single_envs_play(carry, wrappers):
                 np.testing.assert_equal(infos[i]["ended_trial"], expected[4]["ended_trial"])
                 performance[i].append(expected[4]["performance"])
             if done[i]:
-                ended += 1
+                n_done += 1
                 assert np.array_equal(infos[i]["terminal_observation"], expected[0])
                 assert not np.shares_memory(infos[i]["terminal_observation"], ob)
                 assert infos[i]["TimeLimit.truncated"] is True
@@ -70,10 +71,10 @@ def test_lanes_play_what_single_envs_play(carry, wrappers):
                 assert statistics == {"r": pytest.approx(returns[i]), "l": lengths[i]}
                 assert infos[i]["episode"]["t"] > 0
                 returns[i], lengths[i] = 0, 0
-    assert ended > 10
+    assert n_done > 10
 
 
-def test_stable_baselines3_logs_reward_and_success(capsys):
+def test_vec_env_lets_ppo_log_reward_and_success_rate(capsys):
     env = make_sb3_env(ID, 4, timing={"stimulus": 200})
     model = PPO("MlpPolicy", env, n_steps=32, batch_size=64, verbose=1, device="cpu")
     model.learn(256)
@@ -82,7 +83,7 @@ def test_stable_baselines3_logs_reward_and_success(capsys):
     assert "success_rate" in out
 
 
-def test_bad_actions_change_nothing():
+def test_vec_env_rejects_invalid_actions_without_a_step():
     env, same = (make_sb3_env(ID, 2, seed=1) for _ in range(2))
     env.reset()
     same.reset()
@@ -97,7 +98,7 @@ def test_bad_actions_change_nothing():
         box.step([[0.5, 1.0, 2.0], [0.0, 1.0, 2.0]])
 
 
-def test_seeds():
+def test_vec_env_seed_applies_to_the_next_reset_only():
     env = make_sb3_env(ID, 2, seed=1)
     env.reset()
     first = env.step([0, 0])[0]
@@ -108,17 +109,36 @@ def test_seeds():
     assert not np.array_equal(env.step([0, 0])[0], first)
 
 
-def test_attributes_reach_the_task():
+def test_vec_env_attributes_and_methods_reach_the_task():
     env = make_sb3_env(ID, 2, wrappers=["RandomGroundTruth"])
     assert env.get_attr("dt") == [100, 100]
     assert env.get_attr("task_name") == ["PerceptualDecisionMaking"] * 2
     assert env.get_attr("p", indices=[0])[0].tolist() == [0.5, 0.5]
     env.set_attr("abort", True)
-    assert env.lanes.task.abort is True
+    assert env.vector_env.task.abort is True
     assert env.env_method("trial_length_stats", 5, indices=0)[0]["mean"] == 22
     assert env.env_is_wrapped(TrialWrapper) == [True, True]
     assert env.env_is_wrapped(Monitor) == [True, True]
     env.close()
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_single_envs_with_wrappers_pass_check_env(name):
+    other = "PassReward" if name == "PassAction" else "PassAction"
+    assert goes_with(name, ID)
+    check_env(build(ID, (name, other)))
+    check_env(build(ID, (other, name)))
+
+
+@pytest.mark.parametrize("names", list(zip(TRIAL, [*STEP] * 2, strict=False)), ids="-".join)
+def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
+    stack = build(ID, (*names, "SideBias"))
+    env = make_sb3_env(stack, 4, trials_per_episode=2, seed=0)
+    agent = PPO("MlpPolicy", env, n_steps=64, batch_size=64, n_epochs=1, seed=0, device="cpu").learn(512)
+    table = evaluate_policy(agent, env, 20, seed=1)
+    assert len(table["performance"]) == 20
+    assert set(table["block"]) <= {0, 1}
+    assert np.isfinite(table["reward"]).all()
 
 
 @pytest.mark.parametrize(
@@ -126,14 +146,26 @@ def test_attributes_reach_the_task():
     [
         (lambda: make_sb3_env(ID, 0), ValueError, "num_envs=0 must be an integer from 1"),
         (lambda: make_sb3_env(ID, trials_per_episode=0), ValueError, "trials_per_episode=0 must be an integer from 1"),
-        (lambda: make_sb3_env(ID, carry="trail"), ValueError, "carry='trail'.*Did you mean 'trial'"),
+        (
+            lambda: make_sb3_env(ID, carry="trail"),
+            ValueError,
+            "carry='trail' is not how long an agent keeps its state. Did you mean 'trial'",
+        ),
         (lambda: make_sb3_env(ID, wrappers=["PassActoin"]), KeyError, "Unknown wrapper 'PassActoin'.*'PassAction-v0'"),
         (lambda: make_sb3_env("Nothing-v0"), KeyError, "Unknown task 'Nothing-v0'"),
-        (lambda: make_sb3_env(ngym.make(ID), dt=20), TypeError, r"made already; wrappers and \['dt'\] go with an id"),
-        (lambda: NgymVecEnv(ngym.make_vec(ID, 2)), ValueError, "needs lanes that reset in the same step"),
+        (
+            lambda: make_sb3_env(ngym.make(ID), dt=20),
+            TypeError,
+            r"an env already; wrappers and \['dt'\] can be given with a task id only",
+        ),
+        (
+            lambda: NgymVecEnv(ngym.make_vec(ID, 2)),
+            ValueError,
+            "needs a vector env with AutoresetMode.SAME_STEP, not AutoresetMode.NEXT_STEP",
+        ),
         (lambda: make_sb3_env(ID, 2).set_attr("abort", True, 0), ValueError, "All lanes share one task"),
     ],
 )
-def test_what_cannot_be_is_refused(call, error, message):
+def test_make_sb3_env_rejects_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()

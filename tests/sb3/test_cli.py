@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import sys
+
+from ngym_core import cli
+from ngym_sb3.cells import CELLS
+from ngym_sb3.cli import ALGORITHM_NAMES, POLICY_NAMES
+from ngym_sb3.config import ALGORITHMS
+
+ID = "PerceptualDecisionMaking-v0"
+
+
+def test_train_offers_all_algorithms_and_cells():
+    assert list(ALGORITHM_NAMES) == list(ALGORITHMS)
+    assert list(POLICY_NAMES) == [*CELLS, "mlp"]
+
+
+def test_train_saves_continues_and_rejects_other_settings(tmp_path, monkeypatch, capsys):
+    def command(*words):
+        """Return the exit code of `ngym` and what it printed."""
+        monkeypatch.setattr(sys, "argv", ["ngym", *map(str, words)])
+        try:
+            cli.main()
+        except SystemExit as end:
+            return end.code, capsys.readouterr().err
+        return 0, capsys.readouterr().out
+
+    words = ["train", "Bandit-v0", "--envs", 8, "--policy", "rnn", "--out", tmp_path / "run", "--steps"]
+    code, out = command(*words, 1024)
+    assert code == 0
+    assert "before: performance" in out
+    assert "after:  performance" in out
+    assert "\nall   " in out
+    files = {"model.zip", "progress.csv", "progress.npz", "config.json", "trials.csv", "trials.npz"}
+    assert files <= {p.name for p in (tmp_path / "run").iterdir()} <= files | {"behaviour.png"}
+    code, out = command(*words, 1536)
+    assert code == 0
+    assert "holds training of 1,024 steps; it continues" in out
+    code, error = command(*words, 1536, "--seed", 1)
+    assert code == 1
+    assert error.startswith("Error: ")
+    assert "holds training with other settings: seed 0 (now 1)" in error
+    code, error = command("train", ID, "--algo", "ppo", "--policy", "gru")
+    assert code == 1
+    assert "Unknown policy of ppo 'gru'. Valid: 'mlp'" in error
