@@ -30,8 +30,6 @@ class PlotConfig:
         >>> from ngym_plot import plot_trial
         >>> figure = plot_trial("GoNogo-v0", seed=0, plot_config=PlotConfig(width=5, unit="steps"))
         >>> figure = plot_trial("GoNogo-v0", seed=0, plot_config={"width": 5, "unit": "steps"})  # the same
-        >>> figure.get_figwidth()
-        5.0
     """
 
     width: float = 9.0
