@@ -25,9 +25,9 @@ def invoke(command, *arguments):
 def test_plot_command_draws_any_number_of_trials(trials, tmp_path):
     done = invoke(plot, ID, "--trials", trials, "--out", "figure.png")
     assert done.output == "wrote figure.png\n"
-    with Image.open(tmp_path / "figure.png") as picture:
-        assert picture.width > 600
-        assert len(picture.convert("L").histogram()) > 1
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.width > 600
+        assert len(image.convert("L").histogram()) > 1
 
 
 def test_plot_command_names_the_file_after_the_task_and_keeps_existing_files(tmp_path):
@@ -49,8 +49,8 @@ def test_plot_command_draws_the_same_figure_for_the_same_seed(tmp_path):
 
 def test_plot_command_animates_image_observations(image_task, tmp_path):
     assert invoke(plot, image_task, "--trials", 2, "--out", "bar.gif").output == "wrote bar.gif\n"
-    with Image.open(tmp_path / "bar.gif") as picture:
-        assert (picture.n_frames, picture.info["duration"]) == (8, 100)
+    with Image.open(tmp_path / "bar.gif") as image:
+        assert (image.n_frames, image.info["duration"]) == (8, 100)
     assert invoke(plot, image_task, "--out", "bar.png").exit_code == 0
     refused = invoke(plot, ID, "--out", "bar.gif")
     assert refused.exit_code == 1

@@ -40,9 +40,9 @@ def test_gallery_has_a_figure_of_every_task(gallery_page):
     assert re.findall("No figure: .*?<", gallery_page.read_text()) == []
     for name, text in found.items():
         (data,) = re.findall(r'src="data:image/png;base64,(.*?)"', text)
-        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-            assert 500 < picture.width < 1500, name
-            assert len(picture.convert("L").getcolors()) > 10, name
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            assert 500 < image.width < 1500, name
+            assert len(image.convert("L").getcolors()) > 10, name
     assert plt.get_fignums() == []
 
 

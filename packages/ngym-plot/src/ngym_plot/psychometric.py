@@ -240,8 +240,8 @@ class _ChoiceCounts:
     def refit(self, k: Array, start: Array, max_iterations: int = 40) -> Array:
         """Fit many data sets at once by damped Fisher scoring (scipy would fit one at a time).
 
-        The fit works with the parameters theta: intercept and slope of the linear predictor, and lapse rates as logits.
-        They have no bounds, and the likelihood is closer to a parabola in them.
+        The fit works with parameters theta that have no bounds: intercept and slope of the linear predictor, and the
+        logits of the lapse rates.
 
         Args:
             k: How often the choice was made, (resamples, levels).
