@@ -1,11 +1,22 @@
-"""Tasks that tests of figures register for a while."""
+"""Fixtures of the tests of figures."""
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import ngym_core as ngym
 from ngym_core.plugins.registry import unregister
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
 
 
 def _registered(name):
@@ -16,12 +27,34 @@ def _registered(name):
 
 
 @pytest.fixture
-def film():
-    """A task that shows images."""
-    yield from _registered("Film")
+def image_task():
+    """Id of a task with image observations."""
+    yield from _registered("MovingBar")
 
 
 @pytest.fixture
-def broken():
-    """A task that cannot be drawn."""
-    yield from _registered("Undrawable")
+def failing_task():
+    """Id of a task that cannot make a trial."""
+    yield from _registered("Failing")
+
+
+class _Agent:
+    """A saved agent that always takes the second choice; its file holds the name of its algorithm."""
+
+    @classmethod
+    def load(cls, path, device):
+        if path.read_text() != cls.__name__:
+            raise ValueError("another algorithm")
+        return cls()
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=False):
+        return np.array(2), state
+
+
+@pytest.fixture
+def sb3_algorithms(monkeypatch):
+    """Stand-ins for the classes of Stable-Baselines3 and sb3-contrib that load agents: name -> class."""
+    algorithms = {name: type(name, (_Agent,), {}) for name in ("RecurrentPPO", "PPO", "A2C", "DQN")}
+    for module in ("sb3_contrib", "stable_baselines3"):
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**algorithms))
+    return algorithms

@@ -1,6 +1,6 @@
-"""The figures whose pictures are kept in `baseline/`.
+"""Figures that are compared with the images in `baseline/`.
 
-``python -m tests.plot.figures`` makes the pictures anew; look at them.
+``python -m tests.plot.figures`` draws the images again; look at them before you commit them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from PIL import Image
 import ngym_plot as p
 
 from .observers import recording, table
-from .tasks import Film, Plain
+from .tasks import MovingBar, Plain
 
 BASELINE = Path(__file__).parent / "baseline"
 
 
 def run(**changes):
-    """Keywords of a recorded run; no random numbers."""
+    """Keywords of `visualize_run`; no random numbers."""
     t = np.arange(60)
     data = {"ob": np.stack([t % 20 < 18, np.sin(t / 5), np.cos(t / 7)], axis=1), "actions": t // 3 % 3, "gt": t // 4 % 3}
     data |= {"rewards": np.where(t % 20 == 19, 1.0 - t // 20, 0), "performance": np.where(t % 20 == 19, t // 20 / 2, np.nan)}
@@ -32,7 +32,7 @@ def run(**changes):
 
 
 def session():
-    """A session of three blocks; no random numbers."""
+    """A trial table of three blocks; no random numbers."""
     t = np.arange(150)
     choice, gt = 1 + (t * 7 % 11 > 5), 1 + (t * 5 % 13 > 6)
     choice = np.where(t % 17 == 0, 0, choice)
@@ -40,8 +40,8 @@ def session():
     return {"choice": choice, "gt": gt, "performance": right, "reward": 2 * right - 0.5, "block": t // 50 % 2}
 
 
-def of(drawn: Any) -> Figure:
-    """The figure of whatever a function returned."""
+def figure_of(drawn: Any) -> Figure:
+    """The figure of what a function returned: a figure, axes, or axes and something else."""
     drawn = drawn[0] if isinstance(drawn, tuple) else drawn
     return drawn if isinstance(drawn, Figure) else drawn.figure
 
@@ -53,26 +53,26 @@ FIGURES = {
     ),
     "trial": lambda: p.plot_trial(Plain(), seed=0),
     "trial_many_channels": lambda: p.plot_trial(Plain(channels=20), def_act=1, seed=0, plot_config={"unit": "steps"}),
-    "trial_images": lambda: p.plot_trial(Film(), seed=0),
+    "trial_images": lambda: p.plot_trial(MovingBar(), seed=0),
     "session": lambda: p.plot_session(session(), window=20),
     "psychometric": lambda: p.plot_psychometric_curves(table(1500, shift=1.5), by="block"),
     "chronometric": lambda: p.plot_chronometric(table(1500)),
     "training": lambda: p.plot_training(session(), window=30, label="a run"),
-    "history": lambda: p.plot_history_kernel(table(1500, correct_pull=(0.8, 0.3)), strength="coh"),
+    "history": lambda: p.plot_history_kernel(table(1500, after_correct=(0.8, 0.3)), strength="coh"),
     "confusion": lambda: p.plot_confusion(table(300)),
     "delay": lambda: p.plot_delay_dependence(table(600), by="block", chance=0.5),
     "activity": lambda: p.plot_activity(recording()),
     "unit": lambda: p.plot_unit_traces(recording(), 4, "ground_truth", align="decision"),
     "population": lambda: p.plot_population_state(recording(), "ground_truth"),
 }
-"""Name -> what draws the figure."""
+"""Name of the baseline image -> function that draws the figure."""
 
 
-def picture(figure: Figure) -> np.ndarray:
-    """Draw a figure without a letter, so that fonts do not matter, at a quarter of its size: (height, width, 3)."""
+def to_image(figure: Figure) -> np.ndarray:
+    """Draw a figure without text, so that fonts do not matter, at a quarter of its size; (height, width, 3)."""
     if figure._suptitle is not None:
         figure.suptitle("")
-    for ax in [part for whole in figure.axes for part in (whole, *whole.child_axes)]:
+    for ax in [*figure.axes, *(child for parent in figure.axes for child in parent.child_axes)]:
         ax.tick_params(which="both", labelleft=False, labelbottom=False, labeltop=False, labelright=False)
         ax.set(xlabel="", ylabel="")
         for side in ("left", "center", "right") if hasattr(ax, "get_title") else ():
@@ -90,7 +90,7 @@ def picture(figure: Figure) -> np.ndarray:
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Root mean square difference of two pictures, of 255."""
+    """Root mean square difference of two images, from 0 to 255."""
     if one.shape != other.shape:
         return 255.0
     return float(np.sqrt(np.mean((one.astype(float) - other) ** 2)))
@@ -99,4 +99,4 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 if __name__ == "__main__":
     BASELINE.mkdir(exist_ok=True)
     for name, draw in FIGURES.items():
-        Image.fromarray(picture(of(draw()))).save(BASELINE / f"{name}.png", optimize=True)
+        Image.fromarray(to_image(figure_of(draw()))).save(BASELINE / f"{name}.png", optimize=True)

@@ -1,4 +1,4 @@
-"""Trial tables of simulated observers, and activity of simulated units."""
+"""Trial tables of simulated observers, activity of simulated units, and random runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.special import expit
 COHERENCES = np.array([0, 3.2, 6.4, 12.8, 25.6, 51.2])
 
 
-def table(n=2000, seed=0, slope=0.1, correct_pull=(), error_pull=(), missed=0.05, lanes=1, shift=0.0):
-    """An observer of two choices (actions 1 and 2), pulled by its choices before (log odds, by lag)."""
+def table(n=2000, seed=0, slope=0.1, after_correct=(), after_error=(), missed=0.05, lanes=1, shift=0.0):
+    """An observer of two choices (actions 1 and 2), biased by its previous choices (log odds, by lag)."""
     rng = np.random.default_rng(seed)
     side, coh = rng.integers(0, 2, n), rng.choice(COHERENCES, n)
     lane, block = np.arange(n) % lanes, np.arange(n) // lanes // 50 % 2
@@ -19,11 +19,11 @@ def table(n=2000, seed=0, slope=0.1, correct_pull=(), error_pull=(), missed=0.05
     choice, correct = np.zeros(n, int), np.zeros(n, bool)
     for i in range(n):
         z = slope * evidence[i] + shift * (block[i] - 0.5)
-        for pulls, hit in ((correct_pull, True), (error_pull, False)):
-            for lag, pull in enumerate(pulls, 1):
+        for weights, outcome in ((after_correct, True), (after_error, False)):
+            for lag, weight in enumerate(weights, 1):
                 j = i - lag * lanes
-                if j >= 0 and choice[j] and correct[j] == hit:
-                    z += pull * (2 * choice[j] - 3)
+                if j >= 0 and choice[j] and correct[j] == outcome:
+                    z += weight * (2 * choice[j] - 3)
         if rng.random() >= missed:
             choice[i] = 1 + (rng.random() < expit(z))
         correct[i] = choice[i] == side[i] + 1
@@ -54,3 +54,11 @@ def recording(n=40, units=12, jitter=True, **changes):
         "dt": 20.0,
     }
     return SimpleNamespace(**{**parts, **changes})
+
+
+def random_run(steps=60, **changes):
+    """Keywords of `visualize_run`; a trial ends every 10 steps."""
+    rng = np.random.default_rng(0)
+    data = {"ob": rng.random((steps, 3)), "actions": rng.integers(0, 3, steps), "gt": rng.integers(0, 3, steps)}
+    data |= {"rewards": rng.choice([0, 1.0, -0.1], steps), "performance": np.where(np.arange(steps) % 10 == 9, 1.0, np.nan)}
+    return {**data, **changes}

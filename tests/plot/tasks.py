@@ -1,4 +1,4 @@
-"""Tasks for tests of figures: one that shows images, one that cannot be drawn."""
+"""Tasks for tests of figures: one of steps in channels, one with image observations, one that fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Plain(ngym.TrialEnv):
         trials.set_groundtruth(np.ones(trials.n, int), "decision", where="choice")
 
 
-class Film(ngym.TrialEnv):
+class MovingBar(ngym.TrialEnv):
     """Show a bar that moves <over> `8 x 6` images."""
 
     metadata = {"paper_name": "Bars & stripes", "paper_link": "https://example.org/?a=1&b=2", "tags": ["images", "motion"]}
@@ -46,7 +46,7 @@ class Film(ngym.TrialEnv):
         trials.ob[:] = bar[:, None, :]
 
 
-class Undrawable(Film):
+class Failing(MovingBar):
     """Fails when a trial is made."""
 
     def _new_trials(self, trials):

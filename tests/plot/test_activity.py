@@ -7,20 +7,11 @@ import pytest
 from ngym_core import UnknownNameError
 from ngym_plot import plot_activity, plot_population_state, plot_unit_traces
 
+from .inspection import period_names
 from .observers import recording
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
-def names_above(ax):
-    return [label.get_text() for label in ax.child_axes[-1].get_xticklabels()]
-
-
-def test_units_are_sorted_by_their_peak_and_scaled():
+def test_plot_activity_sorts_units_by_their_peak_and_scales_them():
     record = recording(jitter=False)
     record.activity = record.activity[:, :, ::-1]
     ax = plot_activity(record, title="All")
@@ -29,13 +20,13 @@ def test_units_are_sorted_by_their_peak_and_scaled():
     assert (np.diff(np.argmax(image, axis=1)) >= 0).all()
     assert image.min(axis=1) == pytest.approx(np.zeros(12))
     assert image.max(axis=1) == pytest.approx(np.ones(12))
-    assert names_above(ax) == ["fixation", "stimulus", "decision"]
+    assert period_names(ax) == ["fixation", "stimulus", "decision"]
     assert (ax.get_xlim(), ax.get_xlabel()) == ((0, 260), "Time (ms)")
     plain = plot_activity(record, scaled=False, only=record.conditions["ground_truth"] == 0).images[0].get_array()
     assert plain.max() == pytest.approx(1)
 
 
-def test_one_trial():
+def test_activity_figures_of_one_trial():
     record = recording()
     for i in (0, 5, -1):
         length = record.mask[i].sum()
@@ -50,7 +41,7 @@ def test_one_trial():
     assert ax.get_legend() is None
 
 
-def test_traces_are_means_of_the_trials_that_last_so_long():
+def test_plot_unit_traces_averages_the_trials_that_have_a_step():
     record = recording()
     ax = plot_unit_traces(record, 4, "ground_truth")
     side = record.conditions["ground_truth"]
@@ -65,7 +56,7 @@ def test_traces_are_means_of_the_trials_that_last_so_long():
     assert len(ax.collections) == 2
 
 
-def test_the_band_is_196_standard_errors():
+def test_plot_unit_traces_band_is_196_standard_errors():
     rng = np.random.default_rng(1)
     record = recording(jitter=False)
     record.activity = rng.normal(size=record.activity.shape)
@@ -74,7 +65,7 @@ def test_the_band_is_196_standard_errors():
     assert band.max() == pytest.approx((values.mean(axis=0) + 1.96 * values.std(axis=0, ddof=1) / np.sqrt(40)).max())
 
 
-def test_trials_can_be_aligned_on_a_period():
+def test_plot_unit_traces_aligned_on_a_period():
     record = recording()
     ax = plot_unit_traces(record, 4, "ground_truth", align="decision", time="steps")
     line = ax.lines[1]
@@ -89,7 +80,7 @@ def test_trials_can_be_aligned_on_a_period():
     assert ax.get_xlim()[1] == 40
 
 
-def test_conditions_part_in_the_space_of_the_population():
+def test_plot_population_state_has_the_variance_of_the_principal_components():
     record = recording()
     ax, paths = plot_population_state(record, "ground_truth", title="State")
     assert list(paths) == ["ground_truth = 0", "ground_truth = 1"]
@@ -109,7 +100,7 @@ def test_conditions_part_in_the_space_of_the_population():
     assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
 
 
-def test_a_single_trial_goes_through_the_same_space():
+def test_plot_population_state_of_a_single_trial_has_the_same_space():
     record = recording(jitter=False)
     _, means = plot_population_state(record, "ground_truth")
     _, one = plot_population_state(record, "ground_truth", trial=0)
@@ -120,7 +111,7 @@ def test_a_single_trial_goes_through_the_same_space():
     assert later[""].shape == (13, 2)
 
 
-def test_no_two_conditions_share_a_colour():
+def test_activity_figures_give_each_condition_its_colour():
     record = recording(n=200)
     for levels in (3, 9):
         record.conditions["level"] = np.arange(200) % levels - 0.0
@@ -129,7 +120,7 @@ def test_no_two_conditions_share_a_colour():
         assert len({line.get_color() for line in plot_unit_traces(record, 0, "level").lines}) == levels
 
 
-def test_axes_can_be_given():
+def test_activity_figures_draw_into_given_axes():
     figure, (first, second, third) = plt.subplots(1, 3)
     assert plot_activity(recording(), ax=first) is first
     assert plot_unit_traces(recording(), 0, ax=second) is second
@@ -140,19 +131,31 @@ def test_axes_can_be_given():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: plot_activity({"activity": 1}), TypeError, "dict is no recording: it has no activity, mask, start, end"),
+        (lambda: plot_activity({"activity": 1}), TypeError, "dict is not a recording: it has no activity, mask, start, end"),
         (lambda: plot_activity(recording(activity=np.zeros((4, 5)))), ValueError, r"at least one of each, .*\(4, 5\)"),
         (lambda: plot_activity(recording(activity=np.zeros((0, 13, 2)))), ValueError, r"not of shape \(0, 13, 2\)"),
         (lambda: plot_activity(recording(mask=np.ones((4, 5), bool))), ValueError, r"mask must be of shape \(40, 13\)"),
-        (lambda: plot_activity(recording(mask=np.zeros((40, 13), bool))), ValueError, "true at one step of each trial"),
+        (
+            lambda: plot_activity(recording(mask=np.zeros((40, 13), bool))),
+            ValueError,
+            "at least one step of each trial",
+        ),
         (lambda: plot_activity(recording(start={"a": np.zeros(3)})), ValueError, r"start\['a'\] must have .* the 40 trials"),
         (lambda: plot_activity(recording(), align="delay"), UnknownNameError, "Unknown period 'delay'. Valid: 'decision'"),
         (lambda: plot_activity(recording(), time="s"), ValueError, "time='s' must be 'ms' or 'steps'"),
-        (lambda: plot_activity(recording(), trial=40), IndexError, "trial=40 is not one of the 40 trials"),
-        (lambda: plot_activity(recording(), only=np.zeros(40, bool)), ValueError, "only must say for each of the 40 trials"),
+        (lambda: plot_activity(recording(), trial=40), IndexError, "trial=40 is not one of the 40 trials, from 0 to 39"),
+        (
+            lambda: plot_activity(recording(), only=np.zeros(40, bool)),
+            ValueError,
+            "only must be a bool for each .* 0 nonzero",
+        ),
         (lambda: plot_unit_traces(recording(), 12), IndexError, "unit=12 must be one of the 12 units, from 0 to 11"),
         (lambda: plot_unit_traces(recording(), 0, "cho"), UnknownNameError, "Unknown condition 'cho'. Did you mean 'coh'"),
-        (lambda: plot_unit_traces(recording(), 0, "coh"), ValueError, "by has 40 different values"),
+        (
+            lambda: plot_unit_traces(recording(), 0, "coh"),
+            ValueError,
+            "by has 40 different values; .* most 10",
+        ),
         (lambda: plot_population_state(recording(), components=(1, 13)), ValueError, "two numbers from 1 to 12"),
         (lambda: plot_population_state(recording(units=1)), ValueError, "two numbers from 1 to 1"),
         (
@@ -162,6 +165,6 @@ def test_axes_can_be_given():
         ),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(call, error, message):
+def test_activity_figures_reject_invalid_recordings_and_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from ngym_core import UnknownNameError
 from ngym_plot import fit_history, plot_confusion, plot_delay_dependence, plot_history_kernel
+from ngym_plot.stats import wilson_interval
 
 from .observers import table
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
-def test_the_pull_of_choices_before_is_recovered():
-    columns = table(20_000, correct_pull=(0.8, 0.3), error_pull=(-0.6,), slope=0.08)
+def test_fit_history_recovers_the_weights_of_previous_choices():
+    columns = table(20_000, after_correct=(0.8, 0.3), after_error=(-0.6,), slope=0.08)
     kernel = fit_history(columns, 4, strength="coh")
     for weights, truth, outcome in ((kernel.correct, [0.8, 0.3, 0, 0], "correct"), (kernel.error, [-0.6, 0, 0, 0], "error")):
         low, high = kernel.interval(outcome)
@@ -28,19 +22,19 @@ def test_the_pull_of_choices_before_is_recovered():
     assert kernel.bias == pytest.approx(0, abs=0.1)
 
 
-def test_intervals_of_the_kernel_hold_the_truth_in_95_percent_of_observers():
+def test_history_kernel_intervals_cover_the_truth_in_95_percent_of_observers():
     """100 observers with 4 weights each: the share that is held has a standard error of 1.1 %."""
     truth = np.array([0.5, 0.2, -0.3, 0.0])
     held = []
     for seed in range(100):
-        kernel = fit_history(table(600, seed, correct_pull=truth[:2], error_pull=truth[2:], slope=0.05), 2, strength="coh")
+        kernel = fit_history(table(600, seed, after_correct=truth[:2], after_error=truth[2:], slope=0.05), 2, strength="coh")
         (a, b), (c, d) = kernel.interval("correct"), kernel.interval("error")
         held.append((np.r_[a, c] <= truth) & (truth <= np.r_[b, d]))
     assert 0.92 <= np.mean(held) <= 0.98
 
 
-def test_each_lane_has_a_history_of_its_own():
-    columns = table(12_000, correct_pull=(0.9,), lanes=3, slope=0.05)
+def test_fit_history_separates_lanes():
+    columns = table(12_000, after_correct=(0.9,), lanes=3, slope=0.05)
     kernel = fit_history(columns, 3, strength="coh")
     assert kernel.correct == pytest.approx([0.9, 0, 0], abs=0.2)
     assert kernel.trials == (columns["choice"][9:] != 0).sum()  # the first three trials of each lane lack a history
@@ -48,7 +42,7 @@ def test_each_lane_has_a_history_of_its_own():
     assert mixed.correct[2] > 0.6  # the trial before in the same lane stands three rows above
 
 
-def test_an_observer_without_errors_has_no_weights_after_errors():
+def test_fit_history_without_errors_has_no_weights_after_errors():
     columns = table(500, slope=50.0, missed=0)
     kept = columns["coh"] > 0
     kernel = fit_history({name: values[kept] for name, values in columns.items()}, 2)
@@ -57,7 +51,7 @@ def test_an_observer_without_errors_has_no_weights_after_errors():
     assert np.isfinite(kernel.correct).all()
 
 
-def test_the_kernel_is_drawn():
+def test_plot_history_kernel_draws_the_weights():
     ax, kernel = plot_history_kernel(table(1000), 3, title="Habits")
     correct, error, zero = ax.lines
     assert np.array_equal(correct.get_ydata(), kernel.correct)
@@ -67,7 +61,7 @@ def test_the_kernel_is_drawn():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Trials ago", "Weight of a choice (log odds)")
 
 
-def test_confusion_is_a_share_of_the_trials_of_each_right_choice():
+def test_plot_confusion_draws_proportions_of_each_ground_truth():
     columns = {"gt": np.array([1, 1, 1, 1, 2, 2]), "choice": np.array([1, 1, 2, 0, 2, 2])}
     ax = plot_confusion(columns, names={0: "none", 1: "left", 2: "right"})
     assert ax.images[0].get_array().tolist() == [[0.25, 0.5, 0.25], [0, 0, 1]]
@@ -76,7 +70,7 @@ def test_confusion_is_a_share_of_the_trials_of_each_right_choice():
     assert [t.get_text() for t in ax.texts] == ["0.25", "0.50", "0.25", "0.00", "0.00", "1.00"]
 
 
-def test_many_choices_are_not_written_one_by_one():
+def test_plot_confusion_of_many_choices_has_no_numbers():
     gt = np.arange(1, 33).repeat(3)
     ax = plot_confusion({"gt": gt, "choice": gt})
     assert np.array_equal(ax.images[0].get_array(), np.eye(32))
@@ -84,13 +78,16 @@ def test_many_choices_are_not_written_one_by_one():
     assert len(ax.get_xticks()) <= 12
 
 
-def test_correct_choices_by_delay():
+def test_plot_delay_dependence_draws_proportions_correct():
     columns = table(1000)
     ax = plot_delay_dependence(columns, chance=0.5, title="Delays")
     line = ax.lines[0]
     assert line.get_xdata().tolist() == [0, 500, 1000]
     assert line.get_ydata() == pytest.approx([columns["correct"][columns["delay"] == d].mean() for d in (0, 500, 1000)])
     assert ax.get_xlabel() == "Delay (ms)"
+    low, high = wilson_interval(line.get_ydata(), np.bincount((columns["delay"] / 500).astype(int)))
+    ends = np.array([segment[:, 1] for segment in ax.collections[0].get_segments()])
+    assert ends == pytest.approx(np.stack([low, high], axis=1))
     many = plot_delay_dependence(columns, np.random.default_rng(0).random(1000), by="block")
     assert [len(line.get_xdata()) for line in many.lines] == [8, 8]
     assert [text.get_text() for text in many.get_legend().get_texts()] == ["block = 0", "block = 1"]
@@ -117,6 +114,6 @@ def test_correct_choices_by_delay():
         (lambda: plot_delay_dependence(table(0)), ValueError, "The table has no trial"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(call, error, message):
+def test_behaviour_figures_reject_invalid_tables(call, error, message):
     with pytest.raises(error, match=message):
         call()

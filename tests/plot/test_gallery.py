@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_plot.gallery import _values, write_gallery
+from ngym_plot.gallery import _describe_values, write_gallery
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -23,7 +23,7 @@ IDS = ngym.all_envs(collections=True)
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory):
+def gallery_page(tmp_path_factory):
     """The page of all tasks."""
     return write_gallery(tmp_path_factory.mktemp("gallery") / "pages")[0]
 
@@ -34,20 +34,20 @@ def cards(page):
     return {unescape(name): text for name, text in parts}
 
 
-def test_every_task_has_a_picture(everything):
-    found = cards(everything)
+def test_gallery_has_a_figure_of_every_task(gallery_page):
+    found = cards(gallery_page)
     assert list(found) == IDS
-    assert re.findall("No picture: .*?<", everything.read_text()) == []
+    assert re.findall("No figure: .*?<", gallery_page.read_text()) == []
     for name, text in found.items():
         (data,) = re.findall(r'src="data:image/png;base64,(.*?)"', text)
-        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-            assert 500 < picture.width < 1500, name
-            assert len(picture.convert("L").getcolors()) > 10, name
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            assert 500 < image.width < 1500, name
+            assert len(image.convert("L").getcolors()) > 10, name
     assert plt.get_fignums() == []
 
 
-def test_a_card_says_what_there_is_to_know(everything):
-    card = unescape(cards(everything)["PerceptualDecisionMaking-v0"])
+def test_gallery_card_lists_the_facts_of_a_task(gallery_page):
+    card = unescape(cards(gallery_page)["PerceptualDecisionMaking-v0"])
     task = ngym.make("PerceptualDecisionMaking-v0")
     for period, value in task.timing.items():
         assert f"{period}: {value}" in card
@@ -58,38 +58,38 @@ def test_a_card_says_what_there_is_to_know(everything):
     assert all(f"<span>{tag}</span>" in card for tag in task.metadata["tags"])
 
 
-def test_nothing_is_loaded_from_elsewhere(everything):
-    page = everything.read_text()
-    assert [p.name for p in everything.parent.iterdir()] == ["index.html"]
+def test_gallery_loads_nothing_from_elsewhere(gallery_page):
+    page = gallery_page.read_text()
+    assert [p.name for p in gallery_page.parent.iterdir()] == ["index.html"]
     assert not re.findall(r"<(?:link|iframe|script[^>]+src|img[^>]+src=\"(?!data:))", page)
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", page)
 
 
-def test_progress_is_told(tmp_path):
-    told: list[int] = []
-    write_gallery(tmp_path / "pages", ["GoNogo-v0", "Null-v0"], progress=told.append)
-    assert told == [1, 1]
+def test_write_gallery_reports_progress(tmp_path):
+    reported: list[int] = []
+    write_gallery(tmp_path / "pages", ["GoNogo-v0", "Null-v0"], progress=reported.append)
+    assert reported == [1, 1]
 
 
-def test_images_too_have_a_card_and_text_is_escaped(film, tmp_path):
-    page, failed = write_gallery(tmp_path / "pages", [film])
+def test_gallery_card_of_an_image_task_has_escaped_text(image_task, tmp_path):
+    page, failed = write_gallery(tmp_path / "pages", [image_task])
     assert failed == {}
-    card = cards(page)[film]
+    card = cards(page)[image_task]
     assert "Show a bar that moves &lt;over&gt; <code>8 x 6</code> images." in card
     assert '<a href="https://example.org/?a=1&amp;b=2">Bars &amp; stripes</a>' in card
     assert "8 x 6 numbers" in card
 
 
-def test_a_task_that_cannot_be_drawn_costs_only_itself(broken, tmp_path):
-    page, failed = write_gallery(tmp_path / "pages", ["GoNogo-v0", broken])
-    assert failed == {broken: "RuntimeError: no trial <today>"}
+def test_gallery_with_a_failing_task_has_the_other_tasks(failing_task, tmp_path):
+    page, failed = write_gallery(tmp_path / "pages", ["GoNogo-v0", failing_task])
+    assert failed == {failing_task: "RuntimeError: no trial <today>"}
     found = cards(page)
-    assert "No picture: RuntimeError: no trial &lt;today&gt;" in found[broken]
-    assert "Fails when a trial is made." in found[broken]
+    assert "No figure: RuntimeError: no trial &lt;today&gt;" in found[failing_task]
+    assert "Fails when a trial is made." in found[failing_task]
     assert "<img" in found["GoNogo-v0"]
 
 
-def test_tasks_of_packs_are_there(python, tmp_path):
+def test_gallery_has_the_tasks_of_packs(python, tmp_path):
     code = "from ngym_plot.gallery import write_gallery as w; print(w('pages', ['Flash-v0', 'OldFlash-v0']))"
     out, _ = python(f"import os; os.chdir({str(tmp_path)!r}); {code}", "good", MPLBACKEND="Agg")
     assert out.strip().endswith("{})")
@@ -99,7 +99,7 @@ def test_tasks_of_packs_are_there(python, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "text"),
     [
         ([1, 1, 2], "1, 2"),
         ([0.5, 0.25], "0.25, 0.5"),
@@ -108,11 +108,11 @@ def test_tasks_of_packs_are_there(python, tmp_path):
         (["b", "a"], "a, b"),
     ],
 )
-def test_conditions_are_said_by_their_values(values, said):
-    assert _values(values) == said
+def test_describe_describe_values_lists_few_describe_values_or_their_range(values, text):
+    assert _describe_values(values) == text
 
 
-def test_no_folder_in_use_is_written_to(tmp_path):
+def test_write_gallery_rejects_a_used_folder_and_unknown_tasks(tmp_path):
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(FileExistsError, match="holds something already; name a new folder"):
         write_gallery(tmp_path, ["GoNogo-v0"])
@@ -131,7 +131,7 @@ window.addEventListener("load", () => {
   const report = {
     visible: visible.map(card => card.id),
     loaded: Array.from(document.images).filter(image => image.complete && image.naturalWidth > 100).length,
-    said: document.getElementById("shown").textContent,
+    status: document.getElementById("shown").textContent,
     none: document.getElementById("none").offsetParent !== null,
     pressed: Array.from(document.querySelectorAll("[aria-pressed=true]"), chip => chip.dataset.tag),
     search: document.getElementById("search").value,
@@ -150,14 +150,14 @@ TYPE = 'const box = document.getElementById("search"); box.value = "WORDS"; box.
 
 
 @pytest.fixture
-def browse(everything, tmp_path):
-    """Open the page in a browser, act, and report what a reader sees."""
+def browse(gallery_page, tmp_path):
+    """Open the page in a browser, run actions, and report what is visible."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
 
     def run(fragment="", actions="", width=1300):
         copy = tmp_path / "copy.html"
-        copy.write_text(everything.read_text().replace("</body>", REPORT.replace("ACTIONS", actions) + "</body>"))
+        copy.write_text(gallery_page.read_text().replace("</body>", REPORT.replace("ACTIONS", actions) + "</body>"))
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
             command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", f"--window-size={width},900", "--dump-dom"]
             done = subprocess.run(
@@ -173,40 +173,40 @@ def tagged(*tags):
     return [name for name in IDS if all(name in ngym.all_envs(tag, collections=True) for tag in tags)]
 
 
-def test_all_tasks_and_pictures_are_seen(browse):
-    seen = browse()
-    assert seen["visible"] == IDS
-    assert seen["loaded"] == len(IDS)
-    assert seen["said"] == f"{len(IDS)} tasks"
-    assert not seen["none"]
+def test_gallery_page_shows_all_tasks_and_figures(browse):
+    report = browse()
+    assert report["visible"] == IDS
+    assert report["loaded"] == len(IDS)
+    assert report["status"] == f"{len(IDS)} tasks"
+    assert not report["none"]
 
 
-def test_tags_filter(browse):
-    seen = browse(actions=CLICK.replace("TAG", "working memory"))
-    assert seen["visible"] == tagged("working memory")
-    assert seen["said"] == f"{len(seen['visible'])} of {len(IDS)} tasks"
-    assert seen["fragment"] == "#tag=working+memory"
+def test_gallery_page_filters_by_tags(browse):
+    report = browse(actions=CLICK.replace("TAG", "working memory"))
+    assert report["visible"] == tagged("working memory")
+    assert report["status"] == f"{len(report['visible'])} of {len(IDS)} tasks"
+    assert report["fragment"] == "#tag=working+memory"
     both = browse(actions=CLICK.replace("TAG", "working memory") + CLICK.replace("TAG", "two-alternative"))
     assert both["visible"] == tagged("working memory", "two-alternative")
-    assert 0 < len(both["visible"]) < len(seen["visible"])
+    assert 0 < len(both["visible"]) < len(report["visible"])
     undone = browse(actions=2 * CLICK.replace("TAG", "working memory"))
     assert undone["visible"] == IDS
 
 
-def test_search_finds_by_all_words(browse):
-    seen = browse(actions=TYPE.replace("WORDS", "  Saccade REACH "))
-    assert "AntiReach-v0" in seen["visible"]
-    assert "GoNogo-v0" not in seen["visible"]
+def test_gallery_page_search_matches_all_words(browse):
+    report = browse(actions=TYPE.replace("WORDS", "  Saccade REACH "))
+    assert "AntiReach-v0" in report["visible"]
+    assert "GoNogo-v0" not in report["visible"]
     nothing = browse(actions=TYPE.replace("WORDS", "xyzzy"))
     assert nothing["visible"] == []
     assert nothing["none"]
 
 
-def test_the_address_keeps_the_filter(browse):
-    seen = browse("#q=delay&tag=perceptual&tag=two-alternative", width=500)
-    assert set(seen["visible"]) <= set(tagged("perceptual", "two-alternative"))
-    assert "PerceptualDecisionMakingDelayResponse-v0" in seen["visible"]
-    assert sorted(seen["pressed"]) == ["perceptual", "two-alternative"]
-    assert seen["search"] == "delay"
-    assert not seen["wide"]  # nothing sticks out of a narrow window
+def test_gallery_page_address_holds_the_filter(browse):
+    report = browse("#q=delay&tag=perceptual&tag=two-alternative", width=500)
+    assert set(report["visible"]) <= set(tagged("perceptual", "two-alternative"))
+    assert "PerceptualDecisionMakingDelayResponse-v0" in report["visible"]
+    assert sorted(report["pressed"]) == ["perceptual", "two-alternative"]
+    assert report["search"] == "delay"
+    assert not report["wide"]  # nothing sticks out of a narrow window
     assert browse("#GoNogo-v0")["visible"] == IDS

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from ngym_core import UnknownNameError
-from ngym_plot import PsychometricFit, fit_psychometric
-from ngym_plot.psychometric import _Data, tally
+from ngym_plot import PsychometricFit, fit_psychometric, plot_psychometric, plot_psychometric_curves, stages
+from ngym_plot.psychometric import _ChoiceCounts, _count_choices
+from ngym_plot.stats import wilson_interval
+
+from .observers import table
 
 LEVELS = np.array([-51.2, -25.6, -12.8, -6.4, 0, 6.4, 12.8, 25.6, 51.2])
 
@@ -19,14 +23,14 @@ def observer(slope, bias, lapse, n=6000, scale=1.0, seed=0, **kwargs):
 
 @pytest.mark.parametrize("scale", [0.001, 1, 50])
 @pytest.mark.parametrize(("slope", "bias", "lapse"), [(0.1, 0, 0), (0.3, 4, 0.02), (0.15, -10, 0.1), (-0.2, 3, 0.05)])
-def test_parameters_of_simulated_observers_are_recovered(slope, bias, lapse, scale):
+def test_fit_psychometric_recovers_parameters_of_simulated_observers(slope, bias, lapse, scale):
     fit = fit_psychometric(*observer(slope, bias, lapse, scale=scale))
     assert fit.slope * scale == pytest.approx(slope, rel=0.25)
     assert fit.bias / scale == pytest.approx(bias, abs=1.5)
     assert fit.lapse == pytest.approx(lapse, abs=0.02)
 
 
-def test_trials_without_a_response_are_left_out():
+def test_fit_psychometric_leaves_out_trials_without_a_response():
     evidence, choice = observer(0.2, 0, 0)
     missed = np.where(np.arange(len(choice)) % 3 == 0, np.nan, choice)
     fit = fit_psychometric(evidence, missed)
@@ -34,7 +38,7 @@ def test_trials_without_a_response_are_left_out():
 
 
 @pytest.mark.parametrize(("link", "truth"), [("logit", (0.1, 2.0, 0.05)), ("probit", (0.06, 3.0, 0.05))])
-def test_intervals_hold_the_truth_in_95_percent_of_simulated_observers(link, truth):
+def test_psychometric_intervals_cover_the_truth_in_95_percent_of_observers(link, truth):
     """400 observers: the share that is held has a standard error of 1.1 %; of 2,000, it was 0.937 to 0.950."""
     held = []
     for seed in range(400):
@@ -45,7 +49,7 @@ def test_intervals_hold_the_truth_in_95_percent_of_simulated_observers(link, tru
         assert 0.92 <= share <= 0.98
 
 
-def test_estimates_are_not_shifted():
+def test_fit_psychometric_estimates_are_unbiased():
     truth = (0.1, 2.0, 0.03)
     fits = [fit_psychometric(*observer(*truth, n=1000, seed=seed)) for seed in range(200)]
     found = np.array([(fit.slope, fit.bias, fit.lapse) for fit in fits])
@@ -54,7 +58,7 @@ def test_estimates_are_not_shifted():
 
 
 @pytest.mark.parametrize("link", ["logit", "probit"])
-def test_separate_lapses_are_recovered(link):
+def test_fit_psychometric_recovers_separate_lapses(link):
     fit = fit_psychometric(*observer(0.15, -4, 0, n=20_000, lapses=(0.02, 0.15), link=link), link=link, lapses="separate")
     assert fit.lapses == pytest.approx((0.02, 0.15), abs=0.015)
     assert fit.lapse == pytest.approx(np.mean(fit.lapses))
@@ -67,9 +71,9 @@ def test_separate_lapses_are_recovered(link):
 
 @pytest.mark.parametrize("link", ["logit", "probit"])
 @pytest.mark.parametrize("lapses", [0, 1, 2])
-def test_many_data_sets_are_fitted_at_once_as_well_as_one_at_a_time(link, lapses):
-    x, n, k = tally(*observer(0.12, 3, 0.05, n=1500, link=link), 100)
-    data = _Data(x / 51.2, n, link, lapses)
+def test_refit_of_many_data_sets_is_as_good_as_fits_one_by_one(link, lapses):
+    x, n, k = _count_choices(*observer(0.12, 3, 0.05, n=1500, link=link), 100)
+    data = _ChoiceCounts(x / 51.2, n, link, lapses)
     best = data.fit(k)
     drawn = np.random.default_rng(0).binomial(n.astype(int), data.curve(best), (60, len(n)))
     together = data.refit(drawn, best)
@@ -79,7 +83,7 @@ def test_many_data_sets_are_fitted_at_once_as_well_as_one_at_a_time(link, lapses
         assert likelihoods[0] == pytest.approx(likelihoods[1], abs=0.02)
 
 
-def test_an_interval_is_wider_with_fewer_trials_and_the_band_holds_the_curve():
+def test_psychometric_intervals_shrink_with_trials_and_the_band_contains_the_curve():
     few, many = (fit_psychometric(*observer(0.1, 0, 0.02, n=n), resamples=300) for n in (300, 10_000))
     for name in ("slope", "bias", "lapse"):
         assert np.diff(few.interval(name)) > 2 * np.diff(many.interval(name))
@@ -93,7 +97,7 @@ def test_an_interval_is_wider_with_fewer_trials_and_the_band_holds_the_curve():
     assert np.array_equal(few.resamples, again.resamples)
 
 
-def test_a_faultless_observer_can_be_fitted():
+def test_fit_psychometric_of_a_perfect_observer_warns():
     evidence = np.repeat(LEVELS[LEVELS != 0], 30)
     with pytest.warns(UserWarning, match="The choices are mixed at no evidence: the slope is not determined"):
         fit = fit_psychometric(evidence, (evidence > 0).astype(float), resamples=100)
@@ -101,17 +105,17 @@ def test_a_faultless_observer_can_be_fitted():
     assert np.isfinite(fit.resamples).all()
 
 
-def test_an_observer_that_always_does_the_same_is_noticed():
+def test_fit_psychometric_of_constant_choices_warns():
     with pytest.warns(UserWarning, match="All 9 choices are the same: slope and bias are not determined"):
         fit = fit_psychometric(LEVELS, np.ones(9))
     assert (fit(LEVELS) > 0.5).all()
 
 
-def test_evidence_of_many_values_is_binned():
+def test_fit_psychometric_bins_evidence_of_many_values():
     rng = np.random.default_rng(0)
     evidence = rng.normal(0, 20, 8000)
     choice = (rng.random(8000) < PsychometricFit(0.1, 5, 0.05)(evidence)).astype(float)
-    x, n, _ = tally(evidence, choice, 100)
+    x, n, _ = _count_choices(evidence, choice, 100)
     assert len(x) == 100
     assert n.tolist() == [80] * 100
     fit = fit_psychometric(evidence, choice)
@@ -129,7 +133,7 @@ def test_evidence_of_many_values_is_binned():
         ([1, 2], [0, 2], "choice 0, 1 or NaN"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(evidence, choice, message):
+def test_fit_psychometric_rejects_invalid_data(evidence, choice, message):
     with pytest.raises(ValueError, match=message):
         fit_psychometric(evidence, choice)
 
@@ -144,6 +148,90 @@ def test_what_cannot_be_fitted_is_refused(evidence, choice, message):
         (lambda: PsychometricFit(1, 0).band([1]), ValueError, "There was no bootstrap"),
     ],
 )
-def test_wrong_names_are_refused(call, error, message):
+def test_psychometric_fit_rejects_unknown_names_and_missing_bootstrap(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_plot_psychometric_draws_points_curve_and_band():
+    rng = np.random.default_rng(0)
+    evidence = rng.choice(LEVELS, 3000)
+    choice = (rng.random(3000) < PsychometricFit(0.2, 0)(evidence)).astype(float)
+    figure, ax = plt.subplots()
+    drawn, fit = plot_psychometric(evidence, choice, ax, title="A title", legend="agent")
+    assert drawn is ax
+    points, line = ax.lines[0], ax.lines[1]
+    assert points.get_xdata() == pytest.approx(LEVELS)
+    assert points.get_ydata() == pytest.approx([choice[evidence == level].mean() for level in LEVELS])
+    assert line.get_xdata()[[0, -1]] == pytest.approx([-51.2, 51.2])
+    assert np.array_equal(line.get_ydata(), fit(line.get_xdata()))
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")) == ("Signed evidence", "P(choice)", "A title")
+    assert ax.get_legend() is not None
+    bars, band = ax.collections
+    low = fit.band(line.get_xdata())[0]
+    assert np.isin(low.round(9), band.get_paths()[0].vertices[:, 1].round(9)).all()
+    assert len(bars.get_segments()) == 9
+    new, _ = plot_psychometric(evidence, choice, resamples=0)
+    assert len(new.collections) == 1
+    assert new.figure is not figure
+
+
+def test_plot_psychometric_draws_wilson_intervals():
+    evidence, choice = np.repeat([-1.0, 1.0], 20), np.r_[np.zeros(20), np.ones(15), np.zeros(5)]
+    ax, _ = plot_psychometric(evidence, choice, resamples=0)
+    segments = np.array(ax.collections[0].get_segments())[:, :, 1]
+    assert pytest.approx(np.array(wilson_interval(np.array([0, 0.75]), np.array([20, 20])))) == segments.T
+
+
+def test_plot_psychometric_curves_fits_the_trials_of_a_table():
+    columns = table()
+    ax, fits = plot_psychometric_curves(columns, title="All")
+    evidence = np.where(columns["ground_truth"] == 1, columns["coh"], -columns["coh"])
+    choice = np.where(columns["choice"] == 0, np.nan, columns["choice"] == 2)
+    assert list(fits) == [""]
+    assert fits[""] == fit_psychometric(evidence, choice)
+    assert fits[""].trials == (columns["choice"] != 0).sum()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Evidence (coh, signed)", "P(second choice)")
+    assert ax.get_legend() is None
+
+
+def test_plot_psychometric_curves_by_block():
+    ax, fits = plot_psychometric_curves(table(6000, shift=2.0), by="block")
+    assert list(fits) == ["block = 0", "block = 1"]
+    assert fits["block = 0"].bias == pytest.approx(10, abs=2)
+    assert fits["block = 1"].bias == pytest.approx(-10, abs=2)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(fits)
+    assert len({line.get_color() for line in ax.lines if line.get_label() in fits}) == 2
+
+
+def test_plot_psychometric_curves_by_stage_of_training():
+    early, late = table(1500, slope=0.02), table(1500, slope=0.3, seed=1)
+    columns = {name: np.concatenate([early[name], late[name]]) for name in early}
+    _, fits = plot_psychometric_curves(columns, by=stages(columns, 2), link="probit", resamples=0)
+    assert list(fits) == ["trials 1 to 1500", "trials 1501 to 3000"]
+    first, second = fits.values()
+    assert second.slope > 5 * first.slope
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "error", "message"),
+    [
+        ({}, {}, UnknownNameError, "Unknown column 'coh'"),
+        (table(0), {}, ValueError, "The table has no trial"),
+        (table(20), {"strength": "cohe"}, UnknownNameError, "Unknown column 'cohe'. Did you mean 'coh'"),
+        ({"coh": [1, 2], "ground_truth": [0, 1]}, {}, UnknownNameError, "Unknown column 'choice'"),
+        ({**table(50), "choice": np.arange(50)}, {}, ValueError, "There must be two choices"),
+        (table(50), {"side": "coh"}, ValueError, "column 'coh' must have two values"),
+        (table(50), {"by": "trial"}, ValueError, "by has 50 different values; a figure shows at most 10 groups"),
+        (table(50), {"by": [1, 2]}, ValueError, r"one value for each of the 50 .*\(2,\)"),
+        (
+            {**table(50), "coh": np.ones(50), "ground_truth": np.ones(50)},
+            {"by": "lane"},
+            ValueError,
+            r"lane = 0: A curve needs at least two values of evidence; there is \[1.0\]",
+        ),
+    ],
+)
+def test_plot_psychometric_curves_rejects_invalid_tables(columns, options, error, message):
+    with pytest.raises(error, match=message):
+        plot_psychometric_curves(columns, **options)

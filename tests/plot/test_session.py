@@ -6,13 +6,6 @@ import pytest
 
 from ngym_core import UnknownNameError
 from ngym_plot import plot_session
-from ngym_plot.trial_table import running_mean
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def session(n=60, lanes=1, **columns):
@@ -22,7 +15,7 @@ def session(n=60, lanes=1, **columns):
     return {**table, "performance": (choice == gt) * 1.0, "reward": (choice == gt) * 2.0 - 1, **columns}
 
 
-def test_choices_are_drawn_by_their_outcome():
+def test_plot_session_draws_choices_by_outcome():
     table = session()
     figure = plot_session(table)
     marks = {line.get_label(): line for line in figure.axes[0].lines}
@@ -30,16 +23,16 @@ def test_choices_are_drawn_by_their_outcome():
     assert np.array_equal(marks["correct"].get_xdata(), np.nonzero(table["correct"])[0] + 1)
     assert np.array_equal(marks["no response"].get_xdata(), np.nonzero(table["choice"] == 0)[0] + 1)
     assert np.array_equal(np.round(marks["error"].get_ydata()), table["choice"][marks["error"].get_xdata() - 1])
-    every = plot_session(table, none=None).axes[0].lines
+    every = plot_session(table, no_response=None).axes[0].lines
     assert [line.get_label() for line in every] == ["correct", "error"]
 
 
-def test_a_choice_that_is_always_made_has_one_tick():
+def test_plot_session_of_a_constant_choice_has_one_tick():
     ax = plot_session(session(choice=np.ones(60, int))).axes[0]
     assert ax.get_yticks().tolist() == [1]
 
 
-def test_running_means_of_reward_and_performance():
+def test_plot_session_draws_running_means_of_reward_and_performance():
     table = session()
     _, reward, performance = plot_session(table, window=10).axes
     assert reward.lines[1].get_ydata()[-1] == pytest.approx(table["reward"][-10:].mean())
@@ -49,12 +42,7 @@ def test_running_means_of_reward_and_performance():
     assert {ax.get_xlim() for ax in (reward, performance)} == {(0.5, 60.5)}
 
 
-def test_a_running_mean_leaves_out_what_is_missing():
-    values = [1, np.nan, 3, np.nan, np.nan, np.nan]
-    assert running_mean(values, 2) == pytest.approx([1, 1, 3, 3, np.nan, np.nan], nan_ok=True)
-
-
-def test_blocks_are_shaded_and_named():
+def test_plot_session_shades_and_labels_blocks():
     block = np.repeat([1, 0, 1], 20)
     figure = plot_session(session(block=block))
     for ax in figure.axes[:3]:
@@ -66,7 +54,7 @@ def test_blocks_are_shaded_and_named():
     assert [text.get_text() for text in named.axes[0].texts] == ["habit repeat", "alternate"]
 
 
-def test_blocks_of_several_lanes_are_not_mixed():
+def test_plot_session_shades_blocks_of_one_lane_only():
     table = session(lanes=2, block=np.tile([0, 1], 30))
     assert not plot_session(table).axes[0].patches
     one = plot_session(table, lane=1)
@@ -75,18 +63,18 @@ def test_blocks_of_several_lanes_are_not_mixed():
 
 
 @pytest.mark.parametrize("n", [1, 20, 2000])
-def test_any_number_of_trials(n):
+def test_plot_session_draws_any_number_of_trials(n):
     figure = plot_session(session(n))
     figure.canvas.draw()
     assert len(figure.axes[2].get_xticks()) < 15
 
 
-def test_actions_of_several_numbers():
+def test_plot_session_draws_actions_of_several_numbers():
     figure = plot_session(session(choice=np.random.default_rng(0).random((60, 3))))
     assert [line.get_label() for line in figure.axes[0].lines] == ["action 0", "action 1", "action 2"]
 
 
-def test_a_figure_can_be_given_and_saved(tmp_path):
+def test_plot_session_draws_into_a_given_figure_and_saves_it(tmp_path):
     figure = plt.figure()
     assert plot_session(session(), fig=figure, title="Mine", fname=tmp_path / "s.pdf") is figure
     assert [p.name for p in tmp_path.iterdir()] == ["s.pdf"]
@@ -112,6 +100,6 @@ def test_a_figure_can_be_given_and_saved(tmp_path):
         (session(), {"window": 0}, ValueError, "window=0 must be at least one trial"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(table, options, error, message):
+def test_plot_session_rejects_invalid_tables_and_arguments(table, options, error, message):
     with pytest.raises(error, match=message):
         plot_session(table, **options)

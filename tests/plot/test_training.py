@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -9,19 +8,13 @@ from ngym_core import UnknownNameError
 from ngym_plot import plot_training
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 def progress(folder, rows, names="time/total_timesteps,rollout/ep_rew_mean,eval/mean_reward"):
     path = folder / "progress.csv"
     path.write_text("\n".join([names, *rows]) + "\n")
     return path
 
 
-def test_a_trial_table_is_smoothed():
+def test_plot_training_smooths_a_trial_table():
     values = np.random.default_rng(0).random(500)
     ax = plot_training({"performance": values}, window=100, label="a run", title="Training")
     mean, whole_and_start = ax.lines
@@ -33,7 +26,7 @@ def test_a_trial_table_is_smoothed():
     assert ax.get_ylabel() == "Mean reward of 50 trials"
 
 
-def test_what_monitor_wrote_is_read(tmp_path):
+def test_plot_training_reads_tables_of_monitor(tmp_path):
     with ngym.make(
         "PerceptualDecisionMaking-v0", wrappers=[("Monitor-v0", {"save_dir": tmp_path / "run", "verbose": False})]
     ) as env:
@@ -44,7 +37,7 @@ def test_what_monitor_wrote_is_read(tmp_path):
         assert ax.get_ylim() == (-0.05, 1.05)
 
 
-def test_the_log_of_stable_baselines_is_read(tmp_path):
+def test_plot_training_reads_the_log_of_stable_baselines(tmp_path):
     path = progress(tmp_path, ["100,0.5,", "200,,0.7", "300,0.9,0.8"])
     for source in (path, tmp_path, str(path)):
         ax = plot_training(source)
@@ -53,7 +46,7 @@ def test_the_log_of_stable_baselines_is_read(tmp_path):
     assert plot_training(path, "eval/mean_reward").lines[0].get_xydata().tolist() == [[200, 0.7], [300, 0.8]]
 
 
-def test_the_log_of_ngym_train_is_read(tmp_path):
+def test_plot_training_reads_the_log_of_ngym_train(tmp_path):
     progress(tmp_path, ["2048,0.3,nan,nan", "4096,0.6,0.5,0.1"], "steps,trial/performance,rollout/ep_rew_mean,train/loss")
     np.savez(tmp_path / "trials.npz", column_performance=[1.0])  # the test of the trained agent is no training
     ax = plot_training(tmp_path)
@@ -62,7 +55,7 @@ def test_the_log_of_ngym_train_is_read(tmp_path):
     assert plot_training(tmp_path, "train/loss").lines[0].get_xydata().tolist() == [[4096, 0.1]]
 
 
-def test_evaluations_of_stable_baselines_are_read(tmp_path):
+def test_plot_training_reads_evaluations_of_stable_baselines(tmp_path):
     results = np.random.default_rng(0).random((4, 5))
     np.savez(tmp_path / "evaluations.npz", timesteps=np.arange(4) * 1000, results=results)
     ax = plot_training(tmp_path)
@@ -70,7 +63,7 @@ def test_evaluations_of_stable_baselines_are_read(tmp_path):
     assert ax.collections[0].get_paths()[0].vertices[:, 1].max() > results.mean(axis=1).max()
 
 
-def broken(folder, **arrays):
+def write_evaluations(folder, **arrays):
     np.savez(folder / "evaluations.npz", **arrays)
     return folder
 
@@ -90,10 +83,10 @@ def broken(folder, **arrays):
             UnknownNameError,
             "Unknown column 'rollout/ep_rew'. Did you mean 'rollout/ep_rew_mean'",
         ),
-        (lambda path: plot_training(broken(path, steps=[1])), UnknownNameError, "Unknown array 'timesteps'"),
-        (lambda path: plot_training(broken(path, timesteps=[], results=[])), ValueError, "has no evaluation"),
+        (lambda path: plot_training(write_evaluations(path, steps=[1])), UnknownNameError, "Unknown array 'timesteps'"),
+        (lambda path: plot_training(write_evaluations(path, timesteps=[], results=[])), ValueError, "has no evaluation"),
     ],
 )
-def test_what_cannot_be_read_is_refused(tmp_path, call, error, message):
+def test_plot_training_rejects_missing_and_empty_logs(tmp_path, call, error, message):
     with pytest.raises(error, match=message):
         call(tmp_path)

@@ -1,4 +1,4 @@
-"""Figures of cognitive tasks, behaviour and activity. matplotlib is loaded when the first one is drawn."""
+"""Figures of cognitive tasks, behaviour and activity. Modules, and matplotlib, are loaded when a name is first used."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from ngym_plot.activity import Recording, plot_activity, plot_population_state, plot_unit_traces
     from ngym_plot.animation import plot_env_3dbox
     from ngym_plot.behaviour import HistoryKernel, fit_history, plot_confusion, plot_delay_dependence, plot_history_kernel
+    from ngym_plot.chronometric import plot_chronometric
     from ngym_plot.config import PlotConfig
-    from ngym_plot.curves import plot_chronometric, plot_psychometric, plot_psychometric_curves
-    from ngym_plot.psychometric import PsychometricFit, fit_psychometric
+    from ngym_plot.psychometric import PsychometricFit, fit_psychometric, plot_psychometric, plot_psychometric_curves
     from ngym_plot.rollout import plot_env, plot_env_1dbox, visualize_run
     from ngym_plot.session import plot_session
     from ngym_plot.training import plot_training
@@ -55,16 +55,16 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         ".activity": ["Recording", "plot_activity", "plot_population_state", "plot_unit_traces"],
-        ".behaviour": ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"],
-        ".trial_table": ["signed_choices", "stages"],
-        ".config": ["PlotConfig"],
-        ".curves": ["plot_chronometric", "plot_psychometric", "plot_psychometric_curves"],
         ".animation": ["plot_env_3dbox"],
-        "ngym_core.rollout": ["run_env"],
-        ".psychometric": ["PsychometricFit", "fit_psychometric"],
+        ".behaviour": ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"],
+        ".chronometric": ["plot_chronometric"],
+        ".config": ["PlotConfig"],
+        ".psychometric": ["PsychometricFit", "fit_psychometric", "plot_psychometric", "plot_psychometric_curves"],
         ".rollout": ["plot_env", "plot_env_1dbox", "visualize_run"],
         ".session": ["plot_session"],
         ".training": ["plot_training"],
         ".trial": ["plot_trial"],
+        ".trial_table": ["signed_choices", "stages"],
+        "ngym_core.rollout": ["run_env"],
     },
 )

@@ -1,4 +1,4 @@
-"""What choices depend on beside the evidence: which choice was right, the delay, the choices before."""
+"""Behaviour beyond the evidence: choices by ground truth, accuracy by delay, and the weight of previous choices."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from ngym_plot.figure import new_axes, reference_line, shades, style
-from ngym_plot.trial_table import Table, bins, column, groups, numbers, responses, signed_choices, size, wilson
+from ngym_plot.figure import axes_or_new, draw_reference_line, group_colors, style
+from ngym_plot.stats import Z_95, bin_values, wilson_interval
+from ngym_plot.trial_table import Table, column, count_trials, group_trials, numeric_column, signed_choices
 
 __all__ = ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"]
 
 Array: TypeAlias = NDArray[Any]
 
-WRITTEN = 10
-"""In a matrix of so many choices, each share is written."""
+_MAX_CHOICES_WITH_NUMBERS = 10
+"""In a larger confusion matrix the proportions are not written into the cells."""
+_MAX_TICKS = 12
 
 
 def plot_confusion(
     table: Table, *, names: Mapping[Any, str] | None = None, ax: Axes | None = None, title: str | None = None
 ) -> Axes:
-    """Draw which choices were made for each right one, as shares of the trials in which it was right.
+    """Draw the confusion matrix of choices: the proportion of each choice among the trials of each ground truth.
 
     Args:
         table: A trial table with `choice` and `gt`.
-        names: Names of the actions, for the ticks.
-        ax: Where to draw; a new figure by default.
+        names: Action -> name, for the ticks.
+        ax: Axes to draw into; a new figure by default.
         title: Title.
 
     Returns:
@@ -40,30 +42,43 @@ def plot_confusion(
     Raises:
         UnknownNameError: A column that the table does not have.
         ValueError: No trial, or actions of several numbers.
+
+    Example:
+        >>> table = {"gt": [1, 1, 2, 2], "choice": [1, 2, 2, 2]}
+        >>> ax = plot_confusion(table, names={1: "left", 2: "right"})
+        >>> ax.images[0].get_array().tolist()
+        [[0.5, 0.5], [0.0, 1.0]]
     """
-    choice, gt = responses(table, None), responses({**_only(table, "gt"), "choice": column(table, "gt")}, None)
-    rows, row = np.unique(gt, return_inverse=True)
-    columns, col = np.unique(np.concatenate([choice, gt]), return_inverse=True)
-    counts = np.zeros((len(rows), len(columns)))
+    choice, gt = numeric_column(table, "choice"), numeric_column(table, "gt")
+    row_values, row = np.unique(gt, return_inverse=True)
+    # The columns are all actions of the table, in both roles, so that the diagonal is there.
+    column_values, col = np.unique(np.concatenate([choice, gt]), return_inverse=True)
+    counts = np.zeros((len(row_values), len(column_values)))
     np.add.at(counts, (row, col[: len(choice)]), 1)
     n = counts.sum(axis=1, keepdims=True)
-    share = counts / n
-    side = float(np.clip(0.5 * len(columns) + 1.6, 3.2, 5))
+    proportion = counts / n
+
+    def label(value: float) -> str:
+        return (names or {}).get(value, f"{value:g}")
+
+    with_numbers = len(column_values) <= _MAX_CHOICES_WITH_NUMBERS
+    side = float(np.clip(0.5 * len(column_values) + 1.6, 3.2, 5))
     with style():
-        ax = new_axes(ax, (side + 0.7, side * (0.4 + 0.6 * len(rows) / len(columns))))
-        image = ax.imshow(share, vmin=0, vmax=1 if len(columns) <= WRITTEN else share.max(), cmap="cividis", aspect="auto")
+        ax = axes_or_new(ax, (side + 0.7, side * (0.4 + 0.6 * len(row_values) / len(column_values))))
+        image = ax.imshow(proportion, vmin=0, vmax=1 if with_numbers else proportion.max(), cmap="cividis", aspect="auto")
         bar = ax.figure.colorbar(image, ax=ax, label="Share of trials", shrink=0.9)
         bar.outline.set_linewidth(0.5)
-        if len(columns) <= WRITTEN:
-            for i, j in np.ndindex(*share.shape):
-                color = "white" if share[i, j] < 0.6 else "black"
-                ax.text(j, i, f"{share[i, j]:.2f}", ha="center", va="center", color=color, fontsize="small")
-        step = max(1, round(len(columns) / 12))
-        said = [(names or {}).get(value, f"{value:g}") for value in columns.tolist()]
-        ax.set_xticks(range(0, len(columns), step), said[::step], rotation=0 if max(map(len, said)) < 9 else 30)
-        of_rows = [f"{(names or {}).get(v, f'{v:g}')} ({int(k)})" for v, k in zip(rows.tolist(), n[:, 0], strict=True)]
-        step = max(1, round(len(rows) / 12))
-        ax.set_yticks(range(0, len(rows), step), of_rows[::step])
+        if with_numbers:
+            for i, j in np.ndindex(*proportion.shape):
+                color = "white" if proportion[i, j] < 0.6 else "black"
+                ax.text(j, i, f"{proportion[i, j]:.2f}", ha="center", va="center", color=color, fontsize="small")
+        x_labels = [label(value) for value in column_values.tolist()]
+        step = max(1, round(len(x_labels) / _MAX_TICKS))
+        rotation = 0 if max(map(len, x_labels)) < 9 else 30
+        ax.set_xticks(range(0, len(x_labels), step), x_labels[::step], rotation=rotation)
+        y_labels = [f"{label(value)} ({int(k)})" for value, k in zip(row_values.tolist(), n[:, 0], strict=True)]
+        step = max(1, round(len(y_labels) / _MAX_TICKS))
+        ax.set_yticks(range(0, len(y_labels), step), y_labels[::step])
         ax.set(xlabel="Choice", ylabel="Ground truth (trials)")
         ax.spines[:].set_visible(False)
         if title is not None:
@@ -71,29 +86,26 @@ def plot_confusion(
     return ax
 
 
-def _only(table: Table, name: str) -> dict[str, Array]:
-    return {name: column(table, name)}
-
-
 def plot_delay_dependence(
     table: Table,
     delay: str | ArrayLike = "delay",
     *,
     by: str | ArrayLike | None = None,
-    most: int = 8,
+    max_bins: int = 8,
     chance: float | None = None,
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw how often choices are correct after different delays, with 95 % intervals.
+    """Draw the proportion of correct choices after each delay, with 95 % Wilson intervals.
 
     Args:
         table: A trial table with `correct`.
         delay: Column with the delay of each trial in ms, or (trials,) values.
         by: Column, or (trials,) values, with one line for each value.
-        most: More different delays are put into so many bins of equal numbers of trials.
-        chance: Draw a line there.
-        ax: Where to draw; a new figure by default.
+        max_bins: If there are more different delays, they are put into this number of bins with about equal numbers of
+            trials.
+        chance: Chance level, from 0 to 1, for a reference line.
+        ax: Axes to draw into; a new figure by default.
         title: Title.
 
     Returns:
@@ -101,26 +113,34 @@ def plot_delay_dependence(
 
     Raises:
         UnknownNameError: A column that the table does not have.
-        ValueError: No trial, not one delay for each, or all the same.
+        ValueError: No trial, not one delay for each trial, or only one delay.
+
+    Example:
+        >>> import numpy as np
+        >>> table = {"correct": np.arange(90) % 4 > 0, "delay": np.repeat([0, 500, 1000], 30)}
+        >>> ax = plot_delay_dependence(table, chance=0.5)
+        >>> ax.lines[0].get_xdata().tolist()
+        [0.0, 500.0, 1000.0]
     """
     correct = column(table, "correct").astype(bool)
-    time = numbers(
-        table if isinstance(delay, str) else {"trial": correct, "delay": delay}, delay if isinstance(delay, str) else "delay"
-    )
-    if len(np.unique(time[np.isfinite(time)])) < 2:
-        raise ValueError(f"There must be at least two delays; there is {np.unique(time).tolist()}.")
+    if isinstance(delay, str):
+        delay_ms = numeric_column(table, delay)
+    else:
+        delay_ms = numeric_column({"correct": correct, "delay": delay}, "delay")
+    if len(np.unique(delay_ms[np.isfinite(delay_ms)])) < 2:
+        raise ValueError(f"There must be at least two delays; there is {np.unique(delay_ms).tolist()}.")
     with style():
-        ax = new_axes(ax)
-        parts = groups(table, by)
-        for (label, members), shade in zip(parts, shades(len(parts)), strict=True):
-            members = members & np.isfinite(time)
-            which = bins(time[members], most)
-            n = np.bincount(which)
-            middle, share = (np.bincount(which, values[members]) / n for values in (time, correct))
-            ax.plot(middle, share, "o-", color=shade, label=label or None)
-            ax.vlines(middle, *wilson(share, n), color=shade, linewidth=1)
+        ax = axes_or_new(ax)
+        groups = group_trials(table, by)
+        for (label, members), color in zip(groups, group_colors(len(groups)), strict=True):
+            members = members & np.isfinite(delay_ms)
+            bin_of_trial = bin_values(delay_ms[members], max_bins)
+            n = np.bincount(bin_of_trial)
+            center, proportion = (np.bincount(bin_of_trial, values[members]) / n for values in (delay_ms, correct))
+            ax.plot(center, proportion, "o-", color=color, label=label or None)
+            ax.vlines(center, *wilson_interval(proportion, n), color=color, linewidth=1)
         if chance is not None:
-            reference_line(ax, y=chance)
+            draw_reference_line(ax, y=chance)
         ax.set(ylim=(-0.05, 1.05), xlabel="Delay (ms)", ylabel="P(correct)")
         if by is not None:
             ax.legend()
@@ -131,19 +151,27 @@ def plot_delay_dependence(
 
 @dataclass(frozen=True)
 class HistoryKernel:
-    """How the choices before pull on a choice: weights of a logistic regression on them.
+    """History kernel: weights of previous choices in a logistic regression of the choice.
 
-    A weight is the change in log odds of taking a choice that was taken `lag` trials ago; above 0 choices are repeated.
+    A weight is the change in the log odds of making a choice if the same choice was made `lag` trials ago: above 0
+    choices are repeated, below 0 they alternate.
 
     Attributes:
         lags: 1 to L trials ago, (L,).
-        correct: Weights of choices that were correct, (L,).
-        error: Weights of choices that were errors, (L,).
+        correct: Weights of previous correct choices, (L,).
+        error: Weights of previous errors, (L,).
         bias: Log odds of the second choice without evidence and history.
-        evidence: Weight of one unit of evidence; 0 where none was given.
-        errors: Standard errors of bias, evidence, correct and error weights, one after another, (2 + 2 L,); NaN where
-            a weight has no data.
+        evidence: Weight of one unit of signed evidence; 0 in a fit without evidence.
+        errors: Standard errors of bias, evidence weight, correct and error weights, concatenated, (2 + 2 L,); NaN for
+            a weight without data.
         trials: Number of trials in the fit.
+
+    Example:
+        >>> import numpy as np
+        >>> lags = np.array([1, 2])
+        >>> kernel = HistoryKernel(lags, np.array([0.5, 0.2]), np.zeros(2), 0.0, 0.0, np.full(6, 0.1), 500)
+        >>> [ends.round(3).tolist() for ends in kernel.interval("correct")]
+        [[0.304, 0.004], [0.696, 0.396]]
     """
 
     lags: Array
@@ -155,72 +183,94 @@ class HistoryKernel:
     trials: int
 
     def interval(self, outcome: str) -> tuple[Array, Array]:
-        """95 % interval of the weights after ``correct`` or ``error`` choices, (L,) each."""
+        """Return the ends, (L,) each, of the 95 % intervals of the weights after ``correct`` or ``error`` choices."""
         weights = getattr(self, outcome)
         start = 2 + (0 if outcome == "correct" else len(self.lags))
-        half = 1.96 * self.errors[start : start + len(self.lags)]
+        half = Z_95 * self.errors[start : start + len(self.lags)]
         return weights - half, weights + half
 
 
 def fit_history(
-    table: Table, lags: int = 5, *, strength: str | None = None, side: str = "ground_truth", none: float | None = 0
+    table: Table, lags: int = 5, *, strength: str | None = None, side: str = "ground_truth", no_response: float | None = 0
 ) -> HistoryKernel:
-    """Fit how choices depend on the choices before, separately for correct ones and errors.
+    """Fit how choices depend on previous choices, separately for correct choices and errors.
+
+    The first `lags` trials of each lane are not fitted: they lack a history.
 
     Args:
-        table: A trial table with `choice` and `correct`; with `lane`, each lane has a history of its own.
-        lags: How many trials back.
-        strength: Column with the strength of the evidence of the trial itself, see `signed_choices`.
+        table: A trial table with `choice` and `correct`, in the order of the trials; with `lane`, each lane has its own
+            history.
+        lags: Number of previous trials.
+        strength: Column with the strength of the evidence in the trial itself, see `signed_choices`; by default the fit
+            has no evidence.
         side: Column that says which choice the evidence favours.
-        none: The action that is no response; None if all are.
+        no_response: The action that counts as no response; None if every action is a response.
 
     Returns:
         The kernel.
 
     Raises:
         UnknownNameError: A column that the table does not have.
-        ValueError: No trial, not two choices, lags below 1, or too few trials for so many weights.
+        ValueError: No trial, not two choices, lags below 1, or too few trials for the number of weights.
+
+    Example:
+        >>> import numpy as np
+        >>> choice = np.tile([1, 1, 1, 2, 2, 2], 50)  # an observer that repeats its choices
+        >>> kernel = fit_history({"choice": choice, "correct": np.ones(300)}, lags=1)
+        >>> bool(kernel.correct[0] > 0), kernel.trials
+        (True, 299)
     """
     if lags < 1:
         raise ValueError(f"lags={lags!r} must be at least one trial.")
-    zero = {**table, "no evidence": np.zeros(size(table))} if strength is None else table
-    evidence, choice = signed_choices(zero, strength or "no evidence", side if strength else "no evidence", none)
+    if strength is None:  # a fit without evidence is one with zero evidence
+        table = {**table, "no evidence": np.zeros(count_trials(table))}
+        strength = side = "no evidence"
+    evidence, choice = signed_choices(table, strength, side, no_response)
     correct = column(table, "correct").astype(bool)
     lane = column(table, "lane") if "lane" in table else np.zeros(len(choice), int)
-    signed = np.nan_to_num(2 * choice - 1)  # 0 without a response
+    signed = np.nan_to_num(2 * choice - 1)  # -1 or 1, and 0 without a response
     parts = []
-    for one in np.unique(lane):
-        rows = np.nonzero(lane == one)[0]
-        past = [
-            np.stack([_before(signed[rows] * (correct[rows] == hit), lag) for lag in range(1, lags + 1)]) for hit in (1, 0)
-        ]
-        parts.append(np.column_stack([np.ones(len(rows)), evidence[rows], *np.concatenate(past), choice[rows]])[lags:])
+    for one_lane in np.unique(lane):
+        rows = np.nonzero(lane == one_lane)[0]
+        by_outcome = [signed[rows] * (correct[rows] == outcome) for outcome in (True, False)]
+        history = [_lagged(values, lag) for values in by_outcome for lag in range(1, lags + 1)]
+        parts.append(np.column_stack([np.ones(len(rows)), evidence[rows], *history, choice[rows]])[lags:])
     data = np.concatenate(parts)
     data = data[~np.isnan(data[:, -1])]
-    used = (data[:, :-1] != 0).any(axis=0)
+    used = (data[:, :-1] != 0).any(axis=0)  # a column of zeros says nothing about its weight
     if len(data) < 2 * (used.sum() + 1):
         raise ValueError(f"{len(data)} trials with {lags} trials before them are too few for {used.sum()} weights.")
     weights, errors = np.zeros(len(used)), np.full(len(used), np.nan)
-    weights[used], errors[used] = _logistic(data[:, :-1][:, used], data[:, -1])
-    first, second = weights[2 : 2 + lags], weights[2 + lags :]
-    return HistoryKernel(np.arange(1, lags + 1), first, second, weights[0], weights[1], errors, len(data))
+    weights[used], errors[used] = _fit_logistic(data[:, :-1][:, used], data[:, -1])
+    after_correct, after_error = weights[2 : 2 + lags], weights[2 + lags :]
+    return HistoryKernel(np.arange(1, lags + 1), after_correct, after_error, weights[0], weights[1], errors, len(data))
 
 
-def _before(values: Array, lag: int) -> Array:
+def _lagged(values: Array, lag: int) -> Array:
+    """Return the value `lag` trials earlier, (trials,); 0 in the first trials."""
     return np.concatenate([np.zeros(min(lag, len(values))), values[:-lag]])
 
 
-def _logistic(x: Array, y: Array, ridge: float = 1e-3) -> tuple[Array, Array]:
-    """Weights and standard errors of a logistic regression; the ridge keeps them finite where choices are certain."""
+def _fit_logistic(x: Array, y: Array, ridge: float = 1e-3) -> tuple[Array, Array]:
+    """Fit a logistic regression without intercept.
 
-    def surprise(w: Array) -> tuple[float, Array]:
+    Args:
+        x: Predictors, (n, k); no column is all zeros.
+        y: Responses 0 or 1, (n,).
+        ridge: Penalty on squared weights; keeps them finite where the predictors separate the responses.
+
+    Returns:
+        Weights and their standard errors, (k,) each.
+    """
+
+    def negative_log_likelihood(w: Array) -> tuple[float, Array]:
         z = x @ w
-        fun = (np.logaddexp(0, z) - y * z).sum() + ridge * (w @ w) / 2
-        return float(fun), x.T @ (expit(z) - y) + ridge * w
+        value = (np.logaddexp(0, z) - y * z).sum() + ridge * (w @ w) / 2
+        return float(value), x.T @ (expit(z) - y) + ridge * w
 
     scale = np.abs(x).max(axis=0)
-    x = x / scale
-    found = minimize(surprise, np.zeros(x.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-6 * len(x)})
+    x = x / scale  # predictors of like size: the ridge and the tolerance mean the same for all weights
+    found = minimize(negative_log_likelihood, np.zeros(x.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-6 * len(x)})
     p = expit(x @ found.x)
     information = (x * (p * (1 - p))[:, None]).T @ x + ridge * np.eye(len(scale))
     return found.x / scale, np.sqrt(np.diag(np.linalg.inv(information))) / scale
@@ -232,41 +282,44 @@ def plot_history_kernel(
     *,
     strength: str | None = None,
     side: str = "ground_truth",
-    none: float | None = 0,
+    no_response: float | None = 0,
     ax: Axes | None = None,
     title: str | None = None,
 ) -> tuple[Axes, HistoryKernel]:
-    """Draw how the choices before pull on a choice, after correct choices and after errors, with 95 % intervals.
-
-    The arguments are those of `fit_history`, and:
+    """Draw the weights of previous choices, after correct choices and after errors, with 95 % intervals.
 
     Args:
-        table: A trial table.
-        lags: How many trials back.
-        strength: Column with the strength of the evidence.
-        side: Column that says which choice the evidence favours.
-        none: The action that is no response; None if all are.
-        ax: Where to draw; a new figure by default.
+        table: See `fit_history`.
+        lags: See `fit_history`.
+        strength: See `fit_history`.
+        side: See `fit_history`.
+        no_response: See `fit_history`.
+        ax: Axes to draw into; a new figure by default.
         title: Title.
 
     Returns:
         The axes and the kernel.
 
     Raises:
+        UnknownNameError: A column that the table does not have.
         ValueError: See `fit_history`.
+
+    Example:
+        >>> import numpy as np
+        >>> choice = np.tile([1, 1, 1, 2, 2, 2], 50)
+        >>> ax, kernel = plot_history_kernel({"choice": choice, "correct": np.ones(300)}, lags=3)
     """
-    kernel = fit_history(table, lags, strength=strength, side=side, none=none)
+    kernel = fit_history(table, lags, strength=strength, side=side, no_response=no_response)
     with style():
-        ax = new_axes(ax)
-        for outcome, look, shift in (("correct", "o-", -0.06), ("error", "s--", 0.06)):
-            (line,) = ax.plot(
-                kernel.lags + shift,
-                getattr(kernel, outcome),
-                look,
-                label=f"after {outcome}s" if outcome == "error" else "after correct choices",
-            )
+        ax = axes_or_new(ax)
+        # The two lines are shifted apart, so that their intervals do not overlap.
+        for outcome, label, fmt, shift in (
+            ("correct", "after correct choices", "o-", -0.06),
+            ("error", "after errors", "s--", 0.06),
+        ):
+            (line,) = ax.plot(kernel.lags + shift, getattr(kernel, outcome), fmt, label=label)
             ax.vlines(kernel.lags + shift, *kernel.interval(outcome), color=line.get_color(), linewidth=1)
-        reference_line(ax, y=0)
+        draw_reference_line(ax, y=0)
         ax.set_xticks(kernel.lags[:: max(1, lags // 10)])
         ax.set(xlabel="Trials ago", ylabel="Weight of a choice (log odds)")
         ax.legend()

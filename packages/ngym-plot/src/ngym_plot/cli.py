@@ -9,9 +9,11 @@ import click
 
 __all__ = ["gallery", "plot"]
 
-FILMS = (".mp4", ".gif")
-READABLE = 20
-"""So many trials are drawn step by step; more of them one mark each."""
+# matplotlib and ngym_core are imported inside the commands, so that `ngym --help` is quick.
+
+_ANIMATION_SUFFIXES = (".mp4", ".gif")
+_MAX_TRIALS_AS_RUN = 20
+"""Up to this many trials are drawn step by step; more of them as a session, with one mark for each."""
 
 
 @click.command()
@@ -20,15 +22,17 @@ READABLE = 20
 @click.option(
     "--model",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Who acts: an agent that Stable-Baselines3 saved.",
+    help="An agent that Stable-Baselines3 saved, to play the trials.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The file; by default TASK.png. As .mp4 or .gif: a film of images."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The file; by default TASK.png. With .mp4 or .gif, image observations are animated.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the trials.")
-@click.option("--trials-per-episode", default=1, show_default=True, help="How often the memory of the agent restarts.")
+@click.option("--trials-per-episode", default=1, show_default=True, help="Trials until the memory of the agent restarts.")
 def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int, trials_per_episode: int) -> None:
-    """Draw trials of TASK: what is seen, what is right, what is done, what it earns.
+    """Draw trials of TASK: observations, actions and ground truth, rewards.
 
     Without a model the ground truth is played. One trial is drawn with its periods, several as a run, and more than 20 as a
     session with one mark for each.
@@ -37,48 +41,49 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
 
     import ngym_core as ngym
 
-    mpl.use("Agg")  # a figure for a file needs no window
+    mpl.use("Agg")  # figures go to files: no window, no display
     from ngym_plot.animation import plot_env_3dbox
-    from ngym_plot.figure import save, style
-    from ngym_plot.players import Oracle, load_model
+    from ngym_plot.figure import save_figure, style
+    from ngym_plot.players import Oracle, load_player
     from ngym_plot.rollout import plot_env
-    from ngym_plot.session import plot_session, session_of
+    from ngym_plot.session import plot_session
     from ngym_plot.trial import plot_trial
+    from ngym_plot.trial_table import table_from_run
 
     options: dict[str, Any] = {} if model is None else {"num_trials_before_reset": trials_per_episode}
     env = ngym.make(task, **options)
     try:
-        agent: Any = Oracle(env) if model is None else load_model(model)
+        agent: Any = Oracle(env) if model is None else load_player(model)
     except ImportError as error:
         raise click.ClickException(str(error)) from error
     name = task.removesuffix("-v0") + (f", {model.name}" if model else "")
     path = Path(f"{task.removesuffix('-v0')}.png") if out is None else out
     if out is None and path.exists():
         raise click.ClickException(f"{path} exists already; name another file with --out.")
-    if path.suffix in FILMS:
+    if path.suffix in _ANIMATION_SUFFIXES:
         if len(env.observation_space.shape) not in (2, 3):
             raise click.ClickException(
-                f"{task} shows no images, so there is no film of it; give --out a name such as {path.stem}.png."
+                f"{task} has no image observations to animate; give --out a name such as {path.stem}.png."
             )
         ob = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)["ob"]
         plot_env_3dbox(ob, path, env)
     else:
         if trials == 1:
             figure = plot_trial(env, agent, seed=seed, name=name)
-        elif trials <= READABLE:
+        elif trials <= _MAX_TRIALS_AS_RUN:
             figure = plot_env(env, num_trials=trials, model=agent, seed=seed, name=name)
         else:
             run = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)
-            figure = plot_session(session_of(run), title=name)
+            figure = plot_session(table_from_run(run), title=name)
         with style():
-            path = save(figure, path)
+            path = save_figure(figure, path)
     click.echo(f"wrote {path}")
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new or empty folder.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder, new or empty.")
 def gallery(out: Path) -> None:
-    """Write a page with a picture of a trial of every task, in OUT/index.html; it needs no server and no network."""
+    """Write a page with a figure of a trial of every task to OUT/index.html; it needs no server and no network."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,10 +1,12 @@
-"""PlotConfig: how large, in which unit of time, and at which resolution figures are drawn."""
+"""PlotConfig: size, unit of time and resolution of figures."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
 from typing import Any
+
+from ngym_core.errors import nearest
 
 __all__ = ["PlotConfig"]
 
@@ -17,12 +19,17 @@ class PlotConfig:
         width: Width of the figure in inches.
         panel_height: Height of a panel in inches.
         unit: Time axis in ``steps`` or ``ms``.
-        font_size: Size of all text in points, relative to the style's 9.
-        dpi: Resolution of saved pictures.
-        legend_location: Where legends stand beside their panel, as matplotlib names it.
+        font_size: Size of labels in points; other text is scaled with it.
+        dpi: Resolution of saved figures in dots per inch.
+        legend_location: Position of legends in the column beside the panels, as in matplotlib's ``loc``.
 
     Raises:
         ValueError: A size that is not a positive number, or another unit.
+
+    Example:
+        >>> from ngym_plot import plot_trial
+        >>> figure = plot_trial("GoNogo-v0", seed=0, plot_config=PlotConfig(width=5, unit="steps"))
+        >>> figure = plot_trial("GoNogo-v0", seed=0, plot_config={"width": 5, "unit": "steps"})  # the same
     """
 
     width: float = 9.0
@@ -43,26 +50,27 @@ class PlotConfig:
 
     @classmethod
     def of(cls, config: Any) -> PlotConfig:
-        """Give the config itself, the default for None, or one made of a dictionary.
+        """Return a config as it is, the default for None, or one made from a dictionary.
 
         Raises:
-            TypeError: Something else, or a key that is no setting.
+            TypeError: Something else, or a key that is not a setting.
         """
         if config is None:
             return cls()
         if isinstance(config, cls):
             return config
-        if isinstance(config, dict):
-            wrong = set(config) - {f.name for f in fields(cls)}
-            if not wrong:
-                return cls(**config)
-            raise TypeError(f"PlotConfig has no {sorted(wrong)}; it has {[f.name for f in fields(cls)]}.")
-        raise TypeError(f"plot_config={config!r} must be a PlotConfig, a dictionary or None.")
+        if not isinstance(config, dict):
+            raise TypeError(f"plot_config={config!r} must be a PlotConfig, a dictionary or None.")
+        settings = [field.name for field in fields(cls)]
+        for name in config:
+            if name not in settings:
+                raise TypeError(f"PlotConfig has no setting {name!r}. {nearest(name, settings)}")
+        return cls(**config)
 
     @property
     def rc(self) -> dict[Any, float]:
-        """The matplotlib settings that follow from it."""
-        scale = self.font_size / 9
+        """The matplotlib settings (rcParams) for these sizes."""
+        scale = self.font_size / 9  # the sizes below are those of the style, where labels have 9 points
         sizes = {"font.size": 9, "axes.labelsize": 9, "axes.titlesize": 10, "legend.fontsize": 8}
         sizes |= {"xtick.labelsize": 8, "ytick.labelsize": 8}
         return {**{key: size * scale for key, size in sizes.items()}, "savefig.dpi": self.dpi}

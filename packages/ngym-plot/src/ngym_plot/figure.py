@@ -1,4 +1,4 @@
-"""What every figure shares: the style, the time axis, and saving."""
+"""Style, colours, time axis and saving: what all figures share."""
 
 from __future__ import annotations
 
@@ -22,14 +22,26 @@ from numpy.typing import NDArray
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
-__all__ = ["Clock", "color", "new_axes", "reference_line", "save", "shades", "style"]
+__all__ = [
+    "MAX_POINTS",
+    "TimeAxis",
+    "axes_or_new",
+    "draw_reference_line",
+    "group_colors",
+    "palette_color",
+    "save_figure",
+    "style",
+]
 
 Array: TypeAlias = NDArray[Any]
+
+MAX_POINTS = 12
+"""Up to this many values of evidence get a point each in a curve; more of them are put into bins."""
 
 
 @contextmanager
 def style(config: PlotConfig | None = None) -> Iterator[None]:
-    """Draw in the style of ngym; the settings of the caller come back afterwards."""
+    """Draw in the style of ngym; the caller's matplotlib settings are restored afterwards."""
     with matplotlib.style.context("ngym_plot.ngym"), rc_context((config or PlotConfig()).rc):
         yield
 
@@ -40,52 +52,56 @@ def _palette() -> list[str]:
         return list(rcParams["axes.prop_cycle"].by_key()["color"])
 
 
-def color(k: int) -> str:
-    """Give the k-th colour of the style. (``C0`` would be looked up when the figure is drawn, in whatever style then.)"""
+def palette_color(k: int) -> str:
+    """Return the k-th colour of the style, starting again after the last."""
+    # Not f"C{k}": matplotlib resolves that when the figure is drawn, in whatever style is active then.
     colors = _palette()
     return colors[k % len(colors)]
 
 
-def shades(n: int) -> list[str]:
-    """Give colours for n groups of trials: those of the style, or, if there are not enough of them, steps of one scale."""
+def group_colors(n: int) -> list[str]:
+    """Return n different colours: those of the style or, where there are too few, n steps of a colour map."""
     if n <= len(_palette()):
         return _palette()[:n]
+    # The brightest 8 % of the map are too pale on white.
     return [to_hex(colormaps["viridis"](k / (n - 1) * 0.92)) for k in range(n)]
 
 
-def new_axes(ax: Axes | None, size: tuple[float, float] = (4.0, 3.2)) -> Axes:
-    """Give the axes that the caller chose, or those of a new figure of some size (inches)."""
-    return plt.subplots(figsize=size)[1] if ax is None else ax
+def axes_or_new(ax: Axes | None, figsize: tuple[float, float] = (4.0, 3.2)) -> Axes:
+    """Return the caller's axes or, for None, those of a new figure (width, height in inches)."""
+    return plt.subplots(figsize=figsize)[1] if ax is None else ax
 
 
-def reference_line(ax: Axes, *, x: float | None = None, y: float | None = None) -> None:
-    """Draw a dashed grey line behind the data: at chance, at no evidence, where a period begins."""
-    look: dict[str, Any] = {"color": "0.7", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0.5}
+def draw_reference_line(ax: Axes, *, x: float | None = None, y: float | None = None) -> None:
+    """Draw a dashed grey line behind the data, for example at chance level or at zero evidence."""
+    options: dict[str, Any] = {"color": "0.7", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0.5}
     if x is not None:
-        ax.axvline(x, **look)
+        ax.axvline(x, **options)
     if y is not None:
-        ax.axhline(y, **look)
+        ax.axhline(y, **options)
 
 
 @dataclass(frozen=True)
-class Clock:
-    """The time axis: T steps, the first from 0 to one step.
+class TimeAxis:
+    """The x axis of T time steps, in steps or in ms.
+
+    In steps, step k (counted from 1) is centred on k; in ms, it lasts from (k - 1) dt to k dt.
 
     Args:
-        steps: T.
-        dt: Time step in ms, or 1 for an axis in steps.
+        steps: Number of steps T.
+        dt: Time step in ms; an axis in steps ignores it.
         unit: ``steps`` or ``ms``.
-        zero: So many steps stand before time 0.
+        steps_before_zero: Number of steps before time 0.
     """
 
     steps: int
     dt: float
     unit: str
-    zero: int = 0
+    steps_before_zero: int = 0
 
     @property
     def centers(self) -> Array:
-        """Middle of each step, (T,)."""
+        """Centre of each step, (T,)."""
         return np.asarray(self.start_of(np.arange(1, self.steps + 1)) + (0.5 * self.dt if self.unit == "ms" else 0.5))
 
     @property
@@ -94,12 +110,12 @@ class Clock:
         return float(self.start_of(1)), float(self.start_of(self.steps + 1))
 
     def start_of(self, step: Any) -> Any:
-        """Where a step begins on the axis; the first of the T steps is 1."""
-        since = np.asarray(step) - 1 - self.zero
-        return since * self.dt if self.unit == "ms" else since + 0.5
+        """Return the position at which a step begins; the first of the T steps is 1."""
+        steps_since_zero = np.asarray(step) - 1 - self.steps_before_zero
+        return steps_since_zero * self.dt if self.unit == "ms" else steps_since_zero + 0.5
 
-    def held(self, values: Array) -> tuple[Array, Array]:
-        """Give the line of values that are held during each step: (2 T,) times, (2 T,) of the (T,) values."""
+    def staircase(self, values: Array) -> tuple[Array, Array]:
+        """Return the line that holds each of (T,) values for its whole step: x (2 T,) and y (2 T,)."""
         return np.repeat(self.start_of(np.arange(1, self.steps + 2)), 2)[1:-1], np.repeat(values, 2)
 
     @property
@@ -107,25 +123,26 @@ class Clock:
         """Label of the axis."""
         return "Time (ms)" if self.unit == "ms" else "Time (steps)"
 
-    def put_on(self, ax: Axes) -> None:
-        """Set limits and ticks of an x axis."""
+    def apply_to(self, ax: Axes) -> None:
+        """Set the limits and ticks of the x axis."""
         ax.set_xlim(*self.edges)
         ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
 
 
-def save(figure: Figure, fname: str | Path) -> Path:
-    """Save a figure, completely or not at all.
+def save_figure(figure: Figure, fname: str | Path) -> Path:
+    """Save a figure; the file is complete or absent.
 
     Args:
         figure: The figure.
-        fname: A file; without a known extension ``.png`` is added. Folders are made.
+        fname: The file; ``.png`` is added where matplotlib does not know the extension. Missing folders are made.
 
     Returns:
         The file that was written.
     """
     path = Path(fname).expanduser()
+    # The whole name is kept: in "task.v0" the suffix ".v0" is no format.
     if path.suffix.lower().lstrip(".") not in figure.canvas.get_supported_filetypes():
         path = path.with_name(path.name + ".png")
-    with atomic_write(path) as aside:
-        figure.savefig(aside)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary)
     return path

@@ -1,4 +1,4 @@
-"""A page with every task: a picture of a trial, and what there is to know about it."""
+"""Gallery: an HTML page with a figure of a trial, and the facts, of every task."""
 
 from __future__ import annotations
 
@@ -28,23 +28,25 @@ from ngym_plot.trial import plot_trial
 
 __all__ = ["write_gallery"]
 
-LOOK = PlotConfig(width=4.8, panel_height=1.0, unit="ms", dpi=150)
-SHOWN = 8
-"""A condition with more different values is shown by its least and greatest."""
+_PLOT_CONFIG = PlotConfig(width=4.8, panel_height=1.0, unit="ms", dpi=150)
+_MAX_LISTED_VALUES = 8
+"""Of a condition with more different values only the least and the greatest are listed."""
+_SAMPLED_TRIALS = 200
+"""Number of trials that are sampled to find the values of conditions."""
 
 
 @dataclass
-class Card:
-    """What the page says about a task.
+class _Card:
+    """The entry of one task.
 
     Attributes:
-        id: Its id.
-        purpose: A sentence or two.
+        id: Id of the task.
+        purpose: The first paragraph of its docstring.
         tags: Its tags.
-        facts: Name -> lines.
-        paper: Name and link of the paper; either may be missing.
-        picture: A PNG.
-        problem: Why there is no picture.
+        facts: Heading -> lines.
+        paper: Name and link of the paper; either may be empty.
+        image: The figure as a PNG.
+        problem: Why there is no figure; empty if there is one.
     """
 
     id: str
@@ -52,26 +54,26 @@ class Card:
     tags: list[str] = field(default_factory=list)
     facts: dict[str, list[str]] = field(default_factory=dict)
     paper: tuple[str, str] = ("", "")
-    picture: bytes = b""
+    image: bytes = b""
     problem: str = ""
 
 
 def write_gallery(
     folder: str | Path, ids: Iterable[str] | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Path, dict[str, str]]:
-    """Write a page with a picture of a trial of each task; everything is in the one file.
+    """Write a page with a figure of a trial of each task, ``index.html``; figures and styles are inside this file.
 
     Args:
         folder: A new or empty folder.
-        ids: Which tasks; by default all, those of packs included.
+        ids: Ids of tasks; by default all registered tasks, those of packs included.
         progress: Called with 1 after each task.
 
     Returns:
-        The page, and why some tasks could not be drawn: id -> reason. They are on the page, without a picture.
+        The page, and the tasks that could not be drawn: id -> reason. Their entries have no figure.
 
     Raises:
-        FileExistsError: The folder holds something already.
-        UnknownTaskError: An id that no package offers.
+        FileExistsError: The folder is not empty.
+        UnknownTaskError: An id that no installed package offers.
     """
     folder = Path(folder).expanduser()
     require_empty_folder(folder)
@@ -81,14 +83,14 @@ def write_gallery(
         cards.append(_card(name))
         progress(1)
     page = folder / "index.html"
-    with atomic_write(page) as aside:
-        aside.write_text(_page(cards), encoding="utf-8")
+    with atomic_write(page) as temporary:
+        temporary.write_text(_page(cards), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 
 
-def _card(name: str) -> Card:
-    """Find out about a task; a fault costs what depends on it."""
-    card = Card(name)
+def _card(name: str) -> _Card:
+    """Make the entry of a task. An error in the task leaves the rest of its entry empty, and no other entry."""
+    card = _Card(name)
     try:
         spec = registry.task_spec(name)
         target = spec.load()
@@ -97,59 +99,61 @@ def _card(name: str) -> Card:
         card.paper = tuple(" ".join(str(spec.metadata.get(k) or "").split()) for k in ("paper_name", "paper_link"))  # type: ignore[assignment]
         env = registry.make(name)
         card.facts = _facts(env)
-        card.picture = _picture(env)
-    except Exception as error:  # a task of somebody else may fail in any way
+        card.image = _draw(env)
+    except Exception as error:  # tasks of packs may fail in any way
         card.problem = f"{type(error).__name__}: {error}"
         plt.close("all")
     return card
 
 
 def _facts(env: Any) -> dict[str, list[str]]:
-    """Periods, spaces, conditions and rewards in words."""
+    """Describe periods, spaces, conditions and rewards: heading -> lines."""
     task = env.unwrapped
-    conditions = env.sample_trials(200, seed=0).conditions
+    conditions = env.sample_trials(_SAMPLED_TRIALS, seed=0).conditions
     return {
         "Periods (ms)": [f"{period}: {duration_name(value)}" for period, value in task.timing.items()],
-        "Observation": [_space(env.observation_space), *_names(env.observation_space)],
-        "Action": [_space(env.action_space), *_names(env.action_space)],
-        "Conditions": [f"{name}: {_values(values)}" for name, values in conditions.items()],
+        "Observation": [_describe_space(env.observation_space), *_channel_names(env.observation_space)],
+        "Action": [_describe_space(env.action_space), *_channel_names(env.action_space)],
+        "Conditions": [f"{name}: {_describe_values(values)}" for name, values in conditions.items()],
         "Rewards": [f"{event}: {value}" for event, value in getattr(task.rewards, "items", list)()],
         "Time step": [f"{task.dt:g} ms"],
     }
 
 
-def _space(space: Any) -> str:
+def _describe_space(space: Any) -> str:
     if hasattr(space, "n"):
         return f"{space.n} actions" if not space.shape else str(space)
     return f"{' x '.join(map(str, space.shape))} numbers"
 
 
-def _names(space: Any) -> list[str]:
-    """Names of channels or actions, with how many share each."""
+def _channel_names(space: Any) -> list[str]:
+    """Return the names of channels or actions, with the number that share each."""
     return [f"{name} ({np.size(index)})" if np.size(index) > 1 else name for name, index in names_of(space).items()]
 
 
-def _values(values: Any) -> str:
-    """The values of a condition, (n, ...)."""
+def _describe_values(values: Any) -> str:
+    """Describe the values (n, ...) of a condition in n trials."""
     array = np.asarray(values)
     if array.dtype == object or array.ndim > 1:
         return f"{' x '.join(map(str, array.shape[1:]))} values" if array.ndim > 1 else "varies"
     different = np.unique(array)
-    said = [f"{v:.4g}" if array.dtype.kind == "f" else str(v) for v in different.tolist()]
-    return ", ".join(said) if len(said) <= SHOWN else f"{said[0]} to {said[-1]}"
+    texts = [f"{v:.4g}" if array.dtype.kind == "f" else str(v) for v in different.tolist()]
+    return ", ".join(texts) if len(texts) <= _MAX_LISTED_VALUES else f"{texts[0]} to {texts[-1]}"
 
 
-def _picture(env: Any) -> bytes:
-    figure = plot_trial(env, seed=0, name="", plot_config=LOOK)
+def _draw(env: Any) -> bytes:
+    """Draw a trial and return a PNG with a palette of 256 colours, a fraction of the size of matplotlib's."""
+    figure = plot_trial(env, seed=0, name="", plot_config=_PLOT_CONFIG)
     raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png", dpi=LOOK.dpi)
+    figure.savefig(raw, format="png", dpi=_PLOT_CONFIG.dpi)
     plt.close(figure)
-    with Image.open(raw) as picture:
-        picture.convert("RGB").quantize(256).save(small, "PNG", optimize=True)
+    with Image.open(raw) as image:
+        image.convert("RGB").quantize(256).save(small, "PNG", optimize=True)
     return small.getvalue()
 
 
-def _page(cards: list[Card]) -> str:
+def _page(cards: list[_Card]) -> str:
+    """Return the HTML of the page."""
     counts: dict[str, int] = {}
     for card in cards:
         for tag in card.tags:
@@ -165,14 +169,14 @@ def _page(cards: list[Card]) -> str:
     )
 
 
-def _html(card: Card) -> str:
-    """One task of the page."""
+def _html(card: _Card) -> str:
+    """Return the HTML of one entry."""
     words = " ".join([card.id, card.purpose, *card.tags, *card.paper, *(f for facts in card.facts.values() for f in facts)])
-    if card.picture:
-        data = base64.b64encode(card.picture).decode()
-        picture = f'<img alt="A trial of {escape(card.id)}" src="data:image/png;base64,{data}">'
+    if card.image:
+        data = base64.b64encode(card.image).decode()
+        image = f'<img alt="A trial of {escape(card.id)}" src="data:image/png;base64,{data}">'
     else:
-        picture = f'<p class="problem">No picture: {escape(card.problem)}</p>'
+        image = f'<p class="problem">No figure: {escape(card.problem)}</p>'
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{'<br>'.join(map(escape, lines))}</dd>" for name, lines in card.facts.items() if lines
     )
@@ -185,7 +189,7 @@ def _html(card: Card) -> str:
     return f"""<article class="card" id="{escape(card.id)}" data-tags="{tags}" data-words="{escape(words.lower())}">
 <h2><a href="#{escape(card.id)}">{escape(card.id)}</a></h2>
 <p class="purpose">{purpose}</p>
-<figure>{picture}</figure>
+<figure>{image}</figure>
 <p class="tags">{"".join(f"<span>{escape(tag)}</span>" for tag in card.tags)}</p>
 <p class="paper">{paper}</p>
 <details><summary>Periods, spaces, conditions</summary><dl>{facts}</dl></details>

@@ -1,4 +1,4 @@
-"""Who acts in a figure: the ground truth, or an agent from a file."""
+"""Players: what acts in a figure, the ground truth or a saved agent."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Oracle", "load_model"]
+__all__ = ["Oracle", "load_player"]
 
-ALGORITHMS = (
+_SB3_CLASSES = (
     ("sb3_contrib", "RecurrentPPO"),
     ("stable_baselines3", "PPO"),
     ("stable_baselines3", "A2C"),
     ("stable_baselines3", "DQN"),
 )
-"""Tried one after another: a file does not say which algorithm saved it."""
+"""Module and class of each algorithm, in the order in which they are tried."""
 
 
 class Oracle:
-    """Plays the ground truth of a task.
+    """An agent that plays the ground truth of a task.
 
     Args:
         env: The task, with wrappers.
@@ -28,31 +28,33 @@ class Oracle:
         self.env = env
 
     def __call__(self, ob: Any) -> Any:
-        """Give the ground truth of the step."""
+        """Return the ground truth of the current step, whatever the observation."""
         return self.env.unwrapped.gt_now
 
 
-def load_model(path: Path) -> Any:
-    """Read an agent that Stable-Baselines3 saved. Such a file can run code: load only what you trust.
+def load_player(path: Path) -> Any:
+    """Load an agent that Stable-Baselines3 saved.
+
+    Such a file can run code: load only files that you trust. It does not say which algorithm saved it, so all are tried.
 
     Args:
         path: The file.
 
     Returns:
-        The agent.
+        The agent, on the CPU.
 
     Raises:
-        ImportError: Stable-Baselines3 is not installed.
-        ValueError: A file that is no agent.
+        ImportError: Stable-Baselines3 or sb3-contrib is not installed.
+        ValueError: A file that none of the algorithms can load.
     """
     reasons = []
-    for module, name in ALGORITHMS:
+    for module, name in _SB3_CLASSES:
         try:
             algorithm = getattr(importlib.import_module(module), name)
         except ImportError as error:
             raise ImportError(f"A model needs Stable-Baselines3 and sb3-contrib: pip install ngym-sb3 ({error}).") from error
         try:
             return algorithm.load(path, device="cpu")
-        except Exception as error:
+        except Exception as error:  # a file of another algorithm fails in many ways
             reasons.append(f"{name}: {error}")
-    raise ValueError(f"{path} is no agent that Stable-Baselines3 saved, or is damaged ({'; '.join(reasons)}).")
+    raise ValueError(f"{path} is not an agent that Stable-Baselines3 saved, or it is damaged ({'; '.join(reasons)}).")

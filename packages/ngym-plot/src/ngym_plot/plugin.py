@@ -1,4 +1,4 @@
-"""What ngym-plot adds to ngym: the figures of `Monitor`, and the commands `ngym plot` and `ngym gallery`."""
+"""The plugin of ngym-plot: figures for `Monitor`, and the commands `ngym plot` and `ngym gallery`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ngym_core.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     import click
 
+# matplotlib is imported inside the hooks: plugins are loaded whenever ngym_core is imported.
+
 
 @hookimpl
 def ngym_commands(group: click.Group) -> None:
@@ -25,7 +27,7 @@ def ngym_commands(group: click.Group) -> None:
 
 @hookimpl
 def ngym_figure(run: Mapping[str, Any], env: Any, fname: Path) -> Path:
-    """Draw a run, see `visualize_run`."""
+    """Draw a run and save the figure, see `visualize_run`."""
     from ngym_plot.rollout import visualize_run
 
     visualize_run(

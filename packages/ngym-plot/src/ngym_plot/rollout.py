@@ -1,4 +1,4 @@
-"""A run of a task on one time axis: observations, actions, rewards, performance, activity."""
+"""Runs of a task: observations, actions, rewards, performance and hidden states on one time axis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 import ngym_core as ngym
 from ngym_plot import panels
 from ngym_plot.config import PlotConfig
-from ngym_plot.figure import Clock, save, style
+from ngym_plot.figure import TimeAxis, save_figure, style
 
 __all__ = ["plot_env", "plot_env_1dbox", "visualize_run"]
 
@@ -42,14 +42,15 @@ def plot_env(
 
     Args:
         env: A task, an env around one, a vector env with one env, or an id.
-        num_steps: How many steps.
-        num_trials: Stop after so many trials instead.
+        num_steps: Number of steps.
+        num_trials: Stop after this number of trials instead.
         def_act: An action to repeat; without it and without a model actions are random.
-        model: What acts, see `run_env`. The hidden state of a recurrent one is drawn too.
+        model: What acts, see `run_env`. The hidden states of a recurrent model are drawn too.
         name: Title; by default the task's name.
         legend: Whether to show legends.
-        ob_traces: One label for each channel: draw lines instead of an image.
-        fig_kwargs: Given to `matplotlib.pyplot.subplots`, for example ``{"figsize": (6, 4)}``.
+        ob_traces: A label for each channel: draw lines instead of an image.
+        fig_kwargs: Passed to `matplotlib.pyplot.figure`, for example ``{"figsize": (6, 4)}``; `sharex` as in
+            `matplotlib.pyplot.subplots`.
         fname: Save the figure there (and close it).
         plot_performance: Whether to draw the performance of each trial.
         plot_config: Sizes and unit of time.
@@ -60,6 +61,11 @@ def plot_env(
 
     Raises:
         ValueError: See `run_env` and `visualize_run`.
+
+    Example:
+        >>> figure = plot_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
+        >>> [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
+        ['Observation', 'Action', 'Reward', 'Perform.']
     """
     env = ngym.make(env) if isinstance(env, str) else env
     data = ngym.run_env(env, num_steps, num_trials, def_act, model, seed=seed)
@@ -77,7 +83,7 @@ def plot_env(
         fig_kwargs=fig_kwargs,
         env=env,
         initial_ob=data["initial_ob"],
-        trial_starts=np.nonzero(data["trial_end"])[0] + 2,
+        trial_starts=np.nonzero(data["trial_end"])[0] + 2,  # the step after an end, counted from 1
         plot_config=plot_config,
     )
 
@@ -99,21 +105,21 @@ def visualize_run(
     trial_starts: ArrayLike | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
 ) -> Figure:
-    """Draw a recorded run, each action under the observation that it answers.
+    """Draw a recorded run, each action below the observation before it.
 
     Args:
         ob: Observations after each step: (T,), (T, k), or images (T, H, W) or (T, H, W, C).
         actions: (T,) or (T, k).
-        gt: Ground truth, likewise.
+        gt: Ground truth, (T,) or (T, k).
         rewards: (T,).
         performance: (T,), NaN where no trial ended.
         states: Hidden states, (T, units).
         legend: Whether to show legends.
-        ob_traces: One label for each channel: draw lines instead of an image.
+        ob_traces: A label for each channel: draw lines instead of an image.
         name: Title.
         fname: Save the figure there (and close it).
-        fig_kwargs: Given to `matplotlib.pyplot.subplots`.
-        env: The task, for names of channels and actions and for the time step.
+        fig_kwargs: See `plot_env`.
+        env: The task, for the names of channels and actions and for the time step.
         initial_ob: The observation before the first step; by default the first of `ob`.
         trial_starts: Steps (counted from 1) at which trials begin.
         plot_config: Sizes and unit of time.
@@ -123,6 +129,13 @@ def visualize_run(
 
     Raises:
         ValueError: No steps, arrays of different length, or observations of another shape.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("GoNogo-v0")
+        >>> data = ngym.run_env(env, num_steps=50, seed=0)
+        >>> ob, initial_ob = data["ob"], data["initial_ob"]
+        >>> figure = visualize_run(ob, data["actions"], data["gt"], data["rewards"], env=env, initial_ob=initial_ob)
     """
     ob = np.asarray(ob)
     if ob.ndim not in (1, 2, 3, 4):
@@ -130,8 +143,8 @@ def visualize_run(
     if len(ob) == 0:
         raise ValueError("There is no step to draw: ob is empty.")
     first = ob[:1] if initial_ob is None else np.asarray(initial_ob)[None]
-    seen = np.concatenate([first, ob[:-1]])
-    run = Run(seen, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
+    before = np.concatenate([first, ob[:-1]])
+    run = RunFigure(before, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
     return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
 
 
@@ -151,26 +164,30 @@ def plot_env_1dbox(
     trial_starts: ArrayLike | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
 ) -> Figure:
-    """Draw a run of a task with a vector of channels; row t of `ob` is what was seen before action t.
+    """Draw a run of a task whose observation is a vector; row t of `ob` is the observation before action t.
 
     The other arguments are those of `visualize_run`.
 
     Raises:
         ValueError: Observations that are not (T, k), or see `visualize_run`.
+
+    Example:
+        >>> import numpy as np
+        >>> figure = plot_env_1dbox(np.eye(10), np.zeros(10, int), rewards=np.ones(10))
     """
     ob = np.asarray(ob)
     if ob.ndim != 2:
         raise ValueError(f"ob must be 2-dimensional, (T, k), not of shape {ob.shape}.")
     if len(ob) == 0:
         raise ValueError("There is no step to draw: ob is empty.")
-    run = Run(ob, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
+    run = RunFigure(ob, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
     return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
 
 
-class Run:
-    """Arrays of T steps and how to draw them; row t of `ob` is what was seen before action t.
+class RunFigure:
+    """Checked arrays of T steps and how to draw them; row t of `ob` is the observation before action t.
 
-    The arguments are those of `visualize_run`; `periods` (of one trial) are shaded.
+    The arguments are those of `visualize_run`; `periods`, those of a single trial, are shaded.
     """
 
     def __init__(
@@ -187,23 +204,23 @@ class Run:
         periods: panels.Periods | None = None,
     ) -> None:
         self.ob = ob
-        self.actions = self._of_length("actions", actions)
-        self.gt = None if gt is None else self._of_length("gt", gt)
-        self.rewards = None if rewards is None else self._of_length("rewards", rewards).astype(float)
-        self.performance = None if performance is None else self._of_length("performance", performance).astype(float)
-        self.states = None if states is None else self._of_length("states", states)
+        self.actions = self._checked("actions", actions)
+        self.gt = None if gt is None else self._checked("gt", gt)
+        self.rewards = None if rewards is None else self._checked("rewards", rewards).astype(float)
+        self.performance = None if performance is None else self._checked("performance", performance).astype(float)
+        self.states = None if states is None else self._checked("states", states)
         if self.states is not None and self.states.ndim != 2:
             raise ValueError(f"states must be (T, units), not of shape {self.states.shape}.")
         self.env = env
-        self.starts = np.asarray([] if trial_starts is None else trial_starts)
+        self.trial_starts = np.asarray([] if trial_starts is None else trial_starts)
         self.config = config
         self.periods = periods or {}
-        dt = _attribute(env, "dt")
+        dt = _task_attribute(env, "dt")
         if config.unit == "ms" and dt is None:
-            raise ValueError("A time axis in ms needs env, which knows the time step.")
-        self.clock = Clock(len(ob), 1 if dt is None else dt, config.unit)
+            raise ValueError("A time axis in ms needs env, for its time step.")
+        self.time_axis = TimeAxis(len(ob), 1 if dt is None else dt, config.unit)
 
-    def _of_length(self, name: str, given: Any) -> Array:
+    def _checked(self, name: str, given: Any) -> Array:
         values: Array = np.asarray(given)
         if values.ndim == 0 or len(values) != len(self.ob):
             raise ValueError(f"{name} must have one row for each of the {len(self.ob)} steps, not shape {values.shape}.")
@@ -218,7 +235,7 @@ class Run:
         fig_kwargs: dict[str, Any],
         into: Figure | SubFigure | None = None,
     ) -> Figure:
-        """Draw all panels, into a given figure or a new one, and save the figure if a file is named."""
+        """Draw all panels into a given figure or a new one; with `fname`, save and close it."""
         rows = 2 + sum(x is not None for x in (self.rewards, self.performance, self.states))
         heights = [1.6, 1.2, *[1.0] * (rows - 2)]
         size = (self.config.width, self.config.panel_height * sum(heights) + 0.4)
@@ -231,29 +248,29 @@ class Run:
             for side in grid[:, 1]:
                 side.axis("off")
             self._observations(grid[0, 0], grid[0, 1], traces)
-            panels.actions_panel(grid[1, 0], self.clock, self.actions, self.gt, _space(self.env, "action_space"))
+            panels.draw_actions(grid[1, 0], self.time_axis, self.actions, self.gt, _space(self.env, "action_space"))
             rest = iter(grid[2:].tolist())
             if self.rewards is not None:
-                panels.rewards_panel(next(rest)[0], self.clock, self.rewards)
+                panels.draw_rewards(next(rest)[0], self.time_axis, self.rewards)
             if self.performance is not None:
-                panels.performance_panel(next(rest)[0], self.clock, self.performance)
+                panels.draw_performance(next(rest)[0], self.time_axis, self.performance)
             if self.states is not None:
                 ax, side = next(rest)
-                panels.heat_panel(ax, side, self.clock, self.states, None, "Unit")
+                panels.draw_heat_map(ax, side, self.time_axis, self.states, None, "Unit")
             self._finish(figure, grid, legend, name)
             if fname is not None:
-                save(figure.figure, fname)
+                save_figure(figure.figure, fname)
                 plt.close(figure.figure)
         return figure  # type: ignore[no-any-return]
 
     def _observations(self, ax: Axes, side: Axes, traces: Sequence[str] | None) -> None:
         space = _space(self.env, "observation_space")
         if self.ob.ndim > 2:
-            panels.frames_panel(ax, self.clock, self.ob, space, "Observation")
+            panels.draw_images(ax, self.time_axis, self.ob, space, "Observation")
             return
         channels = self.ob.reshape(len(self.ob), -1)
         if traces is None and self.ob.ndim == 2:
-            panels.heat_panel(ax, side, self.clock, channels, space, "Observation")
+            panels.draw_heat_map(ax, side, self.time_axis, channels, space, "Observation")
             return
         traces = ["observation"] if traces is None else list(traces)
         if len(traces) != channels.shape[1]:
@@ -261,27 +278,27 @@ class Run:
                 f"Please provide label for each of the {channels.shape[1]} traces in the observations; there are "
                 f"{len(traces)}: {traces}."
             )
-        panels.traces_panel(ax, self.clock, channels, traces, "Observation")
+        panels.draw_traces(ax, self.time_axis, channels, traces, "Observation")
 
     def _finish(self, figure: Any, grid: Any, legend: bool, name: str) -> None:
         for ax, side in grid:
-            self.clock.put_on(ax)
-            for start in self.starts:
-                dashes, width = ((0, (4, 3)), 0.8) if len(self.starts) <= 30 else ("-", 0.3)
-                ax.axvline(self.clock.start_of(start), color="0.5", linestyle=dashes, linewidth=width, zorder=0.5)
+            self.time_axis.apply_to(ax)
+            for start in self.trial_starts:
+                linestyle, width = ((0, (4, 3)), 0.8) if len(self.trial_starts) <= 30 else ("-", 0.3)
+                ax.axvline(self.time_axis.start_of(start), color="0.5", linestyle=linestyle, linewidth=width, zorder=0.5)
             handles, labels = ax.get_legend_handles_labels()
             if legend and handles:
                 side.legend(handles, labels, loc=self.config.legend_location, borderaxespad=0)
         if self.periods:
-            panels.shade_periods(grid[:, 0].tolist(), self.clock, self.periods)
-        grid[-1, 0].set_xlabel(self.clock.label)
+            panels.shade_periods(grid[:, 0].tolist(), self.time_axis, self.periods)
+        grid[-1, 0].set_xlabel(self.time_axis.label)
         if name:
             grid[0, 0].set_title(name)
         figure.align_ylabels(grid[:, 0].tolist())
 
 
-def _attribute(env: Any, name: str) -> Any:
-    """An attribute of the task inside whatever env this is."""
+def _task_attribute(env: Any, name: str) -> Any:
+    """Return an attribute of the task, None if it has none; the env may be the task, wrapped, or a vector env."""
     if env is None:
         return None
     if hasattr(env, "get_attr"):
@@ -294,7 +311,7 @@ def _space(env: Any, name: str) -> Any:
 
 
 def task_name(env: Any) -> str:
-    """Name of the task inside whatever env this is."""
+    """Return the name of the task; the env may be the task, wrapped, or a vector env."""
     if hasattr(env, "get_attr"):
         return str(env.get_attr("task_name")[0])
     return type(env.unwrapped).__name__

@@ -1,4 +1,4 @@
-"""Performance across training, from what Monitor or Stable-Baselines3 wrote."""
+"""Learning curves, from trial tables and from the logs of `ngym train` and Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from ngym_core.errors import unknown
 from ngym_core.trial_table import load_trials
-from ngym_plot.figure import new_axes, style
-from ngym_plot.trial_table import Table, numbers, running_mean
+from ngym_plot.figure import axes_or_new, style
+from ngym_plot.stats import Z_95, running_mean
+from ngym_plot.trial_table import Table, numeric_column
 
 __all__ = ["plot_training"]
 
 Array: TypeAlias = NDArray[Any]
 
-MEASURES = ("trial/performance", "rollout/ep_rew_mean")
-"""What is drawn of a log, whichever it has."""
+_LOG_MEASURES = ("trial/performance", "rollout/ep_rew_mean")
+"""Columns of a log to draw by default: the first that it has."""
+_MAX_LOG_ROWS_WITH_MARKERS = 60
 
 
 def plot_training(
@@ -34,39 +36,47 @@ def plot_training(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw how well an agent does as it learns. Call it again with the same axes to compare runs.
+    """Draw a learning curve. Call it again with the same axes to compare runs.
 
     Args:
-        source: A trial table, or a folder or file with one of: the tables of `Monitor` (``trials-*.npz``), the
+        source: A trial table, or a file or folder with one of: the tables of `Monitor` (``trials-*.npz``), the
             ``progress.csv`` of `ngym train` or of a Stable-Baselines3 logger, the ``evaluations.npz`` of its
             `EvalCallback`.
-        measure: Column to draw. By default `performance` of a trial table, ``trial/performance`` or else
-            ``rollout/ep_rew_mean`` of ``progress.csv``, and the mean reward of evaluations.
-        window: Trials in the running mean of a trial table; below 1, a share of all trials.
+        measure: Column to draw. By default `performance` of a trial table, and ``trial/performance`` or else
+            ``rollout/ep_rew_mean`` of ``progress.csv``. Of evaluations the mean reward is drawn.
+        window: Number of trials in the running mean of a trial table; below 1, a fraction of all trials.
         label: Name of the run, for the legend.
-        ax: Where to draw; a new figure by default.
+        ax: Axes to draw into; a new figure by default.
         title: Title.
 
     Returns:
         The axes.
 
     Raises:
-        FileNotFoundError: There is nothing to read.
+        FileNotFoundError: A file that does not exist, or a folder without any of these files.
         UnknownNameError: A column that does not exist.
         ValueError: No trial, an empty log, or a window that is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> early, late = np.arange(100) % 2, np.ones(100)
+        >>> ax = plot_training({"performance": np.concatenate([early, late])}, window=50, label="seed 0")
+        >>> ax.get_ylabel()
+        'Mean performance of 50 trials'
     """
     if not window > 0:
-        raise ValueError(f"window={window!r} must be positive: a number of trials, or a share below 1.")
-    where = None if isinstance(source, Mapping) or hasattr(source, "columns") else _find(Path(source))
+        raise ValueError(f"window={window!r} must be positive: a number of trials, or a fraction below 1.")
+    # A pandas data frame has columns; what else is not a table is a path.
+    path = None if isinstance(source, Mapping) or hasattr(source, "columns") else _find_log(Path(source))
     with style():
-        ax = new_axes(ax, (5.5, 3.2))
-        if where is None or where.is_dir() or where.name.startswith("trials"):
-            table: Any = source if where is None else load_trials(where)
+        ax = axes_or_new(ax, (5.5, 3.2))
+        if path is None or path.is_dir() or path.name.startswith("trials"):
+            table: Any = source if path is None else load_trials(path)
             _draw_trials(ax, table, measure or "performance", window, label)
-        elif where.suffix == ".csv":
-            _draw_progress(ax, where, measure, label)
+        elif path.suffix == ".csv":
+            _draw_progress(ax, path, measure, label)
         else:
-            _draw_evaluations(ax, where, label)
+            _draw_evaluations(ax, path, label)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 2.5, 5, 10]))
         ax.xaxis.set_major_formatter("{x:,.0f}")
         if label is not None:
@@ -76,8 +86,8 @@ def plot_training(
     return ax
 
 
-def _find(path: Path) -> Path:
-    """The file that was written in a folder, or the folder of a Monitor."""
+def _find_log(path: Path) -> Path:
+    """Return the path itself if it is a file or has the tables of a `Monitor`, else the log in the folder."""
     if path.is_file():
         return path
     if path.is_dir():
@@ -90,12 +100,13 @@ def _find(path: Path) -> Path:
 
 
 def _draw_trials(ax: Axes, table: Table, measure: str, window: float, label: str | None) -> None:
-    values = numbers(table, measure)
+    values = numeric_column(table, measure)
     width = max(1, round(window * len(values) if window < 1 else window))
     mean = running_mean(values, width)
     trials = np.arange(1, len(values) + 1)
-    whole = slice(min(width, len(values)) - 1, None)  # before, fewer trials than the window stand behind the mean
-    (line,) = ax.plot(trials[whole], mean[whole], label=label)
+    # The means at the start, of fewer trials than the window has, get only the thin line.
+    full_windows = slice(min(width, len(values)) - 1, None)
+    (line,) = ax.plot(trials[full_windows], mean[full_windows], label=label)
     ax.plot(trials, mean, color=line.get_color(), linewidth=0.6, alpha=0.6)
     ax.set(xlabel="Trial", ylabel=f"Mean {measure.replace('_', ' ')} of {width} trials")
     if np.nanmin(values) >= 0 and np.nanmax(values) <= 1:
@@ -107,16 +118,17 @@ def _draw_progress(ax: Axes, path: Path, measure: str | None, label: str | None)
         rows = list(csv.DictReader(file))
     if not rows:
         raise ValueError(f"{path} has no row.")
-    steps = _first(rows[0], "steps", "time/total_timesteps")
-    name = _first(rows[0], measure) if measure is not None else _first(rows[0], *MEASURES)
-    pairs = np.array([(row[steps], row[name] or "nan") for row in rows], float)
-    taken, values = pairs[~np.isnan(pairs[:, 1])].T
-    ax.plot(taken, values, marker="." if len(taken) <= 60 else None, label=label)
+    step_column = _first_column(rows[0], "steps", "time/total_timesteps")
+    name = _first_column(rows[0], measure) if measure is not None else _first_column(rows[0], *_LOG_MEASURES)
+    # The logger leaves a field empty when it has no new value.
+    pairs = np.array([(row[step_column], row[name] or "nan") for row in rows], float)
+    steps, values = pairs[~np.isnan(pairs[:, 1])].T
+    ax.plot(steps, values, marker="." if len(steps) <= _MAX_LOG_ROWS_WITH_MARKERS else None, label=label)
     ax.set(xlabel="Time step", ylabel=name)
 
 
-def _first(row: Mapping[str, str], *names: str) -> str:
-    """The first of these columns that there is."""
+def _first_column(row: Mapping[str, str], *names: str) -> str:
+    """Return the first of these columns that the row has."""
     for name in names:
         if name in row:
             return name
@@ -132,7 +144,7 @@ def _draw_evaluations(ax: Axes, path: Path, label: str | None) -> None:
     if not len(steps):
         raise ValueError(f"{path} has no evaluation.")
     mean = results.mean(axis=1)
-    half = 1.96 * results.std(axis=1, ddof=1) / np.sqrt(results.shape[1]) if results.shape[1] > 1 else 0 * mean
-    (line,) = ax.plot(steps, mean, marker="." if len(steps) <= 60 else None, label=label)
+    half = Z_95 * results.std(axis=1, ddof=1) / np.sqrt(results.shape[1]) if results.shape[1] > 1 else 0 * mean
+    (line,) = ax.plot(steps, mean, marker="." if len(steps) <= _MAX_LOG_ROWS_WITH_MARKERS else None, label=label)
     ax.fill_between(steps, mean - half, mean + half, color=line.get_color(), alpha=0.2, linewidth=0)
     ax.set(xlabel="Time step", ylabel="Mean reward of an episode")

@@ -1,4 +1,4 @@
-"""One trial of a task: what is seen, what is right, what is done, what it earns."""
+"""One trial of a task: observations, actions and ground truth, rewards, over shaded periods."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from ngym_core.plugins.registry import task_spec
 from ngym_plot.config import PlotConfig
 from ngym_plot.panels import channel_names
 from ngym_plot.players import Oracle
-from ngym_plot.rollout import Run, task_name
+from ngym_plot.rollout import RunFigure, task_name
 
 __all__ = ["plot_trial"]
 
-LINES = 8
-"""So many channels are drawn as lines; more of them as an image."""
+_MAX_CHANNELS_AS_LINES = 8
+"""Observations of more channels are drawn as an image."""
+_CHARACTERS_PER_INCH = 9
+"""Characters of the title that fit into an inch of width."""
 
 
 def plot_trial(
@@ -34,24 +36,30 @@ def plot_trial(
     fname: str | Path | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
 ) -> Any:
-    """Play one trial of a task and draw it: observations, actions and ground truth, rewards, over shaded periods.
+    """Play one trial of a task and draw observations, actions and ground truth, and rewards, over shaded periods.
 
     Args:
         env: A task, an env around one, or an id. It is reset.
         model: What acts, see `ngym_core.run_env`; by default the ground truth is played.
         def_act: An action to repeat instead.
         seed: Seed of the trial.
-        fig: Where to draw, a figure or a subfigure; a new figure by default.
+        fig: A figure or a subfigure to draw into; a new figure by default.
         name: Title; by default the task's name.
         legend: Whether to show legends.
         fname: Save the figure there (and close it).
         plot_config: Sizes and unit of time; by default 6.5 inches wide and in ms.
 
     Returns:
-        The figure that was drawn into.
+        The figure or subfigure.
 
     Raises:
-        ValueError: See `ngym_core.run_env`; or a vector env, which does not say what its periods are.
+        UnknownTaskError: An id that no installed package offers.
+        ValueError: A vector env (it does not report the periods of its trials); see also `ngym_core.run_env`.
+
+    Example:
+        >>> figure = plot_trial("PerceptualDecisionMaking-v0", seed=0)
+        >>> [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
+        ['Observation', 'Action', 'Reward']
     """
     if isinstance(env, str):
         name = task_spec(env).id.removesuffix("-v0") if name is None else name
@@ -61,35 +69,36 @@ def plot_trial(
     if model is None and def_act is None:
         model = Oracle(env)
     data = ngym.run_env(env, num_trials=1, def_act=def_act, model=model, seed=seed)
-    seen = np.concatenate([np.asarray(data["initial_ob"])[None], data["ob"][:-1]])
+    # data["ob"] has the observations after each step; an action belongs to the observation before it.
+    ob = np.concatenate([np.asarray(data["initial_ob"])[None], data["ob"][:-1]])
     config = PlotConfig(width=6.5, unit="ms") if plot_config is None else PlotConfig.of(plot_config)
-    run = Run(
-        seen, data["actions"], data["gt"], data["rewards"], None, data["states"], env, None, config, data["periods"][0]
+    run = RunFigure(
+        ob, data["actions"], data["gt"], data["rewards"], None, data["states"], env, None, config, data["periods"][0]
     )
-    lines = seen.ndim == 2 and seen.shape[1] <= LINES
-    traces = channel_names(env.observation_space, seen.shape[1]) if lines else None
+    as_lines = ob.ndim == 2 and ob.shape[1] <= _MAX_CHANNELS_AS_LINES
+    traces = channel_names(env.observation_space, ob.shape[1]) if as_lines else None
     title = task_name(env) if name is None else name
-    conditions = say(data["trials"][0], round(9 * config.width))
+    conditions = _describe_conditions(data["trials"][0], round(_CHARACTERS_PER_INCH * config.width))
     return run.draw(legend, traces, f"{title}\n{conditions}".strip(), fname, {}, fig)
 
 
-def say(conditions: dict[str, Any], width: int) -> str:
-    """Say the conditions of a trial in a line; what would make it longer is left out."""
+def _describe_conditions(conditions: dict[str, Any], max_characters: int) -> str:
+    """List the conditions of a trial in one line, cut off where it would get too long."""
     parts: list[str] = []
     length = 0
     for key, value in conditions.items():
         array = np.asarray(value)
         if array.ndim > 1 or array.size > 4:
             continue
-        part = f"{key} = {_short(array)}"
+        part = f"{key} = {_format_value(array)}"
         length += len(part) + 3
-        if length > width:
+        if length > max_characters:
             return " · ".join([*parts, "…"])
         parts.append(part)
     return " · ".join(parts)
 
 
-def _short(value: NDArray[Any]) -> str:
+def _format_value(value: NDArray[Any]) -> str:
     if value.ndim:
-        return f"({', '.join(_short(v) for v in value)})"
+        return f"({', '.join(_format_value(v) for v in value)})"
     return f"{value.item():.3g}" if value.dtype.kind == "f" else str(value.item())

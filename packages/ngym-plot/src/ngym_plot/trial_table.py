@@ -1,4 +1,4 @@
-"""Reading trial tables: columns that must exist, responses, signed evidence, groups of trials."""
+"""Trial tables: made from a run, checked columns, signed evidence, groups of trials."""
 
 from __future__ import annotations
 
@@ -13,28 +13,53 @@ from ngym_core.errors import unknown
 
 __all__ = [
     "Table",
-    "bins",
     "column",
-    "groups",
-    "numbers",
+    "count_trials",
+    "group_trials",
+    "numeric_column",
     "responses",
-    "running_mean",
     "signed_choices",
-    "size",
     "stages",
-    "wilson",
+    "table_from_run",
 ]
 
 Array: TypeAlias = NDArray[Any]
 Table: TypeAlias = Mapping[str, Any]
-"""Column -> (trials,) or (trials, k) values, see `ngym_core.trial_table`; a pandas data frame does as well."""
+"""Column -> (trials,) or (trials, k) values, see `ngym_core.trial_table`; a pandas data frame works too."""
+
+
+def table_from_run(run: Mapping[str, Any]) -> dict[str, Array]:
+    """Make a trial table from a run, for `plot_session`.
+
+    Args:
+        run: What `ngym_core.run_env` returns.
+
+    Returns:
+        `choice`, `gt`, `performance` and `reward` of the trials that ended, (trials, ...), and each condition that is a
+        single number or word in all trials, (trials,).
+
+    Raises:
+        ValueError: No trial ended.
+    """
+    ends = np.nonzero(run["trial_end"])[0]
+    if not len(ends):
+        raise ValueError(f"No trial ended in the {len(run['trial_end'])} steps of the run.")
+    # The steps after the last end belong to a trial that did not end.
+    rewards = np.add.reduceat(run["rewards"][: ends[-1] + 1], np.concatenate([[0], ends[:-1] + 1]))
+    trials = run["trials"]
+    shared = [name for name in trials[0] if all(np.ndim(trial.get(name, [])) == 0 for trial in trials)]
+    table = {name: np.array([trial[name] for trial in trials]) for name in shared}
+    return {
+        **table,
+        "choice": run["actions"][ends],
+        "gt": run["gt"][ends],
+        "performance": run["perf"][ends],
+        "reward": rewards,
+    }
 
 
 def column(table: Table, name: str) -> Array:
-    """Give a column of a table.
-
-    Returns:
-        (trials,) or (trials, k).
+    """Return a column of a table, (trials,) or (trials, k).
 
     Raises:
         UnknownNameError: The table has no such column.
@@ -43,14 +68,14 @@ def column(table: Table, name: str) -> Array:
     if name not in table:
         raise unknown("column", name, table)
     values = np.asarray(table[name])
-    n = size(table)
+    n = count_trials(table)
     if values.ndim == 0 or len(values) != n:
         raise ValueError(f"The column {name!r} has shape {values.shape}; it must have one row for each of the {n} trials.")
     return values
 
 
-def size(table: Table) -> int:
-    """Number of trials.
+def count_trials(table: Table) -> int:
+    """Return the number of trials.
 
     Raises:
         ValueError: There is none.
@@ -62,11 +87,12 @@ def size(table: Table) -> int:
     return n
 
 
-def numbers(table: Table, name: str) -> NDArray[np.float64]:
-    """Give a column of one number for each trial, (trials,) float.
+def numeric_column(table: Table, name: str) -> NDArray[np.float64]:
+    """Return a column with one number for each trial, (trials,) float.
 
     Raises:
-        ValueError: Values that are no single numbers.
+        UnknownNameError: The table has no such column.
+        ValueError: Values that are not single numbers.
     """
     values = column(table, name)
     try:
@@ -78,12 +104,12 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
     return values
 
 
-def responses(table: Table, none: float | None = 0) -> NDArray[np.float64]:
-    """Give the choices, with NaN where there was no response.
+def responses(table: Table, no_response: float | None = 0) -> NDArray[np.float64]:
+    """Return the choices, with NaN in trials without a response.
 
     Args:
-        table: The table, with `choice`.
-        none: The action that is no response; None if all are.
+        table: A trial table with `choice`.
+        no_response: The action that counts as no response; None if every action is a response.
 
     Returns:
         (trials,).
@@ -91,33 +117,40 @@ def responses(table: Table, none: float | None = 0) -> NDArray[np.float64]:
     Raises:
         ValueError: Choices of several numbers.
     """
-    choice = numbers(table, "choice")
-    return choice if none is None else np.where(choice == none, np.nan, choice)
+    choice = numeric_column(table, "choice")
+    return choice if no_response is None else np.where(choice == no_response, np.nan, choice)
 
 
 def signed_choices(
-    table: Table, strength: str = "coh", side: str = "ground_truth", none: float | None = 0
+    table: Table, strength: str = "coh", side: str = "ground_truth", no_response: float | None = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the evidence for the second of two choices, and whether it was taken.
+    """Return the evidence for the second of two choices, and whether that choice was made.
 
     Args:
-        table: The table.
+        table: A trial table with `choice` and the columns named below.
         strength: Column with the strength of the evidence.
-        side: Column that says which choice the evidence favours: with its greater value the evidence is
-            positive. Non-negative strengths get their sign from it; signed ones keep theirs.
-        none: The action that is no response; None if all are.
+        side: Column that says which choice the evidence favours: evidence is positive where it has its greater value.
+            If any strength is negative, strengths are taken as signed already and `side` is not used.
+        no_response: The action that counts as no response; None if every action is a response.
 
     Returns:
-        evidence (trials,), and choice (trials,): 1 for the greater of the two choices, 0 for the other, NaN without
-        a response.
+        Signed evidence (trials,), and choice (trials,): 1 for the greater of the two actions, 0 for the other, NaN
+        without a response.
 
     Raises:
-        ValueError: More than two choices were made, or `side` has more than two values.
+        UnknownNameError: A column that the table does not have.
+        ValueError: No trial, more than two choices, or more than two values of `side`.
+
+    Example:
+        >>> table = {"coh": [5, 5, 10], "ground_truth": [0, 1, 1], "choice": [1, 2, 0]}
+        >>> evidence, choice = signed_choices(table)
+        >>> evidence.tolist(), choice.tolist()
+        ([-5.0, 5.0, 10.0], [0.0, 1.0, nan])
     """
-    evidence, choice = numbers(table, strength), responses(table, none)
-    made = np.unique(np.concatenate([choice[~np.isnan(choice)], _right(table, none)]))
+    evidence, choice = numeric_column(table, strength), responses(table, no_response)
+    made = np.unique(np.concatenate([choice[~np.isnan(choice)], _correct_choices(table, no_response)]))
     if len(made) > 2:
-        raise ValueError(f"There must be two choices, not {made.tolist()}; {none!r} counts as no response.")
+        raise ValueError(f"There must be two choices, not {made.tolist()}; {no_response!r} counts as no response.")
     if (evidence >= 0).all():
         sides = column(table, side)
         values = np.unique(sides)
@@ -125,91 +158,68 @@ def signed_choices(
             raise ValueError(f"The column {side!r} must have two values, not {values.tolist()}.")
         evidence = np.where(sides == values[-1], evidence, -evidence) if len(values) == 2 else evidence
     second = np.asarray(np.where(np.isnan(choice), np.nan, choice == made[-1] if len(made) else np.nan))
-    return evidence + 0.0, second
+    return evidence + 0.0, second  # + 0.0 turns -0.0 into 0.0
 
 
-def _right(table: Table, none: float | None) -> NDArray[np.float64]:
-    """The right choices, if the table has them: they tell which two there are when only one was made."""
-    gt = numbers(table, "gt") if "gt" in table else np.zeros(0)
-    return np.asarray(gt[gt != none])
+def _correct_choices(table: Table, no_response: float | None) -> NDArray[np.float64]:
+    """Return the correct choices if the table has them: they show both choices even if only one was ever made."""
+    gt = numeric_column(table, "gt") if "gt" in table else np.zeros(0)
+    return np.asarray(gt[gt != no_response])
 
 
-def groups(table: Table, by: str | ArrayLike | None, most: int = 10) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Part trials by a column, or by (trials,) values.
+def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Group trials by a column or by given values.
 
     Args:
-        table: The table.
-        by: The column, or the values; None puts all trials together.
-        most: How many groups can be told apart in a figure.
+        table: A trial table.
+        by: Name of the column, or (trials,) values; None puts all trials into one group.
+        max_groups: The most groups that a reader can distinguish in a figure.
 
     Returns:
-        Label and (trials,) members of each group: numbers in order, words as they first come.
+        Label and members, (trials,) bool, of each group: numbers in ascending order, words in order of appearance.
 
     Raises:
+        UnknownNameError: A column that the table does not have.
         ValueError: Not one value for each trial, or too many different ones.
     """
-    n = size(table)
+    n = count_trials(table)
     if by is None:
         return [("", np.ones(n, bool))]
     values = column(table, by) if isinstance(by, str) else np.asarray(by)
     if values.shape != (n,):
         raise ValueError(f"by must name a column or hold one value for each of the {n} trials, not shape {values.shape}.")
+    # Objects cannot be sorted with None among them; + 0.0 gives -0.0 and 0.0 the same label.
     values = values.astype(str) if values.dtype == object else values + 0.0 if values.dtype.kind == "f" else values
-    kinds, first = np.unique(values, return_index=True)
-    if len(kinds) > most:
-        raise ValueError(f"by has {len(kinds)} different values; more than {most} groups cannot be told apart. Bin them.")
-    kinds = kinds if values.dtype.kind in "biuf" else kinds[np.argsort(first)]
-    name = f"{by} = " if isinstance(by, str) else ""
-    return [(f"{name}{kind}", values == kind) for kind in kinds]
+    different, first = np.unique(values, return_index=True)
+    if len(different) > max_groups:
+        raise ValueError(
+            f"by has {len(different)} different values; a figure shows at most {max_groups} groups. Bin the values first."
+        )
+    different = different if values.dtype.kind in "biuf" else different[np.argsort(first)]
+    prefix = f"{by} = " if isinstance(by, str) else ""
+    return [(f"{prefix}{value}", values == value) for value in different]
 
 
 def stages(table: Table, k: int) -> NDArray[np.str_]:
-    """Part trials into k stages of training, one after another; give it as `by`.
+    """Split training into k consecutive stages of equal numbers of trials, to be passed as `by`.
+
+    Args:
+        table: A trial table in the order of training.
+        k: Number of stages.
 
     Returns:
         (trials,) labels such as ``trials 1 to 500``.
 
     Raises:
         ValueError: k below 1, or more stages than trials.
+
+    Example:
+        >>> stages({"choice": [1, 2, 1, 1]}, 2).tolist()
+        ['trials 1 to 2', 'trials 1 to 2', 'trials 3 to 4', 'trials 3 to 4']
     """
-    n = size(table)
+    n = count_trials(table)
     if not 1 <= k <= n:
         raise ValueError(f"k={k!r} must be a number of stages from 1 to the {n} trials.")
     edges = np.arange(k + 1) * n // k
-    labels = [f"trials {a + 1} to {b}" for a, b in pairwise(edges.tolist())]
+    labels = [f"trials {start + 1} to {end}" for start, end in pairwise(edges.tolist())]
     return np.repeat(labels, np.diff(edges))
-
-
-def bins(values: Array, most: int) -> NDArray[np.int64]:
-    """Number the different values (n,) in rising order; more than `most` share bins of equal numbers."""
-    different, which = np.unique(values, return_inverse=True)
-    if len(different) <= most:
-        return np.asarray(which)
-    edges = np.unique(np.quantile(values, np.arange(1, most) / most))
-    return np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
-
-
-def running_mean(values: ArrayLike, window: int) -> NDArray[np.float64]:
-    """Mean over each trial and those before it, `window` in all (fewer at the start); NaN is left out.
-
-    Args:
-        values: (n,).
-        window: How many, from 1.
-
-    Returns:
-        (n,), NaN where there is nothing to average.
-    """
-    values = np.asarray(values, float)
-    known = ~np.isnan(values)
-    sums, counts = (np.concatenate([[0.0], np.cumsum(x)]) for x in (np.where(known, values, 0), known))
-    first = np.maximum(np.arange(len(values)) + 1 - window, 0)
-    n = counts[1:] - counts[first]
-    return np.asarray(np.where(n > 0, (sums[1:] - sums[first]) / np.maximum(n, 1), np.nan))
-
-
-def wilson(p: ArrayLike, n: ArrayLike, z: float = 1.96) -> tuple[Array, Array]:
-    """95 % interval of a share p of n, by Wilson; it has a width at 0 and 1 too."""
-    p, n = np.asarray(p, float), np.asarray(n, float)
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return middle - half, middle + half

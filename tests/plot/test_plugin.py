@@ -1,6 +1,7 @@
-"""Monitor draws through the plugin system."""
-
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +11,7 @@ import ngym_core as ngym
 
 
 @pytest.mark.parametrize("ext", ["png", "svg"])
-def test_monitor_draws_the_steps_after_each_save(tmp_path, ext):
+def test_ngym_figure_draws_the_steps_after_each_save_of_monitor(tmp_path, ext):
     settings = {
         "save_dir": tmp_path / "run",
         "interval": 5,
@@ -31,7 +32,7 @@ def test_monitor_draws_the_steps_after_each_save(tmp_path, ext):
     assert plt.get_fignums() == []
 
 
-def test_monitor_draws_the_first_of_several_lanes(tmp_path):
+def test_ngym_figure_draws_the_first_of_several_lanes(tmp_path):
     settings = {"save_dir": tmp_path / "run", "interval": 10, "plot_create": True, "plot_steps": 30, "verbose": False}
     env = ngym.make_vec("GoNogo-v0", 3, wrappers=[("Monitor", settings)])
     env.reset(seed=0)
@@ -39,3 +40,12 @@ def test_monitor_draws_the_first_of_several_lanes(tmp_path):
         env.step(np.zeros(3, int))
     env.close()
     assert list((tmp_path / "run").glob("task-*.png"))
+
+
+def test_ngym_commands_adds_plot_and_gallery():
+    for command, words in (
+        ("plot", "Draw trials of TASK: observations, actions"),
+        ("gallery", "a figure of a trial of every task"),
+    ):
+        arguments = [sys.executable, "-m", "ngym_core", command, "--help"]
+        assert words in " ".join(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split())

@@ -1,4 +1,4 @@
-"""Figures look as the pictures in `baseline/`: shapes and colours, whatever the fonts."""
+"""Figures look like the images in `baseline/`: shapes and colours, whatever the fonts."""
 
 from __future__ import annotations
 
@@ -10,36 +10,42 @@ from PIL import Image
 
 import ngym_plot as p
 
-from .figures import BASELINE, FIGURES, difference, of, picture, run, session
+from .figures import BASELINE, FIGURES, difference, figure_of, run, session, to_image
 from .observers import recording, table
 from .tasks import Plain
 
 TOLERANCE = 6.0
-"""Root mean square difference, of 255. Another font makes 0, an older matplotlib (3.9) up to 5."""
+"""Root mean square difference, from 0 to 255. Another font makes 0, an older matplotlib (3.9) up to 5."""
 
 
-def kept(name):
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    yield
+    assert plt.get_fignums() == []
+
+
+def baseline(name):
     with Image.open(BASELINE / f"{name}.png") as image:
         return np.asarray(image.convert("RGB"))
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_looks_as_it_did(name):
-    assert difference(picture(of(FIGURES[name]())), kept(name)) < TOLERANCE
+def test_figure_matches_its_baseline_image(name):
+    assert difference(to_image(figure_of(FIGURES[name]())), baseline(name)) < TOLERANCE
 
 
-def test_every_picture_belongs_to_a_figure():
+def test_every_baseline_image_belongs_to_a_figure():
     assert sorted(path.stem for path in BASELINE.iterdir()) == sorted(FIGURES)
 
 
 @pytest.mark.parametrize("name", ["trial", "session", "psychometric", "activity"])
-def test_fonts_do_not_matter(name):
+def test_comparison_ignores_fonts(name):
     with mpl.rc_context({"font.family": "serif", "mathtext.fontset": "stix"}):
-        figure = of(FIGURES[name]())
+        figure = figure_of(FIGURES[name]())
         for ax in figure.axes:
             for label in [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label]:
                 label.set(family="serif", size=13)
-        assert difference(picture(figure), kept(name)) < TOLERANCE
+        assert difference(to_image(figure), baseline(name)) < TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -57,13 +63,12 @@ def test_fonts_do_not_matter(name):
         ("population", lambda: p.plot_population_state(recording(), "ground_truth", components=(2, 3))),
     ],
 )
-def test_what_changes_a_figure_is_seen(name, changed):
-    assert difference(picture(of(changed())), kept(name)) > TOLERANCE
+def test_comparison_detects_changed_data_and_options(name, changed):
+    assert difference(to_image(figure_of(changed())), baseline(name)) > TOLERANCE
 
 
-def test_other_colours_are_seen():
-    figure = of(FIGURES["psychometric"]())
+def test_comparison_detects_changed_colours():
+    figure = figure_of(FIGURES["psychometric"]())
     for line in figure.axes[0].lines:
         line.set_color("black")
-    assert difference(picture(figure), kept("psychometric")) > TOLERANCE
-    assert plt.get_fignums() == []
+    assert difference(to_image(figure), baseline("psychometric")) > TOLERANCE

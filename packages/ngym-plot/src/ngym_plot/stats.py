@@ -1,0 +1,87 @@
+"""Statistics of trials: confidence intervals, bins, running means."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Z_95", "bin_values", "mean_interval", "median_interval", "running_mean", "wilson_interval"]
+
+Array: TypeAlias = NDArray[Any]
+
+Z_95 = 1.96
+"""Half-width of the 95 % interval of a normal distribution, in standard deviations."""
+
+
+def wilson_interval(p: ArrayLike, n: ArrayLike, z: float = Z_95) -> tuple[Array, Array]:
+    """Return the Wilson score interval of proportions.
+
+    Unlike ``p ± z * sqrt(p * (1 - p) / n)`` it has a width at p = 0 and 1, and stays between 0 and 1.
+
+    Args:
+        p: Proportions of successes, (k,).
+        n: Numbers of trials, (k,).
+        z: Half-width in standard deviations; 1.96 for 95 %.
+
+    Returns:
+        Lower and upper ends, (k,) each.
+    """
+    p, n = np.asarray(p, float), np.asarray(n, float)
+    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)  # the proportion, shifted towards one half
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return center - half, center + half
+
+
+def mean_interval(values: Array) -> tuple[float, float, float]:
+    """Return the mean of (n,) values and the ends of its 95 % interval (1.96 standard errors; zero width for n = 1)."""
+    half = Z_95 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    mean = float(values.mean())
+    return mean, float(mean - half), float(mean + half)
+
+
+def median_interval(values: Array) -> tuple[float, float, float]:
+    """Return the median of (n,) values and the ends of its 95 % interval, which are order statistics."""
+    n = len(values)
+    # The number of values below the median is binomial(n, 1/2): its standard deviation is sqrt(n) / 2.
+    ranks = np.clip(n / 2 + Z_95 / 2 * np.sqrt(n) * np.array([-1, 1]), 0, n - 1)
+    low, high = np.sort(values)[np.round(ranks).astype(int)]
+    return float(np.median(values)), float(low), float(high)
+
+
+def bin_values(values: Array, max_bins: int) -> NDArray[np.int64]:
+    """Assign each value to a bin.
+
+    Args:
+        values: (n,).
+        max_bins: Up to this many different values get a bin each; more of them are binned by quantiles, with about
+            equal numbers of values in each bin.
+
+    Returns:
+        Bin of each value, (n,), numbered from 0 in ascending order of the values; no bin is empty.
+    """
+    different, bin_of_value = np.unique(values, return_inverse=True)
+    if len(different) <= max_bins:
+        return np.asarray(bin_of_value)
+    edges = np.unique(np.quantile(values, np.arange(1, max_bins) / max_bins))
+    # Ties can leave bins empty; the second np.unique renumbers the bins that have values.
+    return np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
+
+
+def running_mean(values: ArrayLike, window: int) -> NDArray[np.float64]:
+    """Return the mean of each value and those before it; NaN values are left out.
+
+    Args:
+        values: (n,).
+        window: Number of values in each mean, at least 1; at the start there are fewer.
+
+    Returns:
+        (n,); NaN where the window has only NaN.
+    """
+    values = np.asarray(values, float)
+    known = ~np.isnan(values)
+    sums, counts = (np.concatenate([[0.0], np.cumsum(x)]) for x in (np.where(known, values, 0), known))
+    first = np.maximum(np.arange(len(values)) + 1 - window, 0)
+    n = counts[1:] - counts[first]
+    return np.asarray(np.where(n > 0, (sums[1:] - sums[first]) / np.maximum(n, 1), np.nan))

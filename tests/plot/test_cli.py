@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from ngym_plot.cli import gallery, plot
+
+ID = "PerceptualDecisionMaking-v0"
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def invoke(command, *arguments):
+    return CliRunner().invoke(command, list(map(str, arguments)), catch_exceptions=False)
+
+
+@pytest.mark.parametrize("trials", [1, 3, 30])
+def test_plot_command_draws_any_number_of_trials(trials, tmp_path):
+    done = invoke(plot, ID, "--trials", trials, "--out", "figure.png")
+    assert done.output == "wrote figure.png\n"
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.width > 600
+        assert len(image.convert("L").histogram()) > 1
+
+
+def test_plot_command_names_the_file_after_the_task_and_keeps_existing_files(tmp_path):
+    assert invoke(plot, "GoNogo").output == "wrote GoNogo.png\n"
+    again = invoke(plot, "GoNogo-v0")
+    assert again.exit_code == 1
+    assert "GoNogo.png exists already; name another file with --out." in again.output
+    assert [p.name for p in tmp_path.iterdir()] == ["GoNogo.png"]
+    assert invoke(plot, "GoNogo", "--out", "GoNogo.png").exit_code == 0
+
+
+def test_plot_command_draws_the_same_figure_for_the_same_seed(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert invoke(plot, ID, "--seed", seed, "--out", f"{name}.png").exit_code == 0
+    a, b, c = (np.asarray(Image.open(tmp_path / f"{name}.png").convert("L"), int) for name in "abc")
+    assert np.array_equal(a, b)
+    assert a.shape != c.shape or not np.array_equal(a, c)
+
+
+def test_plot_command_animates_image_observations(image_task, tmp_path):
+    assert invoke(plot, image_task, "--trials", 2, "--out", "bar.gif").output == "wrote bar.gif\n"
+    with Image.open(tmp_path / "bar.gif") as image:
+        assert (image.n_frames, image.info["duration"]) == (8, 100)
+    assert invoke(plot, image_task, "--out", "bar.png").exit_code == 0
+    refused = invoke(plot, ID, "--out", "bar.gif")
+    assert refused.exit_code == 1
+    assert f"{ID} has no image observations to animate; give --out a name such as bar.png." in refused.output
+
+
+@pytest.mark.parametrize("name", ["RecurrentPPO", "PPO", "DQN"])
+def test_plot_command_plays_a_saved_agent(sb3_algorithms, tmp_path, name):
+    (tmp_path / "model.zip").write_text(name)
+    assert invoke(plot, ID, "--model", "model.zip", "--out", "a.png").output == "wrote a.png\n"
+
+
+def test_plot_command_says_that_a_model_needs_stable_baselines(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sb3_contrib", None)
+    (tmp_path / "model.zip").write_text("something")
+    refused = invoke(plot, ID, "--model", "model.zip")
+    assert refused.exit_code == 1
+    assert "A model needs Stable-Baselines3 and sb3-contrib: pip install ngym-sb3" in refused.output
+
+
+def test_gallery_command_writes_a_page_and_reports_failing_tasks(tmp_path, monkeypatch, failing_task):
+    monkeypatch.setattr("ngym_core.plugins.registry.all_envs", lambda **_: [failing_task, "GoNogo-v0"])
+    done = invoke(gallery, "--out", "pages")
+    assert "Failing-v0 could not be drawn: RuntimeError: no trial <today>" in done.output
+    assert "wrote pages/index.html" in done.output
+    assert [p.name for p in (tmp_path / "pages").iterdir()] == ["index.html"]
+    with pytest.raises(FileExistsError, match="pages holds something already"):
+        invoke(gallery, "--out", "pages")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ngym_plot import plot_env, visualize_run
+from ngym_plot.figure import TimeAxis
+
+from .inspection import panels
+from .observers import random_run
+
+ID = "PerceptualDecisionMaking-v0"
+
+
+def test_style_leaves_global_settings_unchanged():
+    before = dict(mpl.rcParams)
+    plot_env(ID, 30, seed=0)
+    assert dict(mpl.rcParams) == before
+
+
+def test_palette_colors_stay_when_a_figure_is_drawn_in_another_style():
+    figure = visualize_run(**random_run(performance=np.full(60, 0.5)))
+    with plt.style.context("grayscale"):
+        figure.canvas.draw()
+        drawn = {mpl.colors.to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
+    assert drawn >= {"#0072b2", "#d55e00", "#009e73"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "steps_before_zero", "edges", "centers", "starts"),
+    [
+        ("steps", 0, (0.5, 3.5), [1, 2, 3], [0.5, 1.5]),
+        ("ms", 0, (0, 60), [10, 30, 50], [0, 20]),
+        ("steps", 2, (-1.5, 1.5), [-1, 0, 1], [-1.5, -0.5]),
+        ("ms", 2, (-40, 20), [-30, -10, 10], [-40, -20]),
+    ],
+)
+def test_time_axis_positions_of_steps(unit, steps_before_zero, edges, centers, starts):
+    axis = TimeAxis(3, 20, unit, steps_before_zero)
+    assert axis.edges == edges
+    assert axis.centers.tolist() == centers
+    assert axis.start_of(np.array([1, 2])).tolist() == starts
+    x, y = axis.staircase(np.array([5, 6, 7]))
+    assert (x[0], x[-1]) == edges
+    assert x[1:-1:2].tolist() == x[2::2].tolist()  # a value ends where the next begins
+    assert y.tolist() == [5, 5, 6, 6, 7, 7]
+
+
+def test_time_axis_has_few_ticks_in_a_long_run():
+    figure = plot_env(ID, num_steps=2000, seed=0)
+    figure.canvas.draw()
+    assert len(panels(figure)["Perform."].get_xticks()) < 15
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("a.pdf", "a.pdf"), ("a.svg", "a.svg"), ("a", "a.png"), ("task.v0", "task.v0.png")]
+)
+def test_save_figure_adds_an_extension_and_closes_the_figure(tmp_path, name, written):
+    figure = plot_env(ID, 20, fname=tmp_path / "new" / name, seed=0)
+    assert [p.name for p in (tmp_path / "new").iterdir()] == [written]
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_save_figure_leaves_no_file_when_it_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, path: path.write_text("half") and 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        plot_env(ID, 20, fname=tmp_path / "a.png", seed=0)
+    assert list(tmp_path.iterdir()) == []

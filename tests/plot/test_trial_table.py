@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core import UnknownNameError
+from ngym_plot import (
+    fit_history,
+    plot_chronometric,
+    plot_confusion,
+    plot_psychometric_curves,
+    plot_training,
+    signed_choices,
+    stages,
+)
+from ngym_plot.trial_table import group_trials, table_from_run
+
+from .observers import table
+
+
+def test_signed_choices_of_unsigned_and_signed_strengths():
+    columns = {"coh": [5, 5, 0, 10], "ground_truth": [0, 1, 1, 1], "choice": [1, 2, 0, 1], "gt": [1, 2, 2, 2]}
+    evidence, choice = signed_choices(columns)
+    assert evidence.tolist() == [-5, 5, 0, 10]
+    assert choice == pytest.approx([0, 1, np.nan, 0], nan_ok=True)
+    signed = {**columns, "coh": [-5, 5, 0, 10], "ground_truth": [9, 9, 9, 9]}
+    assert signed_choices(signed)[0].tolist() == [-5, 5, 0, 10]
+    always_second = {**columns, "choice": [2, 2, 2, 0]}
+    assert signed_choices(always_second)[1] == pytest.approx([1, 1, 1, np.nan], nan_ok=True)
+    bandit = {"value": [-1.0, 1, 2], "choice": [0, 1, 0]}
+    assert signed_choices(bandit, "value", no_response=None)[1].tolist() == [0, 1, 0]
+
+
+def test_group_trials_orders_numbers_and_keeps_the_order_of_words():
+    columns = table(20)
+    assert [label for label, _ in group_trials(columns, [0.0, -0.0, 2.0, -1.0] * 5)] == ["-1.0", "0.0", "2.0"]
+    assert [label for label, _ in group_trials(columns, ["z", "a"] * 10)] == ["z", "a"]
+    assert [members.sum() for _, members in group_trials(columns, np.array([None, "a"] * 10))] == [10, 10]
+
+
+def test_stages_rejects_more_stages_than_trials():
+    with pytest.raises(ValueError, match="k=6 must be a number of stages from 1 to the 5 trials"):
+        stages(table(5), 6)
+
+
+def test_functions_accept_a_pandas_data_frame_as_table():
+    pandas = pytest.importorskip("pandas")
+    columns = table(300)
+    frame = pandas.DataFrame(columns)
+    assert plot_psychometric_curves(frame)[1] == plot_psychometric_curves(columns)[1]
+    assert fit_history(frame, 2, strength="coh").bias == fit_history(columns, 2, strength="coh").bias
+    assert plot_training(frame, window=10).lines[0].get_xdata()[-1] == 300
+    assert plot_confusion(frame).get_xlabel() == "Choice"
+    with pytest.raises(UnknownNameError, match="Unknown column 'cohe'. Did you mean 'coh'"):
+        plot_chronometric(frame, "cohe")
+
+
+def test_table_from_run_has_the_trials_that_ended():
+    run = ngym.run_env("PerceptualDecisionMaking-v0", num_trials=5, seed=0, def_act=1)
+    table = table_from_run(run)
+    assert len(table["choice"]) == 5
+    assert table["coh"].tolist() == [trial["coh"] for trial in run["trials"]]
+    ends = np.nonzero(run["trial_end"])[0]
+    assert table["reward"].sum() == pytest.approx(run["rewards"][: ends[-1] + 1].sum())
+    assert table["reward"][0] == pytest.approx(run["rewards"][: ends[0] + 1].sum())
+    with pytest.raises(ValueError, match="No trial ended in the 3 steps of the run"):
+        table_from_run(ngym.run_env("PerceptualDecisionMaking-v0", num_steps=3, seed=0, def_act=0))
