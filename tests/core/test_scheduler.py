@@ -58,7 +58,7 @@ def test_block_lengths_are_checked(kind):
 def test_a_schedule_needs_something_to_choose_from():
     with pytest.raises(ValueError, match="not n=0"):
         scheduler.RandomSchedule(0)
-    with pytest.raises(NotImplementedError, match="BaseSchedule does not say what comes next"):
+    with pytest.raises(NotImplementedError, match="BaseSchedule must define `_next`, which returns the next index"):
         scheduler.BaseSchedule(2)()
 
 
@@ -174,7 +174,7 @@ def test_lengths_of_other_kinds_are_refused(length, error, message):
 
 
 def test_lengths_by_chance_cannot_be_called_one_by_one():
-    with pytest.raises(TypeError, match=r"Blocks of 0\.2 trials can be taken, but not called one by one"):
+    with pytest.raises(TypeError, match=r"Calls need a number of trials for each block, not 0\.2; use `take`"):
         scheduler.RandomBlockSchedule(2, [0.2, 0.5])()
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core._scan import scan_states
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, Discrete
-from ngym_core.tasktools import run_machine
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -186,7 +186,7 @@ class AnnubesEnv(TrialEnv):
             stimulus = self.machine.choose(0, u, catch=False)[:, None]
             kinds = np.where(catch[:, None], len(self.kinds) - 1, np.where(kinds == len(self.kinds) - 1, stimulus, kinds))
         after = self.machine.after[np.arange(len(self.machine.counts)), kinds]
-        states = run_machine(after, trials.carried.get("state", 0))
+        states = scan_states(after, trials.carried.get("state", 0))
         before = np.concatenate([[trials.carried.get("state", 0)], states[:-1]])
         trials.carried["state"] = int(states[-1])
         trials.set("sequential_count", self.machine.counts[states])
