@@ -47,5 +47,5 @@ def test_data_show_the_reward_and_the_action_of_the_ground_truth():
 
 
 def test_actions_must_be_numbered():
-    with pytest.raises(ValueError, match="FullInput shows one of several numbered actions, not an action of Box"):
+    with pytest.raises(ValueError, match="FullInput appends numbered actions as one-hot channels, not actions of Box"):
         make("MemoryRecall")

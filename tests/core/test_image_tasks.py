@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import ngym_core as ngym
 from ngym_core.stimuli import GREY, WHITE, MovingDots
 from ngym_core.tasks import spatial_suppress_motion as curves
-from ngym_core.testing import _at_most
+from ngym_core.testing import _limit_trials
 from tests.golden.reference import ReferenceDraws
 
 IDS = ["RandomDotMotion-v0", "SpatialSuppressMotionImage-v0", "VisualSearch-v0"]
@@ -273,10 +273,10 @@ def test_nothing_is_appended_to_images(wrapper):
 
 def test_checks_play_fewer_films_than_other_trials():
     film, vector = (lambda: ngym.make("RandomDotMotion")), (lambda: ngym.make("SpatialSuppressMotion"))
-    assert _at_most(film, 600, 100 * 137 * 30_000) == 100
-    assert _at_most(film, 50, 100 * 137 * 30_000) == 50
-    assert _at_most(film, 600, 1) == 4
-    assert _at_most(vector, 600, 100 * 137 * 30_000) == 600
+    assert _limit_trials(film, 600, 100 * 137 * 30_000) == 100
+    assert _limit_trials(film, 50, 100 * 137 * 30_000) == 50
+    assert _limit_trials(film, 600, 1) == 4
+    assert _limit_trials(vector, 600, 100 * 137 * 30_000) == 600
 
 
 # ---- pointing ---------------------------------------------------------------------------------------

@@ -184,5 +184,5 @@ def test_time_outs_show_nothing():
 
 
 def test_rewards_of_a_task_that_steps_by_itself_are_not_in_data():
-    with pytest.raises(TypeError, match="has a `_step` of its own: what its trials earn is known when they are played"):
+    with pytest.raises(TypeError, match="has a `_step` of its own: its rewards are known only when it is played"):
         sample_as_data(make("PassReward", id_="CVLearning-v0"), 3, ngym.Draws(0), {})

@@ -61,7 +61,7 @@ class AlwaysTheSame(Toy):
         return super()._generate(n, ngym.Draws(0), forced)
 
 
-class DependsOnTheBlock(Toy):
+class DependsOnTheBatch(Toy):
     def _new_trials(self, trials):
         super()._new_trials(trials)
         trials.ob[-1] += 1
@@ -144,7 +144,7 @@ class BreaksDown(Toy):
         (NeverEnds, "trial 0 of the oracle does not end within 20000 steps"),
         (IgnoresItsSeed, "seed 0 does not replay in a new env"),
         (AlwaysTheSame, "the seeds 0 and 1 make the same trials"),
-        (DependsOnTheBlock, r"trial \d+ drawn in blocks of 1 differs"),
+        (DependsOnTheBatch, r"trial \d+ generated in batches of 1 differs"),
         (CarriesOverSeeds, "seed 1 does not replay in a used env"),
         (IgnoresWhatIsForced, "forcing the condition 'color' changes neither"),
         (LosesWhatIsForced, "the condition 'strength' forced to 0.5 is not kept"),

@@ -96,7 +96,7 @@ def test_a_figure_can_be_given_and_saved(tmp_path):
 @pytest.mark.parametrize(
     ("table", "options", "error", "message"),
     [
-        ({}, {}, UnknownNameError, "Unknown column 'choice'. There is none here."),
+        ({}, {}, UnknownNameError, "Unknown column 'choice'. There are no valid names."),
         (session(0), {}, ValueError, "The table has no trial."),
         ({"choice": [1], "reward": [1]}, {}, UnknownNameError, "Unknown column 'performance'. Valid: 'choice', 'reward'."),
         (session(reward=np.zeros(3)), {}, ValueError, r"column 'reward' has shape \(3,\); .* each of the 60 trials"),
