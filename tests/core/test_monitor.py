@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.trial_table import MEASURES, load_trials, save_trials
+from ngym_core.plugins.manager import PackManager
+from ngym_core.trial_table import MEASURED_COLUMNS, load_trial_table, save_trial_table
 from ngym_core.wrappers.monitor import Monitor
 
 from .toy import Toy
@@ -41,7 +42,7 @@ def test_each_trial_is_one_row(tmp_path):
     env = monitored(tmp_path, interval=10**6)
     trials = play(env, 300)
     env.close()
-    table = load_trials(tmp_path / "run")
+    table = load_trial_table(tmp_path / "run")
     assert list(table) == [
         "trial", "lane", "ground_truth", "strength", "choice", "gt", "correct", "performance", "reaction_time", "reward",
         "cumulative_reward", "steps",
@@ -53,7 +54,7 @@ def test_each_trial_is_one_row(tmp_path):
     assert table["reward"] == pytest.approx([sum(t["rewards"]) for t in trials])
     assert table["cumulative_reward"] == pytest.approx(np.cumsum(table["reward"]))
     assert table["steps"].tolist() == [len(t["rewards"]) for t in trials]
-    assert set(table) <= set(MEASURES) | {"ground_truth", "strength"}
+    assert set(table) <= set(MEASURED_COLUMNS) | {"ground_truth", "strength"}
 
 
 def test_reaction_times_are_those_of_the_response(tmp_path):
@@ -65,7 +66,7 @@ def test_reaction_times_are_those_of_the_response(tmp_path):
             due = env.t_ind - env.start_ind["decision"]
             ended = env.step(env.gt_now if due >= wait else 0)[4]["new_trial"]
     env.close()
-    assert load_trials(tmp_path / "run")["reaction_time"] == pytest.approx([0, 200, np.nan], nan_ok=True)
+    assert load_trial_table(tmp_path / "run")["reaction_time"] == pytest.approx([0, 200, np.nan], nan_ok=True)
 
 
 @pytest.mark.parametrize(("trigger", "interval", "files"), [("trial", 10, 5), ("step", 100, 4), ("trial", 1000, 1)])
@@ -78,7 +79,7 @@ def test_tables_are_appended_over_saves(tmp_path, trigger, interval, files):
     saved_before_close = len(list((tmp_path / "many/run").glob("*.npz")))
     env.close()
     assert saved_before_close >= files - 1
-    one, many = load_trials(tmp_path / "one/run"), load_trials(tmp_path / "many/run")
+    one, many = load_trial_table(tmp_path / "one/run"), load_trial_table(tmp_path / "many/run")
     for name, column in one.items():
         assert np.array_equal(column, many[name], equal_nan=column.dtype.kind == "f"), name
 
@@ -88,7 +89,7 @@ def test_csv_and_arrays_say_the_same(tmp_path):
     play(env, 200)
     (text, arrays) = env.save()
     assert (text.name, arrays.name) == ("trials-000000000.csv", "trials-000000000.npz")
-    table = load_trials(arrays)
+    table = load_trial_table(arrays)
     with text.open() as file:
         rows = list(csv.DictReader(file))
     assert [float(r["reward"]) for r in rows] == table["reward"].tolist()
@@ -103,7 +104,7 @@ def test_lanes_are_written_down_too(tmp_path):
     for _ in range(200):
         env.step(env.action_space.sample())
     env.close()
-    table = load_trials(tmp_path / "run")
+    table = load_trial_table(tmp_path / "run")
     assert set(table["lane"]) == {0, 1, 2}
     lane0 = monitored(tmp_path / "single")
     lane0.reset(seed=4)
@@ -111,7 +112,7 @@ def test_lanes_are_written_down_too(tmp_path):
     for _ in range(200):
         lane0.step(int(env.action_space.sample()[0]))
     lane0.close()
-    own = load_trials(tmp_path / "single/run")
+    own = load_trial_table(tmp_path / "single/run")
     for name in ("ground_truth", "choice", "reward", "steps", "reaction_time"):
         assert np.array_equal(table[name][table["lane"] == 0], own[name], equal_nan=True), name
 
@@ -133,7 +134,7 @@ def test_ragged_conditions_survive(tmp_path):
     for _ in range(300):
         env.step(1)
     env.close()
-    table = load_trials(tmp_path / "run")
+    table = load_trial_table(tmp_path / "run")
     assert table["pulses"].shape == (len(table["trial"]), 3)
     for pulses, k in zip(table["pulses"], table["file"], strict=True):
         assert pulses[:k].tolist() == list(range(k))
@@ -147,7 +148,7 @@ def test_blocks_are_a_column(tmp_path):
     env = monitored(tmp_path, ngym.make("PerceptualDecisionMaking", wrappers=[bias]))
     trials = play(env, 900)
     env.close()
-    table = load_trials(tmp_path / "run")
+    table = load_trial_table(tmp_path / "run")
     assert table["block"].tolist() == [t["block"] for t in trials]
     assert table["probs"].shape == (len(trials), 2)
 
@@ -155,7 +156,7 @@ def test_blocks_are_a_column(tmp_path):
 def test_a_monitor_can_be_left_with_with(tmp_path):
     with monitored(tmp_path) as env:
         trials = play(env, 100)
-    assert len(load_trials(tmp_path / "run")["trial"]) == len(trials)
+    assert len(load_trial_table(tmp_path / "run")["trial"]) == len(trials)
 
 
 # ---- configuration ------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ def test_settings_are_checked(tmp_path, wrong, message):
 
 
 def test_figures_need_a_package_that_draws(tmp_path, monkeypatch):
-    monkeypatch.setattr(type(ngym.plugins.registry.plugins), "draws", False)
+    monkeypatch.setattr(PackManager, "can_draw_figures", False)
     with pytest.raises(ImportError, match="plot_create=True needs a package that draws figures: pip install ngym-plot"):
         monitored(tmp_path, plot_create=True)
 
@@ -221,7 +222,7 @@ def test_a_save_that_fails_loses_nothing(tmp_path, monkeypatch):
         env.save()
     monkeypatch.undo()
     env.close()
-    table = load_trials(tmp_path / "run")
+    table = load_trial_table(tmp_path / "run")
     assert table["trial"].tolist() == list(range(len(trials)))
     assert table["ground_truth"].tolist() == [t["ground_truth"] for t in trials]
 
@@ -264,7 +265,7 @@ def test_a_process_that_is_killed_leaves_only_complete_files(tmp_path, when):
     assert done.returncode == -signal.SIGKILL
     left = [p for p in (tmp_path / "run").iterdir() if not p.name.startswith(".")]
     assert {p.suffix for p in left} == {".csv", ".npz", ".json"}
-    table = load_trials(tmp_path / "run")
+    table = load_trial_table(tmp_path / "run")
     assert len(table["trial"]) > 30
     assert (table["performance"] == 1).all()
     for path in left:
@@ -275,10 +276,10 @@ def test_a_process_that_is_killed_leaves_only_complete_files(tmp_path, when):
 
 def test_reading_what_is_no_table_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no trial table in"):
-        load_trials(tmp_path)
+        load_trial_table(tmp_path)
     (tmp_path / "trials-000000000.npz").write_bytes(b"PK half")
     with pytest.raises(ValueError, match="is no trial table, or is damaged"):
-        load_trials(tmp_path)
+        load_trial_table(tmp_path)
 
 
 def test_a_frame_needs_pandas(tmp_path, monkeypatch):
@@ -287,10 +288,10 @@ def test_a_frame_needs_pandas(tmp_path, monkeypatch):
     env.close()
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="A data frame needs pandas: pip install pandas"):
-        load_trials(tmp_path / "run", frame=True)
+        load_trial_table(tmp_path / "run", frame=True)
 
 
 def test_columns_of_a_table_have_one_length(tmp_path):
     with pytest.raises(ValueError, match="Columns have different lengths: {'a': 2, 'b': 3}"):
-        save_trials(tmp_path / "table", {"a": np.zeros(2), "b": np.zeros(3)})
+        save_trial_table(tmp_path / "table", {"a": np.zeros(2), "b": np.zeros(3)})
     assert list(tmp_path.iterdir()) == []

@@ -126,15 +126,15 @@ def spec(id_="Pack-v0"):
 )
 def test_a_pack_registers_as_a_whole_or_not_at_all(pack, error, message):
     status = manager_module.PackStatus("pack", "a-pack", "1")
-    manager = manager_module.Plugins()
+    manager = manager_module.PackManager()
     with pytest.raises(error, match=message):
         manager.add(pack, status)
     assert "Pack-v0" not in ngym.all_envs(collections=True)
-    assert not manager.manager.is_registered(pack)
+    assert not manager.plugin_manager.is_registered(pack)
 
 
 def test_a_command_that_fails_costs_only_its_pack():
-    manager = manager_module.Plugins()
+    manager = manager_module.PackManager()
     status = manager_module.PackStatus("pack", "a-pack", "1")
     manager.add(Pack(ngym_commands=lambda group: group.nothing()), status)
     with pytest.warns(manager_module.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
@@ -144,4 +144,4 @@ def test_a_command_that_fails_costs_only_its_pack():
 
 def test_without_a_pack_that_draws_there_is_no_figure(tmp_path):
     with pytest.raises(ImportError, match="No installed pack draws figures: pip install ngym-plot"):
-        manager_module.Plugins().figure({}, None, tmp_path / "figure.png")
+        manager_module.PackManager().draw_figure({}, None, tmp_path / "figure.png")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ngym_core import cli
-from ngym_core.trial_table import load_trials
+from ngym_core.trial_table import load_trial_table
 from ngym_sb3 import Recipe, Run, evaluate_policy, load_model, make_sb3_env, training
 
 ID = "PerceptualDecisionMaking-v0"
@@ -56,7 +56,7 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(algo, policy, tmp_pat
     one, two = (dict(run.model.policy.named_parameters()) for run in (whole, again))
     assert all((one[name] == two[name]).all() for name in one)
     if algo != "a2c":  # it has a line every 50 updates
-        assert load_trials(tmp_path / "run" / "progress.npz")["steps"].tolist() == [64, 128, 192, 256, 320, 384]
+        assert load_trial_table(tmp_path / "run" / "progress.npz")["steps"].tolist() == [64, 128, 192, 256, 320, 384]
 
 
 def test_dqn_goes_on_too(tmp_path, monkeypatch):
@@ -211,7 +211,8 @@ def test_the_command_trains_and_goes_on(tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_loads_torch_only_when_it_trains():
-    code = "import sys; from ngym_core import cli; from ngym_core.plugins import registry as r; r.plugins.add_commands(cli.cli); print(*sys.modules)"
+    code = "import sys; from ngym_core import cli; from ngym_core.plugins import registry\n"
+    code += "registry.pack_manager().add_commands(cli.cli); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "ngym_sb3.cli" in done.stdout.split()
     assert "torch" not in done.stdout.split()

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.errors import unknown
-from ngym_core.trial_table import load_trials
+from ngym_core.trial_table import load_trial_table
 from ngym_plot.figure import new_axes, style
 from ngym_plot.trial_table import Table, numbers, running_mean
 
@@ -61,7 +61,7 @@ def plot_training(
     with style():
         ax = new_axes(ax, (5.5, 3.2))
         if where is None or where.is_dir() or where.name.startswith("trials"):
-            table: Any = source if where is None else load_trials(where)
+            table: Any = source if where is None else load_trial_table(where)
             _draw_trials(ax, table, measure or "performance", window, label)
         elif where.suffix == ".csv":
             _draw_progress(ax, where, measure, label)

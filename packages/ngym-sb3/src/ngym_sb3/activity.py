@@ -20,7 +20,7 @@ from ngym_core.errors import unknown
 from ngym_core.files import atomic_write
 from ngym_core.random import Draws
 from ngym_core.sampling import sample_as_data
-from ngym_core.trial_table import MEASURES, Table, without_objects
+from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, without_objects
 from ngym_sb3.cells import CELLS
 from ngym_sb3.evaluation import Player, drawn_from, in_turns
 from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
@@ -44,7 +44,7 @@ class Activity:
         mask: (n, T) bool: true at steps that were played. A trial that a response ended is shorter than its periods say.
         start: Period -> its first step in each trial, (n,).
         end: Period -> the step after its last in each trial, (n,).
-        table: One row for each trial, column -> (n, ...): conditions and, for agents, `ngym_core.trial_table.MEASURES`.
+        table: One row for each trial, column -> (n, ...): conditions and, for agents, the `MEASURED_COLUMNS`.
         dt: Time step in ms.
     """
 
@@ -52,13 +52,13 @@ class Activity:
     mask: NDArray[np.bool_]
     start: dict[str, NDArray[np.int64]]
     end: dict[str, NDArray[np.int64]]
-    table: Table
+    table: TrialTable
     dt: float
 
     @property
-    def conditions(self) -> Table:
+    def conditions(self) -> TrialTable:
         """Conditions of the trials, name -> (n, ...)."""
-        return {name: column for name, column in self.table.items() if name not in MEASURES}
+        return {name: column for name, column in self.table.items() if name not in MEASURED_COLUMNS}
 
     def save(self, path: str | Path) -> Path:
         """Save all as compressed arrays (``.npz``, without pickles), completely or not at all.
@@ -202,7 +202,7 @@ class _Request:
                 "raise max_bytes."
             )
 
-    def put_together(self, rows: list[Array], periods: list[Periods], table: Table, dt: float) -> Activity:
+    def put_together(self, rows: list[Array], periods: list[Periods], table: TrialTable, dt: float) -> Activity:
         """Make the result of one (steps, units) array and the periods of each trial."""
         played = max(map(len, rows))
         first, last = self.steps or (0, 2**62)
@@ -248,7 +248,7 @@ def _of_agent(model: Any, env: Any, request: _Request, seed: int, deterministic:
             done = int(began.min()) - forgotten
             del steps[:done]
             forgotten += done
-    table = player.recorder.take()
+    table = player.recorder.pop()
     order = in_turns(table["lane"], request.num_trials)
     table = {name: column[order] for name, column in table.items()} | {"trial": np.arange(request.num_trials)}
     return request.put_together([rows[i] for i in order], [periods[i] for i in order], table, task.dt)
@@ -288,9 +288,9 @@ def _of_module(module: nn.Module, base: NgymVecEnv, request: _Request, seed: int
                 request.check(request.num_trials, trials.lengths.max(), rows[0].shape[1])
     finally:
         module.train(was_training)
-    table: Table = {"trial": np.arange(len(rows))}
+    table: TrialTable = {"trial": np.arange(len(rows))}
     for name, values in conditions.items():
-        table[f"condition_{name}" if name in MEASURES else name] = np.array(values)
+        table[f"condition_{name}" if name in MEASURED_COLUMNS else name] = np.array(values)
     return request.put_together(rows, periods, table, task.dt)
 
 

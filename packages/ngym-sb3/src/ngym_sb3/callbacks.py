@@ -9,7 +9,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ngym_core.files import atomic_write
-from ngym_core.trial_table import Recorder, Table
+from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_sb3.evaluation import evaluate_policy, moment_of
 from ngym_sb3.vec_env import lanes_of, task_of
 
@@ -38,7 +38,7 @@ class TrialCallback(BaseCallback):
 
     def __init__(self, verbose: int = 0) -> None:
         super().__init__(verbose)
-        self._recorder: Recorder | None = None
+        self._recorder: TrialRecorder | None = None
         self._broke = np.zeros(0, bool)
         self._aborts = 0
         self._abort: float | None = None
@@ -48,7 +48,7 @@ class TrialCallback(BaseCallback):
     def _on_training_start(self) -> None:
         n = self.training_env.num_envs
         task = task_of(self.training_env)
-        self._recorder = Recorder(n, task.dt)
+        self._recorder = TrialRecorder(n, task.dt)
         self._broke = np.zeros(n, bool)
         self._abort = task.rewards.get("abort")
 
@@ -61,12 +61,12 @@ class TrialCallback(BaseCallback):
             self._broke |= (batch.action != 0) & (batch.gt == 0) & np.isclose(batch.reward, self._abort)
             self._aborts += int(self._broke[batch.ended].sum())
             self._broke[batch.ended] = False
-        if self._recorder.waiting >= 4 * len(batch.ended):
+        if self._recorder.num_pending >= 4 * len(batch.ended):
             self._log()
         return True
 
     def _on_rollout_end(self) -> None:
-        if self._recorder is not None and self._recorder.waiting:
+        if self._recorder is not None and self._recorder.num_pending:
             self._log()
 
     def _log(self) -> None:
@@ -74,7 +74,7 @@ class TrialCallback(BaseCallback):
         assert self._recorder is not None
         if "trial/trials" not in self.logger.name_to_value:  # the line before is written
             self._sums, self._counts = {}, {}
-        table, aborts = self._recorder.take(), self._aborts
+        table, aborts = self._recorder.pop(), self._aborts
         self._aborts = 0
         columns = {name: table[name] for name in ("performance", "reward", "steps", "reaction_time")}
         if self._abort is not None and table["gt"].ndim == 1:
@@ -85,7 +85,7 @@ class TrialCallback(BaseCallback):
             self._counts[name] = self._counts.get(name, 0) + len(known)
             if self._counts[name]:
                 self.logger.record(f"trial/{name}", self._sums[name] / self._counts[name])
-        self.logger.record("trial/trials", self._recorder.trials)
+        self.logger.record("trial/trials", self._recorder.num_trials)
 
 
 class EvaluationCallback(BaseCallback):
@@ -134,7 +134,7 @@ class EvaluationCallback(BaseCallback):
         if self.best_model is not None and self.best_model.exists():
             raise FileExistsError(f"{self.best_model} exists already; name a new file.")
         self.env, self.every, self.num_trials, self.seed, self.deterministic = env, every, num_trials, seed, deterministic
-        self.table: Table = {}
+        self.table: TrialTable = {}
         self.best = (-np.inf, -np.inf)
         self._next = every
 

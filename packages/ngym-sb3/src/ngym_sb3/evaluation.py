@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ngym_core.trial_table import Recorder, Table
+from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.vec_env import lanes_of, make_sb3_env
 
@@ -25,7 +25,7 @@ LANES = 16
 
 def evaluate_policy(
     model: Any, env: Any, num_trials: int = 100, *, seed: int | None = 0, deterministic: bool = True
-) -> Table:
+) -> TrialTable:
     """Let an agent play trials and write each down as one row of a table.
 
     Every lane plays the same number of trials (the last ones are cut), so that short trials are not
@@ -42,7 +42,7 @@ def evaluate_policy(
         deterministic: Whether the agent takes its best action instead of drawing one.
 
     Returns:
-        Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURES`.
+        Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURED_COLUMNS`.
 
     Raises:
         ValueError: Less than one trial, or an agent made for other observations or actions.
@@ -52,7 +52,7 @@ def evaluate_policy(
         player = Player(model, env, num_trials, seed, deterministic)
         while player.goes_on:
             player.step()
-    table = player.recorder.take()
+    table = player.recorder.pop()
     rows = in_turns(table["lane"], num_trials)
     return {name: column[rows] for name, column in table.items()} | {"trial": np.arange(num_trials)}
 
@@ -121,7 +121,7 @@ class Player:
         self.state: Any = None
         self.starts = np.ones(n, bool)
         self.played = np.zeros(n, int)
-        self.recorder = Recorder(n, self.base.lanes.task.dt)
+        self.recorder = TrialRecorder(n, self.base.lanes.task.dt)
 
     @property
     def goes_on(self) -> bool:

@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import KVWriter, Logger
 import ngym_core as ngym
 from ngym_core.files import atomic_write, require_empty_folder
 from ngym_core.plugins import registry
-from ngym_core.trial_table import MEASURES, Table, join, load_trials, save_trials
+from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, load_trial_table, save_trial_table
 from ngym_sb3.callbacks import TrialCallback
 from ngym_sb3.config import Recipe, load_model, make_agent
 from ngym_sb3.evaluation import evaluate_policy
@@ -39,7 +39,7 @@ class Report:
         table: Column -> (n,) array, see `evaluate_policy`.
     """
 
-    table: Table
+    table: TrialTable
 
     @property
     def performance(self) -> float:
@@ -58,7 +58,7 @@ class Report:
         """Show trials, performance, reward and reaction time at each value of each condition that has few."""
         lines = [f"{'condition':18} {'value':>10} {'trials':>7} {'performance':>12} {'reward':>8} {'reaction time':>14}"]
         for name, values in self.table.items():
-            if name in MEASURES or values.ndim != 1 or len(levels := np.unique(values.astype(str))) > 12:
+            if name in MEASURED_COLUMNS or values.ndim != 1 or len(levels := np.unique(values.astype(str))) > 12:
                 continue
             for level in sorted(levels, key=_as_number):
                 lines.append(f"{name:18} {level:>10} " + self._row(values.astype(str) == level))
@@ -82,7 +82,7 @@ class _Rows(KVWriter):
     """Collects the lines of a logger as rows of a table."""
 
     def __init__(self) -> None:
-        self.rows: list[Table] = []
+        self.rows: list[TrialTable] = []
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
         """Add a row: all that is not about the time it took."""
@@ -144,7 +144,7 @@ class Run:
             if (self.out / "model.zip").exists():
                 self.model = load_model(self.out / "model.zip", self.recipe.algo, env)
             if (self.out / "progress.npz").exists():
-                rows = load_trials(self.out / "progress.npz")
+                rows = load_trial_table(self.out / "progress.npz")
                 self._log.rows = [{name: column[rows["steps"] <= self.steps] for name, column in rows.items()}]
             with atomic_write(self.out / "recipe.json") as aside:
                 aside.write_text(json.dumps(self._identity(), indent=2))
@@ -195,8 +195,8 @@ class Run:
         if self.out is None:
             return
         if self._log.rows:
-            self._log.rows = [join(self._log.rows)]
-            save_trials(self.out / "progress", self._log.rows[0])
+            self._log.rows = [concatenate_tables(self._log.rows)]
+            save_trial_table(self.out / "progress", self._log.rows[0])
         with atomic_write(self.out / "model.zip") as aside:
             self.model.save(aside)
 
@@ -219,8 +219,8 @@ class Run:
         if self.out is None:
             raise ValueError("This run has no folder; give it one with out=.")
         self._save_model()
-        save_trials(self.out / "trials", report.table)
-        if registry.plugins is not None and registry.plugins.draws:
+        save_trial_table(self.out / "trials", report.table)
+        if registry.pack_manager().can_draw_figures:
             with atomic_write(self.out / "behaviour.png") as aside:
                 self._draw(aside)
         return sorted(self.out.iterdir())
@@ -232,5 +232,4 @@ class Run:
         kwargs: Mapping[str, Any] = {**r.task_kwargs, "num_trials_before_reset": lives}
         env = ngym.make(self.task, wrappers=r.wrappers, **kwargs)
         run = ngym.run_env(env, num_trials=12, model=self.model, seed=TEST_SEED + r.seed)
-        assert registry.plugins is not None
-        registry.plugins.figure(run, env, fname)
+        registry.pack_manager().draw_figure(run, env, fname)
