@@ -184,7 +184,7 @@ def test_pixels_are_set_within_their_period():
 @pytest.mark.parametrize(
     ("id_", "kwargs", "error", "message"),
     [
-        ("VisualSearch", {"win_kwargs": {"sizes": (9, 9)}}, KeyError, "Unknown option of the window 'sizes'.*'size'"),
+        ("VisualSearch", {"win_kwargs": {"sizes": (9, 9)}}, KeyError, "Unknown option of win_kwargs 'sizes'.*'size'"),
         (
             "VisualSearch",
             {"win_kwargs": {"size": (9, 0)}},

@@ -47,10 +47,10 @@ class Screen:
         options = {"size": (100, 100), **(win_kwargs or {})}
         for name in options:
             if name != "size":
-                raise unknown("option of the window", name, ["size"])
+                raise unknown("option of win_kwargs", name, ["size"])
         size = np.asarray(options["size"])
         if size.shape != (2,) or size.dtype.kind not in "iu" or size.min() < 1:
-            raise ValueError(f"The window's size={options['size']!r} must be (width, height), two integers from 1.")
+            raise ValueError(f"The screen's size={options['size']!r} must be (width, height), two integers from 1.")
         self.width, self.height = map(int, size)
 
     @property
@@ -197,9 +197,9 @@ def plaid(screen: Screen, shift: Array, contrast: Array, diameter: Array, *, cyc
     if not (len(rows) and len(columns)):
         return frames
     # Only the rows and columns that the largest disc reaches are computed.
-    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    reached = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     size = diameter[:, None, None].astype(np.float32)
-    x, y = screen.x[window[1]] / size, screen.y[window[0]] / size
+    x, y = screen.x[reached[1]] / size, screen.y[reached[0]] / size
     edge = np.clip((2 * np.hypot(x, y) - 0.8) / 0.2, 0, 1)  # 0 where the edge begins, 1 where the disc ends
     mask = ((1 + np.cos(np.pi * edge)) / 2).astype(np.float32)[:, None]
     gratings = []
@@ -211,5 +211,5 @@ def plaid(screen: Screen, shift: Array, contrast: Array, diameter: Array, *, cyc
     levels = (1 - mask / 2) * gratings[0] + gratings[1] / 2
     levels *= WHITE / 2 * mask * contrast[..., None, None].astype(np.float32)
     levels += np.float32(WHITE / 2)
-    frames[:, :, window[0], window[1]] = np.rint(levels, out=levels)[..., None].astype(np.uint8)
+    frames[:, :, reached[0], reached[1]] = np.rint(levels, out=levels)[..., None].astype(np.uint8)
     return frames

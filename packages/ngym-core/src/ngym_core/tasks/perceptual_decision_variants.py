@@ -1,4 +1,4 @@
-"""Perceptual decisions as experiments present them: with free reaction times, in biased blocks, with serial dependence."""
+"""Variants of the perceptual decision: with free reaction times, in biased blocks, with serial dependence."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ManyAlternatives(PerceptualDecisionMaking):
 def priors_v0(
     tr_hist_kwargs: Mapping[str, Any] | None = None, var_nch_kwargs: Mapping[str, Any] | None = None, **task_kwargs: Any
 ) -> TrialWrapper:
-    """Report one of several noisy directions; which ones are in use and how one follows on another changes in blocks.
+    """Report one of several noisy directions; their number and the order in which they follow each other change in blocks.
 
     The agent sees its last action and reward.
 

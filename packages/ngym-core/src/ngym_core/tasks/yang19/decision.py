@@ -1,4 +1,4 @@
-"""Yang et al. 2019: choose the stronger of two stimuli, in one modality or in both."""
+"""Decision tasks of Yang et al. (2019): choose the stronger of two stimuli, in one modality or in both."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class Compare(TrialEnv):
         dim_ring: Number of directions.
         w_mod: How much each modality counts.
         stim_mod: Which modalities are shown.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: Less than two directions, or no `cohs` (one after another: less than two).
+        ValueError: Fewer than two directions, or no `cohs` (fewer than two if shown one after another).
     """
 
     metadata = {
@@ -111,6 +111,7 @@ class Compare(TrialEnv):
             trials.add_randn(0, self.sigma, list(dict.fromkeys(shown)), where=f"stimulus_mod{m}")
         strengths = {m: self._strengths(trials, m) for m in (1, 2) if self.stim_mod[m - 1]}
         sums = [sum(self.w_mod[m - 1] * pair[i] for m, pair in strengths.items()) for i in (0, 1)]
+        # Equal sums are decided at random: the draw is far smaller than any difference of strengths.
         stronger = sums[0] + trials.draws.uniform("tie", trials.n, -1e-6, 1e-6) > sums[1]
         winner, loser = np.where(stronger, first, second), np.where(stronger, second, first)
         ground_truth = trials.condition("ground_truth", winner, self.choices)
@@ -128,7 +129,7 @@ class Compare(TrialEnv):
         trials.set_groundtruth(ground_truth, "decision", where="choice")
 
     def _add_periods(self, trials: Trials) -> tuple[str, str]:
-        """Add the periods; give those in which the stimuli are shown."""
+        """Add the periods and return those in which the two stimuli are shown."""
         trials.add_period(["fixation", "stimulus", "decision"])
         start, end = trials.span("stimulus")
         trials.set("stim_period", (end - start) * np.asarray(self.dt))

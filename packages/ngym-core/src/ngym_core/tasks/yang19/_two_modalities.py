@@ -1,4 +1,4 @@
-"""Tasks whose stimulus comes in one of two modalities, in turn."""
+"""Base class of the tasks whose stimulus is in one of two modalities, which alternate over trials."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ngym_core.wrappers.schedule_attr import ScheduleAttr
 class TwoModalities(TrialEnv):
     """A fixation channel, two rings of channels for the stimulus, and a choice on a ring.
 
-    A subclass paints the stimulus on `stimulus_mod1` and calls `show` at the end.
+    A subclass writes the stimulus to `stimulus_mod1` and then calls `move_to_modality`.
 
     Attributes:
         theta: Preferred directions in radians, (dim_ring,).
-        bumps: What the ring shows of the direction with each number, (dim_ring, dim_ring).
+        bumps: The channels of a ring for each direction, (dim_ring, dim_ring).
 
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         dim_ring: Number of directions.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
@@ -45,13 +45,13 @@ class TwoModalities(TrialEnv):
         self.observation_space = named_box({"fixation": 0, **rings})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
 
-    def show(self, trials: Trials, period: str | Sequence[str]) -> None:
-        """Move the stimulus, which is in one or several periods, to the modality of each trial."""
+    def move_to_modality(self, trials: Trials, period: str | Sequence[str]) -> None:
+        """Move the stimulus of one or several periods to the modality of each trial."""
         modality = trials.choice("modality", [0, 1])
         trials.move_ob("stimulus_mod1", "stimulus_mod2", period, only=modality == 1)
 
 
-def in_turn(task: type[TrialEnv]) -> Callable[..., Any]:
-    """Give the function that makes a task whose modality changes with each trial, beginning with the first."""
+def alternating(task: type[TrialEnv]) -> Callable[..., Any]:
+    """Return a function that makes a task whose modality alternates over trials, from the first one on."""
     schedule = SequentialSchedule(2)
     return composed(task)(lambda env: ScheduleAttr(env, schedule, [{"modality": 0}, {"modality": 1}]))

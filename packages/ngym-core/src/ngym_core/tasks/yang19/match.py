@@ -1,4 +1,4 @@
-"""Yang et al. 2019: respond toward a test stimulus if it matches a sample, or if it does not."""
+"""Matching tasks of Yang et al. (2019): respond toward a test stimulus if it matches a sample, or if it does not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
-from ngym_core.tasks._two_modalities import TwoModalities, in_turn
+from ngym_core.tasks.yang19._two_modalities import TwoModalities, alternating
 from ngym_core.trials import Trials
 
 
@@ -50,7 +50,7 @@ class MatchOrNot(TwoModalities):
         timing: Durations (ms) that replace the defaults.
         sigma: Noise of the stimuli; its standard deviation per step is sigma / sqrt(dt).
         dim_ring: Number of directions, an even one.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: An odd number of directions.
@@ -99,7 +99,7 @@ class MatchOrNot(TwoModalities):
         trials.add_ob(1, "fixation", where="fixation")
         for period, place in (("sample", sample), ("test", test)):
             trials.add_randn(self.bumps[place], self.sigma, period, where="stimulus_mod1")
-        self.show(trials, ["sample", "test"])
+        self.move_to_modality(trials, ["sample", "test"])
         trials.set_groundtruth((test + 1) * (ground_truth == self.go_if), "decision")
 
 
@@ -120,11 +120,11 @@ class MatchCategory(MatchOrNot):
 
 
 class NonMatchCategory(MatchOrNot):
-    """Respond toward the test if it lies in the other half of the ring than the sample."""
+    """Respond toward the test if it lies in the half of the ring opposite to that of the sample."""
 
     categories = True
     go_if = "non-match"
 
 
-dms, dnms = in_turn(MatchSample), in_turn(NonMatchSample)
-dmc, dnmc = in_turn(MatchCategory), in_turn(NonMatchCategory)
+dms, dnms = alternating(MatchSample), alternating(NonMatchSample)
+dmc, dnmc = alternating(MatchCategory), alternating(NonMatchCategory)

@@ -1,4 +1,4 @@
-"""Yang et al. 2019: respond toward a cue, or opposite to it."""
+"""Reaching tasks of Yang et al. (2019): respond toward a cue, or opposite to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
-from ngym_core.tasks._two_modalities import TwoModalities, in_turn
+from ngym_core.tasks.yang19._two_modalities import TwoModalities, alternating
 from ngym_core.tasktools import bump
 from ngym_core.trials import Trials
 
@@ -47,7 +47,7 @@ class Reach(TwoModalities):
         timing: Durations (ms) that replace the defaults.
         dim_ring: Number of directions.
         reaction: Respond as soon as the cue appears; there is no stimulus period and no delay.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -134,5 +134,5 @@ class DelayAnti(Reach):
     default_timing = DelayGo.default_timing
 
 
-go, rtgo, dlygo = in_turn(Go), in_turn(ReactionGo), in_turn(DelayGo)
-anti, rtanti, dlyanti = in_turn(Anti), in_turn(ReactionAnti), in_turn(DelayAnti)
+go, rtgo, dlygo = alternating(Go), alternating(ReactionGo), alternating(DelayGo)
+anti, rtanti, dlyanti = alternating(Anti), alternating(ReactionAnti), alternating(DelayAnti)
