@@ -218,6 +218,7 @@ def register_all(
         ValueError: An id or a name is registered already, or a tag has another meaning.
     """
     done: list[str] = []
+    tags_before = dict(_tags)
     try:
         for task in tasks:
             register(task, owner)
@@ -229,6 +230,8 @@ def register_all(
             register_tags(meanings, owner)
     except Exception:
         unregister(done)
+        _tags.clear()
+        _tags.update(tags_before)
         raise
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from tests.core.test_contrib_choices import digest
 from tests.golden.reference import ReferenceDraws
+
+from .digests import digest
 
 
 def reference():
@@ -21,7 +22,7 @@ def reference():
         yield angles, ob, gt
 
 
-def test_stimuli_replay_the_reference():
+def test_angle_reproduction_stimuli_replay_the_reference():
     expected = list(reference())
     assert digest([(ob, gt) for _, ob, gt in expected]) == "c8371dca2a96d53a"
     env, draws = ngym.make("AngleReproduction"), ReferenceDraws(0)
@@ -32,7 +33,7 @@ def test_stimuli_replay_the_reference():
         assert np.allclose(trial.ob[:, shown], ob[:, shown], rtol=0, atol=2e-6)
 
 
-def test_the_pointer_is_shown_turned_and_paid_by_its_distance():
+def test_angle_reproduction_shows_turns_and_rewards_the_pointer():
     env = ngym.make("AngleReproduction")
     env.reset(seed=0)
     env.new_trial(ground_truth1=np.pi + 0.2, ground_truth2=np.pi - 0.1)

@@ -6,8 +6,9 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core.plugins import registry
+from ngym_core.plugins.manager import PackManager
 
-from .toy import Toy
+from ..toy import Toy
 
 
 @pytest.fixture
@@ -23,14 +24,14 @@ def registered():
     registry.unregister(ids)
 
 
-def test_a_task_is_made_by_id():
+def test_make_finds_a_task_with_and_without_version_and_namespace():
     for id_ in ("PerceptualDecisionMaking-v0", "PerceptualDecisionMaking", "ngym_core:PerceptualDecisionMaking-v0"):
         env = ngym.make(id_, sigma=2.0)
         assert str(env) == "<PerceptualDecisionMaking>"
         assert env.sigma == 0.2
 
 
-def test_gymnasium_makes_the_same():
+def test_gymnasium_make_returns_the_same_task():
     env, ours = gym.make("ngym_core:PerceptualDecisionMaking-v0", dt=50), ngym.make("PerceptualDecisionMaking-v0", dt=50)
     assert np.array_equal(env.reset(seed=3)[0], ours.reset(seed=3)[0])
     for _ in range(100):
@@ -40,7 +41,7 @@ def test_gymnasium_makes_the_same():
     assert gym.spec("PerceptualDecisionMaking-v0").kwargs == {"ngym_id": "PerceptualDecisionMaking-v0"}
 
 
-def test_wrappers_are_put_around_in_order():
+def test_make_applies_wrappers_in_order():
     class Outer(ngym.TrialWrapper):
         pass
 
@@ -52,7 +53,7 @@ def test_wrappers_are_put_around_in_order():
     assert env.env.env.p.tolist() == [0.5, 0.5]
 
 
-def test_a_task_of_ones_own_is_registered(registered):
+def test_register_adds_a_task_once(registered):
     registered(ngym.TaskSpec("Toy-v0", f"{Toy.__module__}:Toy", {"sigma": 0.25}))
     assert "Toy-v0" in ngym.all_envs()
     assert ngym.make("Toy").sigma == 0.25
@@ -62,7 +63,7 @@ def test_a_task_of_ones_own_is_registered(registered):
         ngym.register(ngym.TaskSpec("Toy-v0", "a:B"))
 
 
-def test_collections(registered):
+def test_get_collection_keeps_the_order_of_registration(registered):
     registered(ngym.TaskSpec("toys.b-v0", f"{Toy.__module__}:Toy"))
     registered(ngym.TaskSpec("toys.a-v0", f"{Toy.__module__}:Toy"))
     assert ngym.get_collection("toys") == ["toys.b-v0", "toys.a-v0"]
@@ -74,7 +75,7 @@ def test_collections(registered):
         ngym.get_collection("toy")
 
 
-def test_listings_are_sorted_and_filtered():
+def test_all_envs_and_all_tags_are_sorted_and_filtered():
     assert ngym.all_envs() == sorted(ngym.all_envs())
     assert "DelayMatchSample-v0" in ngym.all_envs("working memory")
     assert "ReadySetGo-v0" not in ngym.all_envs("working memory")
@@ -82,7 +83,7 @@ def test_listings_are_sorted_and_filtered():
     assert "RandomGroundTruth-v0" in ngym.all_wrappers()
 
 
-def test_gymnasiums_own_ids_are_not_taken(registered, caplog):
+def test_register_leaves_ids_of_gymnasium_alone(registered, caplog):
     registered(ngym.TaskSpec("CartPole-v1", f"{Toy.__module__}:Toy"))
     assert "Gymnasium has an env 'CartPole-v1' of its own" in caplog.text
     assert "cartpole" in gym.spec("CartPole-v1").entry_point
@@ -122,6 +123,34 @@ def test_gymnasiums_own_ids_are_not_taken(registered, caplog):
         ),
     ],
 )
-def test_what_does_not_exist_is_refused(call, error, message):
+def test_registry_errors_name_the_nearest(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("tasks", "wrappers", "tags", "message"),
+    [
+        (["New-v0", "ReadySetGo-v0"], ["NewWrapper-v0"], {"new": "a new tag"}, "The task id 'ReadySetGo-v0' belongs to"),
+        (["New-v0"], ["NewWrapper-v0", "Noise-v0"], {"new": "a new tag"}, "The wrapper 'Noise-v0' belongs to"),
+        (["New-v0"], ["NewWrapper-v0"], {"new": "a new tag", "timing": "clockwork"}, "The tag 'timing' means"),
+    ],
+)
+def test_register_all_rolls_back_when_a_part_is_rejected(tasks, wrappers, tags, message):
+    before = ngym.all_envs(collections=True), ngym.all_wrappers(), ngym.all_tags(), set(gym.registry)
+    specs = [ngym.TaskSpec(id_, "a:B") for id_ in tasks], [ngym.WrapperSpec(name, "a:B") for name in wrappers]
+    with pytest.raises(ValueError, match=message):
+        registry.register_all(*specs, [{tag: meaning} for tag, meaning in tags.items()], "a-pack 1")
+    assert (ngym.all_envs(collections=True), ngym.all_wrappers(), ngym.all_tags(), set(gym.registry)) == before
+    registry.register(ngym.TaskSpec("New-v0", f"{Toy.__module__}:Toy"))  # the id is free again
+    registry.unregister(["New-v0"])
+
+
+def test_set_pack_manager_replaces_the_packs_of_the_program():
+    packs = registry.pack_manager()
+    assert [pack.name for pack in packs.packs[:2]] == ["tasks", "wrappers"]
+    registry.set_pack_manager(PackManager())
+    try:
+        assert registry.pack_manager().packs == []
+    finally:
+        registry.set_pack_manager(packs)

@@ -1,3 +1,5 @@
+"""What every built-in task keeps to, and tables of parameters and forced values that tasks reject."""
+
 from __future__ import annotations
 
 import inspect
@@ -12,12 +14,13 @@ import ngym_core as ngym
 from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
+from ngym_core.vector.backends import LoopBackend, RuleBackend
 
 IDS = ngym.all_envs(collections=True)
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_every_task_keeps_its_promises(id_):
+def test_task_keeps_its_promises(id_):
     result = check_task(id_)
     assert result.oracle == 1
     assert result.trials_per_second > 0
@@ -26,7 +29,7 @@ def test_every_task_keeps_its_promises(id_):
 @pytest.mark.filterwarnings("ignore:.*is shorter than the time step")
 @pytest.mark.parametrize("dt", [10, 20, 33.3, 50, 100])
 @pytest.mark.parametrize("id_", IDS)
-def test_the_oracle_is_perfect_whatever_the_time_step(id_, dt):
+def test_task_oracle_is_perfect_at_any_time_step(id_, dt):
     if (id_, dt) == ("ToneDetection-v0", 100):
         with pytest.raises(ValueError, match="dt=100 ms is longer than the tone, 50 ms"):
             ngym.make(id_, dt=dt)
@@ -52,7 +55,7 @@ def test_the_oracle_is_perfect_whatever_the_time_step(id_, dt):
 
 @pytest.mark.filterwarnings("ignore:.*is shorter than the time step")
 @pytest.mark.parametrize("id_", IDS)
-def test_forced_values_are_refused_or_keep_to_the_spaces(id_):
+def test_task_rejects_forced_values_or_keeps_to_its_spaces(id_):
     env = ngym.make(id_)
     drawn = env.sample_trials(4, seed=0)
     for name, value in itertools.product(sorted(drawn.forceable), (99, -7, 0.37)):
@@ -104,7 +107,7 @@ def indices(text, env, i):
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_the_tables_of_the_docstring_are_true(id_):
+def test_task_docstring_tables_are_true(id_):
     whole = ngym.make(id_)
     env = whole.unwrapped
     cls = type(env)
@@ -131,52 +134,9 @@ def test_the_tables_of_the_docstring_are_true(id_):
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_tags_have_a_meaning(id_):
+def test_task_tags_have_a_meaning(id_):
     for tag in registry.task_spec(id_).metadata.get("tags", []):
         assert registry.tag_meaning(tag), tag
-
-
-def test_context_decision_making_can_show_when_to_answer():
-    plain, cued = (ngym.make("ContextDecisionMaking", go_cue=cue).sample_trials(5, seed=0) for cue in (False, True))
-    assert np.array_equal(plain.ob[..., 1:], cued.ob[..., 1:])
-    for trial in cued:
-        assert (trial.ob[:, 0] == 1).tolist() == [True] * trial.start["decision"] + [False]
-    with pytest.raises(ValueError, match="impl_context_modality=2 must be 0 or 1"):
-        ngym.make("ContextDecisionMaking", impl_context_modality=2)
-
-
-def test_ready_set_go_pays_most_where_its_ground_truth_stands():
-    for dt, gain in ((80, 1), (20, 1.3), (50, 0.7), (40, 2.3)):
-        env = ngym.make("ReadySetGo", dt=dt, gain=gain)
-        for seed in range(5):
-            env.reset(seed=seed)
-            paid = []
-            for go in range(env.start_ind["production"], len(env.gt)):
-                env.reset(seed=seed)
-                for _ in range(go):
-                    env.step(0)
-                paid.append((env.step(1)[1], go))
-            best = max(paid)[0]
-            env.reset(seed=seed)
-            truth = int(np.argmax(env.gt))
-            assert {go: reward for reward, go in paid}[truth] == best
-    assert ngym.make("ReadySetGo").sample_trials(2, seed=0, measure=1200).conditions["production"].tolist() == [1200, 1200]
-    for wrong in ({"gain": 0}, {"prod_margin": -1}, {"gain": np.nan}):
-        with pytest.raises(ValueError, match="must be a positive number"):
-            ngym.make("ReadySetGo", **wrong)
-
-
-def test_pulses_agree_with_a_forced_ground_truth():
-    env = ngym.make("PulseDecisionMaking")
-    free, forced = env.sample_trials(500, seed=0), env.sample_trials(500, seed=0, ground_truth=1)
-    first, second = (forced.conditions[f"pulse{i}"].sum(axis=1) for i in (1, 2))
-    assert (first <= second).all()
-    assert (forced.gt.max(axis=1) == 2).all()
-    same = free.conditions["ground_truth"] == 1
-    assert np.array_equal(free.ob[same], forced.ob[same])
-    assert np.array_equal(
-        free.ob[~same][..., [0, 2, 1]][first[~same] != second[~same]], forced.ob[~same][first[~same] != second[~same]]
-    )
 
 
 @pytest.mark.parametrize(
@@ -196,15 +156,9 @@ def test_pulses_agree_with_a_forced_ground_truth():
         ("Reaching1D", {"ground_truth": "left"}, "'ground_truth' is forced to 'left', which is not a number"),
     ],
 )
-def test_forced_values_that_cannot_be(id_, forced, message):
+def test_task_rejects_invalid_forced_values(id_, forced, message):
     with pytest.raises(ValueError, match=message):
         ngym.make(id_).sample_trials(3, **forced)
-
-
-@pytest.mark.parametrize("cohs", [[], [np.nan], "high"])
-def test_coherences_are_checked(cohs):
-    with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
-        ngym.make("PerceptualDecisionMaking", cohs=cohs)
 
 
 @pytest.mark.parametrize(
@@ -229,11 +183,33 @@ def test_coherences_are_checked(cohs):
         ("ReachingDelayResponse", {"lowbound": 2, "highbound": 1}, ValueError, "must be in order and lie within 0 and 2"),
     ],
 )
-def test_wrong_parameters_are_refused(id_, arguments, error, message):
+def test_task_rejects_invalid_parameters(id_, arguments, error, message):
     with pytest.raises(error, match=message):
         ngym.make(id_, **arguments)
 
 
-def test_limits_that_leave_nothing_are_refused():
-    with pytest.raises(ValueError, match="The limits of max_sequential leave nothing to show after some trials"):
-        ngym.make("AnnubesEnv", session={"a": 1.0}, catch_prob=0, max_sequential={"a": 2}).sample_trials(5, seed=0)
+@pytest.mark.parametrize(
+    ("id_", "forced"),
+    [
+        ("IBL", {"block": 1}),
+        ("IBL_Block", {"block": 3}),
+        ("ChangingEnvironment", {"context": 2}),
+        ("ContextSwitch", {"cue": 2}),
+    ],
+)
+def test_context_and_block_tasks_reject_invalid_forced_conditions(id_, forced):
+    with pytest.raises(ValueError, match=f"{next(iter(forced))!r} is forced to"):
+        ngym.make(id_).sample_trials(3, **forced)
+
+
+@pytest.mark.parametrize(
+    "id_", [*ngym.all_envs("operant conditioning"), "IBL_Block-v0", "ChangingEnvironment-v0", "MemoryRecall-v0"]
+)
+def test_task_that_depends_on_the_agent_within_trials_has_a_rule_backend(id_):
+    assert isinstance(ngym.make_vec(id_, 2).lanes, RuleBackend)
+
+
+@pytest.mark.parametrize("id_", ["CVLearning-v0", "MatchingPenny-v0"])
+def test_task_that_depends_on_earlier_trials_has_a_loop_backend(id_):
+    assert isinstance(ngym.make_vec(id_, 2).lanes, LoopBackend)
+    assert not ngym.make(id_).draws_ahead

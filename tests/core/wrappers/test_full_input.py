@@ -16,11 +16,11 @@ def make(id_):
 @pytest.mark.parametrize(
     "id_", ["LeverPress-v0", "LeverPressWithPokeRest-v0", "PerceptualDecisionMaking-v0", "CVLearning-v0"]
 )
-def test_a_task_with_full_input_keeps_its_promises(id_):
+def test_full_input_keeps_the_promises_of_a_task(id_):
     assert check_task(lambda: make(id_), random_trials=100).oracle == 1
 
 
-def test_reward_and_action_are_shown():
+def test_full_input_appends_reward_and_action():
     env, plain = make("LeverPress"), ngym.make("LeverPress")
     ob, _ = env.reset(seed=0)
     assert ob.tolist() == [*plain.reset(seed=0)[0], 0, 0, 0]
@@ -32,7 +32,7 @@ def test_reward_and_action_are_shown():
         assert env.observation_space.contains(ob)
 
 
-def test_data_show_the_reward_and_the_action_of_the_ground_truth():
+def test_full_input_data_have_reward_and_action_of_the_ground_truth():
     env = make("LeverPress")
     whole, played = sample_as_data(env, 30, Draws(5), {}), []
     draws = Draws(5)
@@ -46,6 +46,6 @@ def test_data_show_the_reward_and_the_action_of_the_ground_truth():
     assert all(np.array_equal(one.ob, two.ob) for one, two in zip(whole, [t for p in parts for t in p], strict=True))
 
 
-def test_actions_must_be_numbered():
+def test_full_input_rejects_continuous_actions():
     with pytest.raises(ValueError, match="FullInput appends numbered actions as one-hot channels, not actions of Box"):
         make("MemoryRecall")

@@ -1,4 +1,4 @@
-"""Packs from outside, built and installed as users install them."""
+"""Packs from outside, built and installed as users install them, and packs made in a test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAD = {
 }
 
 
-def test_a_good_pack_is_everywhere(python):
+def test_pack_appears_in_registry_gymnasium_and_checks(python):
     code = """
 import gymnasium as gym, ngym_core as ngym
 from ngym_core.testing import check_task
@@ -36,7 +36,7 @@ assert ngym.make("OldFlash-v0").dt == 50
     assert err == ""
 
 
-def test_a_good_pack_is_on_the_command_line(python):
+def test_pack_appears_on_the_command_line(python):
     def ngym_command(*args):
         return python("\0".join(args), "good", command=("-m", "ngym_core"))[0]
 
@@ -50,7 +50,7 @@ def test_a_good_pack_is_on_the_command_line(python):
 
 
 @pytest.mark.parametrize("pack", BAD)
-def test_a_bad_pack_costs_only_itself(python, pack):
+def test_bad_pack_is_left_out_with_one_warning(python, pack):
     code = "import ngym_core as ngym; assert 'Flash-v0' in ngym.all_envs(); ngym.make('ReadySetGo-v0').reset()"
     _, err = python(code, "good", pack)
     distribution = f"ngym-{pack.replace('_', '-')}"
@@ -73,7 +73,7 @@ def test_make_quotes_the_error_of_a_failed_pack(python):
     assert "(The pack 'broken' of ngym-broken-import failed to load: ModuleNotFoundError" in out
 
 
-def test_two_packs_with_one_name_are_both_seen(python):
+def test_packs_with_equal_names_are_both_loaded(python):
     code = "import ngym_core as ngym; ngym.make('TwinA-v0').reset(); ngym.make('TwinB-v0').reset()"
     assert python(code, "twin_a", "twin_b")[1] == ""
     out, _ = python("plugins\0--json", "twin_a", "twin_b", command=("-m", "ngym_core"))
@@ -84,7 +84,7 @@ def test_two_packs_with_one_name_are_both_seen(python):
     ("allowed", "tasks"),
     [("good", {"Flash-v0"}), ("ngym-twin-a", {"TwinA-v0"}), ("", set()), ("good, ngym-twin-b", {"Flash-v0", "TwinB-v0"})],
 )
-def test_packs_can_be_allowed_by_name(python, allowed, tasks):
+def test_ngym_plugins_variable_allows_packs_by_name(python, allowed, tasks):
     code = "import ngym_core as ngym; print(*ngym.all_envs())"
     out, _ = python(code, "good", "twin_a", "twin_b", NGYM_PLUGINS=allowed)
     assert set(out.split()) & {"Flash-v0", "TwinA-v0", "TwinB-v0"} == tasks
@@ -93,7 +93,7 @@ def test_packs_can_be_allowed_by_name(python, allowed, tasks):
 
 
 @pytest.mark.parametrize("pack", BAD)
-def test_strict_mode_raises(python, pack):
+def test_ngym_strict_variable_raises_the_error_of_a_pack(python, pack):
     _, err = python("import ngym_core", pack, ok=False, NGYM_STRICT="1")
     assert BAD[pack] in err
 
@@ -124,7 +124,7 @@ def spec(id_="Pack-v0"):
         (Pack(ngym_tasks=lambda: 1 / 0), ZeroDivisionError, "division by zero"),
     ],
 )
-def test_a_pack_registers_as_a_whole_or_not_at_all(pack, error, message):
+def test_add_registers_a_pack_completely_or_not_at_all(pack, error, message):
     status = manager_module.PackStatus("pack", "a-pack", "1")
     manager = manager_module.PackManager()
     with pytest.raises(error, match=message):
@@ -133,7 +133,7 @@ def test_a_pack_registers_as_a_whole_or_not_at_all(pack, error, message):
     assert not manager.plugin_manager.is_registered(pack)
 
 
-def test_a_command_that_fails_costs_only_its_pack():
+def test_add_commands_leaves_out_a_failing_pack():
     manager = manager_module.PackManager()
     status = manager_module.PackStatus("pack", "a-pack", "1")
     manager.add(Pack(ngym_commands=lambda group: group.nothing()), status)
@@ -142,6 +142,6 @@ def test_a_command_that_fails_costs_only_its_pack():
     assert status.state == "failed"
 
 
-def test_without_a_pack_that_draws_there_is_no_figure(tmp_path):
+def test_draw_figure_needs_a_pack_that_draws(tmp_path):
     with pytest.raises(ImportError, match="No installed pack draws figures: pip install ngym-plot"):
         manager_module.PackManager().draw_figure({}, None, tmp_path / "figure.png")

@@ -12,10 +12,10 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core.plugins.manager import PackManager
-from ngym_core.trial_table import MEASURED_COLUMNS, load_trial_table, save_trial_table
+from ngym_core.trial_table import MEASURED_COLUMNS, load_trial_table
 from ngym_core.wrappers.monitor import Monitor
 
-from .toy import Toy
+from ..toy import Toy
 
 
 def monitored(tmp_path, env=None, **kwargs):
@@ -38,7 +38,7 @@ def play(env, steps, seed=0):
     return trials
 
 
-def test_each_trial_is_one_row(tmp_path):
+def test_monitor_writes_one_row_per_trial(tmp_path):
     env = monitored(tmp_path, interval=10**6)
     trials = play(env, 300)
     env.close()
@@ -57,7 +57,7 @@ def test_each_trial_is_one_row(tmp_path):
     assert set(table) <= set(MEASURED_COLUMNS) | {"ground_truth", "strength"}
 
 
-def test_reaction_times_are_those_of_the_response(tmp_path):
+def test_monitor_counts_reaction_times_from_when_a_response_is_due(tmp_path):
     env = monitored(tmp_path, Toy(timing={"delay": 100, "decision": 500}))
     env.reset(seed=0)
     for wait in (0, 2, 99):  # steps of the decision before the answer
@@ -70,7 +70,7 @@ def test_reaction_times_are_those_of_the_response(tmp_path):
 
 
 @pytest.mark.parametrize(("trigger", "interval", "files"), [("trial", 10, 5), ("step", 100, 4), ("trial", 1000, 1)])
-def test_tables_are_appended_over_saves(tmp_path, trigger, interval, files):
+def test_monitor_tables_of_many_saves_equal_those_of_one_save(tmp_path, trigger, interval, files):
     plain = monitored(tmp_path / "one", interval=10**6)
     plain_trials = play(plain, 400)
     plain.close()
@@ -84,7 +84,7 @@ def test_tables_are_appended_over_saves(tmp_path, trigger, interval, files):
         assert np.array_equal(column, many[name], equal_nan=column.dtype.kind == "f"), name
 
 
-def test_csv_and_arrays_say_the_same(tmp_path):
+def test_monitor_writes_equal_csv_and_npz_files(tmp_path):
     env = monitored(tmp_path)
     play(env, 200)
     (text, arrays) = env.save()
@@ -97,7 +97,7 @@ def test_csv_and_arrays_say_the_same(tmp_path):
     np.load(arrays, allow_pickle=False)["column_strength"]
 
 
-def test_lanes_are_written_down_too(tmp_path):
+def test_monitor_records_all_lanes(tmp_path):
     env = ngym.TrialVectorEnv(monitored(tmp_path), 3)
     env.reset(seed=4)
     env.action_space.seed(0)
@@ -128,7 +128,7 @@ class Ragged(Toy):
         return trial if k > 1 else {**trial, "rare": 2.5}
 
 
-def test_ragged_conditions_survive(tmp_path):
+def test_monitor_pads_ragged_conditions(tmp_path):
     env = monitored(tmp_path, Ragged())
     env.reset(seed=0)
     for _ in range(300):
@@ -143,7 +143,7 @@ def test_ragged_conditions_survive(tmp_path):
     assert np.array_equal(np.isnan(table["rare"]), table["file"] > 1)
 
 
-def test_blocks_are_a_column(tmp_path):
+def test_monitor_records_blocks_as_a_column(tmp_path):
     bias = ("SideBias", {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 5})
     env = monitored(tmp_path, ngym.make("PerceptualDecisionMaking", wrappers=[bias]))
     trials = play(env, 900)
@@ -153,7 +153,7 @@ def test_blocks_are_a_column(tmp_path):
     assert table["probs"].shape == (len(trials), 2)
 
 
-def test_a_monitor_can_be_left_with_with(tmp_path):
+def test_monitor_saves_the_rest_when_a_with_block_ends(tmp_path):
     with monitored(tmp_path) as env:
         trials = play(env, 100)
     assert len(load_trial_table(tmp_path / "run")["trial"]) == len(trials)
@@ -162,7 +162,7 @@ def test_a_monitor_can_be_left_with_with(tmp_path):
 # ---- configuration ------------------------------------------------------------------------------
 
 
-def test_a_run_can_be_configured_by_a_file_or_a_dictionary(tmp_path):
+def test_monitor_reads_its_config_from_a_file_or_a_dictionary(tmp_path):
     (tmp_path / "monitor.toml").write_text('name = "mine"\ninterval = 7\nverbose = false\n')
     for i, config in enumerate((tmp_path / "monitor.toml", {"name": "mine", "interval": 7, "verbose": False})):
         env = Monitor(Toy(), config, trigger="step", save_dir=tmp_path / str(i))
@@ -181,18 +181,18 @@ def test_a_run_can_be_configured_by_a_file_or_a_dictionary(tmp_path):
         ({"plot_steps": 2.5}, r"plot_steps=2\.5 must be an integer from 1"),
     ],
 )
-def test_settings_are_checked(tmp_path, wrong, message):
+def test_monitor_rejects_invalid_settings(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         monitored(tmp_path, **wrong)
 
 
-def test_figures_need_a_package_that_draws(tmp_path, monkeypatch):
+def test_monitor_plot_create_needs_a_pack_that_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(PackManager, "can_draw_figures", False)
     with pytest.raises(ImportError, match="plot_create=True needs a package that draws figures: pip install ngym-plot"):
         monitored(tmp_path, plot_create=True)
 
 
-def test_by_default_each_run_has_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
+def test_monitor_default_folders_differ_between_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     folders = set()
     for _ in range(3):
@@ -204,16 +204,16 @@ def test_by_default_each_run_has_a_folder_of_its_own(tmp_path, monkeypatch, caps
     assert "Toy: 5 trials saved in monitor" in capsys.readouterr().out
 
 
-def test_the_folder_of_another_run_is_refused(tmp_path):
+def test_monitor_rejects_the_folder_of_another_run(tmp_path):
     monitored(tmp_path)
     with pytest.raises(FileExistsError, match="holds something already; name a new folder"):
         monitored(tmp_path)
 
 
-# ---- what goes wrong ----------------------------------------------------------------------------
+# ---- failures -----------------------------------------------------------------------------------
 
 
-def test_a_save_that_fails_loses_nothing(tmp_path, monkeypatch):
+def test_monitor_keeps_the_trials_of_a_failed_save(tmp_path, monkeypatch):
     env = monitored(tmp_path, interval=5)
     monkeypatch.setattr(np, "savez_compressed", refuse)
     with pytest.warns(UserWarning, match="Toy: the trials are kept for the next save; this one failed: no space left"):
@@ -260,7 +260,7 @@ env.save()
 
 
 @pytest.mark.parametrize("when", ["writing", "renaming"])
-def test_a_process_that_is_killed_leaves_only_complete_files(tmp_path, when):
+def test_killed_monitor_leaves_only_complete_files(tmp_path, when):
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "run"), when], env=os.environ)
     assert done.returncode == -signal.SIGKILL
     left = [p for p in (tmp_path / "run").iterdir() if not p.name.startswith(".")]
@@ -272,26 +272,3 @@ def test_a_process_that_is_killed_leaves_only_complete_files(tmp_path, when):
         if path.suffix == ".csv":
             with path.open() as file:
                 assert len({len(row) for row in csv.reader(file)}) == 1
-
-
-def test_reading_what_is_no_table_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no trial table in"):
-        load_trial_table(tmp_path)
-    (tmp_path / "trials-000000000.npz").write_bytes(b"PK half")
-    with pytest.raises(ValueError, match="is no trial table, or is damaged"):
-        load_trial_table(tmp_path)
-
-
-def test_a_frame_needs_pandas(tmp_path, monkeypatch):
-    env = monitored(tmp_path)
-    play(env, 100)
-    env.close()
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="A data frame needs pandas: pip install pandas"):
-        load_trial_table(tmp_path / "run", frame=True)
-
-
-def test_columns_of_a_table_have_one_length(tmp_path):
-    with pytest.raises(ValueError, match="Columns have different lengths: {'a': 2, 'b': 3}"):
-        save_trial_table(tmp_path / "table", {"a": np.zeros(2), "b": np.zeros(3)})
-    assert list(tmp_path.iterdir()) == []

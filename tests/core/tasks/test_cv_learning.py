@@ -5,8 +5,9 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core.tasks.cv_learning import Curriculum
-from tests.core.test_contrib_choices import digest
 from tests.golden.reference import ReferenceDraws
+
+from .digests import digest
 
 
 def reference(stage):
@@ -37,7 +38,7 @@ def reference(stage):
         (2, {"stages": [2, 4]}, "40f80995faa3a668"),
     ],
 )
-def test_each_stage_replays_the_reference(stage, kwargs, recorded):
+def test_cv_learning_stages_replay_the_reference(stage, kwargs, recorded):
     expected = list(reference(stage))
     assert digest(expected) == recorded
     env, draws = ngym.make("CVLearning", **kwargs), ReferenceDraws(0)
@@ -85,7 +86,7 @@ def sheet(outcomes, stages, threshold, keep_days, trials_day, perf_len):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("stages", [(0, 1, 2, 3, 4), (1, 2, 4), (3, 4), (2, 3)])
-def test_the_curriculum_follows_the_sheet(seed, stages):
+def test_curriculum_follows_the_specification(seed, stages):
     rng = np.random.default_rng(seed)
     skill = (0.7 + 0.28 * np.sin(np.arange(60) / 4 + seed)).repeat(50)
     outcomes = rng.random(3000) < skill
@@ -99,7 +100,7 @@ def test_the_curriculum_follows_the_sheet(seed, stages):
     assert len({stage for stage, _ in found}) > 1
 
 
-def test_an_agent_who_is_always_right_passes_all_stages():
+def test_cv_learning_advances_through_all_stages_without_errors():
     env = ngym.make("CVLearning", trials_day=20, perf_len=5, keep_days=0)
     env.reset(seed=0)
     seen = []
@@ -116,7 +117,7 @@ def test_an_agent_who_is_always_right_passes_all_stages():
     assert env.trial["stage"] == 0
 
 
-def test_who_fails_in_stage_2_is_sent_back_and_comes_again():
+def test_cv_learning_returns_to_stage_1_after_errors_in_stage_2():
     env = ngym.make("CVLearning", stages=[1, 2], trials_day=30, perf_len=5, keep_days=0)
     env.reset(seed=0)
     stages = []
@@ -145,7 +146,7 @@ def decide(env, *actions):
     return rewards, info.get("performance")
 
 
-def test_stage_0_takes_either_side_but_not_always_the_same():
+def test_cv_learning_stage_0_accepts_either_side_but_limits_repeats():
     env = ngym.make("CVLearning")
     env.reset(seed=0)
     for _ in range(3):
@@ -157,7 +158,7 @@ def test_stage_0_takes_either_side_but_not_always_the_same():
     assert decide(env, 1) == ([1], 1)
 
 
-def test_stage_1_lets_one_try_again_but_books_the_first_choice():
+def test_cv_learning_stage_1_allows_retries_and_scores_the_first_choice():
     env = ngym.make("CVLearning", stages=[1, 2])
     env.reset(seed=0)
     truth = env.trial["ground_truth"]
@@ -167,14 +168,14 @@ def test_stage_1_lets_one_try_again_but_books_the_first_choice():
     assert decide(env, truth) == ([1], 1)
 
 
-def test_later_stages_take_one_choice():
+def test_cv_learning_later_stages_accept_one_choice():
     for stages in ([2, 3], [3, 4], [4]):
         env = ngym.make("CVLearning", stages=stages)
         env.reset(seed=0)
         assert decide(env, 3 - env.trial["ground_truth"]) == ([-1], 0)
 
 
-def test_delays_of_stage_3_are_whole_steps_of_the_seeds_own():
+def test_cv_learning_stage_3_delays_are_whole_steps():
     env = ngym.make("CVLearning", stages=[3, 4], trials_day=1000)
     env.reset(seed=0)
     lengths = {}
@@ -196,6 +197,6 @@ def test_delays_of_stage_3_are_whole_steps_of_the_seeds_own():
         ({"th_stage": 2}, "th_stage=2 must be a probability"),
     ],
 )
-def test_parameters_are_checked(wrong, message):
+def test_cv_learning_rejects_invalid_parameters(wrong, message):
     with pytest.raises(ValueError, match=message):
         ngym.make("CVLearning", **wrong)
