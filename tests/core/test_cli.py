@@ -21,7 +21,7 @@ def run(*args, ok=True):
     return done.stdout if ok else done.stderr
 
 
-def test_list():
+def test_cli_list_prints_ids_and_json():
     assert run("list").split() == ngym.all_envs(collections=True)
     assert run("list", "--tag", "timing").split() == ngym.all_envs("timing", collections=True)
     task = next(t for t in json.loads(run("list", "--json")) if t["id"] == "ReadySetGo-v0")
@@ -30,26 +30,26 @@ def test_list():
     assert "Unknown tag 'tming'" in run("list", "--tag", "tming", ok=False)
 
 
-def test_info():
+def test_cli_info_describes_tasks_and_wrappers():
     assert run("info", "ReadySetGo").startswith("ReadySetGo\n")
     assert run("info", "RandomGroundTruth").startswith("RandomGroundTruth-v0\n")
     assert run("info", "Nothing", ok=False).startswith("Error: Unknown environment or wrapper: Nothing.")
 
 
-def test_tags_and_wrappers():
+def test_cli_tags_and_wrappers_print_lists_and_json():
     assert json.loads(run("tags", "--json"))["timing"] == "an interval is measured or produced"
     assert "timing" in run("tags")
     assert json.loads(run("wrappers", "--json")) == ngym.all_wrappers()
     assert "RandomGroundTruth-v0" in run("wrappers")
 
 
-def test_plugins():
+def test_cli_plugins_lists_packs():
     assert "tasks  (ngym-core" in run("plugins")
     packs = json.loads(run("plugins", "--json"))
     assert packs[0]["hooks"] == ["ngym_tags", "ngym_tasks"]
 
 
-def test_check():
+def test_cli_check_prints_measurements():
     lines = run("check", "ReadySetGo-v0", "PerceptualDecisionMaking-v0").splitlines()
     assert lines[0].split() == ["task", "chance", "oracle", "random", "trials/s"]
     assert lines[2].split()[:3] == ["PerceptualDecisionMaking-v0", "0.333", "1.000"]
@@ -58,7 +58,7 @@ def test_check():
     assert "Unknown task 'Nothing'" in run("check", "Nothing", ok=False)
 
 
-def test_check_all_checks_every_task_and_says_what_is_wrong(monkeypatch, capsys):
+def test_cli_check_all_checks_every_task_and_reports_failures(monkeypatch, capsys):
     checked = []
 
     def check_task(name):
@@ -82,10 +82,10 @@ def test_check_all_checks_every_task_and_says_what_is_wrong(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("args", [["--version"], ["--help"]])
-def test_help(args):
+def test_cli_help_and_unknown_commands(args):
     assert "ngym" in run(*args)
     assert "No such command" in run("nothing", ok=False)
 
 
-def test_check_wants_to_know_what():
+def test_cli_check_needs_ids_or_all():
     assert "Name tasks to check, or give --all." in run("check", ok=False)

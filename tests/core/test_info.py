@@ -7,7 +7,7 @@ import pytest
 import ngym_core as ngym
 
 
-def test_listings_are_printed(capsys):
+def test_show_all_functions_print_listings(capsys):
     assert ngym.show_all_tasks() is None
     assert capsys.readouterr().out.startswith("Available tasks:\n  AngleReproduction-v0\n")
     ngym.show_all_tasks("timing")
@@ -18,7 +18,7 @@ def test_listings_are_printed(capsys):
     assert "go-no-go                       the agent acts or withholds the action" in capsys.readouterr().out
 
 
-def test_a_task_is_described(capsys):
+def test_describe_and_show_info_of_a_task(capsys):
     assert ngym.show_info("PerceptualDecisionMaking-v0") is None
     text = capsys.readouterr().out
     for part in (
@@ -37,7 +37,7 @@ def test_a_task_is_described(capsys):
     assert "stimulus: 1 to 16" in many
 
 
-def test_a_task_without_paper_tags_or_names():
+def test_describe_a_task_without_paper_tags_or_names():
     class Bare(ngym.TrialEnv):
         """One line.
 
@@ -57,13 +57,13 @@ def test_a_task_without_paper_tags_or_names():
     assert "Tags" not in text
 
 
-def test_a_wrapper_is_described():
+def test_describe_a_wrapper():
     text = ngym.describe("RandomGroundTruth-v0")
     assert text.startswith("RandomGroundTruth-v0\nChooses the ground truth")
     assert "Parameters: p" in text
 
 
-def test_what_does_not_exist_is_refused():
+def test_info_rejects_unknown_names_and_tags():
     with pytest.raises(ValueError, match="Unknown environment or wrapper: ReadySetGoo. Did you mean 'ReadySetGo-v0'"):
         ngym.describe("ReadySetGoo")
     with pytest.raises(TypeError, match="Expected a str or gym.Env, got <class 'int'>"):

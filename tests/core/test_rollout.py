@@ -22,7 +22,7 @@ class Model:
         return np.array(self.action), (count + 1, count + 1)
 
 
-def test_every_step_is_recorded():
+def test_run_env_records_every_step():
     env = Toy(timing={"delay": 100})
     data = ngym.run_env(env, num_steps=20, def_act=0, seed=0)
     assert data["ob"].shape == (20, 3)
@@ -41,7 +41,7 @@ def test_every_step_is_recorded():
     assert data["trials"][0] == other.trial
 
 
-def test_the_periods_of_each_trial_are_noted():
+def test_run_env_records_the_periods_of_each_trial():
     delays = iter([100, 200, 300])
     data = ngym.run_env(Toy(timing={"delay": lambda: next(delays)}), num_trials=2, def_act=0, seed=0)
     first, second, third = data["periods"]
@@ -50,17 +50,17 @@ def test_the_periods_of_each_trial_are_noted():
     assert np.diff(np.nonzero(data["trial_end"])[0]).tolist() == [second["decision"][1]]
 
 
-def test_trials_are_counted():
+def test_run_env_plays_a_number_of_trials():
     assert ngym.run_env(Toy(), num_trials=3, seed=0)["trial_end"].sum() == 3
     assert ngym.run_env("PerceptualDecisionMaking-v0", num_trials=2, seed=0)["trial_end"][-1]
 
 
-def test_random_actions_depend_on_the_seed():
+def test_run_env_seed_sets_random_actions():
     runs = [ngym.run_env(Toy(), 50, seed=s)["actions"].tolist() for s in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_hidden_states_are_kept_and_restart_with_each_episode():
+def test_run_env_carries_model_states_within_an_episode():
     model = Model()
     data = ngym.run_env(Toy(num_trials_before_reset=2, timing={"delay": 100}), num_trials=5, model=model, seed=0)
     assert data["states"].shape == (35, 2)
@@ -68,13 +68,13 @@ def test_hidden_states_are_kept_and_restart_with_each_episode():
     assert [i for i, start in enumerate(model.starts) if start] == [0, 14, 28]
 
 
-def test_a_function_can_act():
+def test_run_env_takes_a_function_as_model():
     env = Toy()
     data = ngym.run_env(env, num_trials=5, model=lambda ob: env.gt_now, seed=0)
     assert np.nanmean(data["perf"]) == 1
 
 
-def test_envs_of_gymnasium_around_ours_play():
+def test_run_env_plays_an_env_made_by_gymnasium():
     env = gym.make("ngym_core:PerceptualDecisionMaking-v0")
     assert ngym.run_env(env, num_trials=2, def_act=0, seed=0)["trial_end"].sum() == 2
 
@@ -89,6 +89,6 @@ def test_envs_of_gymnasium_around_ours_play():
         (lambda: ngym.run_env(gym.make("CartPole-v1"), 3), ValueError, "reports no trials"),
     ],
 )
-def test_what_cannot_be_played_is_refused(call, error, message):
+def test_run_env_rejects_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -15,14 +15,14 @@ FIRST_SKIPPED = ("SequentialSchedule", "RandomSchedule")
 
 
 @pytest.mark.parametrize("case", RECORDED, ids=str)
-def test_schedules_give_the_recorded_indices(case):
+def test_schedule_calls_return_the_recorded_indices(case):
     options = {"skip_first": True} if case["class"] in FIRST_SKIPPED else {}
     schedule = getattr(scheduler, case["class"])(*case["args"], **options)
     schedule.seed(case["seed"])
     assert [schedule() for _ in case["values"]] == case["values"]
 
 
-def test_schedules_begin_with_the_first_and_start_again_after_reset():
+def test_schedule_reset_restarts_the_position():
     schedule = scheduler.SequentialSchedule(3)
     assert [schedule() for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
     schedule.reset()
@@ -35,7 +35,7 @@ def test_schedules_begin_with_the_first_and_start_again_after_reset():
     assert firsts == {0, 1, 2}
 
 
-def test_random_schedules_never_repeat_and_replay():
+def test_random_schedule_never_repeats_and_replays_its_seed():
     schedule = scheduler.RandomSchedule(4)
     runs = []
     for _ in range(2):
@@ -48,21 +48,21 @@ def test_random_schedules_never_repeat_and_replay():
 
 
 @pytest.mark.parametrize("kind", [scheduler.SequentialBlockSchedule, scheduler.RandomBlockSchedule])
-def test_block_lengths_are_checked(kind):
+def test_block_schedule_rejects_wrong_numbers_of_lengths(kind):
     with pytest.raises(ValueError, match=r"len\(block_lens\)=1 must be equal to n=2"):
         kind(2, [3])
     with pytest.raises(ValueError, match=r"at least one trial, not 0"):
         kind(2, [3, 0])
 
 
-def test_a_schedule_needs_something_to_choose_from():
+def test_schedule_rejects_no_options_and_no_next():
     with pytest.raises(ValueError, match="not n=0"):
         scheduler.RandomSchedule(0)
-    with pytest.raises(NotImplementedError, match="BaseSchedule does not say what comes next"):
+    with pytest.raises(NotImplementedError, match="BaseSchedule must define `_next`, which returns the next index"):
         scheduler.BaseSchedule(2)()
 
 
-def test_schedules_made_alike_are_equal():
+def test_schedules_with_equal_arguments_are_equal():
     made = [
         lambda: scheduler.SequentialSchedule(2),
         lambda: scheduler.SequentialSchedule(2, skip_first=True),
@@ -100,7 +100,7 @@ SCHEDULES = {
 
 @pytest.mark.parametrize("kind", SCHEDULES)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), seed=st.integers(0, 2**32))
-def test_how_many_trials_are_asked_for_changes_nothing(kind, sizes, seed):
+def test_schedule_take_does_not_depend_on_the_batch(kind, sizes, seed):
     schedule = SCHEDULES[kind]()
     whole = schedule.take(sum(sizes), Draws(seed))
     assert np.array_equal(take(schedule, sizes, Draws(seed)), whole)
@@ -109,7 +109,7 @@ def test_how_many_trials_are_asked_for_changes_nothing(kind, sizes, seed):
 
 
 @pytest.mark.parametrize("kind", SCHEDULES)
-def test_a_saved_place_goes_on_where_it_was_saved(kind):
+def test_schedule_state_resumes_where_it_was_saved(kind):
     schedule = SCHEDULES[kind]()
     draws = Draws(1)
     schedule.take(37, draws)
@@ -132,7 +132,7 @@ def runs_of(indices):
     return [(int(p[0]), len(p)) for p in parts[:-1]]
 
 
-def test_blocks_have_their_lengths():
+def test_block_schedule_blocks_have_their_lengths():
     assert runs_of(take(SCHEDULES["blocks"](), [40]))[:4] == [(0, 2), (1, 3), (2, 4), (0, 2)]
     lengths = {i: {n for j, n in runs_of(take(SCHEDULES["random lengths"](), [4000])) if j == i} for i in range(3)}
     assert lengths == {0: {2, 3, 4, 5, 6}, 1: {1, 2, 3}, 2: {5}}
@@ -142,7 +142,7 @@ def test_blocks_have_their_lengths():
     assert means[1] == pytest.approx(2, abs=0.08)
 
 
-def test_random_schedules_have_their_weights():
+def test_random_schedule_follows_its_weights():
     taken = take(SCHEDULES["random with repeats"](), [40_000])
     assert np.bincount(taken) / len(taken) == pytest.approx([0.4, 0.3, 0.2, 0.1], abs=0.0125)  # five errors
     weighted = take(SCHEDULES["weighted"](), [40_000])
@@ -152,7 +152,7 @@ def test_random_schedules_have_their_weights():
 
 
 @pytest.mark.parametrize("p", [[1, 2], [1, -1, 1], [0, 0, 1], [np.nan, 1, 1]])
-def test_weights_are_checked(p):
+def test_random_schedule_rejects_invalid_weights(p):
     with pytest.raises(ValueError, match="must be 3 weights, at least 2 of them above 0"):
         scheduler.RandomSchedule(3, p=p)
 
@@ -168,17 +168,17 @@ def test_weights_are_checked(p):
         ("3", TypeError, "a whole number, a range of two, or a probability"),
     ],
 )
-def test_lengths_of_other_kinds_are_refused(length, error, message):
+def test_block_schedule_rejects_lengths_of_other_kinds(length, error, message):
     with pytest.raises(error, match=message):
         scheduler.SequentialBlockSchedule(1, [length])
 
 
-def test_lengths_by_chance_cannot_be_called_one_by_one():
-    with pytest.raises(TypeError, match=r"Blocks of 0\.2 trials can be taken, but not called one by one"):
+def test_block_schedule_calls_reject_random_lengths():
+    with pytest.raises(TypeError, match=r"Calls need a number of trials for each block, not 0\.2; use `take`"):
         scheduler.RandomBlockSchedule(2, [0.2, 0.5])()
 
 
-def test_a_schedule_of_ones_own_is_called():
+def test_schedule_take_calls_a_subclass_that_defines_only_next():
     class Twos(scheduler.BaseSchedule):
         def _next(self):
             return (self.total_count // 2) % self.n

@@ -13,7 +13,7 @@ def box(**names):
     return spaces.Box(-1, 1, names or None, shape=(4,))
 
 
-def test_names_are_kept_and_absent_without():
+def test_box_keeps_names_through_copies_and_has_none_without():
     space = box(fixation=0, stimulus=range(1, 4))
     assert space.name == {"fixation": 0, "stimulus": range(1, 4)}
     for copied in (copy.deepcopy(space), pickle.loads(pickle.dumps(space))):
@@ -24,12 +24,12 @@ def test_names_are_kept_and_absent_without():
     assert spaces.names_of(gymnasium.spaces.Discrete(2)) == {}
 
 
-def test_discrete_passes_gymnasiums_arguments_on():
+def test_discrete_takes_the_arguments_of_gymnasium():
     assert spaces.Discrete(3, start=1).start == 1
     assert spaces.Discrete(3, {"choice": [1, 2]}).name == {"choice": [1, 2]}
 
 
-def test_wrong_names_are_refused():
+def test_spaces_reject_invalid_names():
     with pytest.raises(TypeError, match=r"type\(name\)=<class 'list'> must be `dict` or `NoneType`"):
         spaces.Box(-1, 1, ["a"], shape=(1,))
     with pytest.raises(ValueError, match=r"name\['far'\]=4 lies outside the 4 channels"):
@@ -40,7 +40,7 @@ def test_wrong_names_are_refused():
         box(bad="x")
 
 
-def test_channels_become_slices_where_they_are_neighbours():
+def test_channels_returns_slices_for_adjacent_channels():
     space = box(stimulus=[1, 2], odd=[0, 2], one=3)
     assert spaces.channels(space, "stimulus") == slice(1, 3)
     assert spaces.channels(space, "one") == slice(3, 4)
@@ -50,7 +50,7 @@ def test_channels_become_slices_where_they_are_neighbours():
     assert spaces.channels(space, range(4)) == slice(0, 4)
 
 
-def test_unknown_channels_name_the_nearest():
+def test_channels_rejects_unknown_names_and_indices():
     with pytest.raises(KeyError, match="Unknown channel 'stimuls'. Did you mean 'stimulus'"):
         spaces.channels(box(stimulus=[1, 2]), "stimuls")
     with pytest.raises(IndexError, match="where=7 is not a channel of a space with 4 channels"):

@@ -12,7 +12,7 @@ from ngym_core.testing import _check_gymnasium
 
 from .neurogym_style import Dots
 from .stacks import IDS, STEP, TRIAL, WRAPPERS, build, goes_with, pairs
-from .test_vector import assert_same, compare
+from .vector.test_env import assert_same, compare
 
 
 def everything(trials):

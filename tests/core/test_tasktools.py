@@ -13,22 +13,22 @@ RECORDED = json.loads((Path(__file__).parent.parent / "golden/data/utils.json").
 
 
 @pytest.mark.parametrize("case", RECORDED["to_map"], ids=str)
-def test_to_map(case):
+def test_to_map_returns_the_recorded_positions(case):
     assert dict(tasktools.to_map(*case["args"])) == case["value"]
 
 
-def test_to_map_of_nothing():
+def test_to_map_of_nothing_is_empty():
     assert not tasktools.to_map()
 
 
 @pytest.mark.parametrize("case", RECORDED["get_periods_idx"], ids=str)
-def test_get_periods_idx(case):
+def test_get_periods_idx_returns_the_recorded_grid(case):
     t, index = tasktools.get_periods_idx(case["dt"], case["periods"])
     assert t.tolist() == case["t"]
     assert index == case["idx"]
 
 
-def test_get_periods_idx_with_a_fractional_step():
+def test_get_periods_idx_rounds_fractional_steps():
     t, index = tasktools.get_periods_idx(0.1, {"a": (0, 0.2), "tmax": 0.3})
     assert t == pytest.approx([0, 0.1, 0.2, 0.3])
     assert index == {"a": [0, 1]}
@@ -36,41 +36,41 @@ def test_get_periods_idx_with_a_fractional_step():
         tasktools.get_periods_idx(0.1, {"a": (0, 0.2)})
 
 
-def test_get_idx():
+def test_get_idx_excludes_the_end():
     assert tasktools.get_idx([0, 10, 20, 30], (10, 30)) == [1, 2]
 
 
 @pytest.mark.parametrize("case", RECORDED["minmax_number"], ids=str)
-def test_minmax_number(case):
+def test_minmax_number_returns_the_recorded_range(case):
     assert list(tasktools.minmax_number(case["dist"], case["args"])) == case["value"]
 
 
-def test_minmax_number_of_an_open_window_and_an_unknown_distribution():
+def test_minmax_number_takes_open_ranges_and_rejects_unknown_distributions():
     assert tasktools.minmax_number("truncated_exponential", (600,)) == (0, np.inf)
     with pytest.raises(ValueError, match="Unknown distribution: constnat. Did you mean 'constant'"):
         tasktools.minmax_number("constnat", 3)
 
 
 @pytest.mark.parametrize("case", RECORDED["circular_dist"], ids=str)
-def test_circular_dist(case):
+def test_circular_dist_returns_the_recorded_distance(case):
     assert tasktools.circular_dist(case["args"]).tolist() == pytest.approx(case["value"])
 
 
-def test_circular_dist_beyond_a_circle():
+def test_circular_dist_wraps_beyond_a_circle():
     assert tasktools.circular_dist(3 * np.pi) == pytest.approx(np.pi)
 
 
 @pytest.mark.parametrize("case", RECORDED["correct_2AFC"], ids=str)
-def test_correct_2afc(case):
+def test_correct_2afc_returns_the_recorded_shares(case):
     perf = SimpleNamespace(**{k: case[k] for k in ("n_trials", "n_decision", "n_correct")})
     assert tasktools.correct_2AFC(perf) == pytest.approx(tuple(case["value"]))
 
 
-def test_correct_2afc_without_trials():
+def test_correct_2afc_without_trials_is_0():
     assert tasktools.correct_2AFC(SimpleNamespace(n_trials=0, n_decision=0, n_correct=0)) == (0, 0)
 
 
-def test_a_ring_has_the_directions_asked_for():
+def test_ring_and_tuning_have_the_number_of_directions():
     for n in (1, 2, 61, 122, 197):
         assert len(tasktools.ring(n)) == n
     with pytest.raises(ValueError, match="at least one direction, not 0"):
@@ -82,7 +82,7 @@ def test_a_ring_has_the_directions_asked_for():
 
 
 @pytest.mark.parametrize("values", [[], [np.nan], 3, ["a"]])
-def test_options_are_checked(values):
+def test_check_options_rejects_empty_and_infinite_options(values):
     with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
         tasktools.check_options("cohs", values)
 
@@ -93,7 +93,7 @@ def test_two_inputs_differ_by_the_coherence():
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, np.nan])
-def test_probabilities_are_checked(wrong):
+def test_check_probability_rejects_numbers_outside_0_to_1(wrong):
     assert [tasktools.check_probability("p", p) for p in (0, 0.5, 1)] == [0, 0.5, 1]
     with pytest.raises(ValueError, match=f"p={wrong} must be a probability, from 0 to 1"):
         tasktools.check_probability("p", wrong)

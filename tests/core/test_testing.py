@@ -1,4 +1,4 @@
-"""The conformance kit bites: each deliberately broken task breaks the promise it should."""
+"""The conformance kit finds the broken promise of each deliberately broken task."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core.errors import TaskError
-from ngym_core.testing import check_task
+from ngym_core.testing import _limit_trials, check_task
 
 from .neurogym_style import Dots
 from .toy import Toy
@@ -61,7 +61,7 @@ class AlwaysTheSame(Toy):
         return super()._generate(n, ngym.Draws(0), forced)
 
 
-class DependsOnTheBlock(Toy):
+class DependsOnTheBatch(Toy):
     def _new_trials(self, trials):
         super()._new_trials(trials)
         trials.ob[-1] += 1
@@ -144,7 +144,7 @@ class BreaksDown(Toy):
         (NeverEnds, "trial 0 of the oracle does not end within 20000 steps"),
         (IgnoresItsSeed, "seed 0 does not replay in a new env"),
         (AlwaysTheSame, "the seeds 0 and 1 make the same trials"),
-        (DependsOnTheBlock, r"trial \d+ drawn in blocks of 1 differs"),
+        (DependsOnTheBatch, r"trial \d+ generated in batches of 1 differs"),
         (CarriesOverSeeds, "seed 1 does not replay in a used env"),
         (IgnoresWhatIsForced, "forcing the condition 'color' changes neither"),
         (LosesWhatIsForced, "the condition 'strength' forced to 0.5 is not kept"),
@@ -157,13 +157,14 @@ class BreaksDown(Toy):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*not within the observation space")
-def test_each_check_bites(task, message):
+def test_check_task_finds_each_broken_promise(task, message):
     with pytest.raises(TaskError, match=message) as caught:
         check_task(task)
     assert str(caught.value).startswith(f"<{task.__name__}> breaks ")
+    assert str(caught.value).endswith("check again; help(ngym_core.testing) describes the checks.")
 
 
-def test_all_breaches_are_reported_together():
+def test_check_task_reports_all_broken_promises_together():
     class Twice(WrongChance, ReturnsNumpyBooleans):
         pass
 
@@ -172,7 +173,7 @@ def test_all_breaches_are_reported_together():
 
 
 @pytest.mark.parametrize("task", [Toy, Dots])
-def test_good_tasks_pass(task):
+def test_check_task_passes_good_tasks(task):
     result = check_task(task)
     assert result.oracle == 1
     assert result.chance is None
@@ -180,12 +181,20 @@ def test_good_tasks_pass(task):
     assert result.as_dict()["task"] == f"<{task.__name__}>"
 
 
-def test_tasks_are_checked_by_id_too():
+def test_check_task_takes_an_id():
     assert check_task("PerceptualDecisionMaking-v0", trials=5).task == "PerceptualDecisionMaking-v0"
 
 
-def test_a_task_that_cannot_be_made():
+def test_check_task_reports_a_task_that_cannot_be_made():
     with pytest.raises(TaskError, match="cannot be made: ValueError: dt=-1 must be a positive number"):
         check_task(lambda: ngym.make("Null-v0", dt=-1))
     with pytest.raises(ngym.UnknownTaskError, match="Unknown task 'Nothing'"):
         check_task("Nothing")
+
+
+def test_check_task_plays_fewer_films_than_other_trials():
+    film, vector = (lambda: ngym.make("RandomDotMotion")), (lambda: ngym.make("SpatialSuppressMotion"))
+    assert _limit_trials(film, 600, 100 * 137 * 30_000) == 100
+    assert _limit_trials(film, 50, 100 * 137 * 30_000) == 50
+    assert _limit_trials(film, 600, 1) == 4
+    assert _limit_trials(vector, 600, 100 * 137 * 30_000) == 600

@@ -26,7 +26,7 @@ def test_ngym_figure_draws_the_steps_after_each_save_of_monitor(tmp_path, ext):
         env.step(env.unwrapped.gt_now)
     env.close()
     figures = sorted(path.name for path in (tmp_path / "run").glob("task-*"))
-    trials = len(ngym.load_trials(tmp_path / "run")["trial"])
+    trials = len(ngym.load_trial_table(tmp_path / "run")["trial"])
     assert figures == [f"task-{k:09d}.{ext}" for k in [*range(5, trials + 1, 5), *([trials] if trials % 5 else [])]]
     assert all((tmp_path / "run" / name).stat().st_size > 3000 for name in figures)
     assert plt.get_fignums() == []

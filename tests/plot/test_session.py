@@ -84,7 +84,7 @@ def test_plot_session_draws_into_a_given_figure_and_saves_it(tmp_path):
 @pytest.mark.parametrize(
     ("table", "options", "error", "message"),
     [
-        ({}, {}, UnknownNameError, "Unknown column 'choice'. There is none here."),
+        ({}, {}, UnknownNameError, "Unknown column 'choice'. There are no valid names."),
         (session(0), {}, ValueError, "The table has no trial."),
         ({"choice": [1], "reward": [1]}, {}, UnknownNameError, "Unknown column 'performance'. Valid: 'choice', 'reward'."),
         (session(reward=np.zeros(3)), {}, ValueError, r"column 'reward' has shape \(3,\); .* each of the 60 trials"),

@@ -8,7 +8,7 @@ from stable_baselines3 import DQN, PPO
 from torch import nn
 
 import ngym_core as ngym
-from ngym_core.trial_table import MEASURES
+from ngym_core.trial_table import MEASURED_COLUMNS
 from ngym_sb3 import GRU, Activity, DaleCTRNN, MlpRnnPolicy, evaluate_policy, make_sb3_env, record_activity
 
 ID = "PerceptualDecisionMaking-v0"
@@ -61,7 +61,7 @@ def test_record_activity_of_an_agent_equals_a_loop_over_single_envs(cell, k, car
             assert {name: column[i] for name, column in found.conditions.items()} == conditions
             assert found.table["choice"][i] == choice
     assert found.table["trial"].tolist() == list(range(12))
-    assert set(found.conditions) == set(found.table) - set(MEASURES)
+    assert set(found.conditions) == set(found.table) - set(MEASURED_COLUMNS)
     assert found.dt == 100
 
 

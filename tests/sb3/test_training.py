@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ngym_core.trial_table import load_trials
+from ngym_core.trial_table import load_trial_table
 from ngym_sb3 import Trainer, TrainingConfig, evaluate_policy, load_model, make_sb3_env, training
 
 ID = "PerceptualDecisionMaking-v0"
@@ -53,7 +53,7 @@ def test_trainer_continues_to_the_same_agent_after_an_interruption(algo, policy,
     one, two = (dict(trainer.model.policy.named_parameters()) for trainer in (uninterrupted, continued))
     assert all((one[name] == two[name]).all() for name in one)
     if algo != "a2c":  # which logs a line every 50 updates
-        assert load_trials(tmp_path / "run" / "progress.npz")["steps"].tolist() == [64, 128, 192, 256, 320, 384]
+        assert load_trial_table(tmp_path / "run" / "progress.npz")["steps"].tolist() == [64, 128, 192, 256, 320, 384]
 
 
 def test_trainer_continues_dqn(tmp_path, monkeypatch):

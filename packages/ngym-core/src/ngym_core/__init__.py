@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ngym_core.errors import InvalidOperationError, UnknownNameError, UnknownTaskError
 from ngym_core.lazy import attach
+from ngym_core.plugins import manager as _manager
 from ngym_core.plugins.hookspecs import hookimpl
-from ngym_core.plugins.manager import find_packs
 from ngym_core.plugins.registry import (
     TaskSpec,
     WrapperSpec,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ngym_core.random import Draws, TruncExp
     from ngym_core.rollout import run_env
     from ngym_core.rules import FixateThenChoose, ProduceInterval, Rule
-    from ngym_core.trial_table import load_trials
+    from ngym_core.trial_table import load_trial_table
     from ngym_core.trials import Trial, Trials
     from ngym_core.vector import TrialVectorEnv
     from ngym_core.wrappers.base import TrialWrapper
@@ -59,7 +59,7 @@ __all__ = [
     "describe",
     "get_collection",
     "hookimpl",
-    "load_trials",
+    "load_trial_table",
     "make",
     "make_vec",
     "register",
@@ -79,7 +79,7 @@ __getattr__, __dir__ = attach(
         ".random": ["Draws", "TruncExp"],
         ".rollout": ["run_env"],
         ".rules": ["FixateThenChoose", "ProduceInterval", "Rule"],
-        ".trial_table": ["load_trials"],
+        ".trial_table": ["load_trial_table"],
         ".trials": ["Trial", "Trials"],
         ".vector": ["TrialVectorEnv"],
         ".wrappers.base": ["TrialWrapper"],
@@ -87,4 +87,4 @@ __getattr__, __dir__ = attach(
     modules=["spaces"],
 )
 
-find_packs(__version__)
+_manager.find_packs(__version__)

@@ -1,4 +1,4 @@
-"""``python -m ngym_core`` is the `ngym` command."""
+"""Entry point of ``python -m ngym_core``, which runs the `ngym` command."""
 
 from ngym_core.cli import main
 

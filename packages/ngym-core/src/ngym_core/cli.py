@@ -1,4 +1,4 @@
-"""The `ngym` command: what is installed, what it is, and whether it keeps its promises."""
+"""The `ngym` command line: lists, describes and checks tasks, and runs the commands that packs add."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group()
 @click.version_option(ngym.__version__, prog_name="ngym")
 def cli() -> None:
-    """Tasks of cognitive neuroscience: list, describe and check them. Packs add commands."""
+    """List, describe and check tasks of cognitive neuroscience. Packs add commands."""
 
 
 @cli.command("list")
@@ -72,8 +72,8 @@ def wrappers(as_json: bool) -> None:
 @cli.command()
 @as_json
 def plugins(as_json: bool) -> None:
-    """List the installed packs, and why some of them do not work."""
-    packs = registry.plugins.packs if registry.plugins is not None else []
+    """List the installed packs, and why any of them failed."""
+    packs = registry.pack_manager().packs
     if as_json:
         click.echo(json.dumps([pack.as_dict() for pack in packs], indent=2))
         return
@@ -91,10 +91,10 @@ def plugins(as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="All tasks.")
 @as_json
 def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Check that the tasks IDS keep what every task promises.
+    """Check that the tasks IDS keep the promises of every task.
 
     Prints their chance level (where it is known), the mean performance of the oracle and of random actions, and
-    how many trials a second are made. Fails if a task breaks a promise, and says which.
+    how many trials a second are generated. Fails if a task breaks a promise, and says which.
     """
     from ngym_core.testing import check_task
 
@@ -127,9 +127,8 @@ def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line, with what the packs add to it."""
-    if registry.plugins is not None:
-        registry.plugins.add_commands(cli)
+    """Run the command line with the commands of all packs."""
+    registry.pack_manager().add_commands(cli)
     try:
         cli(prog_name="ngym", standalone_mode=False)
     except click.ClickException as error:

@@ -1,4 +1,4 @@
-"""Errors that say what came, what was expected and the nearest valid name."""
+"""Exceptions, and messages that say what was given, what was expected and the nearest valid name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from collections.abc import Iterable
 
 import gymnasium.error
 
+MAX_HINTS = 3
+"""Number of near names that an error message suggests, at most."""
+MAX_NAMES = 40
+"""Number of valid names that an error message lists, at most."""
+MIN_SIMILARITY = 0.6
+"""Similarity (difflib's ratio, 0 to 1) from which a valid name is suggested."""
+
 
 class UnknownNameError(KeyError):
     """A period, channel, condition, tag, wrapper or key that does not exist."""
 
     def __str__(self) -> str:
-        """Show the message as it is (a KeyError would quote it)."""
+        """Return the message as it is (a KeyError would quote it)."""
         return str(self.args[0]) if self.args else ""
 
 
@@ -21,7 +28,7 @@ class UnknownTaskError(UnknownNameError, gymnasium.error.NameNotFound):
 
 
 class InvalidOperationError(Exception):
-    """A verb used at the wrong batch, such as a period added to a painted trial."""
+    """A method called in the wrong order, such as adding a period after observations were written."""
 
 
 class TaskError(AssertionError):
@@ -29,24 +36,28 @@ class TaskError(AssertionError):
 
 
 def nearest(name: object, valid: Iterable[object]) -> str:
-    """Say which valid names there are, the nearest first.
+    """Describe the valid names, with the nearest first.
 
     Args:
-        name: What came.
-        valid: What would have been accepted.
+        name: The name that was given.
+        valid: The names that would have been accepted.
 
     Returns:
-        Text such as ``Did you mean 'stimulus'? Valid: 'delay', 'stimulus'.``
+        Text for an error message.
+
+    Example:
+        >>> nearest("stimuls", ["delay", "stimulus"])
+        "Did you mean 'stimulus'? Valid: 'delay', 'stimulus'."
     """
     names = sorted({str(v) for v in valid})
     if not names:
-        return "There is none here."
-    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
+        return "There are no valid names."
+    close = difflib.get_close_matches(str(name), names, MAX_HINTS, MIN_SIMILARITY)
     lowered = {n.lower(): n for n in names}
-    if not close:
-        close = [lowered[m] for m in difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)]
+    if not close:  # names that differ only in case are far apart for difflib
+        close = [lowered[m] for m in difflib.get_close_matches(str(name).lower(), lowered, MAX_HINTS, MIN_SIMILARITY)]
     hint = "Did you mean " + " or ".join(map(repr, close)) + "? " if close else ""
-    shown = ", ".join(map(repr, names[:40])) + (", ..." if len(names) > 40 else "")
+    shown = ", ".join(map(repr, names[:MAX_NAMES])) + (", ..." if len(names) > MAX_NAMES else "")
     return f"{hint}Valid: {shown}."
 
 
@@ -55,7 +66,7 @@ def unknown(kind: str, name: object, valid: Iterable[object]) -> UnknownNameErro
 
     Args:
         kind: What the name should have been, for example ``period``.
-        name: What came.
+        name: The name that was given.
         valid: The names that exist.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Files that are complete or absent, and folders that no other run shares."""
+"""Atomic writes, and output folders that no other run has used."""
 
 from __future__ import annotations
 
@@ -12,28 +12,37 @@ __all__ = ["atomic_write", "require_empty_folder"]
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write a file aside; it gets its name when it is complete.
+    """Write a file under a temporary name, and rename it when it is complete.
 
     Args:
         path: The file. Its folder is made.
 
     Yields:
-        Where to write, in the same folder and with the same suffix.
+        The path to write to, in the same folder and with the same suffix.
+
+    Example:
+        >>> with atomic_write(Path("table.csv")) as temporary:
+        ...     _ = temporary.write_text("a,b")
+        >>> Path("table.csv").read_text()
+        'a,b'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # one file system: only there is a rename atomic
     try:
-        yield aside
-        aside.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def require_empty_folder(folder: Path) -> None:
-    """Refuse a folder that holds something, so that no run overwrites another.
+    """Raise if a folder is not empty, so that no run overwrites another.
+
+    Args:
+        folder: The folder. It need not exist.
 
     Raises:
-        FileExistsError: It holds something, or is a file.
+        FileExistsError: The folder is not empty, or is a file.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} holds something already; name a new folder.")

@@ -1,4 +1,4 @@
-"""Say in words what there is: tasks, wrappers, tags."""
+"""Descriptions of tasks, wrappers and tags as text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ __all__ = ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "
 
 
 def show_all_tasks(tag: str | None = None, *, collections: bool = True) -> None:
-    """Print the ids of all tasks, those of installed packs included.
+    """Print the ids of all tasks, including those of installed packs.
 
     Args:
-        tag: Only tasks with this tag.
-        collections: The tasks of collections too.
+        tag: Print only tasks with this tag.
+        collections: Include the tasks of collections.
 
     Raises:
         UnknownNameError: A tag that no task has.
+
+    Example:
+        >>> show_all_tasks("confidence")
+        Available tasks with tag 'confidence':
+          PostDecisionWager-v0
     """
     _show(
         f"Available tasks with tag '{tag}':" if tag else "Available tasks:", registry.all_envs(tag, collections=collections)
@@ -37,27 +42,27 @@ def show_all_wrappers() -> None:
 
 
 def show_all_tags() -> None:
-    """Print all tags with their meaning."""
+    """Print all tags with their meanings."""
     tags = registry.all_tags()
     width = max(map(len, tags), default=0)
     _show("Available tags:", [f"{tag:{width}}  {registry.tag_meaning(tag)}".rstrip() for tag in tags])
 
 
 def show_info(obj_: Any) -> None:
-    """Print what a task or a wrapper is.
+    """Print the description of a task or a wrapper.
 
     Args:
         obj_: An id, a wrapper's name, or an env.
 
     Raises:
-        ValueError: A name that is neither.
+        ValueError: A name that is neither a task's nor a wrapper's.
         TypeError: Neither a name nor an env.
     """
     print(describe(obj_))
 
 
 def describe(obj_: Any) -> str:
-    """Say what a task or a wrapper is.
+    """Describe a task or a wrapper.
 
     Args:
         obj_: An id, a wrapper's name, or an env.
@@ -66,8 +71,15 @@ def describe(obj_: Any) -> str:
         Several lines: purpose, paper, tags, and for a task its spaces, periods and rewards.
 
     Raises:
-        ValueError: A name that is neither.
+        ValueError: A name that is neither a task's nor a wrapper's.
         TypeError: Neither a name nor an env.
+
+    Example:
+        >>> print(describe("PassReward-v0"))
+        PassReward-v0
+        Appends the last reward to the observation.
+        Paper: Prefrontal cortex as a meta-reinforcement learning system <https://www.nature.com/articles/s41593-018-0147-8>
+        Parameters: none
     """
     if isinstance(obj_, gymnasium.Env):
         return _describe_task(obj_)
@@ -126,8 +138,8 @@ def _indices(index: Any) -> str:
     if isinstance(index, int):
         return str(index)
     index = list(map(int, index))
-    together = len(index) > 3 and index == list(range(index[0], index[-1] + 1))
-    return f"{index[0]} to {index[-1]}" if together else ", ".join(map(str, index))
+    contiguous = len(index) > 3 and index == list(range(index[0], index[-1] + 1))
+    return f"{index[0]} to {index[-1]}" if contiguous else ", ".join(map(str, index))
 
 
 def _items(rewards: Any) -> Iterable[tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""Lazy exports: public names of a package that are imported when they are first used."""
+"""Lazy imports: public names of a package are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ __all__ = ["attach"]
 def attach(
     package: str, homes: Mapping[str, Sequence[str]], modules: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make the `__getattr__` and the `__dir__` of a package (PEP 562), so that importing it loads nothing else.
+    """Make `__getattr__` and `__dir__` for a package, so that importing it imports none of its modules.
 
     Args:
         package: The package's `__name__`.
-        homes: Module -> public names that live in it. A module is relative (``.env``) or absolute.
+        homes: Module -> the public names that it defines. A module is relative (``.env``) or absolute.
         modules: Submodules that are public themselves.
 
     Returns:
-        Both functions; assign them to `__getattr__` and `__dir__`.
+        Both functions, to be assigned to `__getattr__` and `__dir__`.
 
     Example:
-        ``__getattr__, __dir__ = attach(__name__, {".env": ["TrialEnv"]}, modules=["spaces"])``
+        >>> getattr_, dir_ = attach("ngym_core", {".env": ["TrialEnv"]}, modules=["spaces"])
+        >>> getattr_("TrialEnv").__module__
+        'ngym_core.env'
+        >>> {"TrialEnv", "spaces"} <= set(dir_())
+        True
     """
     home = {name: module for module, names in homes.items() for name in names}
 
-    def __getattr__(name: str) -> Any:  # noqa: N807 (it becomes the package's)
+    def __getattr__(name: str) -> Any:  # noqa: N807 (the package assigns it to this name)
         if name in modules:
             return import_module(f"{package}.{name}")
         if name not in home:

@@ -1,4 +1,4 @@
-"""run_env: play an env with a model, a fixed action or at random, and keep everything."""
+"""run_env: plays an env with a model, a fixed action or random actions, and records every step."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def run_env(
 
     Args:
         env: A task, a Gymnasium env around one, a Stable-Baselines3 `VecEnv` with one env, or an id.
-        num_steps: How many steps.
-        num_trials: Stop after so many trials instead.
+        num_steps: Number of steps to play.
+        num_trials: Number of trials to play, instead of `num_steps`.
         def_act: An action to repeat.
-        model: What acts: something with ``predict(ob, state=..., episode_start=..., deterministic=...)``,
+        model: The agent: an object with ``predict(ob, state=..., episode_start=..., deterministic=...)``,
             as in Stable-Baselines3, or a function of the observation. Its recurrent state is
-            carried over trials and restarts with each episode.
+            carried over trials and restarts with each episode. Without model and `def_act`, actions are random.
         seed: Seed of `reset` and, for random actions, of the action space.
 
     Returns:
         Arrays with one row for each step:
 
         * `ob`: observation after the step, (T, *observation shape);
-        * `ob_cum`: running sum of the observations since the trial began, likewise;
+        * `ob_cum`: sum of the observations since the trial began, (T, *observation shape);
         * `actions`, `rewards`, `gt`: (T, ...);
-        * `perf`: performance at a trial's end, else NaN, (T,);
+        * `perf`: performance at the end of a trial, else NaN, (T,);
         * `trial_end`: whether a trial ended, (T,) bool;
-        * `actions_end_of_trial`: the action at a trial's end, else NaN;
+        * `actions_end_of_trial`: the action at the end of a trial, else NaN;
         * `states`: hidden states of a recurrent model, (T, units), or None;
 
         and `initial_ob`, the observation after reset, `trials`, one dictionary of conditions for
@@ -49,8 +49,13 @@ def run_env(
         the step after its last (empty for a vector env).
 
     Raises:
-        ValueError: No steps or trials asked for, more than one env, or an env that reports no trials.
-        TypeError: A model that cannot predict.
+        ValueError: `num_steps` or `num_trials` below 1, more than one env, or an env that reports no trials.
+        TypeError: A model without `predict` that is not a function.
+
+    Example:
+        >>> data = run_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
+        >>> data["ob"].shape, data["trial_end"].sum(), sorted(data["trials"][0])
+        ((66, 3), np.int64(3), ['coh', 'ground_truth'])
     """
     if isinstance(env, str):
         env = make(env)
@@ -78,7 +83,7 @@ def run_env(
 
 
 class _Player:
-    """One env and what acts in it, whichever way both are spoken to."""
+    """An env and an agent, each with the interface of Gymnasium or of Stable-Baselines3."""
 
     def __init__(self, env: Any, def_act: Any, model: Any, seed: int | None) -> None:
         self.env, self.def_act, self.model, self.seed = env, def_act, model, seed
@@ -102,7 +107,7 @@ class _Player:
         return np.array(self.ob)
 
     def periods(self) -> dict[str, tuple[int, int]]:
-        """First step, and the step after the last, of each period of the trial that is being played."""
+        """Return the first step and the step after the last of each period of the present trial."""
         if self.vector:
             return {}
         starts, ends = (getattr(self.env.unwrapped, name, {}) for name in ("start_ind", "end_ind"))
@@ -119,7 +124,7 @@ class _Player:
         if "new_trial" not in info:
             raise ValueError(f"{self.env} reports no trials (info has no 'new_trial'); is it a trial-based task?")
         row = {
-            "ob": np.array(info.get("terminal_observation", ob)),
+            "ob": np.array(info.get("terminal_observation", ob)),  # a vector env returns the next episode's first
             "actions": np.array(action),
             "rewards": float(reward),
             "gt": np.array(info.get("gt", 0)),
@@ -152,7 +157,7 @@ class _Player:
 
 
 def _units(state: Any) -> Any:
-    """The hidden state of the last recurrent layer, (units,), of whatever a model returns as its state."""
+    """Return the hidden state of the last recurrent layer, (units,), from the state that a model returned."""
     if state is None:
         return None
     hidden = np.asarray(state[0] if isinstance(state, tuple) else state)

@@ -1,4 +1,4 @@
-"""Which condition, block or task comes next."""
+"""Schedules: which condition, block or task each of a sequence of trials gets."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core._scan import scan_states
 from ngym_core.random import Draws
-from ngym_core.tasktools import run_machine
 
 __all__ = ["BaseSchedule", "RandomBlockSchedule", "RandomSchedule", "SequentialBlockSchedule", "SequentialSchedule"]
 
 BlockLength: TypeAlias = "int | float | tuple[int, int]"
-"""Trials in a block: a number, (least, greatest), or a probability below 1 that it ends after each trial."""
+"""Trials in a block: a number, (least, greatest), or a probability below 1 that the block ends after each trial."""
 Array: TypeAlias = NDArray[np.int64]
 
 
 class BaseSchedule:
-    """Base of the schedules: one says which of n things each of a sequence of trials gets.
+    """Base class of schedules, which assign one of n options to each of a sequence of trials.
 
-    A wrapper asks for n trials at once with `take`; the position is then carried with the randomness of
-    the env, lane or data set, and restarts with its seed. Called, a schedule gives the next index from
-    its own random numbers, as in NeuroGym.
+    Wrappers call `take` for several trials at once. The position is then carried with the random streams of
+    the env, lane or data set, and restarts with their seed. Calling the schedule itself returns the next index, with
+    random numbers and a position of its own, as in NeuroGym.
 
     Args:
-        n: Number of things to choose from.
+        n: Number of options.
 
     Attributes:
-        i: The index returned last by a call.
-        count: How often the present block was returned by calls.
-        total_count: How often the schedule was called.
+        i: The index that the last call returned.
+        count: Number of calls that returned the present block.
+        total_count: Number of calls.
 
     Raises:
         ValueError: n below 1.
@@ -40,7 +40,7 @@ class BaseSchedule:
 
     def __init__(self, n: int) -> None:
         if n < 1:
-            raise ValueError(f"A schedule needs at least one thing to choose from, not n={n!r}.")
+            raise ValueError(f"A schedule needs at least one option, not n={n!r}.")
         self.n = n
         self.total_count = 0
         self.count = 0
@@ -48,28 +48,28 @@ class BaseSchedule:
         self.rng = np.random.RandomState()
 
     def __eq__(self, other: object) -> bool:
-        """Schedules are equal that were made alike, wherever they stand."""
+        """Schedules with the same class and arguments are equal, whatever their positions."""
         return type(self) is type(other) and self._made_with() == other._made_with()
 
     def __hash__(self) -> int:
-        """Hash by class and number."""
+        """Hash the class and the number of options."""
         return hash((type(self), self.n))
 
     def _made_with(self) -> dict[str, Any]:
-        moving = ("i", "count", "total_count", "rng")
-        return {k: np.asarray(v, object).tolist() for k, v in vars(self).items() if k not in moving}
+        position = ("i", "count", "total_count", "rng")
+        return {k: np.asarray(v, object).tolist() for k, v in vars(self).items() if k not in position}
 
     def seed(self, seed: int | None = None) -> None:
-        """Restart the random numbers of calls, not the position; `reset` does that."""
+        """Seed the random numbers of calls. The position stays; `reset` restarts it."""
         self.rng = np.random.RandomState(seed)
 
     def reset(self) -> None:
-        """Go back to the start, with the random numbers of calls where they are."""
+        """Restart the position. The random numbers of calls continue; `seed` restarts them."""
         self.total_count = self.count = self.i = 0
 
     @property
     def state(self) -> dict[str, Any]:
-        """Position and random numbers of calls, as plain data; what is set here goes on where that was read."""
+        """Position and random numbers of calls as plain data. Setting it resumes where it was read."""
         kind, keys, *rest = self.rng.get_state()
         rng = [kind, np.asarray(keys).tolist(), *rest]
         return {"i": self.i, "count": self.count, "total_count": self.total_count, "rng": rng}
@@ -80,88 +80,95 @@ class BaseSchedule:
         self.rng.set_state(tuple(state["rng"]))
 
     def __call__(self) -> int:
-        """Give the next index, 0 to n - 1."""
+        """Return the next index, 0 to n - 1."""
         self.i = self._next()
         self.total_count += 1
         return self.i
 
     def _next(self) -> int:
-        raise NotImplementedError(f"{type(self).__name__} does not say what comes next.")
+        raise NotImplementedError(f"{type(self).__name__} must define `_next`, which returns the next index.")
 
     def _another(self) -> int:
-        """Draw an index other than the present one, as NeuroGym does."""
+        """Draw an index other than the present one, with NeuroGym's random numbers."""
         others = [j for j in range(self.n) if j != self.i]
         return int(self.rng.choice(others)) if others else self.i
 
     def take(self, n: int, draws: Draws) -> Array:
-        """Give the indices of the next n trials.
+        """Return the indices of the next n trials.
 
         Args:
-            n: How many.
-            draws: Randomness, and the position (`carried`).
+            n: Number of trials.
+            draws: The random streams and the position (in `carried`).
 
         Returns:
-            (n,) indices. A schedule of one's own that defines calls only is called n times.
+            (n,) indices. A subclass that defines only `_next` is called n times.
         """
         return np.array([self() for _ in range(n)])
 
 
 class BlockSchedule(BaseSchedule):
-    """A schedule that is a sequence of blocks, drawn as far ahead as trials are asked for."""
+    """A schedule that is a sequence of blocks, drawn as far as the trials that `take` returns need."""
 
     def take(self, n: int, draws: Draws) -> Array:
-        """Give the indices of the next n trials, see `BaseSchedule.take`."""
-        taken = [self._taken(k, session) for session, k in draws.per_stream(n)]
-        return taken[0] if len(taken) == 1 else np.concatenate(taken)
+        """Return the indices of the next n trials, see `BaseSchedule.take`."""
+        parts = [self._take(k, stream) for stream, k in draws.per_stream(n)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _taken(self, n: int, draws: Draws) -> Array:
+    def _take(self, n: int, draws: Draws) -> Array:
         indices, lengths = (np.array(x, np.int64) for x in draws.carried.get("blocks", ([], [])))
         while lengths.sum() < n:
             last = int(indices[-1]) if len(indices) else draws.carried.get("last")
-            more = max(1, (n - int(lengths.sum())) // self._typical())
+            more = max(1, (n - int(lengths.sum())) // self._typical_length())
             new = self._blocks(last, more, draws)
             indices, lengths = np.concatenate([indices, new]), np.concatenate([lengths, self._lengths(new, draws)])
         taken = np.repeat(indices, lengths)[:n]
         ends = np.cumsum(lengths)
-        left = ends > n
+        left = ends > n  # blocks of which some trials are left; the first of them has been begun
         draws.carried["blocks"] = indices[left].tolist(), (np.minimum(lengths, ends - n)[left]).tolist()
         draws.carried["last"] = int(taken[-1])
         return taken
 
-    def _typical(self) -> int:
-        """About how many trials a block has."""
+    def _typical_length(self) -> int:
+        """Return about how many trials a block has, to draw about as many blocks as are needed."""
         return 1
 
     def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
-        """The indices (m,) of the blocks that follow on the last one (None: on nothing)."""
+        """Return the indices (m,) of the blocks after the last one (None if there was none)."""
         raise NotImplementedError
 
     def _lengths(self, indices: Array, draws: Draws) -> Array:
-        """Trials in blocks (m,)."""
+        """Return the number of trials in each block, (m,)."""
         return np.ones(len(indices), np.int64)
 
 
 def _others(last: int, m: int, n: int, p: Array | None, draws: Draws) -> Array:
-    """Draw m indices of n, each other than the one before, with equal or given weights (n,)."""
+    """Draw m indices below n, each different from the one before, with equal weights or weights p (n,)."""
     if n == 1:
         return np.zeros(m, np.int64)
     if p is None:
         k = draws.index("next", m, n - 1)[:, None]
-        after = k + (k >= np.arange(n))
+        after = k + (k >= np.arange(n))  # (m, n): the index that follows each of the n, which it skips
     else:
         weights = np.where(np.eye(n, dtype=bool), 0, p)
         edges = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
         u = draws.random("next", m)[:, None, None]
-        after = np.minimum((u >= edges).sum(axis=-1), n - 1)
-    return run_machine(after, last)
+        after = np.minimum((u >= edges).sum(axis=-1), n - 1)  # rounding may leave the last edge below 1
+    return scan_states(after, last)
 
 
 class SequentialSchedule(BlockSchedule):
-    """One after another, again and again, from index 0.
+    """All options in turn, over and over, from index 0.
 
     Args:
-        n: Number of things to choose from.
-        skip_first: Begin as NeuroGym does, with index 1 (index 0 counts as just played).
+        n: Number of options.
+        skip_first: Begin with index 1, as if index 0 had just been played (NeuroGym's behaviour).
+
+    Example:
+        >>> schedule = SequentialSchedule(3)
+        >>> [schedule() for _ in range(5)]
+        [0, 1, 2, 0, 1]
+        >>> schedule.take(5, Draws(0))
+        array([0, 1, 2, 0, 1])
     """
 
     def __init__(self, n: int, *, skip_first: bool = False) -> None:
@@ -172,23 +179,28 @@ class SequentialSchedule(BlockSchedule):
         self.count = 1
         return (self.i + 1) % self.n if self.skip_first or self.total_count else 0
 
-    def _taken(self, n: int, draws: Draws) -> Array:
+    def _take(self, n: int, draws: Draws) -> Array:
         first: int = draws.carried.get("next", int(self.skip_first))
         draws.carried["next"] = (first + n) % self.n
         return (first + np.arange(n)) % self.n
 
 
 class RandomSchedule(BlockSchedule):
-    """In random order.
+    """Options in random order.
 
     Args:
-        n: Number of things to choose from.
-        skip_first: Begin as NeuroGym does, with any but index 0 (which counts as just played).
-        allow_repeat: Whether the same may come twice in a row.
+        n: Number of options.
+        skip_first: Begin with any index but 0, as if index 0 had just been played (NeuroGym's behaviour).
+        allow_repeat: Whether an option may follow itself.
         p: Weights, (n,); equal by default. Only `take` uses them.
 
     Raises:
-        ValueError: Weights that are not one for each, negative, or all zero.
+        ValueError: Weights that are not n finite numbers from 0, or too few of them above 0.
+
+    Example:
+        >>> indices = RandomSchedule(3).take(100, Draws(0))
+        >>> sorted(set(indices.tolist())), bool((indices[1:] != indices[:-1]).all())
+        ([0, 1, 2], True)
     """
 
     def __init__(self, n: int, *, skip_first: bool = False, allow_repeat: bool = False, p: ArrayLike | None = None) -> None:
@@ -211,15 +223,20 @@ class RandomSchedule(BlockSchedule):
 
 
 class SequentialBlockSchedule(BlockSchedule):
-    """Blocks one after another, from block 0.
+    """Blocks in turn, over and over, from block 0.
 
     Args:
         n: Number of blocks.
         block_lens: Trials in each block, (n,): a number, (least, greatest) for a uniform choice, or a
-            probability below 1 that the block ends after each trial. Calls take numbers only.
+            probability below 1 that the block ends after each trial. Calls need numbers.
 
     Raises:
-        ValueError: Not n lengths, or one that is none of these.
+        ValueError: Not n lengths, or an invalid length.
+        TypeError: A length of another kind.
+
+    Example:
+        >>> SequentialBlockSchedule(2, [3, 2]).take(10, Draws(0))
+        array([0, 0, 0, 1, 1, 0, 0, 0, 1, 1])
     """
 
     def __init__(self, n: int, block_lens: Sequence[BlockLength]) -> None:
@@ -232,7 +249,7 @@ class SequentialBlockSchedule(BlockSchedule):
     def _next(self) -> int:
         length: Any = self.block_lens[self.i]
         if not isinstance(length, Integral):
-            raise TypeError(f"Blocks of {length!r} trials can be taken, but not called one by one.")
+            raise TypeError(f"Calls need a number of trials for each block, not {length!r}; use `take`.")
         if self.count < int(length):
             self.count += 1
             return self.i
@@ -242,7 +259,7 @@ class SequentialBlockSchedule(BlockSchedule):
     def _next_block(self) -> int:
         return (self.i + 1) % self.n
 
-    def _typical(self) -> int:
+    def _typical_length(self) -> int:
         return max(1, int(np.mean([1 / low if high is None else (low + high) / 2 for low, high in self._ranges])))
 
     def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
@@ -254,21 +271,27 @@ class SequentialBlockSchedule(BlockSchedule):
             return lows.astype(np.int64)
         highs = np.array([0 if high is None else high for _, high in self._ranges])[indices]
         ranges = highs > 0
+        # Each kind of number has one draw for each block, needed or not: a block's length depends on its number only.
         k = draws.index("length", len(indices), np.where(ranges, highs - lows + 1, 1))
         if all(high is not None for _, high in self._ranges):
             return (lows + k).astype(np.int64)
         u = draws.random("end", len(indices))
-        geometric = 1 + np.floor(np.log1p(-u) / np.log1p(-np.where(ranges, 0.5, lows)))
+        geometric = 1 + np.floor(np.log1p(-u) / np.log1p(-np.where(ranges, 0.5, lows)))  # inverse of the distribution
         return np.where(ranges, lows + k, geometric).astype(np.int64)
 
 
 class RandomBlockSchedule(SequentialBlockSchedule):
-    """Blocks in random order, never the same twice in a row, from block 0.
+    """Blocks in random order, from block 0. A block never follows itself.
 
     Args:
         n: Number of blocks.
         block_lens: Trials in each block, see `SequentialBlockSchedule`.
-        random_start: Begin with any block; only `take` does.
+        random_start: Begin with any block. Only `take` uses this.
+
+    Example:
+        >>> blocks = RandomBlockSchedule(3, [2, 2, 2]).take(100, Draws(0)).reshape(50, 2)
+        >>> bool((blocks[:, 0] == blocks[:, 1]).all()), bool((blocks[1:, 0] != blocks[:-1, 0]).all())
+        (True, True)
     """
 
     def __init__(self, n: int, block_lens: Sequence[BlockLength], *, random_start: bool = False) -> None:
@@ -286,17 +309,17 @@ class RandomBlockSchedule(SequentialBlockSchedule):
 
 
 def check_block_length(length: Any) -> tuple[float, float | None]:
-    """Check a block length and give it as (least, greatest), or as (probability, None).
+    """Check a block length and return it as (least, greatest) or as (probability, None).
 
     Raises:
-        ValueError: A number below 1 that is no probability, or a range in the wrong order.
-        TypeError: Something else.
+        ValueError: A number below 1 that is not a probability, or a range in the wrong order.
+        TypeError: Neither a number nor a range.
     """
     if isinstance(length, (tuple, list)):
         if len(length) != 2 or not all(isinstance(x, Integral) for x in length):
             raise TypeError(f"A range of block lengths must be two whole numbers, not {length!r}.")
         if not 1 <= length[0] <= length[1]:
-            raise ValueError(f"A block needs at least one trial, and a range its least length first: {length!r}.")
+            raise ValueError(f"A block needs at least one trial, and a range needs its least length first, not {length!r}.")
         return int(length[0]), int(length[1])
     if isinstance(length, Integral):
         if length < 1:

@@ -1,4 +1,4 @@
-"""Gymnasium's `Box` and `Discrete` with named channels and actions."""
+"""Observation and action spaces: Gymnasium's `Box` and `Discrete` with named channels and actions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Where: TypeAlias = Any
 """Channels: a name, an index, a slice, or a sequence of indices on the last axis."""
 
 
-def _checked(name: Names | None, size: int, what: str) -> dict[str, Any]:
+def _check_names(name: Names | None, size: int, what: str) -> dict[str, Any]:
     if not isinstance(name, Mapping):
         raise TypeError(f"type(name)={type(name)} must be `dict` or `NoneType`.")
     for label, index in name.items():
@@ -39,11 +39,16 @@ class Box(spaces.Box):
         high: Upper bound, likewise.
         name: Channel name -> index, list, range or array of indices on the last axis. Without
             names the attribute `name` does not exist, as in NeuroGym.
-        **kwargs: Gymnasium's own (`shape`, `dtype`, `seed`).
+        **kwargs: Arguments of Gymnasium's `Box` (`shape`, `dtype`, `seed`).
 
     Raises:
         TypeError: `name` is not a mapping to indices.
         ValueError: A name points outside the space.
+
+    Example:
+        >>> space = Box(-np.inf, np.inf, {"fixation": 0, "stimulus": [1, 2]}, shape=(3,))
+        >>> space.name["stimulus"]
+        [1, 2]
     """
 
     name: dict[str, Any]
@@ -51,20 +56,25 @@ class Box(spaces.Box):
     def __init__(self, low: Any, high: Any, name: Names | None = None, **kwargs: Any) -> None:
         super().__init__(low, high, **kwargs)
         if name is not None:
-            self.name = _checked(name, self.shape[-1] if self.shape else 0, "channels")
+            self.name = _check_names(name, self.shape[-1] if self.shape else 0, "channels")
 
 
 class Discrete(spaces.Discrete):
     """A finite set of numbered actions, some of them named.
 
     Args:
-        n: How many.
-        name: Action name -> action, or the actions of a set of choices in order.
-        **kwargs: Gymnasium's own (`start`, `seed`).
+        n: Number of actions.
+        name: Action name -> an action, or several in order.
+        **kwargs: Arguments of Gymnasium's `Discrete` (`start`, `seed`).
 
     Raises:
         TypeError: `name` is not a mapping to indices.
         ValueError: A name points outside the space.
+
+    Example:
+        >>> space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
+        >>> space, space.name["choice"]
+        (Discrete(3), [1, 2])
     """
 
     name: dict[str, Any]
@@ -72,17 +82,22 @@ class Discrete(spaces.Discrete):
     def __init__(self, n: int, name: Names | None = None, **kwargs: Any) -> None:
         super().__init__(n, **kwargs)
         if name is not None:
-            self.name = _checked(name, int(self.start) + int(self.n), "actions")
+            self.name = _check_names(name, int(self.start) + int(self.n), "actions")
 
 
 def named_box(name: Names | int) -> Box:
     """Make an observation space of float32 channels without bounds.
 
     Args:
-        name: The channels' names, which also say how many there are; or a number of channels without names.
+        name: Channel name -> index or indices, of which the greatest sets the number of channels; or a number of
+            channels without names.
 
     Returns:
         The space, of shape (channels,).
+
+    Example:
+        >>> named_box({"fixation": 0, "stimulus": range(1, 5)}).shape
+        (5,)
     """
     if isinstance(name, int):
         return Box(-np.inf, np.inf, shape=(name,))
@@ -90,19 +105,19 @@ def named_box(name: Names | int) -> Box:
 
 
 def names_of(space: gymnasium.Space[Any]) -> dict[str, Any]:
-    """Give the names of a space, empty where it has none."""
+    """Return the names of a space; empty if it has none."""
     return getattr(space, "name", None) or {}
 
 
 def channels(space: gymnasium.Space[Any], where: Where) -> Any:
-    """Translate `where` into an index for the last axis of the space.
+    """Convert `where` to an index for the last axis of the space.
 
     Args:
         space: The observation or action space.
         where: A name of the space, an index, a slice, or a sequence of indices.
 
     Returns:
-        A slice if the channels are neighbours (painting is fastest then), else an index array.
+        A slice if the channels are adjacent (writing is fastest then), else an index array.
 
     Raises:
         UnknownNameError: A name that the space does not have.
@@ -112,6 +127,7 @@ def channels(space: gymnasium.Space[Any], where: Where) -> Any:
         return where
     if not isinstance(where, (str, int)):
         return _indices(space, where)
+    # Tasks ask for the same few channels in each batch of trials: keep the answers with the space.
     known: dict[str | int, Any] = space.__dict__.setdefault("_channels", {})
     if where not in known:
         names = names_of(space)
@@ -122,7 +138,7 @@ def channels(space: gymnasium.Space[Any], where: Where) -> Any:
 
 
 def actions(space: gymnasium.Space[Any], where: str) -> NDArray[np.int64]:
-    """Give the actions of a name of the action space, in order.
+    """Return the actions of a name of the action space, in order.
 
     Raises:
         UnknownNameError: A name that the space does not have.

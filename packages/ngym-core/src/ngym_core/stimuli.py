@@ -1,4 +1,4 @@
-"""A screen on which tasks draw: moving dots, bars, drifting gratings; for many trials at once."""
+"""Image stimuli: moving dots, bars and drifting gratings, drawn for many trials at once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["GREY", "WHITE", "MovingDots", "Screen", "plaid", "set_pixels"]
 
 Array = NDArray[Any]
 GREY, WHITE = 128, 255
-"""Levels of the background and of white."""
+"""Grey levels (0 to 255) of the background and of white."""
 
 
 class Screen:
-    """A window of pixels, grey where nothing is drawn.
+    """A screen of pixels, grey where nothing is drawn.
 
-    Positions are in units of half the window: -1 to 1 from left to right (x) and from bottom to top (y), (0, 0) in
+    Positions are in units of half the screen: -1 to 1 from left to right (x) and from bottom to top (y), (0, 0) in
     the center. Frames are (height, width, 3) uint8, rows from the top, columns from the left, red, green and blue.
 
     Args:
@@ -35,37 +35,42 @@ class Screen:
         height: Pixels in a column.
 
     Raises:
-        UnknownNameError: Another option.
+        UnknownNameError: An option other than ``size``.
         ValueError: A size that is not two integers from 1.
+
+    Example:
+        >>> screen = Screen({"size": (40, 20)})
+        >>> screen.space.shape, screen.x.shape, screen.y.shape
+        ((20, 40, 3), (40,), (20, 1))
     """
 
     def __init__(self, win_kwargs: Mapping[str, Any] | None = None) -> None:
         options = {"size": (100, 100), **(win_kwargs or {})}
         for name in options:
             if name != "size":
-                raise unknown("option of the window", name, ["size"])
+                raise unknown("option of win_kwargs", name, ["size"])
         size = np.asarray(options["size"])
         if size.shape != (2,) or size.dtype.kind not in "iu" or size.min() < 1:
-            raise ValueError(f"The window's size={options['size']!r} must be (width, height), two integers from 1.")
+            raise ValueError(f"The screen's size={options['size']!r} must be (width, height), two integers from 1.")
         self.width, self.height = map(int, size)
 
     @property
     def space(self) -> Box:
-        """The space of its frames."""
+        """The observation space of its frames."""
         return Box(0, 255, shape=(self.height, self.width, 3), dtype=np.uint8)
 
     @property
     def x(self) -> NDArray[np.float32]:
-        """Positions of the columns, (width,)."""
+        """Positions of the columns' centers, (width,)."""
         return np.asarray((np.arange(self.width) + 0.5) * 2 / self.width - 1, np.float32)
 
     @property
     def y(self) -> NDArray[np.float32]:
-        """Positions of the rows, (height, 1)."""
+        """Positions of the rows' centers, (height, 1)."""
         return np.asarray(1 - (np.arange(self.height)[:, None] + 0.5) * 2 / self.height, np.float32)
 
     def pixels(self, x: Array, y: Array) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """Give the rows and the columns of points, of the same shape; points outside go to the border."""
+        """Return the rows and columns of points at x, y, of the same shape. Points outside are moved to the border."""
         rows = np.clip(np.floor(self.height / 2 * (1 - y)), 0, self.height - 1)
         columns = np.clip(np.floor(self.width / 2 * (1 + x)), 0, self.width - 1)
         return rows.astype(np.int16), columns.astype(np.int16)
@@ -78,11 +83,11 @@ class Screen:
             center: (n, 2) positions.
             angle: (n,) radians from the right, counter-clockwise.
             color: (n, 3) red, green and blue, each from 0 to 1.
-            length: From the center to an end.
-            width: In pixels.
+            length: Distance from the center to an end, in units of half the screen.
+            width: Width in pixels.
         """
         half = np.array([self.width / 2, self.height / 2])
-        middle = half + half * center * [1, -1]
+        middle = half + half * center * [1, -1]  # in pixels, rows downwards
         arm = length * half * np.stack([np.cos(angle), -np.sin(angle)], axis=1)
         middle, arm = (v.astype(np.float32)[..., None, None] for v in (middle, arm))
         x = np.arange(self.width, dtype=np.float32) + np.float32(0.5) - middle[:, 0]
@@ -90,21 +95,27 @@ class Screen:
         squared = np.maximum((arm**2).sum(axis=1), np.float32(1e-12))
         along = np.clip((x * arm[:, 0] + y * arm[:, 1]) / squared, -1, 1)
         distance = np.hypot(x - along * arm[:, 0], y - along * arm[:, 1])
-        cover = np.clip((width + 1) / 2 - distance, 0, 1)[..., None]
+        cover = np.clip((width + 1) / 2 - distance, 0, 1)[..., None]  # the edge is one pixel wide
         frames += cover * (np.asarray(color * WHITE, np.float32)[:, None, None] - frames)
 
 
 @dataclass(frozen=True)
 class MovingDots:
-    """Dots in a disc around the center, of which some move in one direction and each other one in its own.
+    """A random dot kinematogram: dots in a disc, of which a share moves coherently, the others each in its own direction.
 
-    A dot that has lived long enough, or that leaves the disc, goes on at a random place in it.
+    At the end of its lifetime, or when it leaves the disc, a dot continues at a random position in the disc.
 
     Attributes:
-        number: How many.
-        radius: Of the disc, in units of half the window.
-        speed: Way of a dot from one frame to the next, likewise.
-        life: Frames after which a dot goes on somewhere else.
+        number: Number of dots.
+        radius: Radius of the disc, in units of half the screen.
+        speed: Displacement of a dot per frame, in units of half the screen.
+        life: Lifetime of a dot, in frames.
+
+    Example:
+        >>> dots = MovingDots(number=20)
+        >>> x, y = dots.film(np.zeros(2), np.array([0.5, 1.0]), *dots.draw(Draws(0), 30, 2))
+        >>> x.shape
+        (2, 30, 20)
     """
 
     number: int = 30
@@ -113,16 +124,16 @@ class MovingDots:
     life: int = 10
 
     def draw(self, draws: Draws, frames: ArrayLike, n: int) -> tuple[Array, Array]:
-        """Draw all that is random about the dots of n trials; each trial takes as much as its own film needs.
+        """Draw the random numbers for the dots of n trials. Each trial uses as many as its own film needs.
 
         Args:
-            draws: Where randomness comes from.
-            frames: Length of the films, one number or (n,).
-            n: How many trials.
+            draws: The random streams.
+            frames: Length of the films in frames, one number or (n,).
+            n: Number of trials.
 
         Returns:
-            Uniform numbers: (n, dots, 4) for how each dot begins, and (n, longest film + 1, dots, 2) for where it
-            would go on after each frame.
+            Uniform numbers: `begin` (n, dots, 4) for position, lifetime and direction of each dot at first, and
+            `again` (n, longest film + 1, dots, 2) for the position at which it would continue after each frame.
         """
         updates = np.broadcast_to(np.asarray(frames) + 1, n)
         begin = draws.stream("dots/begin").random((n, self.number, 4), np.float32)
@@ -134,9 +145,9 @@ class MovingDots:
         return begin, padded
 
     def film(self, direction: Array, coherence: Array, begin: Array, again: Array) -> tuple[Array, Array]:
-        """Give the positions of the dots in each frame.
+        """Return the positions of the dots in each frame.
 
-        The only loop is one over frames: where a dot is depends on where it was, and on whether it left the disc.
+        The loop over frames is needed: a position depends on the last one, and on whether the dot left the disc.
 
         Args:
             direction: (n,) radians from the right, counter-clockwise.
@@ -147,35 +158,35 @@ class MovingDots:
         Returns:
             x and y, (n, frames, dots) each.
         """
-        together = np.arange(self.number) < np.round(self.number * coherence)[:, None]
-        angle = np.where(together, direction[:, None], 2 * np.pi * begin[..., 3])
+        coherent = np.arange(self.number) < np.round(self.number * coherence)[:, None]
+        angle = np.where(coherent, direction[:, None], 2 * np.pi * begin[..., 3])
         step = (self.speed * np.exp(1j * angle)).astype(np.complex64)
-        at = self._places(begin)
-        places = self._places(again)
+        position = self._positions(begin)
+        restarts = self._positions(again)
         ends = np.ceil(self.life * begin[..., 2]) % self.life  # the lives of a dot end in frames with this remainder
-        film = np.empty(places.shape, np.complex64)
-        for k in range(places.shape[1]):
-            at = at + step
-            gone = (np.abs(at) > self.radius) | (ends == (k + 1) % self.life)
-            film[:, k] = at = np.where(gone, places[:, k], at)
-        return film.real[:, 1:], film.imag[:, 1:]  # the first frame that is seen has moved twice
+        film = np.empty(restarts.shape, np.complex64)
+        for k in range(restarts.shape[1]):
+            position = position + step
+            gone = (np.abs(position) > self.radius) | (ends == (k + 1) % self.life)
+            film[:, k] = position = np.where(gone, restarts[:, k], position)
+        return film.real[:, 1:], film.imag[:, 1:]  # the dots have moved twice before the first frame is shown
 
-    def _places(self, u: Array) -> NDArray[np.complex64]:
-        """Turn pairs of uniform numbers (..., 2 or more) into places in the disc, x + iy."""
+    def _positions(self, u: Array) -> NDArray[np.complex64]:
+        """Convert pairs of uniform numbers (..., 2 or more) to positions in the disc, x + iy."""
         radius, angle = np.float32(self.radius) * np.sqrt(u[..., 0]), np.float32(2 * np.pi) * u[..., 1]
         return np.asarray(radius * np.cos(angle) + 1j * (radius * np.sin(angle)), np.complex64)
 
 
 def plaid(screen: Screen, shift: Array, contrast: Array, diameter: Array, *, cycles: float) -> NDArray[np.uint8]:
-    """Draw two drifting gratings, one over the other, in a disc with a smooth edge.
+    """Draw plaids: two drifting gratings superimposed in a disc with a smooth edge.
 
-    The gratings are oriented at 45 and 135 degrees (clockwise); the second one is half transparent.
+    The gratings are oriented at 45 and 135 degrees (clockwise). The second one is drawn over the first, half transparent.
 
     Args:
         screen: The screen.
-        shift: (k, frames, 2). How far each grating has drifted, in cycles.
-        contrast: (k, frames). From 0 to 1.
-        diameter: (k,). That of the disc, in units of half the window.
+        shift: (k, frames, 2). Phase of each grating, in cycles.
+        contrast: (k, frames). Contrast from 0 to 1.
+        diameter: (k,). Diameter of the disc, in units of half the screen.
         cycles: Number of cycles over the diameter.
 
     Returns:
@@ -186,20 +197,22 @@ def plaid(screen: Screen, shift: Array, contrast: Array, diameter: Array, *, cyc
     frames = np.full((*contrast.shape, screen.height, screen.width, 3), GREY, np.uint8)
     if not (len(rows) and len(columns)):
         return frames
-    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    # Only the rows and columns that the largest disc reaches are computed.
+    reached = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     size = diameter[:, None, None].astype(np.float32)
-    x, y = screen.x[window[1]] / size, screen.y[window[0]] / size
-    edge = np.clip((2 * np.hypot(x, y) - 0.8) / 0.2, 0, 1)  # from 0 where it begins to 1 where the disc ends
+    x, y = screen.x[reached[1]] / size, screen.y[reached[0]] / size
+    edge = np.clip((2 * np.hypot(x, y) - 0.8) / 0.2, 0, 1)  # 0 where the edge begins, 1 where the disc ends
     mask = ((1 + np.cos(np.pi * edge)) / 2).astype(np.float32)[:, None]
     gratings = []
     for orientation, drift in zip(np.deg2rad([45, 135]), np.moveaxis(2 * np.pi * shift, -1, 0), strict=True):
         phase = 2 * np.pi * cycles * (x * np.cos(orientation) - y * np.sin(orientation))[:, None]
+        # cos(phase - drift), with one cosine and one sine per pixel instead of one per pixel and frame
         cosine, sine = (f(drift).astype(np.float32)[..., None, None] for f in (np.cos, np.sin))
         gratings.append(np.cos(phase).astype(np.float32) * cosine + np.sin(phase).astype(np.float32) * sine)
-    seen = (1 - mask / 2) * gratings[0] + gratings[1] / 2  # the second one lies over the first
-    seen *= WHITE / 2 * mask * contrast[..., None, None].astype(np.float32)
-    seen += np.float32(WHITE / 2)
-    frames[:, :, window[0], window[1]] = np.rint(seen, out=seen)[..., None].astype(np.uint8)
+    levels = (1 - mask / 2) * gratings[0] + gratings[1] / 2
+    levels *= WHITE / 2 * mask * contrast[..., None, None].astype(np.float32)
+    levels += np.float32(WHITE / 2)
+    frames[:, :, reached[0], reached[1]] = np.rint(levels, out=levels)[..., None].astype(np.uint8)
     return frames
 
 

@@ -1,4 +1,4 @@
-"""Small pure helpers for tasks: rings of directions, maps, periods on a time grid, scores."""
+"""Helper functions for tasks: rings of directions, checks of parameters, maps, time grids, scores."""
 
 from __future__ import annotations
 
@@ -29,10 +29,14 @@ __all__ = [
 
 
 def ring(n: int) -> NDArray[np.float64]:
-    """Give n directions spread evenly over the circle, (n,) radians from 0.
+    """Return n directions spread evenly over the circle, (n,) radians from 0.
 
     Raises:
         ValueError: n below 1.
+
+    Example:
+        >>> ring(4)
+        array([0.        , 1.57079633, 3.14159265, 4.71238898])
     """
     if n < 1:
         raise ValueError(f"A ring needs at least one direction, not {n!r}.")
@@ -51,6 +55,10 @@ def check_options(name: str, values: ArrayLike) -> NDArray[Any]:
 
     Raises:
         ValueError: No option, or one that is not finite.
+
+    Example:
+        >>> check_options("cohs", [0, 6.4, 12.8])
+        array([ 0. ,  6.4, 12.8])
     """
     array = np.asarray(values)
     if array.ndim == 0 or len(array) == 0 or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
@@ -77,66 +85,55 @@ def check_probability(name: str, value: float) -> float:
 
 
 def tuning(theta: NDArray[Any], angle: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[Any]:
-    """Give the cosine of the distance between preferred directions and a shown angle.
+    """Return the cosine of the distance between preferred directions and shown angles.
 
     Args:
         theta: (k,) preferred directions in radians.
         angle: (n,) shown angles in radians.
-        dtype: Type of the result. float32 is enough for what is shown as it is, and takes a sixth of the time.
+        dtype: Type of the result. float32 is enough for observations, and takes a sixth of the time.
 
     Returns:
         (n, k) values from -1 to 1.
     """
     angle = np.asarray(angle)[:, None]
-    shown, sines = (f(theta).astype(dtype) * f(angle).astype(dtype) for f in (np.cos, np.sin))
-    shown += sines  # with n + k cosines instead of n * k
-    return np.asarray(shown)
+    # cos(a - b) = cos a cos b + sin a sin b needs n + k cosines and sines instead of n * k cosines.
+    cosines, sines = (f(theta).astype(dtype) * f(angle).astype(dtype) for f in (np.cos, np.sin))
+    cosines += sines
+    return np.asarray(cosines)
 
 
 def two_inputs(first: ArrayLike, coh: ArrayLike) -> NDArray[np.float64]:
-    """Give the strength of two inputs of which one is larger.
+    """Return the strengths of two inputs, of which one is larger.
 
     Args:
-        first: (n,) whether the first one is.
+        first: (n,) whether the first input is the larger one.
         coh: (n,) coherences in percent.
 
     Returns:
         (n, 2): (1 + coh / 100) / 2 for the larger input, (1 - coh / 100) / 2 for the other.
+
+    Example:
+        >>> two_inputs([True, False], [0, 50])
+        array([[0.5 , 0.5 ],
+               [0.25, 0.75]])
     """
     difference = np.where(first, 1, -1) * np.asarray(coh) / 100
     return np.asarray(0.5 + np.stack([difference, -difference], axis=1) / 2)
 
 
 def bump(theta: NDArray[Any], angle: ArrayLike, strength: ArrayLike = 1.0) -> NDArray[np.float64]:
-    """Give the Gaussian tuning of Yang et al. 2019: 0.8 at the shown angle, one standard deviation 22.5 degrees away.
+    """Return the Gaussian tuning of Yang et al. 2019: peak 0.8 at the shown angle, standard deviation 22.5 degrees.
 
     Args:
         theta: (k,) preferred directions in radians.
         angle: (n,) shown angles in radians.
-        strength: A factor, one for all or (n,).
+        strength: A factor, one for all trials or (n,).
 
     Returns:
         (n, k) values from 0.
     """
     distance = circular_dist(theta - np.asarray(angle)[:, None]) / (np.pi / 8)
     return np.asarray(0.8 * np.exp(-(distance**2) / 2) * np.reshape(strength, (-1, 1)))
-
-
-def run_machine(after: NDArray[np.int64], state: int) -> NDArray[np.int64]:
-    """Run a state machine over n inputs at once (by joining steps two and two, then four and four, ...).
-
-    Args:
-        after: (n, states). The state after each input, from each state.
-        state: The state before the first.
-
-    Returns:
-        (n,) the state after each input.
-    """
-    maps, apart = after.copy(), 1
-    while apart < len(maps):
-        maps[apart:] = np.take_along_axis(maps[apart:], maps[:-apart], axis=1)
-        apart *= 2
-    return np.asarray(maps[:, state])
 
 
 def to_map(*args: Any) -> OrderedDict[Any, int]:
@@ -147,13 +144,17 @@ def to_map(*args: Any) -> OrderedDict[Any, int]:
 
     Returns:
         Value -> position; empty without values.
+
+    Example:
+        >>> dict(to_map("left", "right"))
+        {'left': 0, 'right': 1}
     """
     values = args[0] if len(args) == 1 and isinstance(args[0], list) else args
     return OrderedDict((value, i) for i, value in enumerate(values))
 
 
 def get_idx(t: ArrayLike, start_end: Sequence[float]) -> list[int]:
-    """Give the indices of the times that lie in [start, end).
+    """Return the indices of the times in [start, end).
 
     Args:
         t: (n,) times in ms.
@@ -161,6 +162,10 @@ def get_idx(t: ArrayLike, start_end: Sequence[float]) -> list[int]:
 
     Returns:
         Indices into `t`.
+
+    Example:
+        >>> get_idx([0, 100, 200, 300], (100, 300))
+        [1, 2]
     """
     start, end = start_end
     t = np.asarray(t)
@@ -175,21 +180,25 @@ def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.f
         periods: Period -> (start, end) in ms, and ``tmax``, the end of the trial in ms.
 
     Returns:
-        The grid from 0 to `tmax`, both included, in ms; and period -> its indices in the grid.
+        The grid from 0 to `tmax`, both included, in ms; and period -> its indices on the grid.
 
     Raises:
         KeyError: `periods` without ``tmax``.
+
+    Example:
+        >>> get_periods_idx(100, {"stimulus": (0, 200), "tmax": 300})
+        (array([  0., 100., 200., 300.]), {'stimulus': [0, 1]})
     """
     if "tmax" not in periods:
         raise KeyError(f"periods needs 'tmax', the end of the trial in ms; it has {sorted(periods)}.")
-    steps = int(periods["tmax"] / dt + 1e-9)
+    steps = int(periods["tmax"] / dt + 1e-9)  # 0.3 / 0.1 is below 3 in floating point
     t = np.asarray(np.arange(steps + 1) * dt, float)
     edges = {name: [int(np.ceil(x / dt - 1e-9)) for x in edge] for name, edge in periods.items() if name != "tmax"}
     return t, {name: [i for i in range(max(a, 0), b) if i <= steps] for name, (a, b) in edges.items()}
 
 
 def minmax_number(dist: str, args: Any) -> tuple[float, float]:
-    """Give the smallest and largest value that a distribution can take.
+    """Return the smallest and the largest value of a distribution.
 
     Args:
         dist: ``uniform``, ``choice``, ``truncated_exponential`` or ``constant``.
@@ -199,7 +208,11 @@ def minmax_number(dist: str, args: Any) -> tuple[float, float]:
         (smallest, largest).
 
     Raises:
-        ValueError: Another distribution.
+        ValueError: An unknown distribution.
+
+    Example:
+        >>> minmax_number("uniform", (200, 800))
+        (200, 800)
     """
     if dist == "uniform":
         return args[0], args[1]
@@ -214,7 +227,7 @@ def minmax_number(dist: str, args: Any) -> tuple[float, float]:
 
 
 def circular_dist(original_dist: ArrayLike) -> NDArray[np.float64]:
-    """Turn differences of angles into distances on the circle.
+    """Convert differences of angles to distances on the circle.
 
     Args:
         original_dist: Differences in radians, any shape.
@@ -227,7 +240,7 @@ def circular_dist(original_dist: ArrayLike) -> NDArray[np.float64]:
 
 
 class Counts(Protocol):
-    """What `correct_2AFC` counts."""
+    """The counts that `correct_2AFC` uses."""
 
     n_trials: int
     n_decision: int

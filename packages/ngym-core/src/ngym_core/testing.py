@@ -1,4 +1,4 @@
-"""check_task: does a task keep what every task promises? For our tasks and everybody's."""
+"""Conformance kit: `check_task` checks that a task keeps the promises of every task, built-in or from a pack."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ from ngym_core.vector import TrialVectorEnv
 __all__ = ["Check", "check_task"]
 
 Array: TypeAlias = NDArray[Any]
-MAX_STEPS = 20_000
+MAX_TRIAL_STEPS = 20_000
 """A trial that lasts longer counts as one that never ends."""
-PLAYED, MEASURED, RANDOM = 32 * 2**20, 64 * 2**20, 512 * 2**20
-"""Bytes of observations, at most: of the trials played for each seed, made to measure the speed, played at random."""
+PLAYED_BYTES = 32 * 2**20
+"""Size of the observations of the trials that are played for each seed, at most."""
+TIMED_BYTES = 64 * 2**20
+"""Size of the observations of the trials that are generated to measure the speed, at most."""
+RANDOM_BYTES = 512 * 2**20
+"""Size of the observations of the trials that are played with random actions, at most."""
 EXPECTED_WARNINGS = (
     "minimum value is -infinity",  # Gaussian noise has no bounds
     "maximum value is infinity",
@@ -38,21 +42,21 @@ EXPECTED_WARNINGS = (
     "is different from the unwrapped version",  # some tasks are composed of a task and wrappers
     "Official support for the `seed` function is dropped",  # NeuroGym's users call it
 )
-
-
-RETURNS = ("observation", "reward", "terminated", "truncated", "info")
+"""Parts of warnings of Gymnasium's checker that are no fault of a task."""
+NEXT = "Mend the first one (the others may follow from it) and check again; help(ngym_core.testing) describes the checks."
+RETURN_NAMES = ("observation", "reward", "terminated", "truncated", "info")
 
 
 @dataclass(frozen=True)
 class Check:
-    """What `check_task` measured.
+    """The measurements of `check_task`.
 
     Attributes:
         task: Id or name.
-        chance: The stated mean performance of random actions, or None.
+        chance: The mean performance of random actions that the task states, or None.
         oracle: Mean performance of an agent that plays the ground truth.
         random: Mean performance of random actions.
-        trials_per_second: How many trials a second `sample_trials` makes, 1,024 at a time (fewer of images).
+        trials_per_second: Trials that `sample_trials` generates per second, 1,024 at a time (fewer of images).
     """
 
     task: str
@@ -62,7 +66,7 @@ class Check:
     trials_per_second: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Give all attributes, for JSON."""
+        """Return all attributes as a dictionary, for JSON."""
         return asdict(self)
 
 
@@ -71,39 +75,44 @@ def check_task(
 ) -> Check:
     """Check that a task keeps its promises.
 
-    Whole trials are played with the oracle agent (it plays the ground truth: full performance in every
+    Whole trials are played with the oracle agent (which plays the ground truth: full performance in every
     trial, and at least the reward of any random agent), and with random agents (the stated chance
-    level). The task must replay from `reset(seed)`, keep to its spaces and types at every step, make
-    the same trials one at a time and many at a time and in lanes, honour forced conditions, share no
+    level). The task must replay from `reset(seed)`, keep to its spaces and types at every step, generate
+    the same trials one at a time, many at a time and in lanes, apply forced conditions, share no
     array or dictionary between returns, and pass Gymnasium's own checker without a warning.
 
     Args:
         task: An id, or a function that makes the env.
         seeds: Seeds to play.
-        trials: Trials for each seed; fewer of large ones, such as films.
-        random_trials: Trials of random actions to compare with the chance level; likewise.
+        trials: Trials for each seed; fewer if their observations are large, such as images.
+        random_trials: Trials of random actions to compare with the chance level; fewer if they are large.
 
     Returns:
-        What was measured.
+        The measurements.
 
     Raises:
-        TaskError: One or more promises are broken, and the message lists all of them; or the task cannot be made.
+        TaskError: The task breaks promises, which the message lists, or cannot be made.
         UnknownTaskError: An id that no installed package offers.
+
+    Example:
+        >>> check = check_task("Null-v0", trials=5, random_trials=20)
+        >>> check.task, check.oracle
+        ('Null-v0', 1.0)
     """
     build: Callable[[], Any] = (lambda: make(task)) if isinstance(task, str) else task
     try:
         env = build()
     except UnknownTaskError:
         raise
-    except Exception as error:  # see below
+    except Exception as error:  # the constructor is the task's own code
         raise TaskError(f"{task} cannot be made: {type(error).__name__}: {error}") from error
     name = task if isinstance(task, str) else str(env)
-    trials, random_trials = _at_most(build, trials, PLAYED), _at_most(build, random_trials, RANDOM)
+    trials, random_trials = _limit_trials(build, trials, PLAYED_BYTES), _limit_trials(build, random_trials, RANDOM_BYTES)
     checks: list[Callable[[], Iterator[str]]] = [
         lambda: _check_spaces(build, seeds[0], trials),
         lambda: _check_oracle(build, seeds, trials),
         lambda: _check_replay(build, seeds, trials),
-        lambda: _check_blocks(build, seeds[0]),
+        lambda: _check_batches(build, seeds[0]),
         lambda: _check_forced(build, seeds[0]),
         lambda: _check_lanes(build, seeds[0], trials),
         lambda: _check_gymnasium(build),
@@ -122,23 +131,24 @@ def check_task(
         except Exception as error:  # a task may break in any way; all of them are reported together
             breaches.append(f"{type(error).__name__}: {error}")
     if breaches:
-        raise TaskError("\n  - ".join([f"{name} breaks {len(breaches)} promises:", *breaches]))
+        title = f"{name} breaks {len(breaches)} promise{'s' if len(breaches) > 1 else ''}:"
+        raise TaskError("\n".join([title, *(f"  - {breach}" for breach in breaches), NEXT]))
     oracle = _performance(build, seeds, trials, oracle=True)
     return Check(name, measured["chance"], float(oracle.mean()), float(measured["random"].mean()), _speed(build()))
 
 
-def _at_most(build: Callable[[], Any], n: int, room: int) -> int:
-    """How many trials, at most n, have observations that fit into some bytes; a few do in any case."""
+def _limit_trials(build: Callable[[], Any], n: int, max_bytes: int) -> int:
+    """Return how many of n trials have observations of at most so many bytes together; 4 are always allowed."""
     space, lengths = build().observation_space, np.ones(1, np.int64)
     with contextlib.suppress(Exception):  # a task that cannot make trials is reported by the checks
         lengths = sample_trials(build(), 4, 0, None, {}).lengths
     step = math.prod(space.shape or ()) * np.dtype(space.dtype or float).itemsize
-    return min(n, max(4, int(room / (step * np.mean(lengths)))))
+    return min(n, max(4, int(max_bytes / (step * np.mean(lengths)))))
 
 
 @dataclass
 class _Played:
-    """Trials that an agent played: (trials,) arrays, and all that came back, if it was kept."""
+    """Trials that an agent played: (trials,) arrays, and what `reset` and `step` returned, if kept."""
 
     performance: Array
     reward: Array
@@ -146,7 +156,7 @@ class _Played:
 
 
 def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0, keep: bool = False) -> _Played:
-    """Play whole trials; stop at `MAX_STEPS` steps in a trial."""
+    """Play whole trials; stop after `MAX_TRIAL_STEPS` steps in a trial."""
     rng = np.random.default_rng([agent_seed, seed])
     space = env.action_space
     space.seed(int(rng.integers(2**31)))
@@ -155,7 +165,7 @@ def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0
     performance: list[float] = []
     rewards: list[float] = []
     reward, steps = 0.0, 0
-    while len(performance) < trials and steps < MAX_STEPS:
+    while len(performance) < trials and steps < MAX_TRIAL_STEPS:
         action = np.array(env.unwrapped.gt_now) if oracle else space.sample()
         back = env.step(action if space.shape else int(action))
         if keep:
@@ -174,7 +184,7 @@ def _performance(build: Callable[[], Any], seeds: tuple[int, ...], trials: int, 
 
 
 def _check_spaces(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
-    """Observations, ground truth and types at every step; nothing shared between returns."""
+    """Check observations, ground truth and types at every step, and that returns share nothing."""
     env = build()
     truths = (gt for trial in sample_trials(env, trials, seed, None, {}) for gt in trial.gt)
     wrong = next((gt for gt in truths if not env.action_space.contains(gt)), None)
@@ -197,7 +207,7 @@ def _check_spaces(build: Callable[[], Any], seed: int, trials: int) -> Iterator[
 
 
 def _share(one: Any, two: Any) -> bool:
-    """Whether two infos share a dictionary or an array."""
+    """Return whether two infos share a dictionary or an array."""
     mine = {id(v) for v in _parts(one)}
     return any(id(v) in mine for v in _parts(two))
 
@@ -212,12 +222,12 @@ def _parts(info: dict[str, Any]) -> Iterator[Any]:
 
 
 def _check_oracle(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
-    """Whoever plays the ground truth earns full performance, and at least what random actions earn."""
+    """Check that the ground truth earns full performance, and at least the reward of random actions."""
     sure = getattr(build().unwrapped, "sure_rewards", True)
     for seed in seeds:
         oracle = _play(build(), seed, trials, oracle=True)
         if len(oracle.performance) < trials:
-            yield f"seed {seed}: trial {len(oracle.performance)} of the oracle does not end within {MAX_STEPS} steps"
+            yield f"seed {seed}: trial {len(oracle.performance)} of the oracle does not end within {MAX_TRIAL_STEPS} steps"
             continue
         short = np.nonzero(oracle.performance < 1 - 1e-9)[0]
         if len(short):
@@ -235,7 +245,7 @@ def _check_oracle(build: Callable[[], Any], seeds: tuple[int, ...], trials: int)
 
 
 def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
-    """The same seed replays, in a new env and in a used one; another seed plays something else."""
+    """Check that a seed replays, in a new env and in a used one, and that another seed makes other trials."""
     used = build()
     for seed in seeds:
         first = _play(build(), seed, trials, oracle=False, keep=True)
@@ -248,15 +258,15 @@ def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int)
         yield f"the seeds {seeds[0]} and {seeds[1]} make the same trials"
 
 
-def _check_blocks(build: Callable[[], Any], seed: int) -> Iterator[str]:
-    """One trial at a time, some at a time, many at a time: the same trials."""
+def _check_batches(build: Callable[[], Any], seed: int) -> Iterator[str]:
+    """Check that trials do not depend on how many are generated at a time."""
     whole = list(sample_trials(build(), 24, seed, None, {}))
     for sizes in ([1] * 24, [7, 7, 7, 3], [16, 8]):
         env, draws = build(), Draws(seed)
         parts = [trial for n in sizes for trial in sample_trials(env, n, None, draws, {})]
         for k, (one, two) in enumerate(zip(whole, parts, strict=True)):
             if not _equal((one.ob, one.gt, one.conditions, one.end), (two.ob, two.gt, two.conditions, two.end)):
-                yield f"trial {k} drawn in blocks of {sizes[0]} differs from the same trial drawn in a block of 24"
+                yield f"trial {k} generated in batches of {sizes[0]} differs from the same trial generated in a batch of 24"
                 break
     if getattr(build().unwrapped, "can_prefetch", True):
         env = build()
@@ -269,7 +279,7 @@ def _check_blocks(build: Callable[[], Any], seed: int) -> Iterator[str]:
 
 
 def _check_forced(build: Callable[[], Any], seed: int) -> Iterator[str]:
-    """Each condition that is drawn can be forced, and then shows in the trial."""
+    """Check that each condition can be forced, and that forcing it changes the trials."""
     env = build()
     drawn = sample_trials(env, 64, seed, None, {})
     for name in sorted(drawn.forceable):
@@ -289,7 +299,7 @@ def _same_trials(task: TrialEnv, one: Trials, two: Trials) -> bool:
 
 
 def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
-    """Lanes give what Gymnasium's own vector env gives around single envs with their seeds: all that comes back."""
+    """Check that lanes return what Gymnasium's own vector env returns around single envs with their seeds."""
 
     def short() -> Any:
         env = build()
@@ -307,10 +317,10 @@ def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[s
             return
         for step in range(10 * trials):
             actions = lanes.action_space.sample()
-            if rng.random() < 0.7:  # whoever acts all the time never sees the end of a trial
+            if rng.random() < 0.7:  # random actions alone often abort, and would never reach the end of a trial
                 actions = np.array([env.unwrapped.gt_now for env in singles.envs], actions.dtype)  # type: ignore[attr-defined]
             before, back = back, lanes.step(actions)
-            for name, one, two in zip(RETURNS, back, singles.step(actions), strict=True):
+            for name, one, two in zip(RETURN_NAMES, back, singles.step(actions), strict=True):
                 if not _equal(one, two):
                     yield f"step {step}: the {name} of lanes ({mode.value}) and of single envs with their seeds differ"
                     return
@@ -323,7 +333,7 @@ def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[s
 
 
 def _check_gymnasium(build: Callable[[], Any]) -> Iterator[str]:
-    """Gymnasium's own checker, in which every warning counts but those of `EXPECTED_WARNINGS`."""
+    """Run Gymnasium's own checker. Every warning counts but those of `EXPECTED_WARNINGS`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with contextlib.suppress(ImportError):
@@ -335,7 +345,7 @@ def _check_gymnasium(build: Callable[[], Any]) -> Iterator[str]:
 
 
 def _check_chance(chance: float | None, performance: Array) -> Iterator[str]:
-    """Random actions score the stated chance level, within 3.5 standard errors."""
+    """Check that random actions score the stated chance level, within 3.5 standard errors."""
     if chance is None or len(performance) == 0:
         return
     error = 3.5 * np.sqrt(max(float(performance.var()), chance * (1 - chance), 1e-4) / len(performance))
@@ -346,16 +356,16 @@ def _check_chance(chance: float | None, performance: Array) -> Iterator[str]:
 def _speed(env: Any) -> float:
     draws = Draws(0)
     times = []
-    n = _at_most(lambda: env, 1024, MEASURED)
+    n = _limit_trials(lambda: env, 1024, TIMED_BYTES)
     for _ in range(3):
         start = time.perf_counter()
-        _ = sample_trials(env, n, None, draws, {}).ob  # images are painted when somebody looks at them
+        _ = sample_trials(env, n, None, draws, {}).ob  # images are drawn at the first access
         times.append(time.perf_counter() - start)
     return n / min(times)
 
 
 def _equal(one: Any, two: Any) -> bool:
-    """Compare nested tuples, lists and dictionaries of arrays and scalars, bit by bit."""
+    """Return whether nested tuples, lists and dictionaries of arrays and scalars are equal, bit by bit."""
     if isinstance(one, dict):
         return isinstance(two, dict) and one.keys() == two.keys() and all(_equal(one[k], two[k]) for k in one)
     if isinstance(one, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Trial tables: one row for each trial that was played; recorded, saved and read."""
+"""Trial tables: one row per played trial, with functions to record, concatenate, save and load them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ from ngym_core.files import atomic_write
 if TYPE_CHECKING:
     from ngym_core.wrappers.base import StepBatch
 
-__all__ = ["MEASURES", "Recorder", "Table", "join", "load_trials", "save_trials", "without_objects"]
+__all__ = [
+    "MEASURED_COLUMNS",
+    "TrialRecorder",
+    "TrialTable",
+    "concatenate_tables",
+    "load_trial_table",
+    "save_trial_table",
+    "without_objects",
+]
 
 Array: TypeAlias = NDArray[Any]
-Table: TypeAlias = dict[str, Array]
+TrialTable: TypeAlias = dict[str, Array]
 """Column -> (trials,) or (trials, k) values."""
 
-MEASURES = {
+MEASURED_COLUMNS = {
     "trial": "number of the trial, in the order in which trials ended",
     "lane": "the lane that played it",
     "choice": "the action that ended it; 0 where none did",
@@ -35,58 +43,59 @@ MEASURES = {
     "cumulative_reward": "sum over all trials of the lane so far",
     "steps": "number of steps",
 }
-"""The columns that every table has beside the conditions, and what they mean."""
+"""The columns that every table has in addition to the conditions, and their meaning."""
 
 
-class Recorder:
-    """Writes down the trials that m lanes play, from their steps.
+class TrialRecorder:
+    """Builds a trial table from the steps that n lanes play.
 
     Args:
         n: Number of lanes.
         dt: Time step in ms.
 
     Attributes:
-        trials: Trials that have ended.
+        num_trials: Number of trials that have ended.
+        num_pending: Number of them that `pop` has not returned yet.
     """
 
     def __init__(self, n: int, dt: float) -> None:
         self.dt = dt
-        self.trials = 0
-        self.waiting = 0
+        self.num_trials = 0
+        self.num_pending = 0
         self._steps = np.zeros(n, np.int64)
-        self._due = np.full(n, -1)
+        self._due = np.full(n, -1)  # the step from which a response is due; -1 before
         self._reward, self._total = np.zeros(n), np.zeros(n)
-        self._parts: list[Table] = []
+        self._parts: list[TrialTable] = []
 
     def add(self, batch: StepBatch) -> None:
-        """Take note of one step of some lanes, or of the beginning of their episodes."""
+        """Record one step of some lanes, or the reset with which their episodes begin."""
         lanes = batch.lanes
         if batch.action is None or batch.gt is None:
-            self._forget(lanes)
+            self._start_trials(lanes)
             return
         axes = tuple(range(1, batch.gt.ndim))
-        asked = (batch.gt != 0).any(axis=axes)
-        self._due[lanes] = np.where((self._due[lanes] < 0) & asked, self._steps[lanes], self._due[lanes])
+        response_due = (batch.gt != 0).any(axis=axes)
+        self._due[lanes] = np.where((self._due[lanes] < 0) & response_due, self._steps[lanes], self._due[lanes])
         self._steps[lanes] += 1
         self._reward[lanes] += batch.reward
         self._total[lanes] += batch.reward
         if batch.ended.any():
             self._parts.append(self._rows(batch, np.nonzero(batch.ended)[0]))
-            self._forget(lanes[batch.ended])
+            self._start_trials(lanes[batch.ended])
 
-    def _rows(self, batch: StepBatch, which: Array) -> Table:
+    def _rows(self, batch: StepBatch, which: Array) -> TrialTable:
         lanes = batch.lanes[which]
         action, gt = batch.action[which], batch.gt[which]  # type: ignore[index]
-        took = (self._steps[lanes] - 1 - self._due[lanes]) * float(self.dt)
+        elapsed = (self._steps[lanes] - 1 - self._due[lanes]) * float(self.dt)
         responded = (action != 0) & (self._due[lanes] >= 0) if action.ndim == 1 else np.zeros(len(which), bool)
-        reaction = np.where(responded, took, np.nan)
-        if "reaction_time" in batch.info:
-            reaction = batch.info["reaction_time"][which]
+        reaction_time = np.where(responded, elapsed, np.nan)
+        if "reaction_time" in batch.info:  # the task or a wrapper measures it from another event
+            reaction_time = batch.info["reaction_time"][which]
         performance = batch.performance[which].astype(float)
-        numbers = self.trials + np.arange(len(which))
-        self.trials += len(which)
-        self.waiting += len(which)
-        conditions = {f"condition_{k}" if k in MEASURES else k: v[which] for k, v in batch.conditions.items()}
+        numbers = self.num_trials + np.arange(len(which))
+        self.num_trials += len(which)
+        self.num_pending += len(which)
+        conditions = {f"condition_{k}" if k in MEASURED_COLUMNS else k: v[which] for k, v in batch.conditions.items()}
         return {
             "trial": numbers,
             "lane": lanes,
@@ -95,36 +104,59 @@ class Recorder:
             "gt": gt,
             "correct": performance >= 1,
             "performance": performance,
-            "reaction_time": reaction,
+            "reaction_time": reaction_time,
             "reward": self._reward[lanes],
             "cumulative_reward": self._total[lanes],
             "steps": self._steps[lanes],
         }
 
-    def _forget(self, lanes: Array) -> None:
+    def _start_trials(self, lanes: Array) -> None:
         self._steps[lanes], self._reward[lanes], self._due[lanes] = 0, 0.0, -1
 
-    def take(self) -> Table:
-        """Give the trials noted since the last call, see `MEASURES`, and the conditions under their names."""
-        parts, self._parts, self.waiting = self._parts, [], 0
-        return join(parts)
+    def pop(self) -> TrialTable:
+        """Return the trials recorded since the last call and drop them here.
 
-    def give_back(self, table: Table) -> None:
-        """Take back trials that could not be saved; `take` gives them again, before those noted since."""
-        self._parts.insert(0, table)
-        self.waiting += len(table["trial"])
+        Returns:
+            The columns of `MEASURED_COLUMNS`, and the conditions under their names.
+        """
+        parts, self._parts, self.num_pending = self._parts, [], 0
+        return concatenate_tables(parts)
+
+    def restore(self, table: TrialTable) -> None:
+        """Put back trials that could not be saved. The next `pop` returns them, before those recorded since."""
+        self._parts.insert(0, table)  # tables stay in the order in which trials ended
+        self.num_pending += len(table["trial"])
 
 
-def join(parts: Sequence[Table]) -> Table:
-    """Put tables one under another. What some lack is NaN (or None) there; rows of numbers are filled with NaN."""
+def concatenate_tables(parts: Sequence[TrialTable]) -> TrialTable:
+    """Concatenate tables row by row.
+
+    A column that a table lacks is NaN (or None) in its rows; shorter rows of numbers are padded with NaN.
+
+    Args:
+        parts: The tables. Their columns may differ.
+
+    Returns:
+        One table with all columns.
+
+    Example:
+        >>> first, second = {"trial": np.array([0, 1])}, {"trial": np.array([2]), "coh": np.array([6.4])}
+        >>> {name: column.tolist() for name, column in concatenate_tables([first, second]).items()}
+        {'trial': [0, 1, 2], 'coh': [nan, nan, 6.4]}
+    """
     names = dict.fromkeys(name for part in parts for name in part)
-    return {name: _joined([part.get(name, [None] * len(next(iter(part.values())))) for part in parts]) for name in names}
+    return {name: _concatenate([_column(part, name) for part in parts]) for name in names}
 
 
-def _joined(columns: list[Any]) -> Array:
+def _column(table: TrialTable, name: str) -> Any:
+    return table[name] if name in table else [None] * len(next(iter(table.values())))
+
+
+def _concatenate(columns: list[Any]) -> Array:
     arrays = [np.asarray(c) for c in columns]
     if len({a.shape[1:] for a in arrays}) == 1 and all(a.dtype != object for a in arrays):
         return np.concatenate(arrays)
+    # Shapes or types differ between tables: go cell by cell.
     cells = [cell for array in arrays for cell in array]
     if not any(cell is None for cell in cells) and len({np.shape(cell) for cell in cells}) == 1:
         return np.array(cells)
@@ -134,24 +166,29 @@ def _joined(columns: list[Any]) -> Array:
         column[:] = cells
         return column
     shape = np.max([r.shape for r in rows if r.ndim], axis=0) if any(r.ndim for r in rows) else ()
-    filled = np.full((len(rows), *shape), np.nan)
+    padded = np.full((len(rows), *shape), np.nan)
     for i, row in enumerate(rows):
-        filled[i, ...][tuple(map(slice, row.shape)) if row.ndim else ...] = row
-    return filled
+        padded[i, ...][tuple(map(slice, row.shape)) if row.ndim else ...] = row
+    return padded
 
 
-def save_trials(path: str | Path, table: Mapping[str, Array]) -> list[Path]:
-    """Save a table as CSV and as compressed arrays (`.npz`, without pickles), each completely or not at all.
+def save_trial_table(path: str | Path, table: Mapping[str, Array]) -> list[Path]:
+    """Save a table as CSV and as compressed arrays (`.npz`, without pickles), each file completely or not at all.
 
     Args:
-        path: The file without its suffix; both are written.
-        table: The table. Objects become text, as JSON.
+        path: The path without its suffix; ``.csv`` and ``.npz`` are appended.
+        table: The table. Objects are written as JSON text.
 
     Returns:
         The two files.
 
     Raises:
-        ValueError: Columns of different length.
+        ValueError: Columns of different lengths.
+
+    Example:
+        >>> table = {"trial": np.arange(2), "performance": np.array([1.0, 0.0])}
+        >>> [file.name for file in save_trial_table("trials", table)]
+        ['trials.csv', 'trials.npz']
     """
     plain = {name: without_objects(np.asarray(column)) for name, column in table.items()}
     if len({len(column) for column in plain.values()}) > 1:
@@ -170,7 +207,7 @@ def save_trials(path: str | Path, table: Mapping[str, Array]) -> list[Path]:
 
 
 def without_objects(column: Array) -> Array:
-    """Give a column that can be saved without pickles: objects become text, as JSON."""
+    """Return a column that can be saved without pickles: objects become JSON text."""
     if column.dtype != object:
         return column
     return np.array(["" if v is None else v if isinstance(v, str) else json.dumps(v, default=_plain) for v in column])
@@ -184,26 +221,31 @@ def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def load_trials(path: str | Path, *, frame: bool = False) -> Any:
-    """Read a saved table, or all tables of a folder, one under another.
+def load_trial_table(path: str | Path, *, frame: bool = False) -> Any:
+    """Load a saved table, or all tables of a folder, concatenated.
 
     Args:
         path: A folder that `Monitor` wrote, or one `.npz` file.
-        frame: Give a pandas data frame.
+        frame: Return a pandas data frame.
 
     Returns:
         Column -> (trials,) or (trials, k) array; or a data frame.
 
     Raises:
         FileNotFoundError: There is no table.
-        ValueError: A file that holds no table.
-        ImportError: A frame is wanted and pandas is not installed.
+        ValueError: A file that is not a table.
+        ImportError: `frame` without pandas.
+
+    Example:
+        >>> _ = save_trial_table("trials", {"trial": np.arange(2), "coh": np.array([6.4, 51.2])})
+        >>> load_trial_table("trials.npz")
+        {'trial': array([0, 1]), 'coh': array([ 6.4, 51.2])}
     """
     path = Path(path)
     files = sorted(path.glob("trials*.npz")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise FileNotFoundError(f"There is no trial table in {path}; Monitor writes files called trials-*.npz.")
-    table = join([_load(file) for file in files])
+    table = concatenate_tables([_load(file) for file in files])
     if not frame:
         return table
     try:
@@ -213,7 +255,7 @@ def load_trials(path: str | Path, *, frame: bool = False) -> Any:
     return pandas.DataFrame({name: column if column.ndim == 1 else list(column) for name, column in table.items()})
 
 
-def _load(file: Path) -> Table:
+def _load(file: Path) -> TrialTable:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:  # NumPy leaves damaged files open
             return {name.removeprefix("column_"): saved[name] for name in saved.files}

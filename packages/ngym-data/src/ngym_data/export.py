@@ -141,7 +141,7 @@ def export_trials(
 def load_trials(file: str | Path) -> SavedTrials:
     """Read exported trials.
 
-    (`ngym_core.trial_table.load_trials` reads something else: the table of trials that an agent has played.)
+    (`ngym_core.load_trial_table` reads something else: the table of trials that an agent has played.)
 
     Args:
         file: The file or its manifest.

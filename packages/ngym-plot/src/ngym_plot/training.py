@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.errors import unknown
-from ngym_core.trial_table import load_trials
+from ngym_core.trial_table import load_trial_table
 from ngym_plot.figure import axes_or_new, style
 from ngym_plot.stats import Z_95, running_mean
 from ngym_plot.trial_table import Table, numeric_column
@@ -71,7 +71,7 @@ def plot_training(
     with style():
         ax = axes_or_new(ax, (5.5, 3.2))
         if path is None or path.is_dir() or path.name.startswith("trials"):
-            table: Any = source if path is None else load_trials(path)
+            table: Any = source if path is None else load_trial_table(path)
             _draw_trials(ax, table, measure or "performance", window, label)
         elif path.suffix == ".csv":
             _draw_progress(ax, path, measure, label)

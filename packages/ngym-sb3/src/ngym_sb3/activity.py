@@ -20,7 +20,7 @@ from ngym_core.errors import unknown
 from ngym_core.files import atomic_write
 from ngym_core.random import Draws
 from ngym_core.sampling import sample_as_data
-from ngym_core.trial_table import MEASURES, Table, without_objects
+from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, without_objects
 from ngym_sb3.cells import CELLS
 from ngym_sb3.evaluation import DEFAULT_LANES, Evaluator, interleave_lanes, seeded_actions
 from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
@@ -49,7 +49,7 @@ class Activity:
         mask: (n, T) bool, true at steps that were played. A trial that a response ended is shorter than its periods say.
         start: Period -> its first step in each trial, (n,).
         end: Period -> the step after its last one in each trial, (n,).
-        table: One row per trial, column -> (n, ...): conditions and, for agents, `ngym_core.trial_table.MEASURES`.
+        table: One row per trial, column -> (n, ...): conditions and, for agents, `ngym_core.trial_table.MEASURED_COLUMNS`.
         dt: Time step in ms.
 
     Example:
@@ -66,13 +66,13 @@ class Activity:
     mask: NDArray[np.bool_]
     start: dict[str, NDArray[np.int64]]
     end: dict[str, NDArray[np.int64]]
-    table: Table
+    table: TrialTable
     dt: float
 
     @property
-    def conditions(self) -> Table:
+    def conditions(self) -> TrialTable:
         """Conditions of the trials, name -> (n, ...)."""
-        return {name: column for name, column in self.table.items() if name not in MEASURES}
+        return {name: column for name, column in self.table.items() if name not in MEASURED_COLUMNS}
 
     def save(self, path: str | Path) -> Path:
         """Save as compressed arrays (``.npz``, without pickles), completely or not at all.
@@ -226,7 +226,7 @@ class _RecordingOptions:
                 "or raise max_bytes."
             )
 
-    def assemble(self, rows: list[Array], periods: list[Periods], table: Table, dt: float) -> Activity:
+    def assemble(self, rows: list[Array], periods: list[Periods], table: TrialTable, dt: float) -> Activity:
         """Return the activity as one padded array, cut to the steps to record.
 
         Args:
@@ -288,7 +288,7 @@ def _record_agent(model: Any, env: Any, options: _RecordingOptions, seed: int, d
             unused = int(trial_start.min()) - dropped_steps
             del kept_steps[:unused]
             dropped_steps += unused
-    table = evaluator.recorder.take()
+    table = evaluator.recorder.pop()
     order = interleave_lanes(table["lane"], options.num_trials)
     table = {name: column[order] for name, column in table.items()} | {"trial": np.arange(options.num_trials)}
     return options.assemble([rows[i] for i in order], [periods[i] for i in order], table, task.dt)
@@ -334,10 +334,10 @@ def _record_module(module: nn.Module, env: NgymVecEnv, options: _RecordingOption
                 options.check_size(options.num_trials, trials.lengths.max(), rows[0].shape[1])
     finally:
         module.train(was_training)
-    table: Table = {"trial": np.arange(len(rows))}
+    table: TrialTable = {"trial": np.arange(len(rows))}
     for name, values in conditions.items():
         # Conditions with the name of a measure are prefixed, as in tables of agents.
-        table[f"condition_{name}" if name in MEASURES else name] = np.array(values)
+        table[f"condition_{name}" if name in MEASURED_COLUMNS else name] = np.array(values)
     return options.assemble(rows, periods, table, task.dt)
 
 

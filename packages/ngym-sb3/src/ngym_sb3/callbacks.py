@@ -9,7 +9,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ngym_core.files import atomic_write
-from ngym_core.trial_table import Recorder, Table
+from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_sb3.evaluation import evaluate_policy, make_step_batch
 from ngym_sb3.vec_env import get_task, unwrap_vec_env
 
@@ -50,7 +50,7 @@ class TrialCallback(BaseCallback):
 
     def __init__(self, verbose: int = 0) -> None:
         super().__init__(verbose)
-        self._recorder: Recorder | None = None
+        self._recorder: TrialRecorder | None = None
         self._fixation_broken = np.zeros(0, bool)  # (N,), in the trial that a lane is in
         self._aborted_trials = 0
         self._abort_reward: float | None = None
@@ -60,7 +60,7 @@ class TrialCallback(BaseCallback):
     def _on_training_start(self) -> None:
         n = self.training_env.num_envs
         task = get_task(self.training_env)
-        self._recorder = Recorder(n, task.dt)
+        self._recorder = TrialRecorder(n, task.dt)
         self._fixation_broken = np.zeros(n, bool)
         self._abort_reward = task.rewards.get("abort")
 
@@ -76,12 +76,12 @@ class TrialCallback(BaseCallback):
             self._fixation_broken |= acted_early & np.isclose(batch.reward, self._abort_reward)
             self._aborted_trials += int(self._fixation_broken[batch.ended].sum())
             self._fixation_broken[batch.ended] = False
-        if self._recorder.waiting >= TRIALS_PER_LANE_BEFORE_LOG * len(batch.ended):
+        if self._recorder.num_pending >= TRIALS_PER_LANE_BEFORE_LOG * len(batch.ended):
             self._log()
         return True
 
     def _on_rollout_end(self) -> None:
-        if self._recorder is not None and self._recorder.waiting:
+        if self._recorder is not None and self._recorder.num_pending:
             self._log()
 
     def _log(self) -> None:
@@ -89,7 +89,7 @@ class TrialCallback(BaseCallback):
         assert self._recorder is not None
         if "trial/trials" not in self.logger.name_to_value:  # the logger has written its line and begun another
             self._sums, self._counts = {}, {}
-        table, aborted_trials = self._recorder.take(), self._aborted_trials
+        table, aborted_trials = self._recorder.pop(), self._aborted_trials
         self._aborted_trials = 0
         columns = {name: table[name] for name in ("performance", "reward", "steps", "reaction_time")}
         if self._abort_reward is not None and table["gt"].ndim == 1:
@@ -101,7 +101,7 @@ class TrialCallback(BaseCallback):
             self._counts[name] = self._counts.get(name, 0) + len(known)
             if self._counts[name]:
                 self.logger.record(f"trial/{name}", self._sums[name] / self._counts[name])
-        self.logger.record("trial/trials", self._recorder.trials)
+        self.logger.record("trial/trials", self._recorder.num_trials)
 
 
 class EvaluationCallback(BaseCallback):
@@ -160,7 +160,7 @@ class EvaluationCallback(BaseCallback):
         if self.best_model is not None and self.best_model.exists():
             raise FileExistsError(f"{self.best_model} exists already; name a new file.")
         self.env, self.every, self.num_trials, self.seed, self.deterministic = env, every, num_trials, seed, deterministic
-        self.table: Table = {}
+        self.table: TrialTable = {}
         self.best_score = (-np.inf, -np.inf)
         self._next_evaluation = every
 

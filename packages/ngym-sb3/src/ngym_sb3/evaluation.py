@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ngym_core.trial_table import Recorder, Table
+from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.vec_env import make_sb3_env, unwrap_vec_env
 
@@ -25,7 +25,7 @@ DEFAULT_LANES = 16
 
 def evaluate_policy(
     model: Any, env: Any, num_trials: int = 100, *, seed: int | None = 0, deterministic: bool = True
-) -> Table:
+) -> TrialTable:
     """Run an agent for a number of trials and return a table with one row per trial.
 
     All lanes play the same number of trials (the last ones are cut off), so that short trials are not over-represented.
@@ -42,7 +42,7 @@ def evaluate_policy(
         deterministic: Whether the agent takes its best action instead of drawing one.
 
     Returns:
-        Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURES`.
+        Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURED_COLUMNS`.
 
     Raises:
         ValueError: Fewer than one trial, or an agent made for other observations or actions.
@@ -63,7 +63,7 @@ def evaluate_policy(
         evaluator = Evaluator(model, env, num_trials, seed, deterministic)
         while not evaluator.finished:
             evaluator.step()
-    table = evaluator.recorder.take()
+    table = evaluator.recorder.pop()
     order = interleave_lanes(table["lane"], num_trials)
     return {name: column[order] for name, column in table.items()} | {"trial": np.arange(num_trials)}
 
@@ -103,7 +103,7 @@ class Evaluator:
         episode_starts: Where this state restarts at the next step, (N,) bool.
         trials_played: Trials that each lane has played, (N,).
         trials_per_lane: Trials that each lane has to play.
-        recorder: Recorder of the trials.
+        recorder: TrialRecorder of the trials.
 
     Raises:
         ValueError: Fewer than one trial, or an agent made for other observations or actions.
@@ -133,7 +133,7 @@ class Evaluator:
         self.state: Any = None
         self.episode_starts = np.ones(n, bool)
         self.trials_played = np.zeros(n, int)
-        self.recorder = Recorder(n, self.vec_env.vector_env.task.dt)
+        self.recorder = TrialRecorder(n, self.vec_env.vector_env.task.dt)
 
     @property
     def finished(self) -> bool:
@@ -155,7 +155,7 @@ class Evaluator:
 
 
 def make_step_batch(observations: Any, rewards: Array, actions: Array, infos: list[dict[str, Any]]) -> StepBatch:
-    """Return one step of a vector env of Stable-Baselines3 in the form that `ngym_core.trial_table.Recorder` takes.
+    """Return one step of a vector env of Stable-Baselines3 in the form that `ngym_core.trial_table.TrialRecorder` takes.
 
     Args:
         observations: Observations after the step, (N, ...).

@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import KVWriter, Logger
 import ngym_core as ngym
 from ngym_core.files import atomic_write, require_empty_folder
 from ngym_core.plugins import registry
-from ngym_core.trial_table import MEASURES, Table, join, load_trials, save_trials
+from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, load_trial_table, save_trial_table
 from ngym_sb3.callbacks import TrialCallback
 from ngym_sb3.config import TrainingConfig, load_model, make_model
 from ngym_sb3.evaluation import evaluate_policy
@@ -51,7 +51,7 @@ class EvaluationReport:
         ['condition', 'value', 'trials', 'performance']
     """
 
-    table: Table
+    table: TrialTable
 
     @property
     def performance(self) -> float:
@@ -70,7 +70,7 @@ class EvaluationReport:
         """Return trials, performance, reward and reaction time (ms) at each value of each condition, as text."""
         lines = [f"{'condition':18} {'value':>10} {'trials':>7} {'performance':>12} {'reward':>8} {'reaction time':>14}"]
         for name, values in self.table.items():
-            if name in MEASURES or values.ndim != 1 or len(levels := np.unique(values.astype(str))) > MAX_LEVELS:
+            if name in MEASURED_COLUMNS or values.ndim != 1 or len(levels := np.unique(values.astype(str))) > MAX_LEVELS:
                 continue
             for level in sorted(levels, key=_numeric_order):
                 lines.append(f"{name:18} {level:>10} " + self._row(values.astype(str) == level))
@@ -96,7 +96,7 @@ class _TableWriter(KVWriter):
     """Output of Stable-Baselines3's logger that keeps its lines as rows of a table."""
 
     def __init__(self) -> None:
-        self.rows: list[Table] = []
+        self.rows: list[TrialTable] = []
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
         """Add a row, without wall-clock times, which differ from run to run."""
@@ -178,7 +178,7 @@ class Trainer:
             if (self.out / "model.zip").exists():
                 self.model = load_model(self.out / "model.zip", self.config.algo, env)
             if (self.out / "progress.npz").exists():
-                rows = load_trials(self.out / "progress.npz")
+                rows = load_trial_table(self.out / "progress.npz")
                 # The table is saved before the model: if only the table was, its last rows will be logged once more.
                 self._log.rows = [{name: column[rows["steps"] <= self.steps] for name, column in rows.items()}]
             with atomic_write(self.out / "config.json") as temporary:
@@ -234,8 +234,8 @@ class Trainer:
         if self.out is None:
             return
         if self._log.rows:
-            self._log.rows = [join(self._log.rows)]
-            save_trials(self.out / "progress", self._log.rows[0])
+            self._log.rows = [concatenate_tables(self._log.rows)]
+            save_trial_table(self.out / "progress", self._log.rows[0])
         with atomic_write(self.out / "model.zip") as temporary:
             self.model.save(temporary)
 
@@ -266,8 +266,8 @@ class Trainer:
         if self.out is None:
             raise ValueError("There is no folder to save to; make the Trainer with out=FOLDER.")
         self._save_model()
-        save_trials(self.out / "trials", report.table)
-        if registry.plugins is not None and registry.plugins.draws:
+        save_trial_table(self.out / "trials", report.table)
+        if registry.pack_manager().can_draw_figures:
             with atomic_write(self.out / "behaviour.png") as temporary:
                 self._draw_figure(temporary)
         return sorted(self.out.iterdir())
@@ -280,5 +280,4 @@ class Trainer:
         kwargs: Mapping[str, Any] = {**config.task_kwargs, "num_trials_before_reset": trials_per_episode}
         env = ngym.make(self.task, wrappers=config.wrappers, **kwargs)
         rollout = ngym.run_env(env, num_trials=12, model=self.model, seed=TEST_SEED_OFFSET + config.seed)
-        assert registry.plugins is not None
-        registry.plugins.figure(rollout, env, path)
+        registry.pack_manager().draw_figure(rollout, env, path)

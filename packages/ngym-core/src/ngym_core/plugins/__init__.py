@@ -1,1 +1,1 @@
-"""Plugins: what can be made (registry), what a pack may offer (hookspecs), and how packs are found (manager)."""
+"""Plugins: the registry of tasks and wrappers, the hooks that packs implement, and the manager that loads packs."""

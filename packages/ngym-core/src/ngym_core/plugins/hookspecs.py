@@ -1,4 +1,4 @@
-"""Every hook that a pack can implement: when it is called, what it returns, an example.
+"""Hook specifications: every hook that a pack can implement, with when it is called, what it returns and an example.
 
 A pack is a distribution with an entry point in the group ``ngym`` that names a module (or object)
 with functions marked by `hookimpl`:
@@ -34,7 +34,7 @@ def ngym_tasks() -> Iterable[TaskSpec]:  # type: ignore[empty-body]
     """Offer tasks. Called once, when `ngym_core` is imported.
 
     Returns:
-        What to register. Ids must be new; classes are imported at `make`.
+        The tasks to register. Their ids must be new; their classes are imported by `make`.
 
     Example:
         ```python
@@ -50,7 +50,7 @@ def ngym_wrappers() -> Iterable[WrapperSpec]:  # type: ignore[empty-body]
     """Offer wrappers. Called once, when `ngym_core` is imported.
 
     Returns:
-        What to register. Names must be new.
+        The wrappers to register. Their names must be new.
 
     Example:
         ```python
@@ -63,10 +63,10 @@ def ngym_wrappers() -> Iterable[WrapperSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def ngym_tags() -> Mapping[str, str]:  # type: ignore[empty-body]
-    """Say what tags mean. Called once, when `ngym_core` is imported.
+    """Explain tags. Called once, when `ngym_core` is imported.
 
     Returns:
-        Tag -> meaning, a few words. The meaning of a tag that exists cannot be changed.
+        Tag -> meaning in a few words. The meaning of an existing tag cannot be changed.
 
     Example:
         ```python
@@ -98,12 +98,12 @@ def ngym_commands(group: click.Group) -> None:
 
 @hookspec(firstresult=True)
 def ngym_figure(run: Mapping[str, Any], env: gymnasium.Env[Any, Any], fname: Path) -> Path | None:
-    """Draw what an agent did and save the figure; the first pack that does so is enough. Called by `Monitor`.
+    """Draw a run of an agent and save the figure. Called by `Monitor`, until a pack returns a file.
 
     Args:
         run: What `run_env` returns: `ob`, `initial_ob`, `actions`, `gt`, `rewards`, `perf`, `trial_end`.
         env: The task with its wrappers.
-        fname: Where the figure goes.
+        fname: File to write.
 
     Returns:
         The file that was written; None to leave it to another pack.

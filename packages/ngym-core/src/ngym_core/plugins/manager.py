@@ -1,4 +1,4 @@
-"""Packs: find them, load them, keep each fault to the pack that has it, and say what is installed."""
+"""Pack manager: finds and loads installed packs, confines each fault to its pack, and reports what is installed."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ import pluggy
 from ngym_core.errors import nearest
 from ngym_core.plugins import hookspecs, registry
 
-__all__ = ["PackStatus", "PluginWarning", "Plugins", "find_packs"]
+__all__ = ["PackManager", "PackStatus", "PluginWarning", "find_packs"]
 
 GROUP = "ngym"
+"""Entry point group of packs."""
 HOOKS = tuple(name for name in hookspecs.__all__ if name != "hookimpl")
 
 
 class PluginWarning(UserWarning):
-    """A pack does not work."""
+    """A pack failed and was left out."""
 
 
 @dataclass
 class PackStatus:
-    """What is known about an installed pack.
+    """The state of an installed pack.
 
     Attributes:
         name: Name of the entry point.
-        distribution: The distribution it comes from.
+        distribution: The distribution that contains it.
         version: The distribution's version.
-        hooks: Hooks it implements.
-        tasks: Ids it offers (or wanted to).
-        wrappers: Wrapper names it offers (or wanted to).
+        hooks: Names of the hooks that it implements.
+        tasks: Ids of the tasks that it offers (or tried to).
+        wrappers: Names of the wrappers that it offers (or tried to).
         state: ``ok``, ``failed``, or ``blocked`` by `NGYM_PLUGINS`.
-        error: Why it failed.
+        error: Why it failed, empty otherwise.
     """
 
     name: str
@@ -51,32 +52,44 @@ class PackStatus:
     error: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Give all attributes, for JSON."""
+        """Return all attributes as a dictionary, for JSON."""
         return asdict(self)
 
 
-class Plugins:
+class PackManager:
     """The packs of this program.
 
     Args:
-        allowed: Names of entry points or distributions that may load; None for all.
+        allowed: Names of entry points or distributions that may be loaded; None for all.
         strict: Raise the first error instead of warning.
 
     Attributes:
-        packs: What is known about each pack, built-in ones first.
+        packs: The status of each pack, the built-in ones first.
+        plugin_manager: pluggy's manager, which holds the plugins themselves.
+
+    Example:
+        >>> from ngym_core import TaskSpec, hookimpl
+        >>> class Pack:
+        ...     @hookimpl
+        ...     def ngym_commands(self, group):
+        ...         "Add no command."
+        >>> packs = PackManager()
+        >>> packs.add(Pack(), PackStatus("my-pack", "my-distribution", "1.0"))
+        >>> packs.packs[0].hooks, packs.packs[0].state
+        (['ngym_commands'], 'ok')
     """
 
     def __init__(self, allowed: Iterable[str] | None = None, strict: bool = False) -> None:
-        self.manager = pluggy.PluginManager(GROUP)
-        self.manager.add_hookspecs(hookspecs)
+        self.plugin_manager = pluggy.PluginManager(GROUP)
+        self.plugin_manager.add_hookspecs(hookspecs)
         self.packs: list[PackStatus] = []
         self._objects: dict[int, Any] = {}
         self._allowed = None if allowed is None else set(allowed)
         self._strict = strict
 
     @classmethod
-    def from_environment(cls) -> Plugins:
-        """Read `NGYM_PLUGINS` (names to allow, separated by commas; empty for none) and `NGYM_STRICT`."""
+    def from_environment(cls) -> PackManager:
+        """Make a manager from `NGYM_PLUGINS` (allowed names, separated by commas; empty for none) and `NGYM_STRICT`."""
         names = os.environ.get("NGYM_PLUGINS")
         allowed = None if names is None else [n.strip() for n in names.split(",") if n.strip()]
         return cls(allowed, os.environ.get("NGYM_STRICT", "") not in ("", "0"))
@@ -88,13 +101,13 @@ class Plugins:
             self.load(point)
 
     def load(self, point: importlib.metadata.EntryPoint) -> PackStatus:
-        """Load one pack; a fault costs this pack only.
+        """Load one pack. If it fails, only this pack is left out.
 
         Args:
             point: Its entry point.
 
         Returns:
-            What is known about it.
+            Its status.
         """
         pack = PackStatus(point.name, *_distribution(point))
         self.packs.append(pack)
@@ -106,19 +119,19 @@ class Plugins:
         return pack
 
     def add(self, plugin: Any, pack: PackStatus) -> None:
-        """Register a plugin and all it offers, or nothing of it.
+        """Register a plugin and everything that it offers, or nothing if any of it is invalid.
 
         Args:
             plugin: Module or object with hook functions.
-            pack: What is known about it; completed here.
+            pack: Its status, completed here.
 
         Raises:
-            Exception: Whatever is wrong with it.
+            Exception: The error of the plugin, or the reason why it is invalid.
         """
         if not any(p is pack for p in self.packs):
             self.packs.append(pack)
         self._objects[id(pack)] = plugin
-        self.manager.register(plugin, f"{pack.distribution}:{pack.name}")
+        self.plugin_manager.register(plugin, f"{pack.distribution}:{pack.name}")
         try:
             pack.hooks = self._hooks(plugin)
             owner = f"{pack.distribution} {pack.version}"
@@ -127,35 +140,38 @@ class Plugins:
             wrappers = _all_of(registry.WrapperSpec, "ngym_wrappers", self._call("ngym_wrappers", plugin))
             pack.wrappers = [w.name for w in wrappers]
             registry.register_all(specs, wrappers, self._call("ngym_tags", plugin), owner)
-        except BaseException:
-            self.manager.unregister(plugin)
+        except BaseException:  # also SystemExit: no hook of a failed pack may be called later
+            self.plugin_manager.unregister(plugin)
             raise
 
     def add_commands(self, group: Any) -> None:
-        """Let the packs add their commands to the command line; a fault costs the pack only."""
+        """Let the packs add their commands to the command line. A pack that fails is left out."""
         for pack in self.packs:
             if "ngym_commands" in pack.hooks and pack.state == "ok":
                 with self._guarded(pack):
                     self._call("ngym_commands", self._objects[id(pack)], group=group)
 
-    def figure(self, run: Mapping[str, Any], env: Any, fname: Path) -> Path:
-        """Let a pack draw what an agent did, see `hookspecs.ngym_figure`.
+    def draw_figure(self, run: Mapping[str, Any], env: Any, fname: Path) -> Path:
+        """Let a pack draw a run of an agent, see `hookspecs.ngym_figure`.
+
+        Returns:
+            The file that was written.
 
         Raises:
-            ImportError: No installed pack draws.
+            ImportError: No installed pack draws figures.
         """
-        drawn = self.manager.hook.ngym_figure(run=run, env=env, fname=fname)
+        drawn = self.plugin_manager.hook.ngym_figure(run=run, env=env, fname=fname)
         if drawn is None:
             raise ImportError("No installed pack draws figures: pip install ngym-plot.")
         return drawn  # type: ignore[no-any-return]
 
     @property
-    def draws(self) -> bool:
+    def can_draw_figures(self) -> bool:
         """Whether an installed pack draws figures."""
         return any("ngym_figure" in pack.hooks and pack.state == "ok" for pack in self.packs)
 
     def why_missing(self, id_: str) -> str:
-        """Say which failed packs have, or may have, a task."""
+        """Explain a missing task: quote the failed packs that have it, or all failed packs, as any of them may have it."""
         failed = [p for p in self.packs if p.state == "failed"]
         certain = [p for p in failed if id_ in p.tasks or f"{id_}-v0" in p.tasks]
         if certain:
@@ -163,8 +179,8 @@ class Plugins:
         return "".join(f"(The pack {p.name!r} of {p.distribution} failed to load: {p.error}) " for p in failed)
 
     def _hooks(self, plugin: Any) -> list[str]:
-        """List the hooks that a plugin implements; refuse names that are no hooks, and plugins without any."""
-        marked = [n for n in dir(plugin) if self.manager.parse_hookimpl_opts(plugin, n) is not None]
+        """List the hooks that a plugin implements. Raise if a name is not a hook, or if there is none."""
+        marked = [n for n in dir(plugin) if self.plugin_manager.parse_hookimpl_opts(plugin, n) is not None]
         for name in marked:
             if name not in HOOKS:
                 raise ValueError(f"There is no hook {name!r}. {nearest(name, HOOKS)}")
@@ -173,12 +189,13 @@ class Plugins:
         return marked
 
     def _call(self, hook: str, plugin: Any, **kwargs: Any) -> list[Any]:
-        others = [p for p in self.manager.get_plugins() if p is not plugin]
-        return self.manager.subset_hook_caller(hook, others)(**kwargs)  # type: ignore[no-any-return]
+        # pluggy takes the plugins that are not to be called.
+        others = [p for p in self.plugin_manager.get_plugins() if p is not plugin]
+        return self.plugin_manager.subset_hook_caller(hook, others)(**kwargs)  # type: ignore[no-any-return]
 
     @contextmanager
     def _guarded(self, pack: PackStatus) -> Iterator[None]:
-        """Turn a fault of a pack into its state and one warning."""
+        """Turn an error of a pack into its state ``failed`` and one warning, or let it pass in strict mode."""
         try:
             yield
         except (Exception, SystemExit) as error:
@@ -198,7 +215,7 @@ def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
 
 
 def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
-    """Flatten what a hook returned and check it."""
+    """Flatten the results of a hook and check their types."""
     found = []
     for result in results:
         if isinstance(result, (str, Mapping)) or not isinstance(result, Iterable):
@@ -210,11 +227,12 @@ def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
     return found
 
 
-def find_packs(version: str) -> Plugins:
-    """Load the built-in tasks and wrappers, then every installed pack. `import ngym_core` calls it once."""
+def find_packs(version: str) -> PackManager:
+    """Load the built-in tasks and wrappers, then every installed pack. `import ngym_core` calls this once."""
     from ngym_core import tasks, wrappers
 
-    found = registry.plugins = Plugins.from_environment()
+    found = PackManager.from_environment()
+    registry.set_pack_manager(found)  # before packs are loaded: one of them may call `make` while it is imported
     found.add(tasks, PackStatus("tasks", "ngym-core", version))
     found.add(wrappers, PackStatus("wrappers", "ngym-core", version))
     found.discover()

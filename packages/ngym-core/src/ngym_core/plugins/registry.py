@@ -1,4 +1,4 @@
-"""What can be made: tasks and wrappers by id, tags, and `make`."""
+"""Registry of tasks, wrappers and tags, with `make` and the functions that list them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ngym_core.errors import UnknownTaskError, nearest, unknown
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
-    from ngym_core.plugins.manager import Plugins
+    from ngym_core.plugins.manager import PackManager
     from ngym_core.vector import TrialVectorEnv
 
 __all__ = [
@@ -27,8 +27,15 @@ __all__ = [
     "get_collection",
     "make",
     "make_vec",
+    "pack_manager",
     "register",
+    "register_all",
+    "register_tags",
+    "register_wrapper",
+    "set_pack_manager",
+    "tag_meaning",
     "task_spec",
+    "unregister",
     "wrapper_spec",
 ]
 
@@ -36,7 +43,7 @@ log = logging.getLogger("ngym")
 
 
 def load(target: str) -> Any:
-    """Import what ``package.module:name`` names."""
+    """Import the object that ``package.module:name`` names."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -48,16 +55,21 @@ def _check_target(target: object) -> None:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task that can be made.
+    """The registration of a task: its id and where its class is.
 
     Args:
         id: Its id, for example ``MyTask-v0``; ``mycollection.task-v0`` belongs to a collection.
-        target: ``package.module:Class``, imported at `make`; or a function that returns an env.
-        kwargs: Parameters that are always given.
+        target: ``package.module:Class``, imported by `make`; or a function that returns an env.
+        kwargs: Parameters that `make` always passes.
 
     Raises:
-        TypeError: A target that is no such string.
-        gymnasium.error.Error: An id that Gymnasium does not take.
+        TypeError: A target that is not such a string.
+        gymnasium.error.Error: An id that Gymnasium rejects.
+
+    Example:
+        >>> spec = TaskSpec("quick.timing-v0", "ngym_core.tasks.interval_production:ReadySetGo", {"dt": 20})
+        >>> spec.collection, spec.load().__name__
+        ('quick', 'ReadySetGo')
     """
 
     id: str
@@ -71,7 +83,7 @@ class TaskSpec:
 
     @property
     def collection(self) -> str | None:
-        """The collection that the task belongs to."""
+        """The collection that the task belongs to, or None."""
         return self.id.partition(".")[0] if "." in self.id else None
 
     def load(self) -> Callable[..., TrialEnv]:
@@ -80,7 +92,7 @@ class TaskSpec:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """The metadata of the task: `paper_name`, `paper_link`, `tags`. A target that has none itself is called."""
+        """The metadata of the task: `paper_name`, `paper_link`, `tags`. A target without metadata is called to get it."""
         target = inspect.unwrap(self.load())
         metadata: Mapping[str, Any] = (target if hasattr(target, "metadata") else make(self.id).unwrapped).metadata
         return metadata
@@ -88,14 +100,14 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class WrapperSpec:
-    """A wrapper that can be put around a task by name.
+    """The registration of a wrapper: its name and where its class is.
 
     Args:
         name: Its name, for example ``MyWrapper-v0``.
         target: ``package.module:Class``, imported when it is used.
 
     Raises:
-        TypeError: A target that is no such string.
+        TypeError: A target that is not such a string.
     """
 
     name: str
@@ -114,18 +126,36 @@ _tasks: dict[str, TaskSpec] = {}
 _wrappers: dict[str, WrapperSpec] = {}
 _tags: dict[str, str] = {}
 _owners: dict[str, str] = {}
-plugins: Plugins | None = None
+_pack_manager: PackManager | None = None
+
+
+def set_pack_manager(manager: PackManager) -> None:
+    """Set the packs of this program, see `pack_manager`. `import ngym_core` calls this once."""
+    global _pack_manager
+    _pack_manager = manager
+
+
+def pack_manager() -> PackManager:
+    """Return the packs of this program: what they offer, which of them failed, and which draw figures."""
+    assert _pack_manager is not None  # nothing can be imported from ngym_core before it is set
+    return _pack_manager
 
 
 def register(spec: TaskSpec, owner: str = "this program") -> None:
-    """Make a task known to `make`, `gymnasium.make` and all listings.
+    """Register a task for `make`, `gymnasium.make` and all listings.
 
     Args:
         spec: The task.
-        owner: Who offers it, for errors.
+        owner: Who offers it, for error messages.
 
     Raises:
-        ValueError: The id exists.
+        ValueError: The id is registered already.
+
+    Example:
+        >>> register(TaskSpec("LongReadySetGo-v0", "ngym_core.tasks.interval_production:ReadySetGo", {"gain": 2}))
+        >>> make("LongReadySetGo-v0").gain
+        2
+        >>> unregister(["LongReadySetGo-v0"])
     """
     if spec.id in _tasks:
         raise ValueError(f"The task id {spec.id!r} belongs to {_owners[spec.id]} already.")
@@ -143,14 +173,14 @@ def register(spec: TaskSpec, owner: str = "this program") -> None:
 
 
 def register_wrapper(spec: WrapperSpec, owner: str = "this program") -> None:
-    """Make a wrapper known by name.
+    """Register a wrapper, which `make` then finds by name.
 
     Args:
         spec: The wrapper.
-        owner: Who offers it, for errors.
+        owner: Who offers it, for error messages.
 
     Raises:
-        ValueError: The name exists.
+        ValueError: The name is registered already.
     """
     if spec.name in _wrappers:
         raise ValueError(f"The wrapper {spec.name!r} belongs to {_owners[spec.name]} already.")
@@ -159,11 +189,11 @@ def register_wrapper(spec: WrapperSpec, owner: str = "this program") -> None:
 
 
 def register_tags(tags: Mapping[str, str], owner: str = "this program") -> None:
-    """Say what tags mean.
+    """Register the meaning of tags.
 
     Args:
         tags: Tag -> meaning.
-        owner: Who says so, for errors.
+        owner: Who gives the meaning, for error messages.
 
     Raises:
         ValueError: A tag that has another meaning already.
@@ -176,12 +206,19 @@ def register_tags(tags: Mapping[str, str], owner: str = "this program") -> None:
 def register_all(
     tasks: Iterable[TaskSpec], wrappers: Iterable[WrapperSpec], tags: Iterable[Mapping[str, str]], owner: str
 ) -> None:
-    """Make all that a pack offers known, or, if some of it cannot be, nothing of it.
+    """Register everything that a pack offers, or nothing if any of it cannot be registered.
+
+    Args:
+        tasks: Its tasks.
+        wrappers: Its wrappers.
+        tags: Its dictionaries of tags, each tag -> meaning.
+        owner: The pack, for error messages.
 
     Raises:
-        ValueError: An id or a name exists, or a tag has another meaning.
+        ValueError: An id or a name is registered already, or a tag has another meaning.
     """
     done: list[str] = []
+    tags_before = dict(_tags)
     try:
         for task in tasks:
             register(task, owner)
@@ -193,11 +230,13 @@ def register_all(
             register_tags(meanings, owner)
     except Exception:
         unregister(done)
+        _tags.clear()
+        _tags.update(tags_before)
         raise
 
 
 def unregister(ids: Iterable[str]) -> None:
-    """Forget tasks and wrappers."""
+    """Remove tasks and wrappers from the registry, and from Gymnasium's if they were registered there by `register`."""
     for id_ in ids:
         known = gymnasium.registry.get(id_)
         if _tasks.pop(id_, None) is not None and known is not None and known.kwargs.get("ngym_id") == id_:
@@ -207,26 +246,26 @@ def unregister(ids: Iterable[str]) -> None:
 
 
 def task_spec(id_: str) -> TaskSpec:
-    """Look a task up.
+    """Look up a task.
 
     Args:
-        id_: Its id; the version may be left out.
+        id_: Its id; the version may be omitted.
 
     Returns:
-        What is registered.
+        Its registration.
 
     Raises:
-        UnknownTaskError: There is no such task; the error names the nearest ids, and the packs that failed.
+        UnknownTaskError: There is no such task. The message names the nearest ids and the packs that failed.
     """
     for known in (id_, f"{id_}-v0"):
         if known in _tasks:
             return _tasks[known]
-    reasons = plugins.why_missing(id_) if plugins is not None else ""
+    reasons = _pack_manager.why_missing(id_) if _pack_manager is not None else ""
     raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, _tasks)}")
 
 
 def wrapper_spec(name: str) -> WrapperSpec:
-    """Look a wrapper up by name; the version may be left out.
+    """Look up a wrapper by name; the version may be omitted.
 
     Raises:
         UnknownNameError: There is no such wrapper.
@@ -241,7 +280,7 @@ def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
     """Make a task.
 
     Args:
-        id_: Its id; the version may be left out. ``ngym_core:<id>`` works too.
+        id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too.
         wrappers: Wrappers to put around it, the first innermost: a name, a class (or function), or a
             pair of one of these and a dictionary of its arguments.
         **kwargs: Parameters of the task, and those of `TrialEnv` such as `num_trials_before_reset`.
@@ -253,6 +292,14 @@ def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper.
         TypeError: A parameter that the task does not have.
+
+    Example:
+        >>> env = make("PerceptualDecisionMaking-v0", dt=50, wrappers=["PassReward", ("Noise", {"std_noise": 0.2})])
+        >>> env
+        <Noise<PassReward<PerceptualDecisionMaking>>>
+        >>> ob, info = env.reset(seed=0)
+        >>> ob.shape, sorted(info["trial"])
+        ((4,), ['coh', 'ground_truth'])
     """
     spec = task_spec(id_.removeprefix("ngym_core:"))
     target = spec.load()
@@ -268,11 +315,11 @@ def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
 
 
 def make_vec(id_: str, num_envs: int, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> TrialVectorEnv:
-    """Make N lanes of a task.
+    """Make a vector env: N lanes of a task, stepped as arrays.
 
     Args:
         id_: Its id.
-        num_envs: N.
+        num_envs: Number of lanes, N.
         wrappers: Trial wrappers, see `make`.
         **kwargs: Parameters of the task, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
 
@@ -281,7 +328,14 @@ def make_vec(id_: str, num_envs: int, *, wrappers: Sequence[Any] = (), **kwargs:
 
     Raises:
         UnknownTaskError: There is no such task.
-        ValueError: Less than one lane.
+        ValueError: `num_envs` below 1.
+
+    Example:
+        >>> lanes = make_vec("PerceptualDecisionMaking-v0", 16)
+        >>> ob, info = lanes.reset(seed=0)
+        >>> ob, reward, terminated, truncated, info = lanes.step(lanes.action_space.sample())
+        >>> ob.shape, reward.shape
+        ((16, 3), (16,))
     """
     from ngym_core.vector import TrialVectorEnv
 
@@ -290,26 +344,27 @@ def make_vec(id_: str, num_envs: int, *, wrappers: Sequence[Any] = (), **kwargs:
 
 
 def _make_registered(ngym_id: str, **kwargs: Any) -> Any:
-    """What `gymnasium.make` calls."""
+    """Make a task for `gymnasium.make`."""
     return make(ngym_id, **kwargs)
 
 
 def _make_vec_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> TrialVectorEnv:
-    """What `gymnasium.make_vec` calls."""
+    """Make lanes of a task for `gymnasium.make_vec`."""
     return make_vec(ngym_id, num_envs, **kwargs)
 
 
 def _check_parameters(id_: str, target: Any, given: Mapping[str, Any]) -> None:
-    """Name the nearest parameter where one is misspelled."""
+    """Raise if a parameter does not exist, and name the nearest that does."""
     valid: dict[str, Any] = {}
     target = inspect.unwrap(target)
+    # A class whose `__init__` has **kwargs hands them on to the next class: collect names up to the first that does not.
     for layer in inspect.getmro(target) if inspect.isclass(target) else (target,):
         parameters = inspect.signature(layer).parameters
         valid |= {n: p for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
         if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
             break
     else:
-        return
+        return  # every layer takes any parameter
     for name in given:
         if name not in valid:
             raise TypeError(f"{id_} has no parameter {name!r}. {nearest(name, valid)}")
@@ -319,17 +374,21 @@ def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = Fal
     """List task ids.
 
     Args:
-        tag: Only tasks with this tag.
-        psychopy: Without meaning; NeuroGym's signature.
-        contrib: Without meaning; such tasks are tasks like all others.
-        collections: The tasks of collections (``yang19.go-v0``) too.
+        tag: List only tasks with this tag.
+        psychopy: No effect; kept for NeuroGym's signature.
+        contrib: No effect; kept for NeuroGym's signature.
+        collections: Include the tasks of collections, such as ``yang19.go-v0``.
 
     Returns:
         Sorted ids.
 
     Raises:
-        TypeError: A tag that is no string.
+        TypeError: A tag that is not a string.
         UnknownNameError: A tag that no task has.
+
+    Example:
+        >>> all_envs("timing")[:3]
+        ['IntervalDiscrimination-v0', 'MotorTiming-v0', 'OneTwoThreeGo-v0']
     """
     specs = [s for s in _tasks.values() if collections or s.collection is None]
     if tag is not None:
@@ -342,12 +401,12 @@ def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = Fal
 
 
 def all_tags() -> list[str]:
-    """List the tags of all tasks, and those that packs explain, sorted."""
+    """List the tags of all tasks and those that packs explain, sorted."""
     return sorted({tag for s in _tasks.values() for tag in s.metadata.get("tags", ())} | set(_tags))
 
 
 def tag_meaning(tag: str) -> str:
-    """Say what a tag means, or nothing."""
+    """Return the meaning of a tag, or an empty text."""
     return _tags.get(tag, "")
 
 
@@ -360,13 +419,17 @@ def get_collection(collection: str) -> list[str]:
     """List the tasks of a collection, in its own order.
 
     Args:
-        collection: For example ``yang19``; nothing gives nothing.
+        collection: Its name; an empty name has no tasks.
 
     Returns:
         Ids.
 
     Raises:
         ValueError: There is no such collection.
+
+    Example:
+        >>> get_collection("yang19")[:3]
+        ['yang19.go-v0', 'yang19.rtgo-v0', 'yang19.dlygo-v0']
     """
     if not collection:
         return []

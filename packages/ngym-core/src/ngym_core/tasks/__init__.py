@@ -1,4 +1,4 @@
-"""The built-in tasks, one line each: id, and where its class is. Nothing is imported before `make`."""
+"""The built-in tasks: a table of ids and the classes behind them, which `make` imports, and the meaning of tags."""
 
 from __future__ import annotations
 
@@ -54,29 +54,29 @@ TASKS = {
     "SpatialSuppressMotionImage-v0": "spatial_suppress_image:SpatialSuppressMotionImage",
     "ToneDetection-v0": "detection:ToneDetection",
     "VisualSearch-v0": "visual_search:VisualSearch",
-    "perceptualdecisionmaking.ibl20-v0": "perceptual_decision_sessions:ibl20",
-    "perceptualdecisionmaking.roitman02-v0": "perceptual_decision_sessions:roitman02",
-    "priors.priors_v0-v0": "perceptual_decision_sessions:priors_v0",
-    "yang19.go-v0": "yang19_reach:go",
-    "yang19.rtgo-v0": "yang19_reach:rtgo",
-    "yang19.dlygo-v0": "yang19_reach:dlygo",
-    "yang19.anti-v0": "yang19_reach:anti",
-    "yang19.rtanti-v0": "yang19_reach:rtanti",
-    "yang19.dlyanti-v0": "yang19_reach:dlyanti",
-    "yang19.dm1-v0": "yang19_decision:Decide1",
-    "yang19.dm2-v0": "yang19_decision:Decide2",
-    "yang19.ctxdm1-v0": "yang19_decision:ContextDecide1",
-    "yang19.ctxdm2-v0": "yang19_decision:ContextDecide2",
-    "yang19.multidm-v0": "yang19_decision:MultiDecide",
-    "yang19.dlydm1-v0": "yang19_decision:DelayDecide1",
-    "yang19.dlydm2-v0": "yang19_decision:DelayDecide2",
-    "yang19.ctxdlydm1-v0": "yang19_decision:ContextDelayDecide1",
-    "yang19.ctxdlydm2-v0": "yang19_decision:ContextDelayDecide2",
-    "yang19.multidlydm-v0": "yang19_decision:MultiDelayDecide",
-    "yang19.dms-v0": "yang19_match:dms",
-    "yang19.dnms-v0": "yang19_match:dnms",
-    "yang19.dmc-v0": "yang19_match:dmc",
-    "yang19.dnmc-v0": "yang19_match:dnmc",
+    "perceptualdecisionmaking.ibl20-v0": "perceptual_decision_variants:ibl20",
+    "perceptualdecisionmaking.roitman02-v0": "perceptual_decision_variants:roitman02",
+    "priors.priors_v0-v0": "perceptual_decision_variants:priors_v0",
+    "yang19.go-v0": "yang19.reach:go",
+    "yang19.rtgo-v0": "yang19.reach:rtgo",
+    "yang19.dlygo-v0": "yang19.reach:dlygo",
+    "yang19.anti-v0": "yang19.reach:anti",
+    "yang19.rtanti-v0": "yang19.reach:rtanti",
+    "yang19.dlyanti-v0": "yang19.reach:dlyanti",
+    "yang19.dm1-v0": "yang19.decision:Decide1",
+    "yang19.dm2-v0": "yang19.decision:Decide2",
+    "yang19.ctxdm1-v0": "yang19.decision:ContextDecide1",
+    "yang19.ctxdm2-v0": "yang19.decision:ContextDecide2",
+    "yang19.multidm-v0": "yang19.decision:MultiDecide",
+    "yang19.dlydm1-v0": "yang19.decision:DelayDecide1",
+    "yang19.dlydm2-v0": "yang19.decision:DelayDecide2",
+    "yang19.ctxdlydm1-v0": "yang19.decision:ContextDelayDecide1",
+    "yang19.ctxdlydm2-v0": "yang19.decision:ContextDelayDecide2",
+    "yang19.multidlydm-v0": "yang19.decision:MultiDelayDecide",
+    "yang19.dms-v0": "yang19.match:dms",
+    "yang19.dnms-v0": "yang19.match:dnms",
+    "yang19.dmc-v0": "yang19.match:dmc",
+    "yang19.dnmc-v0": "yang19.match:dnmc",
 }
 
 TAGS = {
@@ -121,5 +121,5 @@ def ngym_tasks() -> Iterable[TaskSpec]:
 
 @hookimpl
 def ngym_tags() -> Mapping[str, str]:
-    """Say what the tags of the built-in tasks mean."""
+    """Explain the tags of the built-in tasks."""
     return TAGS

@@ -1,4 +1,4 @@
-"""Tasks that are composed of a task and wrappers."""
+"""Composed tasks: functions that make a task with wrappers around it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from ngym_core.env import TrialEnv
 
 
 def composed(task: type[TrialEnv]) -> Callable[[Callable[[Any], Any]], Callable[..., Any]]:
-    """Turn a function that puts wrappers around a task into one that makes both, with the parameters of the task."""
+    """Convert a function that wraps an env of a task into one that makes the env first, with the parameters of the task.
+
+    Example:
+        >>> from ngym_core.tasks.null import Null
+        >>> from ngym_core.wrappers.pass_reward import PassReward
+        >>> make = composed(Null)(PassReward)
+        >>> make(dt=20)
+        <PassReward<Null>>
+    """
 
     def decorate(wrap: Callable[[Any], Any]) -> Callable[..., Any]:
         def make(**kwargs: Any) -> Any:

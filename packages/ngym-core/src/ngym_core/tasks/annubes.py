@@ -9,26 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core._scan import scan_states
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, Discrete
-from ngym_core.tasktools import run_machine
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
 CATCH = "catch"
+"""Name of catch trials beside those of the modalities."""
 
 
 class ReportThroughout(Rule):
     """Report at every step whether a stimulus is on.
 
-    In the stimulus period a step whose action is the ground truth earns `correct`, another one `fail`; one
+    In the stimulus period a step whose action is the ground truth earns `correct`, any other `fail`; one
     right step is full performance. An action other than 0 elsewhere earns `abort`.
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of the stimulus period."""
+        """Return the edges of the stimulus period."""
         opens, closes = trials.span("stimulus")
         return {"opens": opens, "closes": closes}
 
@@ -96,12 +97,12 @@ class AnnubesEnv(TrialEnv):
         noise_std: Noise of the stimulus; its standard deviation per step is noise_std * sqrt(2 * tau / dt).
         rewards: Values that replace the defaults.
         random_seed: Seed, like that of `reset`.
-        frozen_seed: Without meaning; a copy of the env goes on like the original.
-        **kwargs: Those of `TrialEnv`.
+        frozen_seed: No effect; a copy of the env always continues like the original.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         TypeError: A session, intensities or limits of another type.
-        ValueError: Probabilities, modalities or limits that cannot be.
+        ValueError: Invalid probabilities, modalities or limits.
     """
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["n-alternative", "perceptual", "supervised"]}
@@ -149,7 +150,7 @@ class AnnubesEnv(TrialEnv):
             self._draw_from(Draws(random_seed))
 
     def _prepare(self) -> None:
-        """Tables of the kinds of trials (the stimuli, then catch) and of how limits leave room for them."""
+        """Make the tables of trial kinds (the stimuli, then catch) and of the kinds that the limits allow."""
         self.kinds = [*self.session, ()]
         self.names = np.array(["+".join(kind) for kind in self.kinds])
         self.shown = np.array([[m in kind for m in self.modalities] for kind in self.kinds])
@@ -173,8 +174,9 @@ class AnnubesEnv(TrialEnv):
         trials.set_groundtruth(~caught, "stimulus")
 
     def _kinds(self, trials: Trials) -> Array:
-        """The kind of each trial, (n,), forced or drawn within the limits; counts are carried on."""
+        """Return the kind of each trial, (n,), forced or drawn within the limits. Counts are carried to later trials."""
         u = trials.draws.random("kind", trials.n)
+        # The kind that each state would choose; the scan then finds the state of each trial.
         kinds = np.stack([self.machine.choose(state, u) for state in range(len(self.machine.counts))], axis=1)
         catch, types = trials.forced_value("catch"), trials.forced_value("stim_types")
         if types is not None:
@@ -186,7 +188,7 @@ class AnnubesEnv(TrialEnv):
             stimulus = self.machine.choose(0, u, catch=False)[:, None]
             kinds = np.where(catch[:, None], len(self.kinds) - 1, np.where(kinds == len(self.kinds) - 1, stimulus, kinds))
         after = self.machine.after[np.arange(len(self.machine.counts)), kinds]
-        states = run_machine(after, trials.carried.get("state", 0))
+        states = scan_states(after, trials.carried.get("state", 0))
         before = np.concatenate([[trials.carried.get("state", 0)], states[:-1]])
         trials.carried["state"] = int(states[-1])
         trials.set("sequential_count", self.machine.counts[states])
@@ -194,11 +196,12 @@ class AnnubesEnv(TrialEnv):
 
 
 class _Limits:
-    """What may come next, by how often each modality (and catch) has come in a row.
+    """State machine of the kinds that may come next: its state counts how often each modality (and catch) came in a row.
 
     Attributes:
-        counts: (states, modalities + 1) times in a row; without a limit at most 1 is counted.
+        counts: (states, modalities + 1) times in a row; at most 1 without a limit.
         after: (states, kinds) the state after a trial of each kind.
+        p: (states, kinds) the probability of each kind.
     """
 
     def __init__(self, counted: Array, weights: Array, limits: Sequence[int | None]) -> None:
@@ -206,6 +209,7 @@ class _Limits:
         states: dict[tuple[int, ...], int] = {(0,) * len(cap): 0}
         after: list[list[int]] = []
         p: list[Array] = []
+        # All states that can be reached from the empty counts, breadth first.
         queue = [(0,) * len(cap)]
         while queue:
             counts = np.array(queue.pop(0))
@@ -225,14 +229,14 @@ class _Limits:
         self.counts, self.after, self.p = np.array(list(states)), np.array(after), np.array(p)
 
     def choose(self, state: int, u: Array, *, catch: bool = True) -> Array:
-        """The kinds (n,) that uniform numbers u (n,) choose in a state, with or without catch trials."""
+        """Return the kinds (n,) that uniform numbers u (n,) choose in a state, with or without catch trials."""
         p = self.p[state] if catch else np.append(self.p[state][:-1], 0.0)
         edges = np.cumsum(p) / (p.sum() or 1)
         return np.minimum(np.searchsorted(edges, u, side="right"), len(p) - 1 - (not catch))
 
 
 def _session(session: Any) -> dict[tuple[str, ...], float]:
-    """Sorted modalities -> probability, with an entry for each modality alone."""
+    """Check a session and return sorted modalities -> probability, with an entry for each single modality."""
     if not isinstance(session, Mapping):
         raise TypeError(f"session={session!r} must be a dictionary of modalities and probabilities.")
     kinds = {kind: list(kind) if isinstance(kind, tuple) else [kind] for kind in session}

@@ -14,7 +14,7 @@ from ngym_core.trials import Trials
 
 
 class AntiReach(TrialEnv):
-    """Respond opposite to where a stimulus was shown on a ring (or, with `anti=False`, there).
+    """Respond opposite to where a stimulus was shown on a ring (or, with `anti=False`, toward it).
 
     Channels:
         fixation: 0. 1 until the decision.
@@ -45,7 +45,7 @@ class AntiReach(TrialEnv):
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         dim_ring: Number of directions.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {

@@ -1,4 +1,4 @@
-"""Bandits: choices whose rewards are a matter of chance."""
+"""Bandits: choices with random rewards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Bandit(TrialEnv):
     """Pull one of n arms that pay with different probabilities; each pull is a trial.
 
     The ground truth is the arm with the highest expected reward (the first of several), and choosing one
-    of these is full performance, whatever it pays this time.
+    of these is full performance, whatever its reward in this trial.
 
     Channels:
         none: 0. Always 0.
@@ -40,8 +40,8 @@ class Bandit(TrialEnv):
         n: Number of arms.
         p: Probability that each arm pays, by default 0.5.
         rewards: What each arm pays, by default 1.
-        timing: Without meaning; there is one time step.
-        **kwargs: Those of `TrialEnv`.
+        timing: No effect; a trial is one time step.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: Not one probability and one reward for each arm.
@@ -94,15 +94,15 @@ def _for_each_arm(name: str, n: int, default: float, given: Sequence[float] | No
 class TwoSteps(Rule):
     """Choose, see where the choice leads, and fixate.
 
-    The first action leads to a state and earns what this state pays; not choosing earns `abort` and ends the trial.
-    In the second step any action but 0 earns `abort`, and the trial ends. Full performance is the first
-    choice that leads to the better state more often.
+    The first action leads to a state and earns the reward of this state; not choosing earns `abort` and ends the trial.
+    In the second step any action but 0 earns `abort`, and the trial ends. Performance is full if the first
+    choice is the one that leads to the better state more often.
     """
 
     is_interactive = True
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note where both choices lead and what both states pay."""
+        """Return the state that each choice leads to, and the reward of each state."""
         transition, reward = trials.conditions["transition"], trials.conditions["reward"]
         facts = {f"to{a}": transition[:, a] for a in (1, 2)} | {f"pays{s}": reward[:, s - 1] for s in (1, 2)}
         return {**facts, "best": trials.conditions["hi_state"] + 1, "state": 0}
@@ -112,7 +112,7 @@ class TwoSteps(Rule):
         ob[...] = np.arange(3) == np.asarray(now.state)[..., None]
 
     def ground_truth(self, task: Any, now: Any) -> Any:
-        """First the better choice, then nothing."""
+        """Return the better choice in the first step, then 0."""
         return now.best * (now.step == 0)
 
     def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
@@ -166,13 +166,13 @@ class DawTwoStep(TrialEnv):
         correct: 1.0. What a state pays when it does.
 
     The ground truth is the action that leads to the better state more often, and choosing it is full
-    performance, whatever happens.
+    performance, whatever the outcome.
 
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
-        timing: Without meaning; there are two time steps.
-        **kwargs: Those of `TrialEnv`.
+        timing: No effect; a trial is two time steps.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {

@@ -1,4 +1,4 @@
-"""Changing environment: a choice whose right pair of answers depends on a hidden context."""
+"""Changing environment: a hidden context decides which of two pairs of actions is right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ngym_core.trials import Trials
 class ChangingEnvironment(TrialEnv):
     """Report which of two noisy inputs was larger, with the pair of actions that the present context asks for.
 
-    The context changes seldom and is hidden, unless `cxt_cue` shows it; the agent finds out by its rewards.
+    The context changes rarely and is hidden unless `cxt_cue` shows it; the agent infers it from its rewards.
 
     Channels:
         fixation: cxt_cue. 1 during fixation.
@@ -53,10 +53,10 @@ class ChangingEnvironment(TrialEnv):
         sigma: Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).
         cxt_ch_prob: Probability that the context changes before a trial.
         cxt_cue: Whether the context is shown.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: A `cxt_ch_prob` that is no probability.
+        ValueError: A `cxt_ch_prob` that is not a probability.
     """
 
     metadata = {

@@ -1,4 +1,4 @@
-"""Context-dependent decisions: one of two stimuli counts."""
+"""Context-dependent decisions: the context says which of two stimuli to report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ngym_core.trials import Trials
 
 
 class ContextDecisionMaking(TrialEnv):
-    """Report the direction of one of two noisy stimuli; the context says of which.
+    """Report the direction of one of two noisy stimuli; the context says which one.
 
     Channels:
         fixation: 0. 1 during fixation, else 0; with `go_cue` 1 until the decision.
@@ -56,7 +56,7 @@ class ContextDecisionMaking(TrialEnv):
         abort: Whether breaking fixation ends the trial.
         go_cue: Leave fixation on until the decision, as in the experiment; otherwise it goes off with
             the stimulus, and after a random delay nothing says when to answer (as in NeuroGym).
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: `impl_context_modality` is neither 0 nor 1.

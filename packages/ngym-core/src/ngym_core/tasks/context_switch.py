@@ -1,4 +1,4 @@
-"""Context switch: a mapping of cues to actions that reverses at times."""
+"""Context switch: a mapping of cues to actions that reverses from time to time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ngym_core.trials import Trials
 
 
 class ContextSwitch(TrialEnv):
-    """Answer one of two cues by a hidden mapping that reverses at times; each time step is a trial.
+    """Answer one of two cues by a hidden mapping that reverses from time to time; each time step is a trial.
 
     Channels:
         cue: 0 to 1. 1 for the present cue.
@@ -36,12 +36,12 @@ class ContextSwitch(TrialEnv):
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
-        timing: Without meaning; there is one time step.
+        timing: No effect; a trial is one time step.
         p_switch: Probability that the context changes before a trial.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: A `p_switch` that is no probability.
+        ValueError: A `p_switch` that is not a probability.
     """
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["two-alternative", "context dependent"]}

@@ -1,4 +1,4 @@
-"""CVLearning: a delayed choice that is taught in stages, which the environment advances by the agent's performance."""
+"""CVLearning: a delayed choice taught in stages, through which the agent's performance leads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ngym_core.tasktools import check_options, check_probability, two_inputs
 from ngym_core.trials import Trials
 
 STAGES = (0, 1, 2, 3, 4)
-LEARNING: dict[str, Any] = {
+INITIAL_STATE: dict[str, Any] = {
     "stage": 0,  # index into the curriculum's stages
     "recent": [],  # the last outcomes, 1 or 0
     "performance": 0.0,  # their mean, as long as the day has enough trials
@@ -30,12 +30,12 @@ LEARNING: dict[str, Any] = {
     "side": 0,  # last answer in stage 0
     "repeats": 0,  # how often it was given in a row
 }
-"""What is carried from trial to trial, and how it begins."""
+"""State of the curriculum before the first trial. It is carried from trial to trial."""
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """How outcomes of trials decide about the stages; the parameters are those of `CVLearning`."""
+    """The rules by which outcomes of trials change the stage. Its parameters are those of `CVLearning`."""
 
     stages: tuple[int, ...]
     threshold: float
@@ -44,12 +44,12 @@ class Curriculum:
     perf_len: int
 
     def begin(self) -> dict[str, Any]:
-        """What is carried before the first trial."""
+        """Return the state before the first trial."""
         last = len(self.stages) - 1 if self.threshold == -1 else 0
-        return {**LEARNING, "recent": [], "today": [], "stage": last, "days_left": self.keep_days}
+        return {**INITIAL_STATE, "recent": [], "today": [], "stage": last, "days_left": self.keep_days}
 
     def learn(self, state: dict[str, Any], right: bool) -> None:
-        """Take note of the outcome of a trial, in place."""
+        """Update the state, in place, with the outcome of a trial."""
         state["today"].append(int(right))
         state["recent"] = [*state["recent"], int(right)][-self.perf_len :]
         state["since_delay"] += 1
@@ -62,14 +62,14 @@ class Curriculum:
             self._adapt_delay(state)
 
     def _remind(self, state: dict[str, Any]) -> None:
-        """Go back to stage 1 while stage 2 goes wrong."""
+        """Return from stage 2 to stage 1 if performance is below a half, and go back to stage 2 above the threshold."""
         if state["performance"] < 0.5 and self.stages[state["stage"]] == 2 and 1 in self.stages:
             state["stage"], state["reminder"] = self.stages.index(1), True
         elif state["performance"] > self.threshold and state["reminder"]:
             state["stage"], state["reminder"] = self.stages.index(2), False
 
     def _end_day(self, state: dict[str, Any]) -> None:
-        """Advance where the day went well for long enough."""
+        """End the day: advance the stage if performance passed the threshold on enough days."""
         passed = sum(state["today"]) / len(state["today"]) >= self.threshold
         full = self.stages[state["stage"]] != 3 or state["delay"] >= 1
         state["today"], state["delay_before"] = [], state["delay"]
@@ -82,7 +82,7 @@ class Curriculum:
             state["days_left"] = self.keep_days
 
     def _adapt_delay(self, state: dict[str, Any]) -> None:
-        """Lengthen the delay of stage 3 while it goes well, shorten it while it does not."""
+        """Lengthen the delay of stage 3 if performance is above the threshold, shorten it below a half."""
         if state["performance"] >= self.threshold and state["delay"] < 1:
             state["delay"], state["since_delay"] = state["delay"] + 0.25, 0
         elif state["performance"] <= 0.5 and state["delay"] > state["delay_before"]:
@@ -98,7 +98,7 @@ class ShapedChoice(Rule):
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note when to decide, what an error pays, and whether it ends the trial."""
+        """Return the edges of the decision, the reward of an error, and whether an error ends the trial."""
         opens, closes = trials.span("decision")
         fail, once = trials.conditions["fail"], trials.conditions["stage"] != 1
         return {"opens": opens, "closes": closes, "fail": fail.astype(float), "once": once, "chosen": 0}
@@ -133,9 +133,9 @@ class CVLearning(TrialEnv):
     Stage 0: no stimulus; either side is right, but after `max_num_reps` answers to one side only the other is.
     Stage 1: a clear stimulus, no delay; the agent may try again. Stage 2: one choice. Stage 3: a delay that grows
     with performance. Stage 4: the full task, with noise. A stage is passed by days of `trials_day` trials
-    with a performance of at least `th_stage`; where the last `perf_len` trials of stage 2 go wrong, stage 1 returns
-    for a while. So the course depends on the agent; only trials that were played count. `sample_trials` and data
-    sets give trials of the present stage, the first one at the beginning; `th_stage=-1` begins with the last.
+    with a performance of at least `th_stage`; if the last `perf_len` trials of stage 2 fail, stage 1 returns
+    for a while. So the stages depend on the agent, and only played trials count. `sample_trials` and data
+    sets generate trials of the present stage, at the beginning the first one; `th_stage=-1` begins with the last.
 
     Channels:
         fixation: 0. 1 until the decision.
@@ -174,17 +174,17 @@ class CVLearning(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         stim_scale: Factor of the coherences 0, 6.4, 12.8, 25.6 and 51.2 %.
         sigma: Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).
-        max_num_reps: So many answers to one side in a row are accepted in stage 0.
+        max_num_reps: Number of answers to one side in a row that are accepted in stage 0.
         th_stage: Performance that passes a stage; -1 begins with the last stage.
-        keep_days: Days that a stage is kept after it was passed.
-        trials_day: Trials of a day.
-        perf_len: Trials over which the present performance is measured.
+        keep_days: Number of days for which a stage is kept after it was passed.
+        trials_day: Number of trials in a day.
+        perf_len: Number of trials over which the present performance is measured.
         stages: The stages to go through, in order; by default 0 to 4.
-        n_ch: Channels and actions beside fixation, at least 2.
-        **kwargs: Those of `TrialEnv`.
+        n_ch: Number of channels and of actions in addition to fixation, at least 2.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: Unknown stages, a threshold that is none, or a number of trials or channels that is too low.
+        ValueError: Unknown stages, an invalid threshold, or a number of trials or channels that is too low.
     """
 
     metadata = {
@@ -259,7 +259,7 @@ class CVLearning(TrialEnv):
         trials.set_groundtruth(side, "decision")
 
     def _step(self, action: Any) -> Step:
-        """Evaluate an action, and let the curriculum learn how the trial ended."""
+        """Evaluate an action, and update the curriculum if the trial ended."""
         stepped = super()._step(action)
         if stepped[4]["new_trial"] or (self.t_ind + 1) * self.dt >= self.tmax:
             state, chosen = self.carried["learning"], self._now.chosen

@@ -49,10 +49,10 @@ class DelayComparison(TrialEnv):
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         sigma: Noise during the stimuli; its standard deviation per step is sigma / sqrt(dt).
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: Pairs that are no pairs, or in which all magnitudes are the same.
+        ValueError: Pairs that are not pairs, or in which all magnitudes are the same.
     """
 
     metadata = {

@@ -50,7 +50,7 @@ class DelayMatchSample(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         sigma: Noise of the stimuli; its standard deviation per step is sigma / sqrt(dt).
         dim_ring: Number of directions.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -125,7 +125,7 @@ class DelayMatchCategory(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         sigma: Noise of the stimuli; its standard deviation per step is sigma / sqrt(dt).
         dim_ring: Number of directions; with fewer than 3 (NeuroGym's default is 2) the halves look alike.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -206,7 +206,7 @@ class DelayMatchSampleDistractor1D(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         sigma: Noise of the stimuli, by default none (NeuroGym has none either); its standard deviation
             per step is sigma / sqrt(dt).
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = DelayMatchSample.metadata
@@ -260,7 +260,7 @@ class AnswerBothTests(Rule):
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of both tests."""
+        """Return the edges of both tests."""
         spans = [trials.span(test) for test in ("test1", "test2")]
         return {"from1": spans[0][0], "to1": spans[0][1], "from2": spans[1][0], "to2": spans[1][1], "first": 0.0}
 
@@ -335,7 +335,7 @@ class DualDelayMatchSample(TrialEnv):
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         sigma: Noise during samples and tests; its standard deviation per step is sigma / sqrt(dt).
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -377,5 +377,5 @@ class DualDelayMatchSample(TrialEnv):
 
 
 def _circle(value: NDArray[Any]) -> NDArray[Any]:
-    """The point (n, 2) on a circle for values (n,), half a turn apart for 1."""
+    """Return points (n, 2) on a circle for values (n,), of which 2 is a full turn."""
     return np.stack([np.cos(np.pi * value), np.sin(np.pi * value)], axis=1)

@@ -1,4 +1,4 @@
-"""Detection: is there a signal in the noise, and when?"""
+"""Detection of a signal in noise: respond when it appears, or report when it did."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Detection(TrialEnv):
         sigma: Noise; its standard deviation per step is sigma / sqrt(dt).
         delay: Onset in ms; random by default.
         stim_dur: How long the stimulus is on, in ms.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: A negative onset or duration.
@@ -105,7 +105,7 @@ class AnswerAtTheEnd(Rule):
     """Only the last step counts: the ground truth earns `correct` and full performance, 0 instead earns `noresp`."""
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the last step."""
+        """Return the last step."""
         return {"last": trials.lengths - 1}
 
     def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
@@ -153,7 +153,7 @@ class ToneDetection(TrialEnv):
         dt: Time step in ms, at most the duration of the tone.
         sigma: Noise; its standard deviation per step is sigma / sqrt(dt).
         timing: Durations and onsets (ms) that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: A time step longer than the tone.

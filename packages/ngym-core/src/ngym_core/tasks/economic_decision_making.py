@@ -19,7 +19,7 @@ class ChooseByValue(FixateThenChoose):
     pays_ground_truth = False
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note what each offer is worth, in drops of the better juice."""
+        """Return the value of each offer, in drops of the better juice."""
         return {
             **super().prepare(task, trials),
             "worth1": trials.conditions["worth1"],
@@ -27,12 +27,12 @@ class ChooseByValue(FixateThenChoose):
         }
 
     def pay_one(self, task: Any, now: Any, action: int) -> tuple[float, float]:
-        """Give the worth of the chosen offer."""
+        """Return reward and performance of the chosen offer."""
         chosen, other = (now.worth1, now.worth2) if action == 1 else (now.worth2, now.worth1)
         return chosen * task.rewards["correct"], float(chosen > other)
 
     def pay_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give the worth of the chosen offers."""
+        """Return rewards and performance of the chosen offers."""
         chosen = np.where(action == 1, now.worth1, now.worth2)
         other = np.where(action == 1, now.worth2, now.worth1)
         return chosen * task.rewards["correct"], (chosen > other).astype(float)
@@ -76,7 +76,7 @@ class EconomicDecisionMaking(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {

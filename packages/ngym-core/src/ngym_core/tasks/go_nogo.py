@@ -1,4 +1,4 @@
-"""Go or no-go: act or withhold, as a cue or a pair of stimuli says."""
+"""Go or no-go: act or withhold, according to a cue or a pair of stimuli."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ngym_core.trials import Trials
 
 
 class GoNogo(TrialEnv):
-    """Go or withhold after a delay, as a cue says.
+    """Go or withhold after a delay, according to a cue.
 
     Channels:
         fixation: 0. 1 until the decision.
@@ -43,7 +43,7 @@ class GoNogo(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -105,7 +105,7 @@ class DelayPairedAssociation(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         sigma: Noise on all channels during the stimuli, by default none (NeuroGym has none either); its
             standard deviation per step is sigma / sqrt(dt).
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -152,5 +152,5 @@ class DelayPairedAssociation(TrialEnv):
 
 
 def _together(pair: Any) -> Any:
-    """1 for pairs (n, 2) that belong together, else 0."""
+    """Return 1 for pairs (n, 2) that belong together, else 0."""
     return ((pair[:, 1] - pair[:, 0]) % 2 == 0).astype(int)

@@ -23,7 +23,7 @@ class ReportRuleThenChoose(Rule):
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of both periods."""
+        """Return the edges of both periods."""
         (report_from, report_to), (opens, closes) = trials.span("rule_target"), trials.span("decision")
         return {"report_from": report_from, "report_to": report_to, "opens": opens, "closes": closes, "reported": 0.0}
 
@@ -54,7 +54,7 @@ class ReportRuleThenChoose(Rule):
 class HierarchicalReasoning(TrialEnv):
     """Judge whether the time between two flashes is long or short, and answer toward the flashes or away from them.
 
-    Which of both a long interval means is a hidden rule that flips after blocks of 10 to 20 trials; the
+    Which of the two a long interval means is a hidden rule that flips after blocks of 10 to 20 trials; the
     agent reports the rule, too.
 
     Channels:
@@ -92,7 +92,7 @@ class HierarchicalReasoning(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -136,16 +136,17 @@ class HierarchicalReasoning(TrialEnv):
         trials.set_groundtruth(np.where(toward, side, 1 - side), "decision", where="choice")
 
     def _rules_of_blocks(self, trials: Trials) -> NDArray[Any]:
-        """The rule of each trial, (n,); what is left of the last block is carried on."""
+        """Return the rule of each trial, (n,). The rest of the last block is carried to later trials."""
         return np.concatenate([_rules(n, draws) for draws, n in trials.draws.per_stream(trials.n)])
 
 
 def _rules(n: int, draws: Draws) -> NDArray[np.int64]:
-    """The rule of n trials of one session."""
+    """Return the rules of n trials from one set of streams, (n,)."""
     rule, left = draws.carried.get("block", (0, 0))
     sizes, total = [np.array([left])], left
     while total < n:
-        sizes.append(10 + draws.index("block_size", max(1, (n - total) // 20), 11))  # none that is not needed
+        # Blocks have at most 20 trials: so many of them are needed in any case, and no number is drawn in vain.
+        sizes.append(10 + draws.index("block_size", max(1, (n - total) // 20), 11))
         total += int(sizes[-1].sum())
     lengths = np.concatenate(sizes)
     rules = (rule + np.arange(len(lengths))) % 2

@@ -17,15 +17,15 @@ from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
 
-class BlocksByChance(SequentialBlockSchedule):
-    """Blocks in random order; the same may come again."""
+class RandomBlocks(SequentialBlockSchedule):
+    """Blocks in random order, in which a block may follow itself."""
 
     def _blocks(self, last: int | None, m: int, draws: Draws) -> NDArray[np.int64]:
         return draws.index("block", m, self.n)
 
 
 class IBL(TrialEnv):
-    """Say on which side a faint stimulus is shown; each time step is a trial.
+    """Report on which side a faint stimulus is shown; each time step is a trial.
 
     Channels:
         stimulus: 0 to 1. 0.5 + coh / 200 on the side of the stimulus, 0.5 - coh / 200 on the other, with noise
@@ -49,8 +49,8 @@ class IBL(TrialEnv):
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
-        timing: Without meaning; there is one time step.
-        **kwargs: Those of `TrialEnv`.
+        timing: No effect; a trial is one time step.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -69,7 +69,7 @@ class IBL(TrialEnv):
         self.sigma = 0.1
         self.choices = [0, 1]
         self.cohs = np.array([1.6, 3.2, 6.4, 12.8, 25.6, 51.2])
-        self.blocks = BlocksByChance(len(self.probs), [self.block_size] * len(self.probs))
+        self.blocks = RandomBlocks(len(self.probs), [self.block_size] * len(self.probs))
         self.observation_space = named_box({"stimulus": [0, 1]})
         self.action_space = Discrete(2, {"choice": self.choices})
 
@@ -84,7 +84,7 @@ class IBL(TrialEnv):
 
 
 class IBLBlock(IBL):
-    """Say on which side a faint stimulus is shown; in blocks of 200 trials one side is likelier than the other.
+    """Report on which side a faint stimulus is shown; in blocks of 200 trials one side is likelier than the other.
 
     Conditions:
         block: 0, 1 or 2. The probability of side 0 in the block is 0.2, 0.8 or 0.5; the next block may be the same.
@@ -94,8 +94,8 @@ class IBLBlock(IBL):
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
-        timing: Without meaning; there is one time step.
-        **kwargs: Those of `TrialEnv`.
+        timing: No effect; a trial is one time step.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     block_size = 200

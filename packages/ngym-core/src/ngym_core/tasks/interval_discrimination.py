@@ -15,7 +15,7 @@ from ngym_core.trials import Trials
 class IntervalDiscrimination(TrialEnv):
     """Report which of two stimuli, shown one after the other, lasted longer.
 
-    Two that last equally long (cut to time steps) count as if the second were longer, as in NeuroGym.
+    Equal durations (rounded down to time steps) count as if the second were longer, as in NeuroGym.
 
     Channels:
         fixation: 0. 1 until the decision.
@@ -49,7 +49,7 @@ class IntervalDiscrimination(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {

@@ -1,4 +1,4 @@
-"""Producing intervals: respond when a measured or learned time has passed."""
+"""Interval production: respond when a measured or learned time has passed."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class ReadySetGo(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        gain: What the measured interval is multiplied with.
+        gain: Factor of the measured interval.
         prod_margin: How far a response may be off, as a share of the interval.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: A gain or margin that is not a positive number.
@@ -129,7 +129,7 @@ class MotorTiming(TrialEnv):
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         prod_margin: How far a response may be off, as a share of the interval.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: A margin that is not a positive number.
@@ -204,7 +204,7 @@ class OneTwoThreeGo(TrialEnv):
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         prod_margin: How far a response may be off, as a share of the interval.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: A margin that is not a positive number.
@@ -248,7 +248,7 @@ class OneTwoThreeGo(TrialEnv):
 
 
 def _best_step(trials: Trials, clock: Any, interval: Any) -> Any:
-    """The step (and the one after it) in the production period that comes nearest to an interval (ms) after the clock."""
+    """Return the step (and the next one) of the production period that is nearest to an interval (ms) after step `clock`."""
     opens, closes = trials.span("production")
     best = np.minimum(np.maximum(clock + np.rint(interval / trials.dt).astype(int), opens), closes - 1)
     return best, best + 1

@@ -1,4 +1,4 @@
-"""Lever pressing: sequences of presses that are paid when they are complete."""
+"""Lever pressing: sequences of presses that earn a reward when they are complete."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ngym_core.tasktools import check_probability
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
-PATIENCE = 10
-"""A trial ends after so many times the steps that a perfect agent needs."""
+MAX_LENGTH_FACTOR = 10
+"""Greatest length of a trial, in multiples of the steps that a perfect agent needs."""
 
 
 class PressWhenDue(Rule):
-    """Do what the ground truth says in every step.
+    """Follow the ground truth in every step.
 
-    The last step earns `correct` and full performance. Anything else ends the trial; pressing while one
-    should wait earns `early`.
+    The last step earns `correct` and full performance. Anything else ends the trial; pressing too
+    early earns `early`.
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the last step."""
+        """Return the last step."""
         return {"last": trials.lengths - 1}
 
     def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
@@ -73,19 +73,19 @@ class LeverPress(TrialEnv):
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
-        timing: Without meaning; the trial is counted in steps.
+        timing: No effect; trials are counted in steps.
         n_press: Number of presses.
         signal_prob: Probability that the cue comes after a step of waiting.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: Less than one press, or a `signal_prob` that is no probability, or 0.
+        ValueError: `n_press` below 1, or a `signal_prob` that is not a probability, or 0.
     """
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["operant conditioning", "motor"]}
     default_rewards = {"correct": 10.0, "early": -1.0}
     rule = PressWhenDue()
-    chance = 1 / 48  # a right wait before the cue is as likely as a wrong one: 1/3; then four presses
+    chance = 1 / 48  # waiting until the cue: 1/3 (sum of 4**-k); then four presses: 1/16
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class LeverPress(TrialEnv):
 
     @property
     def optimal_reward(self) -> float:
-        """Reward per step of an agent who plays the ground truth."""
+        """Reward per step of an agent that plays the ground truth."""
         return float(self.rewards["correct"] / (1 / self.signal_prob + self.n_press))
 
 
@@ -136,16 +136,16 @@ class PressThenPoke(Rule):
     is_interactive = True
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the presses to be made, and the thirst at each step."""
+        """Return the number of presses to make, and the thirst at each step."""
         return {"left": task.n_press, "acts": 0, "thirst": trials.conditions["thirst"]}
 
     def render(self, task: Any, now: Any, ob: Array) -> None:
-        """Show how many presses are left."""
+        """Write the number of presses that are left to the observation."""
         if task.observe_state:
             ob[..., 1] = now.left
 
     def ground_truth(self, task: Any, now: Any) -> Any:
-        """Press, then rest while the thirst grows, then poke."""
+        """Return the action of the best strategy: press, then rest while the thirst grows, then poke."""
         thirst = now.thirst[now.step] if now.thirst.ndim == 1 else now.thirst[np.arange(len(now.step)), now.step]
         return np.where(np.asarray(now.left) > 0, 1, np.where(thirst < 1, 2, 0))[()]
 
@@ -172,7 +172,7 @@ class PressThenPoke(Rule):
 
 
 class PokeTask(TrialEnv):
-    """What the tasks share in which a port is poked after several presses.
+    """Base class of the tasks in which a port is poked after several presses.
 
     Periods (ms):
         work: 10 * (n_press + 1) time steps; the trial ends before, with the reward.
@@ -180,13 +180,13 @@ class PokeTask(TrialEnv):
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
-        timing: Without meaning; the trial is counted in steps.
+        timing: No effect; trials are counted in steps.
         n_press: Number of presses.
         observe_state: Whether the agent sees how many presses are left.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: Less than one press.
+        ValueError: `n_press` below 1.
     """
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["operant conditioning", "motor", "working memory"]}
@@ -204,7 +204,7 @@ class PokeTask(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.n_press, self.observe_state = _presses(n_press), observe_state
-        self.patience = PATIENCE * (self.n_press + 1)
+        self.patience = MAX_LENGTH_FACTOR * (self.n_press + 1)
         names = {self.shown: 0, "left": 1} if observe_state else {self.shown: 0}
         self.observation_space = Box(-1, max(1, self.n_press) if observe_state else 1, names, shape=(len(names),))
 
@@ -218,12 +218,12 @@ class PokeTask(TrialEnv):
         trials.gt[:] = np.where(left > 0, 1, np.where(thirst < 1, 2, 0))
 
     def _thirst(self, trials: Trials) -> Array:
-        """How much the reward is worth at each step, (n, steps) from 0 to 1."""
+        """Return the factor of the reward at each step, (n, steps) from 0 to 1."""
         raise NotImplementedError
 
 
 class LeverPressWithPoke(PokeTask):
-    """Press the lever several times, then poke the port for the reward; nothing shows how far one is.
+    """Press the lever several times, then poke the port for the reward; the number of presses is not shown.
 
     Channels:
         box: 0. Always 1.
@@ -255,22 +255,22 @@ class LeverPressWithPoke(PokeTask):
 
     @property
     def optimal_reward(self) -> float:
-        """Reward per step of an agent who plays the ground truth."""
+        """Reward per step of an agent that plays the ground truth."""
         return float(self.rewards["correct"] / (self.n_press + 1))
 
     @property
     def optimal_chance_reward(self) -> float:
-        """Reward per step of the best agent who presses with the same probability in all steps."""
+        """Reward per step of the best agent that presses with the same probability in all steps."""
         n = self.n_press
         p = np.sqrt(n) / (1 + np.sqrt(n))
         return float(self.rewards["correct"] * p * (1 - p) / (n * (1 - p) + p))
 
 
 class LeverPressWithPokeRest(PokeTask):
-    """Press the lever several times, then poke the port; both are an effort, and the reward is worth what one is thirsty.
+    """Press the lever several times, then poke the port; both cost effort, and the reward grows with thirst.
 
-    The thirst is quenched by the reward, stays 0 for about eight steps and grows to 1 in the next one. So the best
-    is to press, to rest until the thirst is full, and to poke. The first trial of a session begins thirsty.
+    The reward sets the thirst to 0, where it stays for about eight steps; then it grows to 1 within one step. The best
+    strategy is to press, to rest until the thirst is 1, and to poke. The first trial after a seed begins with thirst 1.
 
     Channels:
         thirst: 0. From 0 to 1.
@@ -307,6 +307,6 @@ class LeverPressWithPokeRest(PokeTask):
 
     @property
     def optimal_reward(self) -> float:
-        """Reward per step of an agent who plays the ground truth; the thirst is full after 9.5 steps on average."""
+        """Reward per step of an agent that plays the ground truth; the thirst is full after 9.5 steps on average."""
         earned = self.rewards["correct"] + (self.n_press + 1) * self.rewards["effort"]
         return float(earned / max(self.n_press + 1, 9.5))

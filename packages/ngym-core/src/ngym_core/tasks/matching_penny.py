@@ -1,4 +1,4 @@
-"""Matching pennies: a game against an opponent who may learn from what the agent does."""
+"""Matching pennies: a game against an opponent that may learn from what the agent does."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ OPPONENTS = ("mean_action", "random")
 class MatchingPenny(TrialEnv):
     """Choose what the opponent chooses; the opponent tries to choose something else. Each time step is a trial.
 
-    The opponent `mean_action` plays against the running mean of the agent's actions (0 where it is above a
-    half, else 1), so that what comes next depends on the agent. In `sample_trials` and data sets the agent is
-    one who plays the ground truth. The opponent `random` plays both sides equally often.
+    The opponent `mean_action` plays against the running mean of the agent's actions (0 if it is above a
+    half, else 1), so that its choices depend on the agent. In `sample_trials` and data sets the agent
+    plays the ground truth. The opponent `random` plays both sides equally often.
 
     Channels:
         opponent: 0 to 1. 1 for what the opponent chose in the trial before.
@@ -44,10 +44,10 @@ class MatchingPenny(TrialEnv):
     Args:
         dt: Time step in ms.
         rewards: Values that replace the defaults.
-        timing: Without meaning; there is one time step.
+        timing: No effect; a trial is one time step.
         opponent_type: ``mean_action`` or ``random``.
         learning_rate: Weight of the last action in the mean, from 0 to 1.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: Another opponent, or a learning rate outside 0 to 1.
@@ -96,11 +96,11 @@ class MatchingPenny(TrialEnv):
         trials.set_groundtruth(opponent)
 
     def _against_truth(self, mean: float, n: int) -> list[float]:
-        """The mean action before and after each of n trials of an agent who plays the ground truth, n + 1 numbers."""
+        """Return the mean actions before each of n trials that follow the ground truth and after the last, n + 1 numbers."""
         return list(accumulate(range(n), lambda m, _: m + self.learning_rate * ((m <= 0.5) - m), initial=mean))
 
     def _step(self, action: Any) -> Step:
-        """Evaluate an action, and let the opponent learn what it was."""
+        """Evaluate an action, and update the opponent with it."""
         stepped = super()._step(action)
         if self.opponent_type == "mean_action":
             mean = self.trial["mean_action"]

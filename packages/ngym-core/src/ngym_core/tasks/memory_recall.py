@@ -1,4 +1,4 @@
-"""Memory recall: store marked patterns and complete them from a part."""
+"""Memory recall: store marked patterns and complete them from corrupted versions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Array = NDArray[Any]
 
 
 class Recall(Rule):
-    """While recalling, each step costs the mean distance to the pattern.
+    """During recall, each step costs the mean distance to the pattern.
 
-    Performance is the share of the elements of all recalled patterns that are nearer to the right value
-    than to the other.
+    Performance is the share of the elements of all recalled patterns that are closer to the right value
+    than to the wrong one.
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note when to recall."""
+        """Return the edges of the recall period."""
         opens, closes = trials.span("recall")
         return {"opens": opens, "closes": closes, "hits": 0, "all": (closes - opens) * task.stim_dim}
 
@@ -76,7 +76,7 @@ class MemoryRecall(TrialEnv):
         chance: Share of the elements that are right by chance: `balanced`, all known elements and half of the
             unknown ones; else, those that are not flipped.
         balanced: Whether elements are 1 or -1 and may be unknown, or 1 or 0 and may be flipped.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: Sizes, lengths or shares that are outside of these ranges, or another distribution.

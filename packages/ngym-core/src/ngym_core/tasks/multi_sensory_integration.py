@@ -1,4 +1,4 @@
-"""Multisensory integration: two noisy senses say the same."""
+"""Multisensory integration: two noisy modalities show the same direction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ngym_core.trials import Trials
 
 
 class MultiSensoryIntegration(TrialEnv):
-    """Report the direction that two noisy stimuli show together, the evidence split between them.
+    """Report the direction that two noisy stimuli show, between which the evidence is split.
 
     Channels:
         fixation: 0. 1 until the decision, with noise during the stimulus.
@@ -45,7 +45,7 @@ class MultiSensoryIntegration(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         sigma: Noise during the stimulus; its standard deviation per step is sigma / sqrt(dt).
         dim_ring: Number of directions.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["perceptual", "two-alternative", "supervised"]}

@@ -1,4 +1,4 @@
-"""Nothing: an empty task, for tests."""
+"""Null task: empty trials, for tests."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ngym_core.trials import Trials
 
 
 class Nothing(Rule):
-    """Nothing can be done, so all is done well."""
+    """Every trial has full performance, since there is nothing to do."""
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Full performance from the start."""
+        """Return full performance from the first step on."""
         return {"performance": 1.0}
 
 
 class Null(TrialEnv):
-    """See nothing and do nothing: an empty task of 10 s trials, for tests.
+    """An empty task of 10 s trials, for tests.
 
-    Its one channel is always 0, its only action is 0, and whoever does nothing has full performance.
+    Its one channel is always 0, its only action is 0, and performance is always full.
 
     Args:
         dt: Time step in ms.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     rule = Nothing()

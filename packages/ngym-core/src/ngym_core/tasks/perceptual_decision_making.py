@@ -48,7 +48,7 @@ class PerceptualDecisionMaking(TrialEnv):
         cohs: Coherences in percent, by default 0, 6.4, 12.8, 25.6, 51.2.
         sigma: Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).
         abort: Whether breaking fixation ends the trial.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: No coherence, or one that is not finite.
@@ -128,9 +128,9 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        stim_scale: What the coherences are multiplied with.
+        stim_scale: Factor of the coherences.
         sigma: Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {

@@ -16,9 +16,9 @@ from ngym_core.spaces import Box, Discrete
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
-DEPTHS = 4
-SUFFOCATES = 0.25
-"""Oxygen below which the trial ends."""
+NUM_DEPTHS = 4
+MIN_OXYGEN = 0.25
+"""Oxygen below which the trial ends; a breath through the skin adds 1."""
 PNEUMOSTOME, SKIN, UP, DOWN = range(4)
 PHASES: Mapping[str, Mapping[str, float]] = {
     "set_default_behavior": {"swim": 0.1, "skin": 0.5, "pneumostome": 1.0},
@@ -30,7 +30,7 @@ PHASES: Mapping[str, Mapping[str, float]] = {
 class Breathe(Rule):
     """Breathe through the pneumostome at the surface, breathe through the skin anywhere, or swim up and down.
 
-    Each of them earns its reward; the pneumostome nothing below the surface. Oxygen rises with each breath and
+    Each of them earns its reward; the pneumostome earns nothing below the surface. Oxygen rises with each breath and
     decays while swimming; if it is used up, the trial ends. Performance is the share of the steps of the trial in
     which the snail does what earns the most.
     """
@@ -38,15 +38,15 @@ class Breathe(Rule):
     is_interactive = True
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note where the snail starts, its oxygen, and the length of the trial."""
+        """Return the initial depth and oxygen of the snail, and the length of the trial."""
         return {"depth": trials.conditions["depth"], "oxygen": 10.0, "steps": trials.lengths, "hits": 0}
 
     def render(self, task: Any, now: Any, ob: Array) -> None:
-        """Show the depth."""
-        ob[...] = np.arange(DEPTHS) == np.asarray(now.depth)[..., None]
+        """Write the depth to the observation."""
+        ob[...] = np.arange(NUM_DEPTHS) == np.asarray(now.depth)[..., None]
 
     def ground_truth(self, task: Any, now: Any) -> Any:
-        """Swim up to breathe at the surface if that pays, else do what earns the most where one is."""
+        """Return the action that earns the most in the rest of the trial."""
         return task.best_action(now.depth, now.steps - now.step)
 
     def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
@@ -58,10 +58,10 @@ class Breathe(Rule):
             earned, now.oxygen = task.rewards["skin"], now.oxygen + 1
         elif action != PNEUMOSTOME:
             earned, now.oxygen = task.rewards["swim"], now.oxygen * task.decay
-            now.depth = min(max(now.depth + (1 if action == DOWN else -1), 0), DEPTHS - 1)
+            now.depth = min(max(now.depth + (1 if action == DOWN else -1), 0), NUM_DEPTHS - 1)
         elif now.depth == 0:
             earned, now.oxygen = task.rewards["pneumostome"], now.oxygen + 5
-        return earned, now.oxygen < SUFFOCATES
+        return earned, now.oxygen < MIN_OXYGEN
 
     def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
@@ -69,17 +69,17 @@ class Breathe(Rule):
         now.performance[:] = now.hits / now.steps
         skin, swims, opens = action == SKIN, action >= UP, (action == PNEUMOSTOME) & (now.depth == 0)
         now.oxygen[:] = np.where(swims, now.oxygen * task.decay, now.oxygen + skin + 5.0 * opens)
-        now.depth[:] = np.clip(now.depth + (action == DOWN) - (action == UP), 0, DEPTHS - 1)
+        now.depth[:] = np.clip(now.depth + (action == DOWN) - (action == UP), 0, NUM_DEPTHS - 1)
         paid = [task.rewards["skin"], task.rewards["swim"], task.rewards["pneumostome"]]
-        return np.select([skin, swims, opens], paid, 0.0), now.oxygen < SUFFOCATES
+        return np.select([skin, swims, opens], paid, 0.0), now.oxygen < MIN_OXYGEN
 
 
 class Pneumostomeopening(TrialEnv):
     """Be a pond snail that breathes through its skin, swims, or opens its pneumostome at the surface to breathe air.
 
     Conditioning punishes the opening of the pneumostome. The oxygen, which is not shown, starts at 10; a breath of
-    air adds 5, one through the skin 1, and swimming uses it up with a time constant of one second. Where less than
-    0.25 is left the trial ends.
+    air adds 5, one through the skin 1, and swimming uses it up with a time constant of one second. If less than
+    0.25 is left, the trial ends.
 
     Channels:
         depth1: 0. 1 at the surface.
@@ -113,10 +113,10 @@ class Pneumostomeopening(TrialEnv):
         rewards: Values that replace those of the phase.
         timing: Durations (ms) that replace the defaults.
         phase: ``set_default_behavior``, ``training_session`` or ``testing_session``.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        UnknownNameError: Another phase.
+        UnknownNameError: An unknown phase.
     """
 
     metadata = {
@@ -152,12 +152,12 @@ class Pneumostomeopening(TrialEnv):
         super().__init__(dt, rewards={**PHASES[phase], **(rewards or {})}, timing=timing, **kwargs)
         self.phase = phase
         self.decay = math.exp(-dt / 1000)
-        self.observation_space = Box(0, 1, {f"depth{k + 1}": k for k in range(DEPTHS)}, shape=(DEPTHS,))
+        self.observation_space = Box(0, 1, {f"depth{k + 1}": k for k in range(NUM_DEPTHS)}, shape=(NUM_DEPTHS,))
         names = ("breathingpneumostome", "breathingskin", "up", "down")
         self.action_space = Discrete(4, {name: action for action, name in enumerate(names)})
 
     def best_action(self, depth: Any, left: Any) -> Any:
-        """What earns the most from a depth in the steps that are left, a number or an array."""
+        """Return the action that earns the most at a depth with so many steps left, for numbers or arrays."""
         pays = PHASES["training_session"] if self.phase == "testing_session" else self.rewards
         climbs = np.minimum(depth, left) * pays["swim"] + np.maximum(left - depth, 0) * pays["pneumostome"]
         stay = SKIN if pays["skin"] >= pays["swim"] else UP
@@ -165,11 +165,11 @@ class Pneumostomeopening(TrialEnv):
         return np.where(climbs > stays, np.where(depth == 0, PNEUMOSTOME, UP), stay)[()]
 
     def _new_trials(self, trials: Trials) -> None:
-        start = trials.choice("depth", range(DEPTHS))[:, None]
+        start = trials.choice("depth", range(NUM_DEPTHS))[:, None]
         trials.add_period("session")
         steps = np.arange(trials.gt.shape[1])
         rises = self.best_action(start, trials.lengths[:, None]) == UP
         depth = np.where(rises, np.maximum(0, start - steps), start)
-        trials.ob[:] = np.arange(DEPTHS) == depth[..., None]
+        trials.ob[:] = np.arange(NUM_DEPTHS) == depth[..., None]
         trials.ob[~trials.mask] = 0
         trials.gt[:] = self.best_action(depth, trials.lengths[:, None] - steps) * trials.mask

@@ -1,4 +1,4 @@
-"""Post-decision wagering: take a sure bet where one is not sure."""
+"""Post-decision wagering: take a sure bet instead of an uncertain choice."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ngym_core.trials import Trials
 
 
 class ChooseOrWager(FixateThenChoose):
-    """Fixate, then choose, or take the sure bet where one is offered.
+    """Fixate, then choose, or take the sure bet if it is offered.
 
-    The sure bet earns `sure`, and as much performance as this is between `fail` and `correct`. Taking
-    it where it is not offered earns `abort`.
+    The sure bet earns `sure`, and the performance that places this between `fail` (0) and `correct` (1). Taking
+    it when it is not offered earns `abort`.
     """
 
     pays_ground_truth = False
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note in which trials the bet is offered."""
+        """Return in which trials the bet is offered."""
         return {**super().prepare(task, trials), "wager": trials.conditions["wager"]}
 
     def pay_one(self, task: Any, now: Any, action: int) -> tuple[float, float]:
-        """Give reward and performance of a choice or of the sure bet."""
+        """Return reward and performance of a choice or of the sure bet."""
         if action != task.sure:
             return super().pay_one(task, now, action)
         r = task.rewards
         return (r["sure"], (r["sure"] - r["fail"]) / (r["correct"] - r["fail"])) if now.wager else (r["abort"], 0.0)
 
     def pay_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give rewards and performance of choices and sure bets."""
+        """Return rewards and performance of choices and sure bets."""
         reward, performance = super().pay_many(task, now, action)
         r, sure = task.rewards, action == task.sure
         worth = (r["sure"] - r["fail"]) / (r["correct"] - r["fail"])
@@ -81,7 +81,7 @@ class PostDecisionWager(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         dim_ring: Number of directions.
         sigma: Noise during the stimulus; its standard deviation per step is sigma / sqrt(dt).
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {

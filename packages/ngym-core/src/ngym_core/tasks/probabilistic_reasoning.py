@@ -1,4 +1,4 @@
-"""Probabilistic reasoning: add up the evidence of shapes."""
+"""Probabilistic reasoning: sum the evidence of several shapes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ngym_core.trials import Trials
 class ProbabilisticReasoning(TrialEnv):
     """See shapes appear one by one, each with a weight, and choose the side that their sum favours.
 
-    The sum is a log-odds (base 10): the side that it favours is the right one with the probability that follows from it,
-    so that even the best observer is wrong at times.
+    The sum is a log-odds (base 10), and the right side is drawn with the probability that follows from it, so that
+    even the best observer makes errors.
 
     Channels:
         fixation: 0. 1 until the decision.
@@ -51,7 +51,7 @@ class ProbabilisticReasoning(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         shape_weight: Weight of each shape, by default ten from -10 to 10.
         n_loc: Number of locations, and of shapes in a trial.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: No weight, or one that is not finite.

@@ -1,4 +1,4 @@
-"""Pulses: count brief pulses on two sides."""
+"""Pulse-based decisions: report the side with more brief pulses."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PulseDecisionMaking(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         p_pulse: Probability of a pulse on the poorer and the richer side.
         n_bin: How many times there may be pulses.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: Not two probabilities.
@@ -91,7 +91,7 @@ class PulseDecisionMaking(TrialEnv):
         drawn = [trials.draws.random(f"pulse{i + 1}", trials.n, self.n_bin) < p[:, i, None] for i in (0, 1)]
         tie = trials.draws.uniform("tie", trials.n, -0.1, 0.1)
         wanted = trials.forced_value("ground_truth", self.choices)
-        if wanted is not None:  # where the other side has more, the sides change places
+        if wanted is not None:  # swap the sides where the other one has more
             other = (_more(drawn, tie) != wanted)[:, None]
             drawn = [np.where(other, there, here) for here, there in zip(drawn, drawn[::-1], strict=True)]
         pulses = [trials.condition(f"pulse{i + 1}", side.astype(int)) for i, side in enumerate(drawn)]
@@ -107,5 +107,5 @@ class PulseDecisionMaking(TrialEnv):
 
 
 def _more(pulses: Sequence[NDArray[Any]], tie: NDArray[Any]) -> NDArray[np.int64]:
-    """1 where the second side has more of the pulses (n, bins), else 0; `tie` (n,) decides between equals."""
+    """Return 1 where the second side has more pulses (n, bins), else 0. `tie` (n,) decides between equal numbers."""
     return np.where(pulses[0].sum(axis=1) < pulses[1].sum(axis=1) + tie, 1, 0)

@@ -1,4 +1,4 @@
-"""Random-dot motion, with the dots: report where a film of dots moves."""
+"""Random-dot motion with images: report the direction of moving dots."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Array = NDArray[Any]
 class RandomDotMotion(TrialEnv):
     """Report the direction of a film of moving dots.
 
-    There are 30 white dots of one pixel in a disc of half the window's width. Some of them, a share that is the
-    coherence, move in one direction, each other one in a direction of its own, all of them 0.05 half windows from one
-    step to the next. A dot goes on at a random place after 10 steps, or when it leaves the disc.
+    There are 30 white dots of one pixel in a disc of half the screen's width. A share of
+    them, the coherence, moves in one direction, the others each in a random direction, all of them by 0.05 half screens
+    per step. A dot continues at a random position after 10 steps, or when it leaves the disc.
 
     Channels:
         image: Rows from the top, columns from the left, and red, green and blue, from 0 to 255. The background is 128.
@@ -48,16 +48,16 @@ class RandomDotMotion(TrialEnv):
 
     Args:
         dt: Time step in ms, the time of one frame. Dots move by frames, whatever it is.
-        win_kwargs: ``{"size": (width, height)}`` of the window in pixels, by default (100, 100).
+        win_kwargs: ``{"size": (width, height)}`` of the screen in pixels, by default (100, 100).
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        stim_scale: What the coherences are multiplied with.
+        stim_scale: Factor of the coherences.
         dim_ring: Number of directions.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: A coherence that is not from 0 to 100 percent, or no size of a window.
-        UnknownNameError: Another option of the window.
+        ValueError: A coherence that is not from 0 to 100 percent, or an invalid size of the screen.
+        UnknownNameError: An unknown option in `win_kwargs`.
     """
 
     metadata = {

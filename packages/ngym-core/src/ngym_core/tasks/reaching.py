@@ -15,30 +15,31 @@ from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import ring, tuning
 from ngym_core.trials import Trials
 
-TURN = 0.05
-"""Radians that the pointer turns in a step."""
-MOST = round(np.pi / TURN)
-"""So many turns it takes at most."""
+TURN_RADIANS = 0.05
+"""Angle by which the pointer turns in a step."""
+MAX_TURNS = round(np.pi / TURN_RADIANS)
+"""Number of turns to the farthest angle."""
 Array = NDArray[Any]
 
 
-def _apart(target: Any, pointer: Any) -> Any:
-    """The turn from the pointer to the target, from -pi to pi."""
+def _turn_to(target: Any, pointer: Any) -> Any:
+    """Return the turn from the pointer to the target in radians, from -pi to pi."""
     return (target - pointer + np.pi) % (2 * np.pi) - np.pi
 
 
 class Follow(Rule):
     """Turn a pointer (action 1: up, 2: down) toward one angle after another.
 
-    For each angle the pointer starts at pi and can be turned from when the angle is known. In the paid
+    For each angle the pointer starts at pi and can be turned as soon as the angle is known. In the rewarded
     period a step earns `correct` minus the distance to the angle, at least `fail`. Performance is the share
-    of the paid steps in which the pointer is as near to its angle as it can be.
+    of the rewarded steps in which the pointer is as near to its angle as possible.
 
-    The pointer is shown wherever the trial's observations show that of an agent who follows the ground truth.
+    In played trials the pointer of the agent replaces the one that the trial's observations show, which follows the
+    ground truth.
 
     Args:
-        channels: The channels that show the pointer, as the cosine of the distance to it.
-        stages: For each angle the condition that holds it, the period from which on it is known, and the paid period.
+        channels: The channels of the pointer, each the cosine of its distance.
+        stages: For each angle the condition that holds it, the period from which on it is known, and the rewarded period.
     """
 
     is_interactive = True
@@ -47,7 +48,7 @@ class Follow(Rule):
         self.channels, self.stages = channels, stages
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the angles, and when each is known and paid."""
+        """Return the angles, and when each is known and rewarded."""
         facts: dict[str, Any] = {"pointer": np.pi, "hits": 0.0, "paid": 0}
         for k, (angle, known, paid) in enumerate(self.stages):
             (start, _), (opens, closes) = trials.span(known), trials.span(paid)
@@ -56,7 +57,7 @@ class Follow(Rule):
         return facts
 
     def stage(self, now: Any, step: Any) -> tuple[Any, Any, Any]:
-        """The angle to turn to, for how many steps it has been known (negative: not yet), and whether the step is paid."""
+        """Return the present angle, for how many steps it is known (negative: not yet), and whether the step is rewarded."""
         target, since, paid = now.target0, step - now.known0, (step >= now.opens0) & (step < now.closes0)
         for k in range(1, len(self.stages)):
             known, opens, closes = (getattr(now, f"{name}{k}") for name in ("known", "opens", "closes"))
@@ -66,42 +67,42 @@ class Follow(Rule):
         return target, since, paid
 
     def turns(self, target: Any, steps: Any) -> Any:
-        """By how many turns from pi the pointer of an agent is away who has followed the ground truth for some steps."""
+        """Return the signed turns from pi of a pointer that has followed the ground truth for some steps."""
         side, most = self.way(target)
         return side * np.minimum(np.maximum(np.int32(steps), 0), most)
 
     def way(self, target: Any) -> tuple[Any, Any]:
-        """To which side of pi the angle is, 1 or -1, and how many turns it takes."""
-        turn = _apart(target, np.pi)
-        most = np.ceil(np.abs(turn) / TURN - 0.5)  # the last one brings it within half a turn
+        """Return on which side of pi an angle is, 1 or -1, and the number of turns to it."""
+        turn = _turn_to(target, np.pi)
+        most = np.ceil(np.abs(turn) / TURN_RADIANS - 0.5)  # the last one brings it within half a turn
         return np.where(turn < 0, np.int32(-1), np.int32(1)), most.astype(np.int32)
 
     def ideal(self, target: Any, steps: Any) -> Any:
-        """Where the pointer of such an agent is."""
-        return np.pi + TURN * self.turns(target, steps)
+        """Return the position of a pointer that has followed the ground truth for some steps."""
+        return np.pi + TURN_RADIANS * self.turns(target, steps)
 
     def render(self, task: Any, now: Any, ob: Array) -> None:
-        """Show the pointer of the agent instead of that of the ideal one."""
+        """Replace the pointer that follows the ground truth by that of the agent in the observation."""
         target, since, _ = self.stage(now, now.step)
         pointers = self.ideal(target, since), np.where(since <= 0, np.pi, now.pointer)
         theirs, ours = (np.cos(task.theta - np.asarray(pointer)[..., None]) for pointer in pointers)
         ob[..., self.channels] = ob[..., self.channels] + (ours - theirs)
 
     def ground_truth(self, task: Any, now: Any) -> Any:
-        """Turn toward the angle, or stay if it is less than half a turn away."""
+        """Return the turn toward the angle, or 0 if it is less than half a turn away."""
         target, since, _ = self.stage(now, now.step)
-        turn = _apart(target, np.where(since <= 0, np.pi, now.pointer))
-        truth = np.where((since >= 0) & (np.abs(turn) > TURN / 2), np.where(turn > 0, 1, 2), 0)
+        turn = _turn_to(target, np.where(since <= 0, np.pi, now.pointer))
+        truth = np.where((since >= 0) & (np.abs(turn) > TURN_RADIANS / 2), np.where(turn > 0, 1, 2), 0)
         return truth if truth.ndim else int(truth)
 
     def evaluate(self, task: Any, now: Any, action: Any) -> Any:
-        """Turn the pointer and give the rewards; for one env and for lanes alike."""
+        """Turn the pointer and return the rewards, for one env or for lanes."""
         target, since, paid = self.stage(now, now.step)
         side = np.where(action == 1, 1, np.where(action == 2, -1, 0)) * (since >= 0)
-        now.pointer = (np.where(since <= 0, np.pi, now.pointer) + TURN * side) % (2 * np.pi)
-        distance = np.abs(_apart(target, now.pointer))
-        best = np.abs(_apart(target, self.ideal(target, since + 1)))
-        now.hits = now.hits + (paid & (distance <= best + TURN / 2))
+        now.pointer = (np.where(since <= 0, np.pi, now.pointer) + TURN_RADIANS * side) % (2 * np.pi)
+        distance = np.abs(_turn_to(target, now.pointer))
+        best = np.abs(_turn_to(target, self.ideal(target, since + 1)))
+        now.hits = now.hits + (paid & (distance <= best + TURN_RADIANS / 2))
         now.performance = now.hits / now.paid
         return np.where(paid, np.maximum(task.rewards["correct"] - distance, task.rewards["fail"]), 0.0)
 
@@ -117,19 +118,19 @@ class Follow(Rule):
 
 
 def follow(trials: Trials, rule: Follow, task: Any) -> None:
-    """Set the channels of the pointer to that of an agent who follows the ground truth, and the ground truth itself."""
+    """Write the channels of a pointer that follows the ground truth, and the ground truth itself."""
     steps = np.arange(trials.ob.shape[1], dtype=np.int32)[:, None]  # (T, 1): NumPy is faster along many trials
     target, since, _ = rule.stage(SimpleNamespace(**rule.prepare(task, trials)), steps)
     side, most = rule.way(target)
     turns = side * np.minimum(np.maximum(since, 0), most)
-    trials.set_patterns(_pointers(len(task.theta)), (turns + MOST).T, where=rule.channels)
+    trials.set_patterns(_pointers(len(task.theta)), (turns + MAX_TURNS).T, where=rule.channels)
     trials.set_groundtruth((np.where(side > 0, 1, 2) * ((since >= 0) & (since < most))).T)
 
 
 @lru_cache
 def _pointers(k: int) -> Array:
-    """What k channels show of the pointer, turned by -MOST to MOST turns from pi, (2 * MOST + 1, k)."""
-    return np.cos(ring(k) - (np.pi + TURN * np.arange(-MOST, MOST + 1))[:, None]).astype(np.float32)
+    """Return k channels of a pointer at -MAX_TURNS to MAX_TURNS turns from pi, (2 * MAX_TURNS + 1, k)."""
+    return np.cos(ring(k) - (np.pi + TURN_RADIANS * np.arange(-MAX_TURNS, MAX_TURNS + 1))[:, None]).astype(np.float32)
 
 
 class Reaching1D(TrialEnv):
@@ -164,7 +165,7 @@ class Reaching1D(TrialEnv):
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         dim_ring: Number of channels of each ring.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -224,7 +225,7 @@ class Reaching1DWithSelfDistraction(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["motor", "steps action space"]}
@@ -285,7 +286,7 @@ class AngleReproduction(TrialEnv):
         dt: Time step in ms.
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {

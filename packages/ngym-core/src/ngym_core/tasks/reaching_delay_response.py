@@ -1,4 +1,4 @@
-"""Reporting a remembered position with a continuous action."""
+"""Delayed reaching: report a remembered position with a continuous action."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ReportPosition(Rule):
     """Hold during the stimulus, then give a go signal and a position.
 
     In the decision period the first action whose go signal (its first number) is positive ends the trial; the
-    nearer its second number is to the position, the more of `correct` it earns, and this share is its
-    performance. In the stimulus a go signal that is not negative earns `abort`, and ends the trial if the
+    closer its second number is to the position, the larger the share of `correct` that it earns. This share is its
+    performance. During the stimulus a go signal that is not negative earns `abort`, and ends the trial if the
     task's `abort` is true. Running out of steps earns `miss`.
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of both periods."""
+        """Return the edges of both periods."""
         (hold_from, hold_to), (opens, closes) = trials.span("stimulus"), trials.span("decision")
         facts = {"hold_from": hold_from, "hold_to": hold_to, "opens": opens, "closes": closes}
         return {**facts, "timeout": task.rewards["miss"]}
@@ -50,7 +50,7 @@ class ReportPosition(Rule):
 
 
 def _nearness(action: Array, gt: Array) -> Any:
-    """1 for the right position, less with the error, in single precision as the actions are."""
+    """Return 1 for the right position, less with the error, in single precision like the actions."""
     error = np.float32(1) + np.abs(action[..., 1] - gt[..., 1])
     return np.float32(1) / (error * error)
 
@@ -86,7 +86,7 @@ class ReachingDelayResponse(TrialEnv):
         timing: Durations (ms) that replace the defaults.
         lowbound: Least position.
         highbound: Greatest position.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
         ValueError: Bounds in the wrong order or outside the spaces (0 to 2).

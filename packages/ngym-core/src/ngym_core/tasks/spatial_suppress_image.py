@@ -1,4 +1,4 @@
-"""Spatial suppression of motion, with images of the moving plaid."""
+"""Spatial suppression of motion with images of a moving plaid."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Array = NDArray[Any]
 CYCLES = 0.8 * 16
 """Cycles of a grating over the patch: 0.8 in each of 16 degrees."""
 CYCLES_PER_MS = 0.8 * 4 / 1000
-"""Speed of the drift: 4 degrees in a second."""
-SENSES = np.array([(-1, 1), (1, -1), (-1, -1), (1, 1)])
-"""Which way the two gratings drift when the plaid moves left, right, up and down."""
+"""Speed of the drift: 0.8 cycles per degree at 4 degrees per second."""
+DRIFT_SIGNS = np.array([(-1, 1), (1, -1), (-1, -1), (1, 1)])
+"""Signs of the drift of the two gratings when the plaid moves left, right, up and down."""
 EDGE = np.exp(-((np.arange(1, 6) / (np.sqrt(2) * 1.5895270917085327)) ** 2))
 ENVELOPE = np.concatenate([EDGE[::-1], np.ones(27), EDGE])
-"""Contrast over the frames, relative to its greatest: a Gaussian of 100 ms with a plateau, at 120 frames a second."""
+"""Contrast of each frame relative to the maximum: a Gaussian of 100 ms with a plateau, at 120 frames per second."""
 
 
 class SpatialSuppressMotionImage(SpatialSuppressMotion):
@@ -36,18 +36,18 @@ class SpatialSuppressMotionImage(SpatialSuppressMotion):
     Conditions:
         direction: 1 to 4. Direction of the motion: left, right, up or down.
         contrast: 0.05 or 0.99. Another one, from 0 to 1, may be forced.
-        diameter: 1. That of the plaid, in units of half the window; another one may be forced.
+        diameter: 1. That of the plaid, in units of half the screen; another one may be forced.
 
     Args:
         dt: Time step in ms, the time of one frame.
-        win_kwargs: ``{"size": (width, height)}`` of the window in pixels, by default (100, 100).
+        win_kwargs: ``{"size": (width, height)}`` of the screen in pixels, by default (100, 100).
         timing: Durations (ms) that replace the defaults.
         rewards: Values that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: No size of a window, a contrast that is not from 0 to 1, or a diameter that is not positive.
-        UnknownNameError: Another option of the window.
+        ValueError: An invalid size of the screen, a contrast that is not from 0 to 1, or a diameter that is not positive.
+        UnknownNameError: An unknown option in `win_kwargs`.
     """
 
     blank = GREY
@@ -76,6 +76,6 @@ class SpatialSuppressMotionImage(SpatialSuppressMotion):
         steps = np.arange(trials.gt.shape[1])
         kinds, which = np.unique(np.stack([direction, contrast, diameter]), axis=1, return_inverse=True)
         envelope = np.where(steps < len(ENVELOPE), ENVELOPE[np.minimum(steps, len(ENVELOPE) - 1)], 0)
-        shift = SENSES[kinds[0].astype(int)][:, None] * (CYCLES_PER_MS * self.dt * steps)[:, None]
+        shift = DRIFT_SIGNS[kinds[0].astype(int)][:, None] * (CYCLES_PER_MS * self.dt * steps)[:, None]
         frames = plaid(self.screen, shift, kinds[1][:, None] * envelope, kinds[2], cycles=CYCLES)
         trials.set_ob(frames[which], "stimulus")

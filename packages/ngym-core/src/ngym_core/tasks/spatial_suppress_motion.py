@@ -1,4 +1,4 @@
-"""Spatial suppression of motion: large stimuli of high contrast look different at first."""
+"""Spatial suppression of motion: large stimuli of high contrast are at first seen in the opposite direction."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LOW_OPPOSITE = [0.249] * 7 + [0.25, 0.26, 0.2583, 0.267, 0.1417, 0.1167, 0.058, 
 
 
 class MatchProbabilities(Rule):
-    """Report four probabilities at each step; reward and performance are how much of them is right.
+    """Report four probabilities at each step; reward and performance measure their agreement with the ground truth.
 
-    A step is right by 1 minus half the sum of the absolute differences to the ground truth. It earns
-    `correct` times this, and performance is the mean over the trial.
+    The agreement is 1 minus half the sum of the absolute differences. A step earns `correct` times this, and
+    performance is its mean over the trial.
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the number of steps."""
+        """Return the number of steps."""
         return {"steps": trials.lengths, "right": 0.0}
 
     def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
@@ -81,7 +81,7 @@ class SpatialSuppressMotion(TrialEnv):
         dt: Time step in ms.
         timing: Durations (ms) that replace the defaults.
         rewards: Values that replace the defaults.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
     """
 
     metadata = {
@@ -120,7 +120,7 @@ class SpatialSuppressMotion(TrialEnv):
         return direction, contrast
 
     def _reports(self, direction: Array, contrast: Array, steps: int) -> Array:
-        """Probabilities of the four directions, (n, steps, 4)."""
+        """Return the probabilities of the four directions, (n, steps, 4)."""
         reports = np.empty((2, 4, steps, 4))
         for high, curves in enumerate(((LOW_DIRECTION, LOW_OPPOSITE), (HIGH_DIRECTION, HIGH_OPPOSITE))):
             seen, opposite = (np.interp(np.arange(steps), STEPS, curve) for curve in curves)

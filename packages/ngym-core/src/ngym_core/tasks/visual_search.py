@@ -1,4 +1,4 @@
-"""Visual search: point to where a bar appears again among others."""
+"""Visual search: point to a remembered bar among others."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ngym_core.tasktools import check_options
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
-NEAR = 0.01
-"""Square of the distance up to which a position counts as the center, or as the target."""
+NEAR_SQUARED = 0.01
+"""Square of the distance, in half screens, up to which a position counts as the center or as the target."""
 
 
 class PointTo(Rule):
@@ -29,18 +29,18 @@ class PointTo(Rule):
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of both periods."""
+        """Return the edges of both periods."""
         (hold_from, hold_to), (opens, closes) = trials.span("fixation"), trials.span("decision")
         return {"hold_from": hold_from, "hold_to": hold_to, "opens": opens, "closes": closes}
 
     def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""
         x, y = action.tolist()
-        if x * x + y * y <= NEAR:
+        if x * x + y * y <= NEAR_SQUARED:
             return 0.0, False
         if now.opens <= now.step < now.closes:
             x, y = x - float(now.gt[0]), y - float(now.gt[1])
-            now.performance = float(x * x + y * y < NEAR)
+            now.performance = float(x * x + y * y < NEAR_SQUARED)
             return task.rewards["correct" if now.performance else "fail"], True
         if now.hold_from <= now.step < now.hold_to:
             return broken(task, now)
@@ -48,9 +48,9 @@ class PointTo(Rule):
 
     def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
-        away = _squared(action) > NEAR
+        away = _squared(action) > NEAR_SQUARED
         answers = away & (now.opens <= now.step) & (now.step < now.closes)
-        right = _squared(action, now.gt) < NEAR
+        right = _squared(action, now.gt) < NEAR_SQUARED
         np.copyto(now.performance, right, where=answers)
         reward = np.where(answers, np.where(right, task.rewards["correct"], task.rewards["fail"]), 0.0)
         early = away & ~answers & (now.hold_from <= now.step) & (now.step < now.hold_to)
@@ -58,15 +58,15 @@ class PointTo(Rule):
 
 
 def _squared(position: Array, origin: ArrayLike = 0.0) -> Any:
-    """Squared distance of positions (..., 2) from others."""
+    """Return the squared distances of positions (..., 2) from others."""
     x, y = np.moveaxis(np.asarray(position, float) - origin, -1, 0)
     return x * x + y * y
 
 
 class VisualSearch(TrialEnv):
-    """Remember a bar of some color and orientation, and after a delay point to it among others.
+    """Remember the color and orientation of a bar, and after a delay point to it among others.
 
-    Positions are in units of half the window: -1 to 1 from left to right and from bottom to top.
+    Positions are in units of half the screen: -1 to 1 from left to right and from bottom to top.
 
     Channels:
         image: Rows from the top, columns from the left, and red, green and blue, from 0 to 255. The background is 128.
@@ -90,11 +90,11 @@ class VisualSearch(TrialEnv):
         correct: 1.0. Pointing to the target in the decision period, within 0.1; it ends the trial.
         fail: 0.0. Pointing elsewhere but to the center; it ends the trial.
 
-    Each other bar differs from the target in its orientation or in its color, whichever a coin decides.
+    Each other bar differs from the target in its orientation or in its color, with equal probability.
 
     Args:
         dt: Time step in ms, the time of one frame.
-        win_kwargs: ``{"size": (width, height)}`` of the window in pixels, by default (100, 100).
+        win_kwargs: ``{"size": (width, height)}`` of the screen in pixels, by default (100, 100).
         rewards: Values that replace the defaults.
         timing: Durations (ms) that replace the defaults.
         target_centers: (bars, 2) positions of the bars, by default the centers of the four quadrants.
@@ -102,11 +102,11 @@ class VisualSearch(TrialEnv):
         delta_angle: By how much another bar's orientation differs from the target's, in radians; 0.2 pi by default.
         delta_color: By how much its red, green and blue differ, in any order; (0.2, -0.1, -0.1) by default.
         line_width: Width of a bar in pixels.
-        **kwargs: Those of `TrialEnv`.
+        **kwargs: Arguments of `TrialEnv`.
 
     Raises:
-        ValueError: Positions outside the window or within 0.1 of its center, differences or sizes that cannot be.
-        UnknownNameError: Another option of the window.
+        ValueError: Positions outside the screen or within 0.1 of its center, or invalid differences or sizes.
+        UnknownNameError: An unknown option in `win_kwargs`.
     """
 
     metadata = {
@@ -117,7 +117,7 @@ class VisualSearch(TrialEnv):
     default_timing = {"fixation": 500, "sample": 1000, "delay": 500, "decision": 500}
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = PointTo()
-    chance = 1 / (4 / (np.pi * NEAR) - 1)
+    chance = 1 / (4 / (np.pi * NEAR_SQUARED) - 1)
     blank = GREY
 
     def __init__(
@@ -135,7 +135,7 @@ class VisualSearch(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         quadrants = [(0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)]
-        self.target_centers = _checked(
+        self.target_centers = _check_centers(
             check_options("target_centers", quadrants if target_centers is None else target_centers)
         )
         self.delta_angle = 0.2 * np.pi if delta_angle is None else delta_angle
@@ -152,13 +152,13 @@ class VisualSearch(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         angles, colors = self._bars(trials)
         order = trials.draws.permutation("centers", trials.n, len(self.target_centers))
-        centers = _checked(trials.condition("centers", self.target_centers[order]))
+        centers = _check_centers(trials.condition("centers", self.target_centers[order]))
         trials.add_period(["fixation", "sample", "delay", "decision"])
         trials.paint_later(self._film, angles, colors, centers)
         trials.set_groundtruth(centers[:, 0], "decision")
 
     def _bars(self, trials: Trials) -> tuple[Array, Array]:
-        """Orientations (n, bars) and colors (n, bars, 3); each bar but the first differs from it in one of both."""
+        """Return orientations (n, bars) and colors (n, bars, 3). Each later bar differs from the first in one of them."""
         n, draws = trials.n, trials.draws
         angles = [draws.uniform("angle", n, 0, 2 * np.pi)]
         colors = [draws.random("color", n, 3)]
@@ -184,9 +184,14 @@ class VisualSearch(TrialEnv):
             trials.set_ob(shown, period)
 
 
-def _checked(centers: Array) -> Array:
-    """Positions (..., 2) that an action can point to."""
-    if centers.shape[-1] != 2 or centers.ndim < 2 or not (np.abs(centers) <= 1).all() or (_squared(centers) <= NEAR).any():
+def _check_centers(centers: Array) -> Array:
+    """Return positions (..., 2), or raise if an action cannot point to all of them."""
+    if (
+        centers.shape[-1] != 2
+        or centers.ndim < 2
+        or not (np.abs(centers) <= 1).all()
+        or (_squared(centers) <= NEAR_SQUARED).any()
+    ):
         raise ValueError(
             f"Bars must be at positions (x, y) from -1 to 1 and more than 0.1 away from the center, not {centers.tolist()}."
         )

@@ -1,4 +1,4 @@
-"""Widening observations: what PassAction and PassReward share."""
+"""Appended channels: the functions that PassAction, PassReward and FullInput share."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ngym_core.trials import Trials, add_channels
 Array = NDArray[Any]
 
 
-def widened(space: gymnasium.Space[Any], name: str, k: int) -> Box:
-    """Make the space of observations with k more channels at the end, called `name`.
+def extend_space(space: gymnasium.Space[Any], name: str, k: int) -> Box:
+    """Return the space of observations with k more channels at the end, called `name`.
 
     Raises:
         ValueError: A space that is neither a vector of channels nor discrete.
@@ -32,15 +32,16 @@ def widened(space: gymnasium.Space[Any], name: str, k: int) -> Box:
     return Box(-np.inf, np.inf, {**names, name: added}, shape=(size + k,))
 
 
-def append(space: gymnasium.Space[Any], ob: Array, values: Array) -> NDArray[np.float32]:
+def append_channels(space: gymnasium.Space[Any], ob: Array, values: Array) -> NDArray[np.float32]:
     """Append values (m,) or (m, ...) to observations (m, ...) of a space, (m, channels) float32."""
     if isinstance(space, spaces.Discrete):
         ob = np.eye(int(space.n))[ob - space.start]
     return np.concatenate([ob, np.reshape(values, (len(ob), -1))], axis=1, dtype=np.float32)
 
 
-def append_last(trials: Trials, values: Array, draws: Draws) -> Trials:
-    """Append to each observation the values (n, steps, k) of the step before; `draws.carried` keeps those of the last."""
+def append_previous_step(trials: Trials, values: Array, draws: Draws) -> Trials:
+    """Append to observations the values (n, steps, k) of the step before; `draws.carried` holds those of the last trial."""
+    # The first step of a trial follows the last step of the trial before.
     lasts = values[np.arange(trials.n), trials.lengths - 1]
     before = np.zeros_like(values)
     before[:, 1:] = values[:, :-1]

@@ -1,4 +1,4 @@
-"""Monitor: write down every trial that is played."""
+"""Monitor: records every trial that is played and saves the records as trial tables."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ import numpy as np
 
 from ngym_core.errors import unknown
 from ngym_core.files import require_empty_folder
-from ngym_core.plugins import registry
-from ngym_core.plugins.manager import Plugins
-from ngym_core.trial_table import Recorder, Table, save_trials
+from ngym_core.plugins.registry import pack_manager
+from ngym_core.trial_table import TrialRecorder, TrialTable, save_trial_table
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 DEFAULTS: dict[str, Any] = {
@@ -35,35 +34,45 @@ DEFAULTS: dict[str, Any] = {
 
 
 class Monitor(TrialWrapper):
-    """Write down every trial that is played as one row of a table, and save the table now and then.
+    """Record every trial that is played as one row of a table, and save the table at intervals.
 
-    The columns are those of `ngym_core.trial_table.MEASURES` and the conditions of the trials. Each save writes the trials
-    since the last one, as `trials-<number of the first>.csv` and `.npz`, each file completely or not at all; `close`
-    (or leaving a ``with``) saves the rest. `load_trials` reads them all. With several lanes, all are written down.
+    The columns are those of `ngym_core.trial_table.MEASURED_COLUMNS` and the conditions of the trials. Each save writes the
+    trials since the last save as `trials-<number of the first>.csv` and `.npz`, each file completely or not at all; `close`
+    (or leaving a ``with`` block) saves the rest. `load_trial_table` loads them all. All lanes of a vector env are recorded.
 
     Args:
         env: The task, with wrappers.
-        config: A TOML file or a mapping with any of the arguments below; arguments that are given prevail.
-        name: Name of the run, by default the task's.
-        trigger: ``trial``: save every `interval` trials; ``step``: at the first end of a trial after `interval` steps.
-        interval: See `trigger`.
+        config: A TOML file or a mapping with any of the arguments below. Arguments given directly take precedence.
+        name: Name of the run, by default the name of the task.
+        trigger: ``trial``: save every `interval` trials; ``step``: save at the first end of a trial after `interval` steps.
+        interval: Number of trials or steps, see `trigger`.
         verbose: Print a line at each save.
-        plot_create: Draw the steps that follow each save (of the first lane); needs ngym-plot.
-        plot_steps: How many steps are drawn.
-        ext: Format of the figures.
-        save_dir: Folder for the files; by default ``monitor/<name>/<time>``. It must not exist or be empty.
+        plot_create: Save a figure of the steps that follow each save (of the first lane); needs ngym-plot.
+        plot_steps: Number of steps in a figure.
+        ext: File format of the figures.
+        save_dir: Folder for the files; by default ``monitor/<name>/<time>``. It must be empty or not exist.
 
     Attributes:
         save_dir: The folder.
 
     Raises:
-        UnknownNameError: A name in `config` that is no argument.
-        ValueError: Another trigger, or numbers below 1.
-        FileExistsError: The folder holds something already.
-        ImportError: Figures are wanted, and no installed package draws them.
+        UnknownNameError: A name in `config` that is not an argument.
+        ValueError: An unknown trigger, or a number below 1.
+        FileExistsError: The folder is not empty.
+        ImportError: `plot_create` without an installed package that draws figures.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("Monitor", {"save_dir": "run", "verbose": False})])
+        >>> _ = env.reset(seed=0)
+        >>> with env:
+        ...     for _ in range(100):
+        ...         _ = env.step(env.unwrapped.gt_now)
+        >>> ngym.load_trial_table("run")["performance"]
+        array([1., 1., 1., 1.])
     """
 
-    metadata = {"description": "Writes down every trial that is played.", "paper_link": None}
+    metadata = {"description": "Records every trial that is played.", "paper_link": None}
 
     def __init__(
         self,
@@ -83,33 +92,33 @@ class Monitor(TrialWrapper):
         self.config = _configured(config, given)
         self.name: str = self.config["name"] or type(self.task).__name__
         folder = self.config["save_dir"]
-        if self.config["plot_create"] and not _plugins().draws:
+        if self.config["plot_create"] and not pack_manager().can_draw_figures:
             raise ImportError("plot_create=True needs a package that draws figures: pip install ngym-plot.")
         self.save_dir = _new_folder(Path("monitor") / self.name) if folder is None else Path(folder).expanduser()
         require_empty_folder(self.save_dir)
         self.save_dir.mkdir(parents=True, exist_ok=True)
-        with (self.save_dir / "monitor.json").open("x") as file:  # from now on the folder is taken
+        with (self.save_dir / "monitor.json").open("x") as file:  # from now on other runs refuse this folder
             json.dump({"task": str(self.task), **self.config}, file, indent=2, default=str)
-        self._recorder: Recorder | None = None
+        self._recorder: TrialRecorder | None = None
         self._lanes = self._steps = 0
         self._run: list[dict[str, Any]] | None = [] if self.config["plot_create"] else None
         self._last_ob: Any = None
 
-    def init_memory(self, n: int) -> Recorder:
-        """The rows that are not saved yet; they stay when lanes are seeded again."""
+    def init_memory(self, n: int) -> TrialRecorder:
+        """Return the recorder of the trials that are not saved yet. It is kept when lanes are seeded again."""
         if self._recorder is None or self._lanes != n:
-            self._recorder, self._lanes = Recorder(n, self.task.dt), n
+            self._recorder, self._lanes = TrialRecorder(n, self.task.dt), n
         return self._recorder
 
-    def on_step(self, memory: Recorder, batch: StepBatch) -> None:
-        """Note the step, and save when it is time."""
+    def on_step(self, memory: TrialRecorder, batch: StepBatch) -> None:
+        """Record the step, and save if it is time."""
         memory.add(batch)
         if self._run is not None:
-            self._note_step(batch)
+            self._record_step(batch)
         if not batch.is_reset:
             self._steps += len(batch.lanes)
         if batch.ended.any():
-            passed = self._steps if self.config["trigger"] == "step" else memory.waiting
+            passed = self._steps if self.config["trigger"] == "step" else memory.num_pending
             if passed >= self.config["interval"]:
                 self._save_or_warn()
 
@@ -120,46 +129,46 @@ class Monitor(TrialWrapper):
             warnings.warn(f"{self.name}: the trials are kept for the next save; this one failed: {error}", stacklevel=2)
 
     def save(self) -> list[Path]:
-        """Save the trials since the last save. Where that fails, they are kept for the next one.
+        """Save the trials since the last save. If that fails, they are kept for the next save.
 
         Returns:
             The files that were written; none if there is no new trial.
 
         Raises:
-            OSError: The files cannot be written. During steps this is a warning only.
+            OSError: The files cannot be written. During steps this is only a warning.
         """
         recorder = self._recorder
         self._steps = 0
-        if recorder is None or recorder.waiting == 0:
+        if recorder is None or recorder.num_pending == 0:
             return []
-        first = recorder.trials - recorder.waiting
-        table = recorder.take()
+        first = recorder.num_trials - recorder.num_pending
+        table = recorder.pop()
         try:
-            files = save_trials(self.save_dir / f"trials-{first:09d}", table)
+            files = save_trial_table(self.save_dir / f"trials-{first:09d}", table)
         except OSError:
-            recorder.give_back(table)
+            recorder.restore(table)
             raise
         if self.config["verbose"]:
-            self._say(table)
+            self._print_summary(table)
         if self._run:
-            files.append(self._draw(recorder.trials))
+            files.append(self._draw(recorder.num_trials))
         return files
 
-    def _say(self, table: Table) -> None:
+    def _print_summary(self, table: TrialTable) -> None:
         print(
             f"{self.name}: {len(table['trial'])} trials saved in {self.save_dir}, "
             f"performance {np.mean(table['performance']):.3f}, reward {np.mean(table['reward']):.3f} per trial"
         )
 
     def close(self) -> None:
-        """Save the rest and close the env."""
+        """Save the remaining trials and close the env."""
         self.save()
         super().close()
 
     # ---- figures ---------------------------------------------------------------------------------
 
-    def _note_step(self, batch: StepBatch) -> None:
-        """Keep a step of the first lane."""
+    def _record_step(self, batch: StepBatch) -> None:
+        """Record a step of the first lane for the next figure."""
         first = np.nonzero(batch.lanes == 0)[0]
         if not len(first) or self._run is None:
             return
@@ -177,33 +186,28 @@ class Monitor(TrialWrapper):
         run: dict[str, Any] = {key: np.array([step[key] for step in self._run]) for key in self._run[0] if key != "before"}
         run["initial_ob"] = self._run[0]["before"]
         self._run.clear()
-        return _plugins().figure(run, self, self.save_dir / f"task-{trials:09d}.{self.config['ext']}")
+        return pack_manager().draw_figure(run, self, self.save_dir / f"task-{trials:09d}.{self.config['ext']}")
 
 
 def _configured(config: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """Join a configuration with the arguments that differ from the defaults, and check the result."""
+    """Merge a configuration with the arguments that differ from the defaults, and check the result."""
     if isinstance(config, (str, Path)):
         with Path(config).open("rb") as file:
             config = tomllib.load(file)
     for key in config or {}:
         if key not in DEFAULTS:
             raise unknown("setting of Monitor", key, DEFAULTS)
-    joined = {**DEFAULTS, **(config or {}), **{k: v for k, v in given.items() if v != DEFAULTS[k]}}
-    if joined["trigger"] not in ("trial", "step"):
-        raise ValueError(f"trigger={joined['trigger']!r} must be 'trial' or 'step'.")
+    merged = {**DEFAULTS, **(config or {}), **{k: v for k, v in given.items() if v != DEFAULTS[k]}}
+    if merged["trigger"] not in ("trial", "step"):
+        raise ValueError(f"trigger={merged['trigger']!r} must be 'trial' or 'step'.")
     for key in ("interval", "plot_steps"):
-        if isinstance(joined[key], bool) or not isinstance(joined[key], (int, np.integer)) or joined[key] < 1:
-            raise ValueError(f"{key}={joined[key]!r} must be an integer from 1.")
-    return joined
-
-
-def _plugins() -> Plugins:
-    assert registry.plugins is not None
-    return registry.plugins
+        if isinstance(merged[key], bool) or not isinstance(merged[key], (int, np.integer)) or merged[key] < 1:
+            raise ValueError(f"{key}={merged[key]!r} must be an integer from 1.")
+    return merged
 
 
 def _new_folder(parent: Path) -> Path:
-    """Make a folder with the time as its name, which no other run has."""
+    """Make a folder named after the time, with a number appended if another run has that name."""
     now = time.strftime("%Y%m%d-%H%M%S")
     parent.mkdir(parents=True, exist_ok=True)
     for i in count():

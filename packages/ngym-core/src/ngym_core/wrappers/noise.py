@@ -1,4 +1,4 @@
-"""Noise: disturb what the agent sees, as much as its performance allows."""
+"""Noise: adds Gaussian noise to observations, with a strength that can follow performance."""
 
 from __future__ import annotations
 
@@ -12,27 +12,34 @@ from ngym_core.random import Draws
 from ngym_core.trials import Trials
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
-TOGETHER = 64
-"""Steps whose noise is drawn at a time."""
+STEPS_PER_DRAW = 64
+"""Number of steps for which a lane draws noise at a time."""
 
 
 class Noise(TrialWrapper):
-    """Add Gaussian noise to each observation; the levels of images are rounded and cut to their bounds.
+    """Add Gaussian noise to each observation. The levels of images are rounded and clipped to their bounds.
 
     With `perf_th` the noise follows the agent's performance: after each trial it rises by `step_noise` if the
-    mean performance over the last `w` trials is above `perf_th`, and falls if it is below. `info` reports it
+    mean performance over the last `w` trials is above `perf_th`, and falls otherwise. `info` reports it
     as `std_noise`.
 
     Args:
         env: A task with a `Box` observation.
-        std_noise: Standard deviation of the noise (at first).
-        perf_th: Performance to hold.
-        w: Number of trials whose performance counts.
-        step_noise: By how much the noise changes after a trial.
+        std_noise: Standard deviation of the noise (at first), in units of the observation.
+        perf_th: Mean performance to keep, from 0 to 1; None for constant noise.
+        w: Number of trials in the mean performance.
+        step_noise: Change of the standard deviation after each trial.
 
     Raises:
-        ValueError: A negative deviation or step, a performance outside 0 to 1, less than one trial, or
-            observations that are no box.
+        ValueError: A negative deviation or step, a performance outside 0 to 1, `w` below 1, or an observation space
+            that is not a box.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("Noise", {"std_noise": 0.5})])
+        >>> _ = env.reset(seed=0)
+        >>> env.step(0)[4]["std_noise"]
+        0.5
     """
 
     metadata = {"description": "Adds Gaussian noise to the observations.", "paper_link": None}
@@ -56,11 +63,11 @@ class Noise(TrialWrapper):
         self.std_noise, self.perf_th, self.w, self.step_noise = std_noise, perf_th, w, step_noise
 
     def init_memory(self, n: int) -> Any:
-        """The noise drawn ahead, its strength, and the performance of the last trials, of n lanes."""
+        """Return drawn noise, standard deviations and recent performance of n lanes."""
         shape = self.env.observation_space.shape or ()
         return SimpleNamespace(
-            drawn=np.zeros((n, TOGETHER, *shape), np.float32),
-            used=np.full(n, TOGETHER),
+            drawn=np.zeros((n, STEPS_PER_DRAW, *shape), np.float32),
+            used=np.full(n, STEPS_PER_DRAW),  # steps of `drawn` that are used up: all, so that noise is drawn first
             streams=[None] * n,
             std=np.full(n, self.std_noise),
             window=np.full((n, self.w), np.nan),
@@ -68,15 +75,15 @@ class Noise(TrialWrapper):
         )
 
     def seed_memory(self, memory: Any, lane: int, draws: Draws) -> None:
-        """Begin anew in a lane."""
+        """Restart a lane with a new stream and the first standard deviation."""
         memory.streams[lane] = draws.stream("noise")
-        memory.used[lane], memory.std[lane], memory.trials[lane] = TOGETHER, self.std_noise, 0
+        memory.used[lane], memory.std[lane], memory.trials[lane] = STEPS_PER_DRAW, self.std_noise, 0
         memory.window[lane] = np.nan
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
-        """Add noise, and adapt it where a trial ended."""
+        """Add noise, and adapt it in lanes in which a trial ended."""
         lanes = batch.lanes
-        for lane in lanes[memory.used[lanes] >= TOGETHER].tolist():
+        for lane in lanes[memory.used[lanes] >= STEPS_PER_DRAW].tolist():
             memory.streams[lane].standard_normal(dtype=np.float32, out=memory.drawn[lane])
             memory.used[lane] = 0
         noise = memory.drawn[lanes, memory.used[lanes]]
@@ -85,19 +92,19 @@ class Noise(TrialWrapper):
             self._adapt(memory, lanes[batch.ended], batch.performance[batch.ended])
         std = memory.std[lanes]
         noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
-        batch.ob = self._in_type(batch.ob + noise, batch.ob.dtype)
+        batch.ob = self._as_type(batch.ob + noise, batch.ob.dtype)
         if not batch.is_reset:
             batch.info["std_noise"] = std
 
     def on_data(self, trials: Trials, draws: Draws) -> Trials:
-        """Add noise as strong as at first to n trials."""
+        """Add noise with the first standard deviation to n trials."""
         steps = int(trials.lengths.sum())
         noise = draws.stream("noise").standard_normal((steps, *trials.ob.shape[2:]), np.float32)
-        trials.ob[trials.mask] = self._in_type(trials.ob[trials.mask] + self.std_noise * noise, trials.ob.dtype)
+        trials.ob[trials.mask] = self._as_type(trials.ob[trials.mask] + self.std_noise * noise, trials.ob.dtype)
         return trials
 
-    def _in_type(self, noisy: Any, dtype: Any) -> Any:
-        """Bring noisy observations back to their type; whole numbers, as those of images, stay within their bounds."""
+    def _as_type(self, noisy: Any, dtype: Any) -> Any:
+        """Convert noisy observations to their type. Integers, as in images, are rounded and clipped to their bounds."""
         if np.issubdtype(dtype, np.integer):
             space: Any = self.env.observation_space
             noisy = np.clip(np.rint(noisy), space.low, space.high)

@@ -1,4 +1,4 @@
-"""TimeOut: a while in which nothing happens after each error."""
+"""TimeOut: pauses the task after each error."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 
 class TimeOut(TrialWrapper):
-    """Let nothing happen for a while after each trial without full performance.
+    """Pause the task after each trial without full performance.
 
-    During the time-out the agent sees nothing (0 in all channels), no action counts, and the next trial waits. At
-    an episode's end there is none. `info` reports the time that is left, in ms (`time_out`). Data sets, which hold
-    trials as they should be played, have no time-outs.
+    During the time-out the observation is 0 in all channels, actions have no effect, and the next trial waits. There is
+    none at the end of an episode. `info` reports the remaining time in ms (`time_out`). Data sets have no time-outs,
+    since the ground truth makes no errors.
 
     Args:
         env: A task with a `Box` of observations that includes 0.
-        time_out: How long it lasts, in ms.
+        time_out: Duration in ms.
 
     Raises:
-        ValueError: A duration that is no number from one time step, or observations that cannot be 0.
+        ValueError: A duration below one time step or infinite, or observations that cannot be 0.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("TimeOut", {"time_out": 300})])
+        >>> _ = env.reset(seed=0)
+        >>> for _ in range(len(env.unwrapped.gt)):  # no response: an error
+        ...     info = env.step(0)[4]
+        >>> [info["time_out"], *(env.step(0)[4]["time_out"] for _ in range(3))]
+        [300.0, 200.0, 100.0, 0.0]
     """
 
-    metadata = {"description": "Lets nothing happen for a while after each error.", "paper_link": None}
+    metadata = {"description": "Pauses the task after each error.", "paper_link": None}
 
     def __init__(self, env: gymnasium.Env[Any, Any], time_out: float = 1000) -> None:
         super().__init__(env)
@@ -40,19 +49,19 @@ class TimeOut(TrialWrapper):
         self.steps = int(to_steps(time_out, self.task.dt))
 
     def init_memory(self, n: int) -> Any:
-        """Steps that are left in n lanes."""
+        """Return the remaining steps of the time-outs of n lanes, (n,)."""
         return np.zeros(n, np.int64)
 
     def seed_memory(self, memory: Any, lane: int, draws: Draws) -> None:
-        """End the time-out of a lane that was seeded."""
+        """End the time-out of a lane that is seeded."""
         memory[lane] = 0
 
     def paused(self, memory: Any) -> Any:
-        """Which lanes are in a time-out."""
+        """Return which lanes are in a time-out, (n,) bool."""
         return memory > 0
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
-        """Begin a time-out after an error, and show nothing in it."""
+        """Begin a time-out after an error, and blank the observations in it."""
         lanes = batch.lanes
         if batch.is_reset:
             memory[lanes] = 0

@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core._scan import scan_states
 from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
-from ngym_core.tasktools import run_machine
 from ngym_core.wrappers.base import TrialWrapper
 
 Array = NDArray[Any]
@@ -42,7 +42,7 @@ class _History(TrialWrapper):
         for session, k in draws.per_stream(n):
             if "previous" not in session.carried:
                 session.carried["previous"] = int(session.index("first", 1, self.n_ch)[0])
-            chain = run_machine(after[first : first + k], session.carried["previous"])
+            chain = scan_states(after[first : first + k], session.carried["previous"])
             before.append(np.concatenate([[session.carried["previous"]], chain[:-1]]))
             chains.append(chain)
             session.carried["previous"] = int(chain[-1])

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.plugins import registry
+from ngym_core.plugins.manager import PackManager
+
+from ..toy import Toy
+
+
+@pytest.fixture
+def registered():
+    """Register things for one test."""
+    ids = []
+
+    def add(spec):
+        (ngym.register if isinstance(spec, ngym.TaskSpec) else registry.register_wrapper)(spec)
+        ids.append(getattr(spec, "id", getattr(spec, "name", None)))
+
+    yield add
+    registry.unregister(ids)
+
+
+def test_make_finds_a_task_with_and_without_version_and_namespace():
+    for id_ in ("PerceptualDecisionMaking-v0", "PerceptualDecisionMaking", "ngym_core:PerceptualDecisionMaking-v0"):
+        env = ngym.make(id_, sigma=2.0)
+        assert str(env) == "<PerceptualDecisionMaking>"
+        assert env.sigma == 0.2
+
+
+def test_gymnasium_make_returns_the_same_task():
+    env, ours = gym.make("ngym_core:PerceptualDecisionMaking-v0", dt=50), ngym.make("PerceptualDecisionMaking-v0", dt=50)
+    assert np.array_equal(env.reset(seed=3)[0], ours.reset(seed=3)[0])
+    for _ in range(100):
+        assert np.array_equal(env.step(1)[0], ours.step(1)[0])
+    assert ours.spec.id == "PerceptualDecisionMaking-v0"
+    assert ours.spec.kwargs["dt"] == 50
+    assert gym.spec("PerceptualDecisionMaking-v0").kwargs == {"ngym_id": "PerceptualDecisionMaking-v0"}
+
+
+def test_make_applies_wrappers_in_order():
+    class Outer(ngym.TrialWrapper):
+        pass
+
+    env = ngym.make(
+        "PerceptualDecisionMaking", wrappers=["RandomGroundTruth", ("RandomGroundTruth-v0", {"p": [1.0, 0.0]}), Outer]
+    )
+    assert isinstance(env, Outer)
+    assert env.env.p.tolist() == [1, 0]
+    assert env.env.env.p.tolist() == [0.5, 0.5]
+
+
+def test_register_adds_a_task_once(registered):
+    registered(ngym.TaskSpec("Toy-v0", f"{Toy.__module__}:Toy", {"sigma": 0.25}))
+    assert "Toy-v0" in ngym.all_envs()
+    assert ngym.make("Toy").sigma == 0.25
+    assert ngym.make("Toy", sigma=1.0).sigma == 1.0
+    assert gym.make("Toy-v0").unwrapped.sigma == 0.25
+    with pytest.raises(ValueError, match="The task id 'Toy-v0' belongs to this program already"):
+        ngym.register(ngym.TaskSpec("Toy-v0", "a:B"))
+
+
+def test_get_collection_keeps_the_order_of_registration(registered):
+    registered(ngym.TaskSpec("toys.b-v0", f"{Toy.__module__}:Toy"))
+    registered(ngym.TaskSpec("toys.a-v0", f"{Toy.__module__}:Toy"))
+    assert ngym.get_collection("toys") == ["toys.b-v0", "toys.a-v0"]
+    assert ngym.get_collection("") == []
+    assert "toys.a-v0" not in ngym.all_envs()
+    assert "toys.a-v0" in ngym.all_envs(collections=True)
+    assert "toys.a-v0" in ngym.all_envs("perceptual", collections=True)
+    with pytest.raises(ValueError, match="Unknown collection of envs, toy. Did you mean 'toys'"):
+        ngym.get_collection("toy")
+
+
+def test_all_envs_and_all_tags_are_sorted_and_filtered():
+    assert ngym.all_envs() == sorted(ngym.all_envs())
+    assert "DelayMatchSample-v0" in ngym.all_envs("working memory")
+    assert "ReadySetGo-v0" not in ngym.all_envs("working memory")
+    assert ngym.all_tags() == sorted(ngym.all_tags())
+    assert "RandomGroundTruth-v0" in ngym.all_wrappers()
+
+
+def test_register_leaves_ids_of_gymnasium_alone(registered, caplog):
+    registered(ngym.TaskSpec("CartPole-v1", f"{Toy.__module__}:Toy"))
+    assert "Gymnasium has an env 'CartPole-v1' of its own" in caplog.text
+    assert "cartpole" in gym.spec("CartPole-v1").entry_point
+    assert isinstance(ngym.make("CartPole-v1"), Toy)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: ngym.make("ReadySteadyGo-v0"),
+            ngym.UnknownTaskError,
+            "Unknown task 'ReadySteadyGo-v0'. .*Did you mean 'ReadySetGo-v0'",
+        ),
+        (lambda: ngym.make("readysetgo"), gym.error.UnregisteredEnv, "Did you mean 'ReadySetGo-v0'"),
+        (lambda: ngym.make("ReadySetGo", gian=2), TypeError, "ReadySetGo-v0 has no parameter 'gian'. Did you mean 'gain'"),
+        (lambda: ngym.make("ReadySetGo", num_trials=2), TypeError, "Did you mean 'num_trials_before_reset'"),
+        (
+            lambda: ngym.make("ReadySetGo", wrappers=["RandomGroundTrut"]),
+            KeyError,
+            "Unknown wrapper .* 'RandomGroundTruth-v0'",
+        ),
+        (lambda: ngym.all_envs("perceptul"), KeyError, "Unknown tag 'perceptul'. Did you mean 'perceptual'"),
+        (lambda: ngym.all_envs(["a"]), TypeError, r"tag=\['a'\] must be a string, not list"),
+        (lambda: ngym.TaskSpec("A-v0", "package.module"), TypeError, "must be a string such as 'package.module:Class'"),
+        (lambda: ngym.WrapperSpec("A-v0", 3), TypeError, "must be a string such as"),
+        (lambda: ngym.TaskSpec("A v0", "a:B"), gym.error.Error, "Malformed environment ID"),
+        (
+            lambda: registry.register_wrapper(ngym.WrapperSpec("RandomGroundTruth-v0", "a:B")),
+            ValueError,
+            "belongs to ngym-core",
+        ),
+        (
+            lambda: registry.register_tags({"timing": "clockwork"}),
+            ValueError,
+            "The tag 'timing' means 'an interval is measured",
+        ),
+    ],
+)
+def test_registry_errors_name_the_nearest(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("tasks", "wrappers", "tags", "message"),
+    [
+        (["New-v0", "ReadySetGo-v0"], ["NewWrapper-v0"], {"new": "a new tag"}, "The task id 'ReadySetGo-v0' belongs to"),
+        (["New-v0"], ["NewWrapper-v0", "Noise-v0"], {"new": "a new tag"}, "The wrapper 'Noise-v0' belongs to"),
+        (["New-v0"], ["NewWrapper-v0"], {"new": "a new tag", "timing": "clockwork"}, "The tag 'timing' means"),
+    ],
+)
+def test_register_all_rolls_back_when_a_part_is_rejected(tasks, wrappers, tags, message):
+    before = ngym.all_envs(collections=True), ngym.all_wrappers(), ngym.all_tags(), set(gym.registry)
+    specs = [ngym.TaskSpec(id_, "a:B") for id_ in tasks], [ngym.WrapperSpec(name, "a:B") for name in wrappers]
+    with pytest.raises(ValueError, match=message):
+        registry.register_all(*specs, [{tag: meaning} for tag, meaning in tags.items()], "a-pack 1")
+    assert (ngym.all_envs(collections=True), ngym.all_wrappers(), ngym.all_tags(), set(gym.registry)) == before
+    registry.register(ngym.TaskSpec("New-v0", f"{Toy.__module__}:Toy"))  # the id is free again
+    registry.unregister(["New-v0"])
+
+
+def test_set_pack_manager_replaces_the_packs_of_the_program():
+    packs = registry.pack_manager()
+    assert [pack.name for pack in packs.packs[:2]] == ["tasks", "wrappers"]
+    registry.set_pack_manager(PackManager())
+    try:
+        assert registry.pack_manager().packs == []
+    finally:
+        registry.set_pack_manager(packs)

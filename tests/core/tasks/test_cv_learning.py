@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.tasks.cv_learning import Curriculum
+from tests.golden.reference import ReferenceDraws, draw_from
+
+from .digests import digest
+
+
+def reference(stage):
+    """Six trials of a stage as the sheet says, requested without stepping."""
+    rs = np.random.RandomState(0)
+    for _ in range(6):
+        truth, coh = rs.choice([1, 2]), rs.choice(np.array([0, 6.4, 12.8, 25.6, 51.2]))
+        coh = coh if stage in (0, 4) else 100
+        delay = int(rs.uniform(1000, 3000) // 100) if stage == 4 else 0
+        shown = 11 if stage else 0
+        ob, gt = np.zeros((2 + shown + delay + 15, 11), np.float32), np.zeros(2 + shown + delay + 15, np.int64)
+        ob[: 2 + shown + delay, 0] = 1
+        stimulus = ob[2 : 2 + shown]
+        stimulus[:, 1:3] = (1 - coh / 100) / 2
+        stimulus[:, truth] = (1 + coh / 100) / 2
+        stimulus[:, 3:] = 0.5
+        stimulus[:, 1:] += rs.randn(shown, 10) * ((1 / np.sqrt(100)) if stage == 4 else 0)
+        gt[2 + shown + delay :] = truth
+        yield ob, gt
+
+
+@pytest.mark.parametrize(
+    ("stage", "kwargs", "recorded"),
+    [
+        (4, {"th_stage": -1}, "888ed1a47deda2ee"),
+        (0, {"stages": [0, 4]}, "07cfa16773649e7a"),
+        (1, {"stages": [1, 4]}, "40f80995faa3a668"),
+        (2, {"stages": [2, 4]}, "40f80995faa3a668"),
+    ],
+)
+def test_cv_learning_stages_replay_the_reference(stage, kwargs, recorded):
+    expected = list(reference(stage))
+    assert digest(expected) == recorded
+    env, draws = ngym.make("CVLearning", **kwargs), ReferenceDraws(0)
+    draw_from(env, draws)
+    for ob, gt in expected:
+        (trial,) = env.sample_trials(1, draws=draws)
+        assert trial.conditions["stage"] == stage
+        assert np.allclose(trial.ob, ob, rtol=0, atol=2e-6)
+        assert trial.gt.tolist() == gt.tolist()
+
+
+def sheet(outcomes, stages, threshold, keep_days, trials_day, perf_len):
+    """The book-keeping of the sheet, word for word: stage and part of the delay before each trial."""
+    stage, ind, reminder, inst = stages[0], 0, False, 0.0
+    counter, trials_delay, inc, milestone, days_keep, max_delays = 0, 0, 0.0, 0.0, keep_days, True
+    day, mov = np.zeros(trials_day), np.zeros(perf_len)
+    for ok in outcomes:
+        day[counter], mov[counter % perf_len] = ok, ok
+        counter += 1
+        trials_delay += 1
+        if counter > perf_len:
+            inst = mov.mean()
+            if inst < 0.5 and stage == 2:
+                if 1 in stages:
+                    stage, reminder, ind = 1, True, ind - 1
+            elif inst > threshold and reminder:
+                stage, reminder, ind = 2, False, ind + 1
+        if counter >= trials_day:
+            counter, milestone = 0, inc
+            if day.mean() >= threshold and max_delays:
+                if days_keep <= 0 and stage < stages[-1]:
+                    ind += 1
+                    stage, days_keep = stages[ind], keep_days + 1
+                days_keep -= 1
+            else:
+                days_keep = keep_days
+        if stage == 3:
+            if trials_delay > perf_len:
+                if inst >= threshold and inc < 1:
+                    inc, trials_delay = inc + 0.25, 0
+                elif inst <= 0.5 and inc > milestone:
+                    inc, trials_delay = inc - 0.25, 0
+            max_delays = inc == 1
+        yield stage, inc
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("stages", [(0, 1, 2, 3, 4), (1, 2, 4), (3, 4), (2, 3)])
+def test_curriculum_follows_the_specification(seed, stages):
+    rng = np.random.default_rng(seed)
+    skill = (0.7 + 0.28 * np.sin(np.arange(60) / 4 + seed)).repeat(50)
+    outcomes = rng.random(3000) < skill
+    curriculum = Curriculum(stages, 0.7, 1, 60, 20)
+    state = curriculum.begin()
+    found = []
+    for ok in outcomes:
+        curriculum.learn(state, ok)
+        found.append((stages[state["stage"]], state["delay"]))
+    assert found == list(sheet(outcomes, stages, 0.7, 1, 60, 20))
+    assert len({stage for stage, _ in found}) > 1
+
+
+def test_cv_learning_advances_through_all_stages_without_errors():
+    env = ngym.make("CVLearning", trials_day=20, perf_len=5, keep_days=0)
+    env.reset(seed=0)
+    seen = []
+    while len(seen) < 300:
+        info = env.step(env.gt_now)[4]
+        if info["new_trial"]:
+            assert info["performance"] == 1
+            seen.append(info["ended_trial"]["stage"])
+    assert sorted(set(seen)) == [0, 1, 2, 3, 4]
+    assert seen == sorted(seen)
+    assert env.sample_trials(5).conditions["stage"].tolist() == [4] * 5
+    assert env.sample_trials(5, seed=0).conditions["stage"].tolist() == [0] * 5
+    env.reset(seed=0)
+    assert env.trial["stage"] == 0
+
+
+def test_cv_learning_returns_to_stage_1_after_errors_in_stage_2():
+    env = ngym.make("CVLearning", stages=[1, 2], trials_day=30, perf_len=5, keep_days=0)
+    env.reset(seed=0)
+    stages = []
+    while len(stages) < 200:
+        gt = env.gt_now
+        wrong = gt and 40 <= len(stages) < 60
+        info = env.step(3 - gt if wrong else gt)[4]
+        if info["new_trial"]:
+            stages.append(info["ended_trial"]["stage"])
+    assert stages[0] == 1
+    assert stages[30:41] == [2] * 11
+    assert 1 in stages[41:65]
+    assert stages[-1] == 2
+
+
+def decide(env, *actions):
+    """Play a trial with these actions in the decision; gives rewards and performance."""
+    while env.gt_now == 0:
+        env.step(0)
+    rewards = []
+    for action in actions:
+        _, reward, _, _, info = env.step(action)
+        rewards.append(reward)
+        if info["new_trial"]:
+            break
+    return rewards, info.get("performance")
+
+
+def test_cv_learning_stage_0_accepts_either_side_but_limits_repeats():
+    env = ngym.make("CVLearning")
+    env.reset(seed=0)
+    for _ in range(3):
+        assert decide(env, 1) == ([1], 1)
+    assert env.trial["ground_truth"] == 2
+    assert decide(env, 5, 1) == ([0, 0], 0)
+    assert decide(env, *[0] * 15) == ([0] * 15, 0)  # nothing was answered: no repetition
+    assert decide(env, 2) == ([1], 1)
+    assert decide(env, 1) == ([1], 1)
+
+
+def test_cv_learning_stage_1_allows_retries_and_scores_the_first_choice():
+    env = ngym.make("CVLearning", stages=[1, 2])
+    env.reset(seed=0)
+    truth = env.trial["ground_truth"]
+    assert decide(env, 3 - truth, truth) == ([0, 1], 0)
+    truth = env.trial["ground_truth"]
+    assert env.step(truth)[1] == -0.1
+    assert decide(env, truth) == ([1], 1)
+
+
+def test_cv_learning_later_stages_accept_one_choice():
+    for stages in ([2, 3], [3, 4], [4]):
+        env = ngym.make("CVLearning", stages=stages)
+        env.reset(seed=0)
+        assert decide(env, 3 - env.trial["ground_truth"]) == ([-1], 0)
+
+
+def test_cv_learning_stage_3_delays_are_whole_steps():
+    env = ngym.make("CVLearning", stages=[3, 4], trials_day=1000)
+    env.reset(seed=0)
+    lengths = {}
+    for _ in range(20_000):
+        info = env.step(env.gt_now)[4]
+        if info["new_trial"]:
+            delay = env.end_ind["delay"] - env.start_ind["delay"]
+            lengths.setdefault(env._draws.carried["learning"]["delay"], set()).add(delay)
+    assert lengths == {0: {0}, 0.25: {2, 7}, 0.5: {5, 15}, 0.75: {7, 22}, 1: {10, 30}}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"stages": []}, r"stages=\[\] must be stages of the curriculum"),
+        ({"stages": [0, 7]}, r"must be stages of the curriculum, not 7\. .*Valid: '0', '1', '2', '3', '4'"),
+        ({"n_ch": 1}, "n_ch=1 is too low"),
+        ({"trials_day": 0}, "trials_day=0 is too low: at least 1, `n_ch` 2"),
+        ({"th_stage": 2}, "th_stage=2 must be a probability"),
+    ],
+)
+def test_cv_learning_rejects_invalid_parameters(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        ngym.make("CVLearning", **wrong)

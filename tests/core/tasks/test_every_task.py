@@ -1,0 +1,215 @@
+"""What every built-in task keeps to, and tables of parameters and forced values that tasks reject."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.plugins import registry
+from ngym_core.spaces import names_of
+from ngym_core.testing import check_task
+from ngym_core.vector.backends import LoopBackend, RuleBackend
+
+IDS = ngym.all_envs(collections=True)
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_task_keeps_its_promises(id_):
+    result = check_task(id_)
+    assert result.oracle == 1
+    assert result.trials_per_second > 0
+
+
+@pytest.mark.filterwarnings("ignore:.*is shorter than the time step")
+@pytest.mark.parametrize("dt", [10, 20, 33.3, 50, 100])
+@pytest.mark.parametrize("id_", IDS)
+def test_task_oracle_is_perfect_at_any_time_step(id_, dt):
+    if (id_, dt) == ("ToneDetection-v0", 100):
+        with pytest.raises(ValueError, match="dt=100 ms is longer than the tone, 50 ms"):
+            ngym.make(id_, dt=dt)
+        return
+    shorter = ("ready", "set") if (id_, dt) == ("ReadySetGo-v0", 100) else ()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ngym.make(id_, dt=dt).sample_trials(1, seed=0)
+    assert [str(w.message).split("'")[1::2] for w in caught if w.category is UserWarning] == [[p] for p in shorter]
+    env = ngym.make(id_, dt=dt)
+    task = env.unwrapped
+    assert task.dt == dt
+    env.reset(seed=1)
+    performance = []
+    while len(performance) < 4:
+        info = env.step(task.gt_now)[4]
+        performance += [info["performance"]] if info["new_trial"] else []
+    assert performance == [1] * 4
+    trials = env.sample_trials(16, seed=0)
+    assert np.isfinite(trials.ob).all()
+    assert trials.lengths.min() >= 1
+
+
+@pytest.mark.filterwarnings("ignore:.*is shorter than the time step")
+@pytest.mark.parametrize("id_", IDS)
+def test_task_rejects_forced_values_or_keeps_to_its_spaces(id_):
+    env = ngym.make(id_)
+    drawn = env.sample_trials(4, seed=0)
+    for name, value in itertools.product(sorted(drawn.forceable), (99, -7, 0.37)):
+        shape = drawn.conditions[name].shape[1:]
+        refused = ""
+        try:
+            trials = env.sample_trials(4, seed=0, **{name: np.full(shape, value) if shape else value})
+        except ValueError as error:
+            refused = str(error)
+        if refused:
+            assert re.search(r"forced|must be|[Dd]uration", refused), refused
+        else:
+            assert all(env.action_space.contains(gt) for trial in trials for gt in trial.gt), (name, value)
+            assert np.isfinite(trials.ob).all(), (name, value)
+
+
+def sections(cls):
+    """The tables of a task's docstring, and what it lacks of those of its bases: section -> {name: text}."""
+    found = {}
+    for base in reversed(inspect.getmro(cls)):
+        for title, entries in tables_of(base.__doc__ or "").items():
+            found[title] = {**found.get(title, {}), **entries}
+    return found
+
+
+def tables_of(doc):
+    text = inspect.cleandoc(doc)
+    found = {}
+    for title, body in re.findall(r"^(\w[\w ()]*):\n((?:    .*\n?|\n)+)", text, re.MULTILINE):
+        entries = re.findall(r"^    ([\w{}\-]+): ((?:.|\n {8})*)", body, re.MULTILINE)
+        found[title] = {name: " ".join(value.split()) for name, value in entries}
+    return found
+
+
+def entry(table, name):
+    """The text for a name; stim{i} stands for stim0, stim1, ..."""
+    general = re.sub(r"\d", "{i}", name, count=1)
+    assert name in table or general in table, f"{name!r} is missing"
+    return table.get(name) or table[general]
+
+
+def indices(text, env, i):
+    """What a table says about an index: a number, or an expression of the task's parameters, or a range of these."""
+    signature = inspect.signature(type(env)).parameters
+    known = {name: p.default for name, p in signature.items() if p.default is not p.empty} | {"i": i}
+    parts = [part for part in re.split(r" to |, | or ", text.split(". ")[0].rstrip(".")) if part]
+    numbers = [eval(part, {}, known) for part in parts]
+    return list(range(numbers[0], numbers[1] + 1)) if " to " in text.split(". ")[0] else numbers
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_task_docstring_tables_are_true(id_):
+    whole = ngym.make(id_)
+    env = whole.unwrapped
+    cls = type(env)
+    tables = sections(cls)
+    for title, space in (("Channels", env.observation_space), ("Actions", env.action_space)):
+        names = names_of(space)
+        for name, index in names.items():
+            number = re.search(r"\d", name)
+            said = indices(entry(tables[title], name), env, int(number.group()) if number else None)
+            assert said == np.atleast_1d(index).tolist(), f"{title} {name}"
+    for period, value in env.timing.items():
+        said = entry(tables["Periods (ms)"], period)
+        default = eval(re.match(r"(.*?)\.( |$)", said).group(1), {"TruncExp": ngym.TruncExp})
+        assert default == value, f"Periods {period}"
+    for event, value in env.rewards.items():
+        assert float(tables["Rewards"][event].split(". ")[0].rstrip(".")) == value, f"Rewards {event}"
+    noted_by_wrappers = set(whole.sample_trials(2, seed=0).conditions) - set(env.sample_trials(2, seed=0).conditions)
+    assert not noted_by_wrappers or whole is not env
+    for name in env.sample_trials(2, seed=0).conditions:
+        assert entry(tables["Conditions"], name)
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            assert name in tables["Args"], f"Args lacks {name!r}"
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_task_tags_have_a_meaning(id_):
+    for tag in registry.task_spec(id_).metadata.get("tags", []):
+        assert registry.tag_meaning(tag), tag
+
+
+@pytest.mark.parametrize(
+    ("id_", "forced", "message"),
+    [
+        (
+            "ProbabilisticReasoning",
+            {"locs": [0, 1, 2, 2]},
+            r"'locs' is forced to \[0, 1, 2, 2\]; expected an order of 0 to 3",
+        ),
+        ("ProbabilisticReasoning", {"ground_truth": 2}, "'ground_truth' is forced to 2. Valid: '0', '1'"),
+        ("PulseDecisionMaking", {"ground_truth": 2}, "'ground_truth' is forced to 2. Valid: '0', '1'"),
+        ("DelayPairedAssociation", {"pair": [1, 1]}, r"'pair' is forced to \[1, 1\]"),
+        ("DelayPairedAssociation", {"ground_truth": 7}, "'ground_truth' is forced to 7"),
+        ("ReachingDelayResponse", {"ground_truth": 9}, "positions are from -1 to 2"),
+        ("yang19.dm1-v0", {"i2": 16}, "'i2' is forced to 16"),
+        ("Reaching1D", {"ground_truth": "left"}, "'ground_truth' is forced to 'left', which is not a number"),
+    ],
+)
+def test_task_rejects_invalid_forced_values(id_, forced, message):
+    with pytest.raises(ValueError, match=message):
+        ngym.make(id_).sample_trials(3, **forced)
+
+
+@pytest.mark.parametrize(
+    ("id_", "arguments", "error", "message"),
+    [
+        ("AnnubesEnv", {"catch_prob": 1.5}, ValueError, r"catch_prob=1\.5 must be a probability"),
+        ("AnnubesEnv", {"session": ["a"]}, TypeError, "must be a dictionary of modalities and probabilities"),
+        ("AnnubesEnv", {"session": {1: 0.5}}, TypeError, "must have names of modalities, or tuples of these"),
+        ("AnnubesEnv", {"session": {(1, 2): 0.5}}, TypeError, "must have names of modalities, or tuples of these"),
+        ("AnnubesEnv", {"session": {"catch": 0.5}}, ValueError, "No modality may be called 'catch'"),
+        ("AnnubesEnv", {"session": {"a": 0}}, ValueError, "must have probabilities from 0 that are not all 0"),
+        ("AnnubesEnv", {"intensities": 0.5}, TypeError, r"intensities=0\.5 must be a list, or a dictionary"),
+        ("AnnubesEnv", {"intensities": {"x": [1]}}, ValueError, r"are given for \['x'\]; the modalities are \['a', 'v'\]"),
+        ("AnnubesEnv", {"intensities": [np.nan]}, ValueError, "must be finite numbers"),
+        ("AnnubesEnv", {"max_sequential": "two"}, TypeError, "max_sequential='two' must be a number, a dictionary"),
+        ("AnnubesEnv", {"max_sequential": {"x": 1}}, ValueError, "expected numbers from 1"),
+        ("Bandit", {"p": [0.5, 1.5]}, ValueError, r"p=\[0\.5, 1\.5\] must be probabilities"),
+        ("Bandit", {"n": 3, "p": [0.5]}, ValueError, r"p=\[0\.5\] must have a number for each of the 3 arms"),
+        ("DelayComparison", {"vpairs": [(1, 2, 3)]}, ValueError, "must be pairs of magnitudes that are not all the same"),
+        ("Detection", {"stim_dur": -1}, ValueError, "stim_dur=-1 and delay=None must be times in ms from 0"),
+        ("PulseDecisionMaking", {"p_pulse": (0.3,)}, ValueError, "must be two probabilities"),
+        ("ReachingDelayResponse", {"lowbound": 2, "highbound": 1}, ValueError, "must be in order and lie within 0 and 2"),
+    ],
+)
+def test_task_rejects_invalid_parameters(id_, arguments, error, message):
+    with pytest.raises(error, match=message):
+        ngym.make(id_, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("id_", "forced"),
+    [
+        ("IBL", {"block": 1}),
+        ("IBL_Block", {"block": 3}),
+        ("ChangingEnvironment", {"context": 2}),
+        ("ContextSwitch", {"cue": 2}),
+    ],
+)
+def test_context_and_block_tasks_reject_invalid_forced_conditions(id_, forced):
+    with pytest.raises(ValueError, match=f"{next(iter(forced))!r} is forced to"):
+        ngym.make(id_).sample_trials(3, **forced)
+
+
+@pytest.mark.parametrize(
+    "id_", [*ngym.all_envs("operant conditioning"), "IBL_Block-v0", "ChangingEnvironment-v0", "MemoryRecall-v0"]
+)
+def test_task_that_depends_on_the_agent_within_trials_has_a_rule_backend(id_):
+    assert isinstance(ngym.make_vec(id_, 2).lanes, RuleBackend)
+
+
+@pytest.mark.parametrize("id_", ["CVLearning-v0", "MatchingPenny-v0"])
+def test_task_that_depends_on_earlier_trials_has_a_loop_backend(id_):
+    assert isinstance(ngym.make_vec(id_, 2).lanes, LoopBackend)
+    assert not ngym.make(id_).draws_ahead

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import gymnasium
+import pytest
+
+from ngym_core.errors import UnknownNameError, UnknownTaskError, nearest, unknown
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "text"),
+    [
+        ("stimuls", ["delay", "stimulus"], "Did you mean 'stimulus'? Valid: 'delay', 'stimulus'."),
+        ("STIMULUS", ["delay", "stimulus"], "Did you mean 'stimulus'? Valid: 'delay', 'stimulus'."),
+        ("xyz", ["delay", "stimulus"], "Valid: 'delay', 'stimulus'."),
+        ("xyz", [], "There are no valid names."),
+        (3, [1, 2], "Valid: '1', '2'."),
+    ],
+)
+def test_nearest_describes_the_valid_names(name, valid, text):
+    assert nearest(name, valid) == text
+
+
+def test_nearest_lists_forty_names_at_most():
+    assert nearest("none", [f"n{i:02}" for i in range(41)]).endswith("'n39', ....")
+    assert nearest("none", [f"n{i:02}" for i in range(40)]).endswith("'n39'.")
+
+
+def test_unknown_makes_a_key_error_with_an_unquoted_message():
+    error = unknown("period", "dely", ["delay"])
+    assert isinstance(error, (UnknownNameError, KeyError))
+    assert str(error) == "Unknown period 'dely'. Did you mean 'delay'? Valid: 'delay'."
+    assert str(UnknownNameError()) == ""
+    assert issubclass(UnknownTaskError, gymnasium.error.NameNotFound)

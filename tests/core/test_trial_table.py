@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from ngym_core.trial_table import TrialRecorder, concatenate_tables, load_trial_table, save_trial_table
+
+
+def table(*numbers, **columns):
+    return {"trial": np.array(numbers), **{name: np.array(column) for name, column in columns.items()}}
+
+
+def test_recorder_restore_puts_trials_before_those_recorded_since():
+    recorder = TrialRecorder(1, 100)
+    recorder.restore(table(2, 3))  # as if they were recorded
+    recorder.restore(table(0, 1))
+    assert recorder.num_pending == 4
+    assert recorder.pop()["trial"].tolist() == [0, 1, 2, 3]
+    assert recorder.num_pending == 0
+    assert recorder.pop() == {}
+
+
+def test_concatenate_tables_fills_what_some_tables_lack():
+    whole = concatenate_tables([table(0, 1, word=["a", "b"]), table(2, coh=[6.4], pulses=[[1, 0]])])
+    assert whole["trial"].tolist() == [0, 1, 2]
+    assert whole["word"].tolist() == ["a", "b", None]
+    assert whole["coh"] == pytest.approx([np.nan, np.nan, 6.4], nan_ok=True)
+    assert whole["pulses"].shape == (3, 2)
+    assert np.isnan(whole["pulses"][:2]).all()
+    assert concatenate_tables([]) == {}
+
+
+def test_save_trial_table_writes_objects_as_json_text(tmp_path):
+    column = np.empty(3, object)
+    column[:] = [None, "text", {"a": np.arange(2)}]
+    text, arrays = save_trial_table(tmp_path / "table", table(0, 1, 2, any=column))
+    assert (text.name, arrays.name) == ("table.csv", "table.npz")
+    assert load_trial_table(arrays)["any"].tolist() == ["", "text", '{"a": [0, 1]}']
+
+
+def test_save_trial_table_rejects_columns_of_different_lengths(tmp_path):
+    with pytest.raises(ValueError, match="Columns have different lengths: {'a': 2, 'b': 3}"):
+        save_trial_table(tmp_path / "table", {"a": np.zeros(2), "b": np.zeros(3)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_load_trial_table_rejects_missing_and_damaged_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no trial table in"):
+        load_trial_table(tmp_path)
+    (tmp_path / "trials-000000000.npz").write_bytes(b"PK half")
+    with pytest.raises(ValueError, match="is no trial table, or is damaged"):
+        load_trial_table(tmp_path)
+
+
+def test_load_trial_table_frame_needs_pandas(tmp_path, monkeypatch):
+    save_trial_table(tmp_path / "trials", table(0, 1))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="A data frame needs pandas: pip install pandas"):
+        load_trial_table(tmp_path, frame=True)

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.plugins.manager import PackManager
+from ngym_core.trial_table import MEASURED_COLUMNS, load_trial_table
+from ngym_core.wrappers.monitor import Monitor
+
+from ..toy import Toy
+
+
+def monitored(tmp_path, env=None, **kwargs):
+    return Monitor(env or Toy(), save_dir=tmp_path / "run", verbose=False, **kwargs)
+
+
+def play(env, steps, seed=0):
+    """Play at random and by the ground truth in turn, and note what each trial was."""
+    rng = np.random.default_rng(seed)
+    env.action_space.seed(seed)
+    env.reset(seed=seed)
+    trials, rewards = [], []
+    for _ in range(steps):
+        action = env.unwrapped.gt_now if rng.random() < 0.8 else int(env.action_space.sample())
+        _, reward, _, _, info = env.step(action)
+        rewards.append(reward)
+        if info["new_trial"]:
+            trials.append({**info["ended_trial"], "choice": action, "performance": info["performance"], "rewards": rewards})
+            rewards = []
+    return trials
+
+
+def test_monitor_writes_one_row_per_trial(tmp_path):
+    env = monitored(tmp_path, interval=10**6)
+    trials = play(env, 300)
+    env.close()
+    table = load_trial_table(tmp_path / "run")
+    assert list(table) == [
+        "trial", "lane", "ground_truth", "strength", "choice", "gt", "correct", "performance", "reaction_time", "reward",
+        "cumulative_reward", "steps",
+    ]  # fmt: skip
+    assert table["trial"].tolist() == list(range(len(trials)))
+    for name in ("ground_truth", "strength", "choice", "performance"):
+        assert table[name].tolist() == [t[name] for t in trials], name
+    assert table["correct"].tolist() == [t["performance"] == 1 for t in trials]
+    assert table["reward"] == pytest.approx([sum(t["rewards"]) for t in trials])
+    assert table["cumulative_reward"] == pytest.approx(np.cumsum(table["reward"]))
+    assert table["steps"].tolist() == [len(t["rewards"]) for t in trials]
+    assert set(table) <= set(MEASURED_COLUMNS) | {"ground_truth", "strength"}
+
+
+def test_monitor_counts_reaction_times_from_when_a_response_is_due(tmp_path):
+    env = monitored(tmp_path, Toy(timing={"delay": 100, "decision": 500}))
+    env.reset(seed=0)
+    for wait in (0, 2, 99):  # steps of the decision before the answer
+        ended = False
+        while not ended:
+            due = env.t_ind - env.start_ind["decision"]
+            ended = env.step(env.gt_now if due >= wait else 0)[4]["new_trial"]
+    env.close()
+    assert load_trial_table(tmp_path / "run")["reaction_time"] == pytest.approx([0, 200, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(("trigger", "interval", "files"), [("trial", 10, 5), ("step", 100, 4), ("trial", 1000, 1)])
+def test_monitor_tables_of_many_saves_equal_those_of_one_save(tmp_path, trigger, interval, files):
+    plain = monitored(tmp_path / "one", interval=10**6)
+    plain_trials = play(plain, 400)
+    plain.close()
+    env = monitored(tmp_path / "many", trigger=trigger, interval=interval)
+    assert play(env, 400) == plain_trials
+    saved_before_close = len(list((tmp_path / "many/run").glob("*.npz")))
+    env.close()
+    assert saved_before_close >= files - 1
+    one, many = load_trial_table(tmp_path / "one/run"), load_trial_table(tmp_path / "many/run")
+    for name, column in one.items():
+        assert np.array_equal(column, many[name], equal_nan=column.dtype.kind == "f"), name
+
+
+def test_monitor_writes_equal_csv_and_npz_files(tmp_path):
+    env = monitored(tmp_path)
+    play(env, 200)
+    (text, arrays) = env.save()
+    assert (text.name, arrays.name) == ("trials-000000000.csv", "trials-000000000.npz")
+    table = load_trial_table(arrays)
+    with text.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(r["reward"]) for r in rows] == table["reward"].tolist()
+    assert [int(r["ground_truth"]) for r in rows] == table["ground_truth"].tolist()
+    np.load(arrays, allow_pickle=False)["column_strength"]
+
+
+def test_monitor_records_all_lanes(tmp_path):
+    env = ngym.TrialVectorEnv(monitored(tmp_path), 3)
+    env.reset(seed=4)
+    env.action_space.seed(0)
+    for _ in range(200):
+        env.step(env.action_space.sample())
+    env.close()
+    table = load_trial_table(tmp_path / "run")
+    assert set(table["lane"]) == {0, 1, 2}
+    lane0 = monitored(tmp_path / "single")
+    lane0.reset(seed=4)
+    env.action_space.seed(0)
+    for _ in range(200):
+        lane0.step(int(env.action_space.sample()[0]))
+    lane0.close()
+    own = load_trial_table(tmp_path / "single/run")
+    for name in ("ground_truth", "choice", "reward", "steps", "reaction_time"):
+        assert np.array_equal(table[name][table["lane"] == 0], own[name], equal_nan=True), name
+
+
+class Ragged(Toy):
+    """Trials with conditions of all sorts: rows that differ in length, text, and one that only some trials have."""
+
+    def _new_trial(self, **kwargs):
+        k = int(self.rng.randint(1, 4))
+        self.add_period(["fixation", "stimulus", "delay", "decision"])
+        self.set_groundtruth(1, "decision")
+        trial = {"pulses": np.arange(k), "word": "ab"[: k % 3], "file": k}
+        return trial if k > 1 else {**trial, "rare": 2.5}
+
+
+def test_monitor_pads_ragged_conditions(tmp_path):
+    env = monitored(tmp_path, Ragged())
+    env.reset(seed=0)
+    for _ in range(300):
+        env.step(1)
+    env.close()
+    table = load_trial_table(tmp_path / "run")
+    assert table["pulses"].shape == (len(table["trial"]), 3)
+    for pulses, k in zip(table["pulses"], table["file"], strict=True):
+        assert pulses[:k].tolist() == list(range(k))
+        assert np.isnan(pulses[k:]).all()
+    assert set(table["word"]) <= {"", "a", "ab"}
+    assert np.array_equal(np.isnan(table["rare"]), table["file"] > 1)
+
+
+def test_monitor_records_blocks_as_a_column(tmp_path):
+    bias = ("SideBias", {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 5})
+    env = monitored(tmp_path, ngym.make("PerceptualDecisionMaking", wrappers=[bias]))
+    trials = play(env, 900)
+    env.close()
+    table = load_trial_table(tmp_path / "run")
+    assert table["block"].tolist() == [t["block"] for t in trials]
+    assert table["probs"].shape == (len(trials), 2)
+
+
+def test_monitor_saves_the_rest_when_a_with_block_ends(tmp_path):
+    with monitored(tmp_path) as env:
+        trials = play(env, 100)
+    assert len(load_trial_table(tmp_path / "run")["trial"]) == len(trials)
+
+
+# ---- configuration ------------------------------------------------------------------------------
+
+
+def test_monitor_reads_its_config_from_a_file_or_a_dictionary(tmp_path):
+    (tmp_path / "monitor.toml").write_text('name = "mine"\ninterval = 7\nverbose = false\n')
+    for i, config in enumerate((tmp_path / "monitor.toml", {"name": "mine", "interval": 7, "verbose": False})):
+        env = Monitor(Toy(), config, trigger="step", save_dir=tmp_path / str(i))
+        assert (env.name, env.config["interval"], env.config["trigger"]) == ("mine", 7, "step")
+    with pytest.raises(ngym.UnknownNameError, match="Unknown setting of Monitor 'intervall'. Did you mean 'interval'"):
+        Monitor(Toy(), {"intervall": 3}, save_dir=tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"trigger": "minute"}, "trigger='minute' must be 'trial' or 'step'"),
+        ({"interval": 0}, "interval=0 must be an integer from 1"),
+        ({"interval": True}, "interval=True must be an integer from 1"),
+        ({"plot_steps": 2.5}, r"plot_steps=2\.5 must be an integer from 1"),
+    ],
+)
+def test_monitor_rejects_invalid_settings(tmp_path, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        monitored(tmp_path, **wrong)
+
+
+def test_monitor_plot_create_needs_a_pack_that_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(PackManager, "can_draw_figures", False)
+    with pytest.raises(ImportError, match="plot_create=True needs a package that draws figures: pip install ngym-plot"):
+        monitored(tmp_path, plot_create=True)
+
+
+def test_monitor_default_folders_differ_between_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folders = set()
+    for _ in range(3):
+        env = Monitor(Toy(), interval=5)
+        play(env, 100)
+        folders.add(env.save_dir)
+    assert len(folders) == 3
+    assert all(folder.is_relative_to("monitor/Toy") for folder in folders)
+    assert "Toy: 5 trials saved in monitor" in capsys.readouterr().out
+
+
+def test_monitor_rejects_the_folder_of_another_run(tmp_path):
+    monitored(tmp_path)
+    with pytest.raises(FileExistsError, match="holds something already; name a new folder"):
+        monitored(tmp_path)
+
+
+# ---- failures -----------------------------------------------------------------------------------
+
+
+def test_monitor_keeps_the_trials_of_a_failed_save(tmp_path, monkeypatch):
+    env = monitored(tmp_path, interval=5)
+    monkeypatch.setattr(np, "savez_compressed", refuse)
+    with pytest.warns(UserWarning, match="Toy: the trials are kept for the next save; this one failed: no space left"):
+        trials = play(env, 300)
+    with pytest.raises(OSError, match="no space left"):
+        env.save()
+    monkeypatch.undo()
+    env.close()
+    table = load_trial_table(tmp_path / "run")
+    assert table["trial"].tolist() == list(range(len(trials)))
+    assert table["ground_truth"].tolist() == [t["ground_truth"] for t in trials]
+
+
+def refuse(*args, **kwargs):
+    raise OSError("no space left")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+import ngym_core as ngym
+
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def half(file, **columns):
+    file.write(b"PK half of an archive")
+    file.flush()
+    die()
+
+env = ngym.make("PerceptualDecisionMaking", wrappers=[("Monitor", {"save_dir": sys.argv[1], "verbose": False})])
+env.reset(seed=0)
+for k in range(3000):
+    env.step(env.unwrapped.gt_now)
+    if k == 1000:
+        env.save()
+if sys.argv[2] == "writing":
+    np.savez_compressed = half
+else:
+    Path.replace = die
+env.save()
+"""
+
+
+@pytest.mark.parametrize("when", ["writing", "renaming"])
+def test_killed_monitor_leaves_only_complete_files(tmp_path, when):
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "run"), when], env=os.environ)
+    assert done.returncode == -signal.SIGKILL
+    left = [p for p in (tmp_path / "run").iterdir() if not p.name.startswith(".")]
+    assert {p.suffix for p in left} == {".csv", ".npz", ".json"}
+    table = load_trial_table(tmp_path / "run")
+    assert len(table["trial"]) > 30
+    assert (table["performance"] == 1).all()
+    for path in left:
+        if path.suffix == ".csv":
+            with path.open() as file:
+                assert len({len(row) for row in csv.reader(file)}) == 1
