@@ -3,7 +3,7 @@ from __future__ import annotations
 import gymnasium
 import pytest
 
-from ngym_core.errors import UnknownNameError, UnknownTaskError, nearest, unknown
+from ngym_core.errors import UnknownNameError, UnknownTaskError, nearest, unknown_name
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_nearest_lists_forty_names_at_most():
 
 
 def test_unknown_makes_a_key_error_with_an_unquoted_message():
-    error = unknown("period", "dely", ["delay"])
+    error = unknown_name("period", "dely", ["delay"])
     assert isinstance(error, (UnknownNameError, KeyError))
     assert str(error) == "Unknown period 'dely'. Did you mean 'delay'? Valid: 'delay'."
     assert str(UnknownNameError()) == ""

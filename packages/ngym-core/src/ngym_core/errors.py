@@ -61,7 +61,7 @@ def nearest(name: object, valid: Iterable[object]) -> str:
     return f"{hint}Valid: {shown}."
 
 
-def unknown(kind: str, name: object, valid: Iterable[object]) -> UnknownNameError:
+def unknown_name(kind: str, name: object, valid: Iterable[object]) -> UnknownNameError:
     """Make the error for a name that does not exist.
 
     Args:

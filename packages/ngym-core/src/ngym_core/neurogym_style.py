@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.spaces import Where, actions, channels
 from ngym_core.trials._kernels import paint
 from ngym_core.trials.batch import Trial, Trials
@@ -97,7 +97,7 @@ class SingleTrial:
         """
         env = self._env
         if period not in env.start_t:
-            raise unknown("period", period, env.start_t)
+            raise unknown_name("period", period, env.start_t)
         return env.start_t[period] <= t < env.end_t[period]
 
     # ---- building ------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class SingleTrial:
         """
         timing, dt = self._env.timing, self._env.dt
         if period not in timing:
-            raise unknown("period", period, timing)
+            raise unknown_name("period", period, timing)
         ms = draw_duration(period, timing[period], 1, self.trials.draws, 0)
         return int(to_steps(ms, dt)) * dt
 
@@ -180,7 +180,7 @@ class SingleTrial:
         try:
             return slice(start[period], end[period])
         except KeyError:
-            raise unknown("period", period, start) from None
+            raise unknown_name("period", period, start) from None
 
     def _built(self, name: str) -> Array:
         """Return ``ob`` or ``gt``, which is created when it is first written or viewed."""

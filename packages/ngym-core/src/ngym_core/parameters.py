@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.trials.durations import check_duration
 
 __all__ = ["Parameters"]
@@ -40,7 +40,7 @@ class Parameters(dict[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         """Change a value."""
         if key not in self and key not in self.optional:
-            raise unknown(f"{self.kind} key", key, [*self, *self.optional])
+            raise unknown_name(f"{self.kind} key", key, [*self, *self.optional])
         if self.kind == "timing":
             check_duration(key, value)
         elif isinstance(value, Real) and not math.isfinite(value):

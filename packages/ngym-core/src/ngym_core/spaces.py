@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 
 __all__ = ["Box", "Discrete", "Names", "Where", "actions", "channels", "named_box", "names_of"]
 
@@ -132,7 +132,7 @@ def channels(space: gymnasium.Space[Any], where: Where) -> Any:
     if where not in known:
         names = names_of(space)
         if isinstance(where, str) and where not in names:
-            raise unknown("channel", where, names)
+            raise unknown_name("channel", where, names)
         known[where] = _indices(space, names[where] if isinstance(where, str) else where)
     return known[where]
 
@@ -147,7 +147,7 @@ def actions(space: gymnasium.Space[Any], where: str) -> NDArray[np.int64]:
     if where not in known:
         names = names_of(space)
         if where not in names:
-            raise unknown("action", where, names)
+            raise unknown_name("action", where, names)
         known[where] = np.atleast_1d(np.asarray(names[where]))
     return known[where]
 

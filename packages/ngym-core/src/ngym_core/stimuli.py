@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.spaces import Box
 from ngym_core.trials import Trials
@@ -48,7 +48,7 @@ class Screen:
         options = {"size": (100, 100), **(win_kwargs or {})}
         for name in options:
             if name != "size":
-                raise unknown("option of win_kwargs", name, ["size"])
+                raise unknown_name("option of win_kwargs", name, ["size"])
         size = np.asarray(options["size"])
         if size.shape != (2,) or size.dtype.kind not in "iu" or size.min() < 1:
             raise ValueError(f"The screen's size={options['size']!r} must be (width, height), two integers from 1.")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import ngym_core as ngym
-from ngym_core.errors import nearest, unknown
+from ngym_core.errors import nearest, unknown_name
 
 __all__ = ["SPLITS", "Holdout", "SplitDraws", "check_split", "crossed", "seed_of"]
 
@@ -86,7 +86,7 @@ class Holdout:
         """
         for name, held in self.values.items():
             if name not in conditions:
-                raise unknown(f"condition of {env}", name, conditions)
+                raise unknown_name(f"condition of {env}", name, conditions)
             known = [*conditions[name], *options.get(name, ())]
             for i, value in enumerate(held if conditions[name].ndim == held.ndim else [held]):
                 one = Holdout({name: held[i : i + 1]}, "train") if conditions[name].ndim == held.ndim else self

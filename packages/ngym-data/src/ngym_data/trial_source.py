@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.sampling import sample_as_data, tasks_of
 from ngym_core.trials import Trials, concatenate, select
 from ngym_core.vector import can_batch
@@ -191,7 +191,7 @@ class TrialSource:
         weights = np.ones(len(self.periods) + 1, np.float32)
         for period, weight in loss_weights.items():
             if period not in self.periods:
-                raise unknown(f"period of {self.env}", period, self.periods)
+                raise unknown_name(f"period of {self.env}", period, self.periods)
             if not (isinstance(weight, (int, float, np.number)) and 0 <= weight < math.inf):
                 raise ValueError(f"The weight of the period {period!r} must be a number from 0, not {weight!r}.")
             weights[self.periods.index(period)] = weight

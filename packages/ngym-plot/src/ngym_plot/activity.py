@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_plot.figure import TimeAxis, axes_or_new, group_colors, style
 from ngym_plot.panels import shade_periods
 from ngym_plot.stats import Z_95
@@ -298,7 +298,7 @@ def _align(recording: Recording, align: str | None, time: str, trials: Array) ->
     if time not in ("ms", "steps"):
         raise ValueError(f"time={time!r} must be 'ms' or 'steps'.")
     if align is not None and align not in recording.start:
-        raise unknown("period", align, recording.start)
+        raise unknown_name("period", align, recording.start)
     zero = np.zeros(len(trials), int) if align is None else np.asarray(recording.start[align])[trials].astype(int)
     steps = recording.mask.shape[1]
     steps_since_zero = np.arange(steps + zero.max()) - zero.max()
@@ -337,7 +337,7 @@ def _selected_trials(recording: Recording, trial: int | None, only: ArrayLike | 
 
 def _group_by_condition(recording: Recording, by: str | ArrayLike | None) -> list[tuple[str, NDArray[np.bool_]]]:
     if isinstance(by, str) and by not in recording.conditions:
-        raise unknown("condition", by, recording.conditions)
+        raise unknown_name("condition", by, recording.conditions)
     return group_trials({"trial": np.arange(len(recording.activity)), **recording.conditions}, by)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, ndtr
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_plot.figure import MAX_POINTS, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
 from ngym_plot.trial_table import Table, group_trials, signed_choices
@@ -89,7 +89,7 @@ class PsychometricFit:
         """
         columns = {"slope": [0], "bias": [1], "low": [2], "high": [3], "lapse": [2, 3]}
         if name not in columns:
-            raise unknown("parameter", name, columns)
+            raise unknown_name("parameter", name, columns)
         if not len(self.resamples):
             raise ValueError(_NO_BOOTSTRAP)
         values = self.resamples[:, columns[name]].mean(axis=1)
@@ -164,9 +164,9 @@ def fit_psychometric(
         True
     """
     if link not in _LINKS:
-        raise unknown("link", link, _LINKS)
+        raise unknown_name("link", link, _LINKS)
     if lapses not in _LAPSE_PARAMETERS:
-        raise unknown("kind of lapses", lapses, _LAPSE_PARAMETERS)
+        raise unknown_name("kind of lapses", lapses, _LAPSE_PARAMETERS)
     x, n, k = _count_choices(evidence, choice, _MAX_FIT_LEVELS)
     if len(x) < 2:
         raise ValueError(f"A curve needs at least two values of evidence; there is {x.tolist()}.")

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.trial_table import load_trial_table
 from ngym_plot.figure import axes_or_new, style
 from ngym_plot.stats import Z_95, running_mean
@@ -132,14 +132,14 @@ def _first_column(row: Mapping[str, str], *names: str) -> str:
     for name in names:
         if name in row:
             return name
-    raise unknown("column", names[-1], row)
+    raise unknown_name("column", names[-1], row)
 
 
 def _draw_evaluations(ax: Axes, path: Path, label: str | None) -> None:
     with np.load(path, allow_pickle=False) as saved:
         for name in ("timesteps", "results"):
             if name not in saved.files:
-                raise unknown("array", name, saved.files)
+                raise unknown_name("array", name, saved.files)
         steps, results = saved["timesteps"], saved["results"]  # (k,), (k, episodes)
     if not len(steps):
         raise ValueError(f"{path} has no evaluation.")

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 
 __all__ = [
     "Table",
@@ -66,7 +66,7 @@ def column(table: Table, name: str) -> Array:
         ValueError: The table has no trial, or its columns have different lengths.
     """
     if name not in table:
-        raise unknown("column", name, table)
+        raise unknown_name("column", name, table)
     values = np.asarray(table[name])
     n = count_trials(table)
     if values.ndim == 0 or len(values) != n:

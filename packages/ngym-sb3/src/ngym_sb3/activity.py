@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.files import atomic_write
 from ngym_core.random import Draws
 from ngym_core.sampling import sample_as_data
@@ -381,7 +381,7 @@ def _hook_layer(module: nn.Module, layer: str | None) -> Iterator[Callable[[], A
     if layer is None:
         raise ValueError(f"Which layer of {type(module).__name__}? Give one as layer=: {', '.join(filter(None, modules))}.")
     if layer not in modules:
-        raise unknown("layer", layer, filter(None, modules))
+        raise unknown_name("layer", layer, filter(None, modules))
     outputs: list[Tensor] = []
 
     def keep_output(_: nn.Module, __: Any, output: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 
 __all__ = ["CELLS", "CTRNN", "GRU", "RNN", "DaleCTRNN", "make_cell"]
 
@@ -55,7 +55,7 @@ class RNN(nn.Module):
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh") -> None:
         super().__init__()
         if nonlinearity not in NONLINEARITIES:
-            raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
+            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.layers = nn.RNN(input_size, hidden_size, num_layers, nonlinearity)
         for name, weights in self.layers.named_parameters():
@@ -140,7 +140,7 @@ class CTRNN(nn.Module):
         if not 0 < dt <= tau < math.inf:
             raise ValueError(f"dt={dt!r} and tau={tau!r} must be times in ms with 0 < dt <= tau.")
         if nonlinearity not in NONLINEARITIES:
-            raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
+            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.alpha, self.nonlinearity = dt / tau, nonlinearity
         sizes = [input_size, *[hidden_size] * (num_layers - 1)]
@@ -274,7 +274,7 @@ def make_cell(cell: Any, input_size: int, hidden_size: int, num_layers: int, kwa
         TypeError: A parameter that the cell does not have, or a class without the interface of an LSTM.
     """
     if isinstance(cell, str) and cell not in CELLS:
-        raise unknown("cell", cell, CELLS)
+        raise unknown_name("cell", cell, CELLS)
     cell_class: Any = CELLS[cell] if isinstance(cell, str) else cell
     try:
         module = cell_class(input_size, hidden_size, num_layers, **kwargs)

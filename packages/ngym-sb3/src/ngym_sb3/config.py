@@ -11,7 +11,7 @@ from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_sb3.cells import CELLS
 from ngym_sb3.policies import MlpRnnPolicy
 from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
@@ -76,13 +76,13 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         """Check names and numbers, and fill in the default policy."""
         if self.algo not in ALGORITHMS:
-            raise unknown("algorithm", self.algo, ALGORITHMS)
+            raise unknown_name("algorithm", self.algo, ALGORITHMS)
         policies = list(CELLS) if self.algo == "recurrent-ppo" else ["mlp"]
         if self.policy is None:
             # The dataclass is frozen; this is its only way to set a field that depends on another.
             object.__setattr__(self, "policy", "ctrnn" if self.algo == "recurrent-ppo" else "mlp")
         elif self.policy not in policies:
-            raise unknown(f"policy of {self.algo}", self.policy, policies)
+            raise unknown_name(f"policy of {self.algo}", self.policy, policies)
         for name in ("steps", "envs", "units", "rollout", "batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be an integer from 1.")
@@ -183,7 +183,7 @@ def load_model(path: str | Path, algo: str = "recurrent-ppo", env: Any = None) -
         'PPO'
     """
     if algo not in ALGORITHMS:
-        raise unknown("algorithm", algo, ALGORITHMS)
+        raise unknown_name("algorithm", algo, ALGORITHMS)
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from ngym_core.errors import UnknownTaskError, nearest, unknown
+from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -273,7 +273,7 @@ def wrapper_spec(name: str) -> WrapperSpec:
     for known in (name, f"{name}-v0"):
         if known in _wrappers:
             return _wrappers[known]
-    raise unknown("wrapper", name, _wrappers)
+    raise unknown_name("wrapper", name, _wrappers)
 
 
 def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
@@ -395,7 +395,7 @@ def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = Fal
         if not isinstance(tag, str):
             raise TypeError(f"tag={tag!r} must be a string, not {type(tag).__name__}.")
         if tag not in all_tags():
-            raise unknown("tag", tag, all_tags())
+            raise unknown_name("tag", tag, all_tags())
         specs = [s for s in specs if tag in s.metadata.get("tags", ())]
     return sorted(s.id for s in specs)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Timing, TrialEnv
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, Discrete
 from ngym_core.trials import Trials
@@ -148,7 +148,7 @@ class Pneumostomeopening(TrialEnv):
         **kwargs: Any,
     ) -> None:
         if phase not in PHASES:
-            raise unknown("phase", phase, PHASES)
+            raise unknown_name("phase", phase, PHASES)
         super().__init__(dt, rewards={**PHASES[phase], **(rewards or {})}, timing=timing, **kwargs)
         self.phase = phase
         self.decay = math.exp(-dt / 1000)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.errors import nearest, unknown
+from ngym_core.errors import nearest, unknown_name
 
 __all__ = ["Conditions"]
 
@@ -99,7 +99,7 @@ class Conditions:
         """
         for name in self._forced:
             if name not in self.forceable:
-                raise unknown(f"condition of {task}", name, self.forceable)
+                raise unknown_name(f"condition of {task}", name, self.forceable)
 
 
 def _check_options(name: str, value: Array, options: Array) -> None:

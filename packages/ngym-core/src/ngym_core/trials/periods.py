@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.trials._kernels import Span, Steps, highest, lowest
 from ngym_core.trials.durations import draw_duration, to_steps
@@ -91,7 +91,7 @@ class Periods:
                 return self.spans[periods[0]]
             spans = [self.spans[p] for p in periods]
         except KeyError as error:
-            raise unknown("period", error.args[0], self.spans) from None
+            raise unknown_name("period", error.args[0], self.spans) from None
         starts, stops = zip(*spans, strict=True)
         first, last = np.minimum.reduce(np.broadcast_arrays(*starts)), np.maximum.reduce(np.broadcast_arrays(*stops))
         return to_steps(first, 1), to_steps(last, 1)
@@ -105,7 +105,7 @@ class Periods:
         try:
             return self.task.timing[period]
         except KeyError:
-            raise unknown("period", period, self.task.timing) from None
+            raise unknown_name("period", period, self.task.timing) from None
 
     def steps(self) -> int:
         """Return the length of the longest trial.

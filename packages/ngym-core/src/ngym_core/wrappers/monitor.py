@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from ngym_core.errors import unknown
+from ngym_core.errors import unknown_name
 from ngym_core.files import require_empty_folder
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.trial_table import TrialRecorder, TrialTable, save_trial_table
@@ -196,7 +196,7 @@ def _configured(config: Any, given: dict[str, Any]) -> dict[str, Any]:
             config = tomllib.load(file)
     for key in config or {}:
         if key not in DEFAULTS:
-            raise unknown("setting of Monitor", key, DEFAULTS)
+            raise unknown_name("setting of Monitor", key, DEFAULTS)
     merged = {**DEFAULTS, **(config or {}), **{k: v for k, v in given.items() if v != DEFAULTS[k]}}
     if merged["trigger"] not in ("trial", "step"):
         raise ValueError(f"trigger={merged['trigger']!r} must be 'trial' or 'step'.")
