@@ -18,7 +18,6 @@ MAIN = {
         "make",
         "make_vec",
         "all_envs",
-        "get_collection",
         "run_env",
         "load_trial_table",
         "TaskSpec",

@@ -128,5 +128,5 @@ class TestNeuroGymStyle:
         ):
             with pytest.raises(KeyError, match=message):
                 call()
-        with pytest.raises(ngym.InvalidOperationError, match="painted already"):
+        with pytest.raises(ngym.errors.InvalidOperationError, match="painted already"):
             env.add_period("delay")

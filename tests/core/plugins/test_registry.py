@@ -66,13 +66,13 @@ def test_register_adds_a_task_once(registered):
 def test_get_collection_keeps_the_order_of_registration(registered):
     registered(ngym.TaskSpec("toys.b-v0", f"{Toy.__module__}:Toy"))
     registered(ngym.TaskSpec("toys.a-v0", f"{Toy.__module__}:Toy"))
-    assert ngym.get_collection("toys") == ["toys.b-v0", "toys.a-v0"]
-    assert ngym.get_collection("") == []
+    assert ngym.plugins.registry.get_collection("toys") == ["toys.b-v0", "toys.a-v0"]
+    assert ngym.plugins.registry.get_collection("") == []
     assert "toys.a-v0" not in ngym.all_envs()
     assert "toys.a-v0" in ngym.all_envs(collections=True)
     assert "toys.a-v0" in ngym.all_envs("perceptual", collections=True)
     with pytest.raises(ValueError, match="Unknown collection of envs, toy. Did you mean 'toys'"):
-        ngym.get_collection("toy")
+        ngym.plugins.registry.get_collection("toy")
 
 
 def test_all_envs_and_all_tags_are_sorted_and_filtered():

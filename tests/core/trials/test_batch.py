@@ -228,7 +228,7 @@ def test_no_period_after_painting():
     for paint in (lambda t: t.add_ob(1), lambda t: t.set_groundtruth(1)):
         trials = shared()
         paint(trials)
-        with pytest.raises(ngym.InvalidOperationError, match="'delay' is added to a trial that is painted already"):
+        with pytest.raises(ngym.errors.InvalidOperationError, match="'delay' is added to a trial that is painted already"):
             trials.add_period("delay")
 
 

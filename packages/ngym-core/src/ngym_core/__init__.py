@@ -6,43 +6,51 @@ imported when it is first used.
 
 from typing import TYPE_CHECKING
 
-from ngym_core.errors import InvalidOperationError, UnknownNameError, UnknownTaskError
+from ngym_core.errors import TaskError, UnknownNameError, UnknownTaskError
 from ngym_core.lazy import attach
 from ngym_core.plugins import manager as _manager
 from ngym_core.plugins.hookspecs import hookimpl
+from ngym_core.plugins.manager import PluginWarning
 from ngym_core.plugins.registry import (
     TaskSpec,
     WrapperSpec,
     all_envs,
     all_tags,
     all_wrappers,
-    get_collection,
     make,
     make_vec,
     register,
 )
 
 if TYPE_CHECKING:
-    from ngym_core import spaces as spaces
-    from ngym_core.env import TrialEnv
+    from ngym_core import info, random, rules, scheduler, spaces, stimuli, tasks, tasktools, testing, wrappers
+    from ngym_core.env import Rewards, Timing, TrialEnv
     from ngym_core.info import describe, show_all_tags, show_all_tasks, show_all_wrappers, show_info
     from ngym_core.random import Draws, TruncExp
     from ngym_core.rollout import run_env
-    from ngym_core.rules import FixateThenChoose, ProduceInterval, Rule
+    from ngym_core.rules import AnswerAtOnce, FixateThenChoose, ProduceInterval, RespondWhenDue, Rule, TakeAtOnce
+    from ngym_core.testing import check_task
     from ngym_core.trial_table import load_trial_table
     from ngym_core.trials import Trial, Trials
     from ngym_core.vector import TrialVectorEnv
-    from ngym_core.wrappers.base import TrialWrapper
+    from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnswerAtOnce",
     "Draws",
     "FixateThenChoose",
-    "InvalidOperationError",
+    "PluginWarning",
     "ProduceInterval",
+    "RespondWhenDue",
+    "Rewards",
     "Rule",
+    "StepBatch",
+    "TakeAtOnce",
+    "TaskError",
     "TaskSpec",
+    "Timing",
     "Trial",
     "TrialEnv",
     "TrialVectorEnv",
@@ -56,35 +64,67 @@ __all__ = [
     "all_envs",
     "all_tags",
     "all_wrappers",
+    "check_task",
     "describe",
-    "get_collection",
     "hookimpl",
+    "info",
     "load_trial_table",
     "make",
     "make_vec",
+    "random",
     "register",
+    "rules",
     "run_env",
+    "scheduler",
     "show_all_tags",
     "show_all_tasks",
     "show_all_wrappers",
     "show_info",
     "spaces",
+    "stimuli",
+    "tasks",
+    "tasktools",
+    "testing",
+    "wrappers",
 ]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
-        ".env": ["TrialEnv"],
+        ".env": ["Rewards", "Timing", "TrialEnv"],
         ".info": ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"],
         ".random": ["Draws", "TruncExp"],
         ".rollout": ["run_env"],
-        ".rules": ["FixateThenChoose", "ProduceInterval", "Rule"],
+        ".rules": ["AnswerAtOnce", "FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"],
+        ".testing": ["check_task"],
         ".trial_table": ["load_trial_table"],
         ".trials": ["Trial", "Trials"],
         ".vector": ["TrialVectorEnv"],
-        ".wrappers.base": ["TrialWrapper"],
+        ".wrappers.base": ["StepBatch", "TrialWrapper"],
     },
-    modules=["spaces"],
+    modules=[
+        "env",
+        "errors",
+        "files",
+        "info",
+        "lazy",
+        "parameters",
+        "plugins",
+        "random",
+        "rollout",
+        "rules",
+        "sampling",
+        "scheduler",
+        "spaces",
+        "stimuli",
+        "tasks",
+        "tasktools",
+        "testing",
+        "trial_table",
+        "trials",
+        "vector",
+        "wrappers",
+    ],
 )
 
 _manager.find_packs(__version__)

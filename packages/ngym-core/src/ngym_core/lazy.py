@@ -39,6 +39,9 @@ def attach(
         return getattr(import_module(home[name], package), name)
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*vars(import_module(package)), *home, *modules})
+        module = vars(import_module(package))
+        # What the package defines (hooks, too), not what it imports for itself.
+        own = [n for n, value in module.items() if n.startswith("__") or getattr(value, "__module__", "") == package]
+        return sorted({*own, *module.get("__all__", ()), *home, *modules})
 
     return __getattr__, __dir__

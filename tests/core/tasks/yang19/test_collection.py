@@ -10,7 +10,7 @@ import ngym_core as ngym
 
 def test_yang19_collection_keeps_its_order():
     names = "go rtgo dlygo anti rtanti dlyanti dm1 dm2 ctxdm1 ctxdm2 multidm dlydm1 dlydm2 ctxdlydm1 ctxdlydm2 multidlydm"
-    assert ngym.get_collection("yang19") == [f"yang19.{n}-v0" for n in f"{names} dms dnms dmc dnmc".split()]
+    assert ngym.plugins.registry.get_collection("yang19") == [f"yang19.{n}-v0" for n in f"{names} dms dnms dmc dnmc".split()]
 
 
 @pytest.mark.parametrize("id_", ["yang19.go-v0", "yang19.dmc-v0"])
