@@ -118,10 +118,10 @@ def test_reading_ob_does_not_change_later_trials():
 
 
 def test_trials_of_short_segments_are_stored_densely():
-    task = Painted([("add", "one", "left")], timing=dict.fromkeys(PERIODS, 200))
+    task = Painted([("add", "one", "left")], timing=dict.fromkeys(PERIODS, 100))
     values, index = task.sample_trials(N, seed=0).flat_steps("ob")
     assert index is None
-    assert len(values) == 8 * N
+    assert len(values) == 4 * N
 
 
 def test_few_trials_are_stored_densely():

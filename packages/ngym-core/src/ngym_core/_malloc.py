@@ -1,23 +1,20 @@
-"""Memory that is used again and again, instead of being given back and asked for anew."""
+"""Memory allocation: has the C library of Linux keep freed arrays of some megabytes."""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import numpy as np
 
 __all__ = ["raise_mmap_threshold"]
 
-LARGEST = 31 * 2**20
-"""The C library of Linux learns from pieces of less than 32 MiB only."""
+LARGEST_BYTES = 31 * 2**20
+"""glibc raises its threshold for pieces of less than 32 MiB only."""
 
 
-@lru_cache(maxsize=1)
 def raise_mmap_threshold() -> None:
-    """Have the C library keep what arrays of some megabytes leave behind.
+    """Raise the size from which glibc returns freed memory to the system at once.
 
-    It gives freed pieces back to the system if they are larger than any that was freed before, and the system clears
-    the memory that it hands out; work on arrays that are made and freed all the time then takes up to twice as long.
-    A large piece that is freed untouched costs nothing and teaches it better.
+    By default that is 128 KiB, and the system clears what it hands out anew: making trials, where arrays of some
+    megabytes are made and freed all the time, then takes a third to a half longer. glibc sets the threshold to the size
+    of any larger piece that is freed; one that was never written costs nothing. Elsewhere this has no effect.
     """
-    np.empty(LARGEST, np.uint8)
+    np.empty(LARGEST_BYTES, np.uint8)

@@ -14,6 +14,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core._malloc import raise_mmap_threshold
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ngym_core.trials import Trials
 
 __all__ = ["layers", "sample_as_data", "sample_trials", "tasks_of"]
+
+raise_mmap_threshold()  # once, for all that makes trials: lanes and data sets
 
 
 def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:

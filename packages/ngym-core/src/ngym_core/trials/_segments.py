@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.trials._kernels import Span, SpanRows, Steps, highest, move_channels, paint
+from ngym_core.trials._kernels import Span, Steps, highest, move_channels, paint
 
 __all__ = ["Segments"]
 
@@ -42,6 +42,11 @@ class Segments:
         """Number of segments of a trial."""
         return len(self._edges) - 1
 
+    @property
+    def shared_edges(self) -> bool:
+        """Whether all trials have the same edges."""
+        return all(isinstance(edge, int) for edge in self._edges)
+
     def __contains__(self, name: str) -> bool:
         """Whether there is a table of this name."""
         return name in self._tables
@@ -63,7 +68,12 @@ class Segments:
         columns = self._tables[name]
         dtype, shape = columns[0].dtype, columns[0].shape[1:]
         whole = isinstance(where, slice) and where == slice(None) and np.shape(value) == (self.n, *shape)
-        for i in range(*between):
+        first, last = between
+        base = columns[first].base if last - first > 1 else None
+        if base is not None and base.shape[:2] == (self.n, len(columns)) and all(c.base is base for c in columns[first:last]):
+            paint(base, value, between, where, how=how)  # steps side by side in one array are written at once
+            return
+        for i in range(first, last):
             if whole and len(columns[i]) == 1 and how != "multiply":
                 given = np.asarray(value, dtype)
                 columns[i] = columns[i] + given if how == "add" else given.copy()
@@ -160,16 +170,16 @@ class Segments:
 
     def decode(self, name: str) -> Array:
         """Return what each step shows, (n, T, ...), 0 after a trial's end; the table is dropped."""
-        values, index = self.values(name), self.index
-        shape = (self.n, highest(self.total), *values.shape[1:])
-        del self._tables[name]
-        rows = SpanRows.of((0, self.total), *shape[:2])
-        steps: Array = values.take(index, axis=0)
-        if rows is None:
-            return steps.reshape(shape)
-        decoded = np.zeros((shape[0] * shape[1], *shape[2:]), values.dtype)
-        decoded[rows.index] = steps
-        return decoded.reshape(shape)
+        columns = self._tables.pop(name)
+        decoded = np.zeros((self.n, highest(self.total), *columns[0].shape[1:]), columns[0].dtype)
+        edges = [*pairwise(self._edges)]
+        for i, (start, stop) in enumerate(edges):
+            column = columns[i]
+            if i + 1 < len(edges) and columns[i + 1] is column:  # several steps may share a column
+                edges[i + 1] = start, edges[i + 1][1]
+            elif column.any():
+                paint(decoded, column, (start, stop), slice(None), how="assign")
+        return decoded
 
 
 def _side_by_side(columns: Sequence[Array], n: int) -> Array:

@@ -24,8 +24,8 @@ Period: TypeAlias = "str | Sequence[str] | Span | None"
 """A period, several, a pair of steps (start, end), or None for the whole trial."""
 MIN_TRIALS_TO_ENCODE = 32
 """Fewer trials are stored densely from the start: encoding them costs more than it saves."""
-MIN_STEPS_PER_SEGMENT = 3
-"""Trials of shorter segments, on average, are stored densely."""
+MIN_STEPS_PER_SEGMENT = 2
+"""Where all trials share their edges, shorter segments (on average) are stored densely: a period is a slice then anyway."""
 
 
 class Observations:
@@ -175,7 +175,7 @@ class Observations:
         if self._segments is None:
             self._segments = Segments(self._n, self._periods.total, self._periods.spans.values())
         if name not in self._segments:
-            if MIN_STEPS_PER_SEGMENT * self._segments.number > self._periods.steps():
+            if self._segments.number > self._max_segments(self._segments):
                 return None
             self._segments.create(name, shape, dtype)
         return self._segments.between(span)
@@ -185,8 +185,16 @@ class Observations:
         between = self._segments_of("ob", span)
         if between is None or self._segments is None:
             return None
-        max_segments = int(np.mean(self._periods.total)) // MIN_STEPS_PER_SEGMENT
-        return self._segments.expand_to_steps("ob", span, between, max_segments)
+        return self._segments.expand_to_steps("ob", span, between, self._max_segments(self._segments))
+
+    def _max_segments(self, segments: Segments) -> int:
+        """Return how many segments of a trial are worth encoding.
+
+        Where the edges differ from trial to trial, dense arrays are written by index, while all trials have the same
+        number of segments, which are written as slices: then any number below that of the steps pays.
+        """
+        steps = int(np.mean(self._periods.total))
+        return steps // MIN_STEPS_PER_SEGMENT if segments.shared_edges else steps
 
     def _kind(self, name: str) -> tuple[tuple[int, ...], Any]:
         """Shape and type of an observation, or of an action."""

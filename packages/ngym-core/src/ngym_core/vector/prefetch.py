@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core._malloc import raise_mmap_threshold
 from ngym_core.random import Draws
 from ngym_core.rules import prepare_trials
 from ngym_core.sampling import sample_trials
@@ -50,7 +49,6 @@ class Prefetcher:
     """
 
     def __init__(self, env: Any, n: int, memory: int, on_grow: Callable[[Array], None]) -> None:
-        raise_mmap_threshold()
         self.env, self.n, self._on_grow = env, n, on_grow
         probe = sample_trials(env, 16, None, Draws(0), {})
         step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
