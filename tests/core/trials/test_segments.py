@@ -92,10 +92,17 @@ def test_noise_in_a_short_period_has_a_segment_for_each_step():
     assert np.array_equal(values[index], trials.ob[trials.mask])
 
 
-@pytest.mark.parametrize("period", ["two", "three", ["three", "four"]])
-def test_noise_in_periods_of_different_lengths_is_stored_densely(period):
-    task = Painted([("noise", period, "left")], timing={"three": (0, 3000)})
-    trials = task.sample_trials(N, seed=0)
+@pytest.mark.parametrize("timing", [{"three": (0, 3000)}, {"four": 2000}])
+def test_noise_in_periods_of_different_lengths_is_that_of_dense_trials(timing):
+    task = Painted([("noise", "two", "left"), ("add", "two", "right"), ("noise", "two", "right")], timing=timing)
+    trials, expected = task.sample_trials(N, seed=0), dense(task, N, 0)
+    values, index = trials.flat_steps("ob")
+    assert len(values) == (3 + 4) * N
+    assert np.array_equal(values[index], expected.ob[expected.mask])
+
+
+def test_noise_in_long_periods_is_stored_densely():
+    trials = Painted([("noise", ["three", "four"], "left")], timing={"three": (0, 3000)}).sample_trials(N, seed=0)
     assert len(trials.flat_steps("ob")[0]) >= trials.lengths.sum()
 
 
@@ -139,22 +146,24 @@ def test_a_value_of_another_shape_is_refused_in_the_same_words(n, value):
         trials.add_ob(value, "two", where="left")
 
 
-def test_expand_to_steps_splits_other_tables_too():
+def test_split_into_steps_splits_other_tables_too():
     segments = Segments(3, 4)
     for name in ("ob", "gt"):
         segments.create(name, (), float)
         segments.paint(name, [1, 2, 3], (0, 1), slice(None), how="assign")
-    steps = segments.expand_to_steps("ob", (0, 4), (0, 1), max_segments=4)
-    steps[:, 2] += 1
+    assert segments.split_into_steps((0, 4), max_segments=4)
+    table, (first, stop) = segments.steps_of("ob", (0, 4))
+    assert (first, int(stop)) == (0, 4)
+    table[:, 2] += 1
     segments.paint("gt", 7, (1, 2), slice(None), how="assign")
     assert segments.decode("ob").tolist() == [[1, 1, 2, 1], [2, 2, 3, 2], [3, 3, 4, 3]]
     assert segments.decode("gt").tolist() == [[1, 7, 1, 1], [2, 7, 2, 2], [3, 7, 3, 3]]
 
 
-def test_expand_to_steps_refuses_too_many_segments():
+def test_split_into_steps_refuses_too_many_segments():
     segments = Segments(3, 4)
     segments.create("ob", (), float)
-    assert segments.expand_to_steps("ob", (0, 4), (0, 1), max_segments=3) is None
+    assert not segments.split_into_steps((0, 4), max_segments=3)
     assert segments.number == 1
 
 

@@ -70,7 +70,11 @@ class Segments:
         whole = isinstance(where, slice) and where == slice(None) and np.shape(value) == (self.n, *shape)
         first, last = between
         base = columns[first].base if last - first > 1 else None
-        if base is not None and base.shape[:2] == (self.n, len(columns)) and all(c.base is base for c in columns[first:last]):
+        if (
+            base is not None
+            and base.shape[:2] == (self.n, len(columns))
+            and all(c.base is base for c in columns[first:last])
+        ):
             paint(base, value, between, where, how=how)  # steps side by side in one array are written at once
             return
         for i in range(first, last):
@@ -78,6 +82,8 @@ class Segments:
                 given = np.asarray(value, dtype)
                 columns[i] = columns[i] + given if how == "add" else given.copy()
             else:
+                if any(columns[i] is other for other in (*columns[:i][-1:], *columns[i + 1 : i + 2])):
+                    columns[i] = columns[i].copy()  # steps of a span that was split share a column until they are written
                 column = columns[i] if np.ndim(value) == 0 else self._column_of_trials(name, i)
                 paint(column[:, None], value, (0, 1), where, how=how)
 
@@ -121,37 +127,42 @@ class Segments:
                 return i
         return None
 
-    def expand_to_steps(self, name: str, span: Span, between: tuple[int, int], max_segments: int) -> Array | None:
+    def split_into_steps(self, span: Span, max_segments: int) -> bool:
         """Replace the segment of a span by one segment for each step, so that noise can be added to it.
 
+        Where the span is longer in some trials than in others, the last segments have no step in the shorter ones.
+
         Args:
-            name: A table.
             span: The span.
-            between: Its segments, first and last (excluded).
             max_segments: A trial may have at most so many segments.
 
         Returns:
-            The table's values in the span, to be changed in place, (n, steps, ...); None if the span is longer in some
-            trials than in others, or if there would be too many segments.
+            Whether there is a segment for each step now; there is not if there would be too many.
         """
-        first, last = between
-        counts = np.subtract(span[1], span[0])
-        steps = int(counts.max())
-        if steps != counts.min():
-            return None
+        between = self.between(span)
+        if between is None:
+            return False
+        (start, stop), (first, last) = span, between
+        steps = int(np.max(np.subtract(stop, start)))
         if last - first != steps:
             if last - first > 1 or self.number + steps - 1 > max_segments:
-                return None
-            self._edges[last:last] = [span[0] + i for i in range(1, steps)]
+                return False
+            shared = isinstance(start, int) and isinstance(stop, int)
+            self._edges[last:last] = [start + i if shared else np.minimum(start + i, stop) for i in range(1, steps)]
             for columns in self._tables.values():
                 columns[last:last] = [columns[first]] * (steps - 1)
             self._index = None
-        for other, columns in self._tables.items():
-            if other != name:
-                columns[first : first + steps] = [column.copy() for column in columns[first : first + steps]]
+        return True
+
+    def steps_of(self, name: str, span: Span) -> tuple[Array, Span]:
+        """Return the values of all segments, (n, segments, ...), and which of them are the steps of a span that was split.
+
+        The array may be changed in place; the segments of the span are numbered like steps, by trial where they differ.
+        """
+        first = (self.between(span) or (0, 0))[0]
         table = _side_by_side(self._tables[name], self.n)
         self._tables[name] = [table[:, i] for i in range(self.number)]
-        return table[:, first : first + steps]
+        return table, (first, first + np.subtract(span[1], span[0]))
 
     @property
     def index(self) -> NDArray[np.int64]:

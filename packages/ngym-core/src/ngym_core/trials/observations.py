@@ -86,16 +86,18 @@ class Observations:
         index = self._channels(where)
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
         names = [period] if period is None or isinstance(period, str) else list(period)
-        for name, span in zip(names, self._regions(period), strict=False):
+        spans = list(self._regions(period))
+        by_steps = all([self._can_split(span) for span in spans])  # all before the first one is written
+        for name, span in zip(names, spans, strict=False):
             label = f"noise/{name}/{where}"
             self._noise_counts[label] = again = self._noise_counts.get(label, -1) + 1
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
-            steps = self._steps_of(span)
-            if steps is None:
+            if by_steps and self._segments is not None:
+                table, (first, stop) = self._segments.steps_of("ob", span)
+                add_noise(table, draw, mu, sigma, (first, to_steps(stop, 1)), index)
+            else:
                 ob = self.array("ob")
                 add_noise(ob, draw, mu, sigma, span, index, self._rows(span, ob.shape[1]))
-            else:
-                add_noise(steps, draw, mu, sigma, (0, steps.shape[1]), index)
 
     def set_patterns(self, patterns: Array, which: Array, where: Where) -> None:
         """Set each step to one of several patterns, see `Trials.set_patterns`."""
@@ -180,12 +182,11 @@ class Observations:
             self._segments.create(name, shape, dtype)
         return self._segments.between(span)
 
-    def _steps_of(self, span: Span) -> Array | None:
-        """Return a span of encoded observations with one segment a step, (n, steps, ...); None if that cannot be."""
-        between = self._segments_of("ob", span)
-        if between is None or self._segments is None:
-            return None
-        return self._segments.expand_to_steps("ob", span, between, self._max_segments(self._segments))
+    def _can_split(self, span: Span) -> bool:
+        """Split a span of encoded observations into steps, if they are encoded and that pays."""
+        if self._segments_of("ob", span) is None or self._segments is None:
+            return False
+        return self._segments.split_into_steps(span, self._max_segments(self._segments))
 
     def _max_segments(self, segments: Segments) -> int:
         """Return how many segments of a trial are worth encoding.

@@ -56,12 +56,16 @@ class BatchedDraws(Draws):
 
     def normal(self, name: str, shape: tuple[int, ...], first: int = 0, rows: Array | None = None) -> NDArray[np.float32]:
         """Draw standard normal numbers, see `Draws.normal`."""
-        noise = scratch(shape)
-        edges = np.arange(len(self._lanes) + 1) * self._each - first
-        cuts = (np.clip(edges, 0, shape[0]) if rows is None else np.searchsorted(rows, edges)).tolist()
-        for lane, start, stop in zip(self._lanes, cuts, cuts[1:], strict=False):
+        noise, each = scratch(shape), self._each
+        if rows is None:  # only the lanes whose trials these are
+            lanes = range(first // each, -(-(first + shape[0]) // each))
+            cuts = [0, *((lane + 1) * each - first for lane in lanes[:-1]), shape[0]]
+        else:
+            lanes = range(len(self._lanes))
+            cuts = np.searchsorted(rows, np.arange(len(self._lanes) + 1) * each - first).tolist()
+        for lane, start, stop in zip(lanes, cuts, cuts[1:], strict=False):
             if start < stop:
-                lane.stream(self._prefix + name).standard_normal(dtype=np.float32, out=noise[start:stop])
+                self._lanes[lane].stream(self._prefix + name).standard_normal(dtype=np.float32, out=noise[start:stop])
         return noise
 
     def sample(self, name: str, n: int, distribution: Sampled) -> Array:
