@@ -1,4 +1,8 @@
-"""Sessions: lint, types, tests (of each package, of all), wheels, demo, learn, bench. Plain `nox` runs the first four."""
+"""Sessions: lint, types, tests (of each package alone, of all together), quick, demo, learn, bench.
+
+Plain `nox` runs the first three: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
+is for work in progress: lint, types, and a representative part of the tests, in place.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,20 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests", "wheels"]
+nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 
 PACKAGES = {"core": ["core"], "data": ["core", "data"], "plot": ["core", "plot"], "sb3": ["core", "sb3"]}
 ALL = ["core", "data", "plot", "sb3"]
+TOGETHER = [
+    "tests/test_api.py",
+    "tests/test_architecture.py",
+    "tests/test_layers.py",
+    "tests/test_readme.py",
+    "tests/data/torch",
+]
+QUICK: list[str] = []
 ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -49,16 +61,11 @@ def types(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("package", [*PACKAGES, "all"])
 def tests(session: nox.Session, package: str) -> None:
-    """The tests of one package with its own dependencies only, or all tests with the four packages together."""
-    install(session, *(ALL if package == "all" else PACKAGES[package]), extra=groups("test"))
-    together = ["tests/test_api.py", "tests/test_layers.py", "tests/test_readme.py", "tests/data/torch"]
-    session.run("python", "-m", "pytest", *(together if package == "all" else [f"tests/{package}"]), *session.posargs)
-
-
-@nox.session
-@nox.parametrize("package", list(PACKAGES))
-def wheels(session: nox.Session, package: str) -> None:
-    """Build wheels, install them alone, and run their tests outside the repository."""
+    """The tests of one package from wheels, with its own dependencies only; or those of the four packages together."""
+    if package == "all":
+        install(session, *ALL, extra=groups("test"))
+        session.run("python", "-m", "pytest", *TOGETHER, *session.posargs)
+        return
     session.env.update(ENV)
     session.install("build")
     folder = Path(session.create_tmp()).resolve()
@@ -76,6 +83,16 @@ def wheels(session: nox.Session, package: str) -> None:
     shutil.copy("pyproject.toml", outside)
     session.chdir(outside)
     session.run("python", "-m", "pytest", f"tests/{package}", *session.posargs)
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Lint, types and a representative part of the tests of all packages, in place, two at a time."""
+    install(session, *ALL, extra=groups("lint", "types", "test", "quick"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", *[f"packages/ngym-{package}/src" for package in ALL])
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not slow", *QUICK, *session.posargs)
 
 
 @nox.session
@@ -112,3 +129,4 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/benchmarks/generation.py", env=env)
     session.run("python", "tests/benchmarks/data.py", *neurogym, "--braintools", others["braintools"], *out, env=env)
     session.run("python", "tests/benchmarks/stepping.py", *neurogym, *out, env=env)
+    session.run("python", "tests/benchmarks/budgets.py", *out, env=env)

@@ -25,7 +25,7 @@ import ngym_core as ngym
 TASKS = ["PerceptualDecisionMaking-v0", "ReadySetGo-v0", "yang19.ctxdm1-v0", "DelayMatchSample-v0"]
 ACTS = ("random", "fixate")
 GOALS = {64: 20, 1024: 60}
-SETTINGS = {"n_steps": 32, "batch_size": 512, "n_epochs": 4, "policy_kwargs": {"lstm_hidden_size": 64}}
+SETTINGS: dict[str, Any] = {"n_steps": 32, "batch_size": 512, "n_epochs": 4, "policy_kwargs": {"lstm_hidden_size": 64}}
 """Of RecurrentPPO, the same for both."""
 ROUNDS = 3
 OURS, THEIRS, TRAINING = 3000, {64: 400, 1024: 100}, 16_384
@@ -95,21 +95,23 @@ def training(other: Other) -> list[dict[str, Any]]:
     }
     theirs = "NeuroGym, LSTM of sb3-contrib"
     task, rows = TASKS[0], []
-    for trials in (1000, 1):
+    for lanes, trials in ((64, 1000), (64, 1), (1024, 1000)):
         spent: dict[str, list[float]] = {name: [] for name in [*agents, theirs]}
+        steps = max(TRAINING, SETTINGS["n_steps"] * lanes)
         for _ in range(ROUNDS):
             for name, (policy, own) in agents.items():
                 settings: dict[str, Any] = {**SETTINGS, "policy_kwargs": {**SETTINGS["policy_kwargs"], **own}}
-                env = make_sb3_env(task, 64, trials_per_episode=trials)
+                env = make_sb3_env(task, lanes, trials_per_episode=trials)
                 model = RecurrentPPO(policy, env, device="cpu", seed=0, **settings)
                 start = time.perf_counter()
-                model.learn(TRAINING)
+                model.learn(steps)
                 spent[name].append(time.perf_counter() - start)
-            took = other.ask(train=task, lanes=64, steps=TRAINING, settings=SETTINGS)
+            took = other.ask(train=task, lanes=lanes, steps=steps, settings=SETTINGS) if lanes == 64 else None
             if took is not None:
                 spent[theirs].append(took)
-        row: dict[str, Any] = {"task": task, "lanes": 64, "trials in an episode": trials}
-        row |= {name: TRAINING / median(s) for name, s in spent.items() if s}
+        row: dict[str, Any] = {"task": task, "lanes": lanes, "trials in an episode": trials}
+        row |= {name: steps / median(s) for name, s in spent.items() if s}
+        row["times sb3-contrib"] = row["ngym, LSTM"] / row["ngym, LSTM of sb3-contrib"]
         if theirs in row:
             row["times"] = row["ngym, LSTM"] / row[theirs]
         rows.append(row)
@@ -127,8 +129,8 @@ def _short(value: Any) -> str:
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Rows as a Markdown table."""
-    names = list(rows[0])
-    cells = [[_short(value) for value in row.values()] for row in rows]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_short(row[name]) if name in row else "-" for name in names] for row in rows]
     lines = [names, ["---"] * len(names), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

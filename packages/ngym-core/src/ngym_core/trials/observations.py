@@ -87,12 +87,12 @@ class Observations:
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
         names = [period] if period is None or isinstance(period, str) else list(period)
         spans = list(self._regions(period))
-        by_steps = all([self._can_split(span) for span in spans])  # all before the first one is written
+        by_steps = [self._can_split(span) for span in spans]  # all of them before the first one is written
         for name, span in zip(names, spans, strict=False):
             label = f"noise/{name}/{where}"
             self._noise_counts[label] = again = self._noise_counts.get(label, -1) + 1
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
-            if by_steps and self._segments is not None:
+            if all(by_steps) and self._segments is not None:
                 table, (first, stop) = self._segments.steps_of("ob", span)
                 add_noise(table, draw, mu, sigma, (first, to_steps(stop, 1)), index)
             else:

@@ -1,0 +1,74 @@
+"""The budgets of the project beside what was measured; the last part of ``nox -s bench``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+IMPORT_ROUNDS = 7
+
+
+def import_ratio() -> float:
+    """Time of ``import ngym_core`` over that of ``import gymnasium``, in programs that take turns."""
+    spent: dict[str, list[float]] = {"ngym_core": [], "gymnasium": []}
+    for _ in range(IMPORT_ROUNDS):
+        for module, seconds in spent.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+            seconds.append(time.perf_counter() - start)
+    return median(spent["ngym_core"]) / median(spent["gymnasium"])
+
+
+def budgets(data: dict[str, Any], stepping: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What is measured, the budget, and the measured value."""
+    full = [row for row in data["tasks"] if row["batch_size"] == 128]  # images come in smaller batches
+    shares = {row["task"]: row["training_share"] for row in full}
+    worst = max(shares, key=lambda task: shares[task])
+    over = [f"{task} {share:.1f}" for task, share in shares.items() if share > 6]
+    yield "a batch / a training step of a GRU-64, every id", "<= 6 %", f"{shares[worst]:.1f} % ({worst})"
+    yield "ids above 6 %", "none", ", ".join(over) or "none"
+    yield "a batch / a training step, median", "<= 1 %", f"{median(shares.values()):.2f} %"
+    ratios = {row["task"]: row["ratio"] for row in data["tasks"] if "ratio" in row}
+    if ratios:
+        least = min(ratios, key=lambda task: ratios[task])
+        yield "Dataset / NeuroGym, median of shared ids", ">= 100 x", f"{median(ratios.values()):.0f} x ({len(ratios)} ids)"
+        yield "Dataset / NeuroGym, every id", ">= 30 x", f"{ratios[least]:.0f} x ({least})"
+    for row in data["braintools"]:
+        if row["batch"] >= 128:
+            yield f"PerceptualDecisionMaking / braintools, batch {row['batch']}", ">= 2 x", f"{row['ratio']:.1f} x"
+    for lanes, goal in ((64, 20), (1024, 60)):
+        rows = [row for row in stepping["stepping"] if row["lanes"] == lanes and row["actions"] == "random"]
+        times = [row["times"] for row in rows if "times" in row]
+        if times:
+            yield f"lanes / NeuroGym in DummyVecEnv, {lanes} lanes, random", f">= {goal} x", f"{median(times):.0f} x"
+        if lanes == 64:
+            beneath = [row["ngym in SB3"] / row["ngym"] for row in rows]
+            yield "the SB3 env / the lanes beneath it, 64 lanes", ">= 0.5", f"{median(beneath):.2f}"
+    for row in stepping["training"]:
+        if row["trials in an episode"] > 1:
+            goal = {64: "1.5", 1024: "2.5"}[row["lanes"]]
+            measured = f"{row['times sb3-contrib']:.2f} x"
+            yield f"RecurrentPPO / that of sb3-contrib, {row['lanes']} lanes", f">= {goal} x", measured
+    yield "import ngym_core / import gymnasium", "<= 1.3 x", f"{import_ratio():.2f} x"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder with data.json and stepping.json")
+    out = parser.parse_args().out
+    data, stepping = (json.loads((out / f"{name}.json").read_text()) for name in ("data", "stepping"))
+    lines = ["| work | budget | measured |", "|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in budgets(data, stepping)]
+    (out / "budgets.md").write_text("\n".join(lines) + "\n")
+    print(*lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
