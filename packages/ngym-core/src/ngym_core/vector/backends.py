@@ -260,7 +260,7 @@ class LoopBackend(Backend):
         """Begin an episode in lanes whose trial has begun already, with a reset that inner wrappers see."""
         for lane in lanes:
             with self._states[lane]:
-                self.env.unwrapped._waiting = True
+                self.env.unwrapped._has_next_trial = True
                 self._ob[lane] = self._inner.reset()[0]
         return self._ob[lanes]
 
