@@ -269,7 +269,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def paused(self, memory: Any) -> Array:
         """Return which lanes are paused in the next step, (n,) bool: the wrapped env skips that step.
 
-        `on_step` no_action sees it: the same observation again, no reward, and 0 as ground truth.
+        `on_step` is called all the same, with the last observation again, no reward, and 0 as ground truth.
         """
         raise NotImplementedError
 

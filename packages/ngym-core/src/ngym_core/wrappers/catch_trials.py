@@ -36,7 +36,7 @@ class CatchTrials(TrialWrapper):
         >>> trials = env.sample_trials(1000, seed=0)
         >>> catch = trials.conditions["catch"]
         >>> round(catch.mean().item(), 2), trials.ob[catch][..., 1:].any().item(), trials.gt[catch].any().item()
-        CATCH
+        (0.25, False, False)
     """
 
     metadata = {"description": "Shows nothing in some trials; the right response to these is none.", "paper_link": None}

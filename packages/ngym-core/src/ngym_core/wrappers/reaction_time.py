@@ -38,7 +38,7 @@ class ReactionTime(TrialWrapper):
         >>> _ = env.reset(seed=0)
         >>> infos = [env.step(action)[4] for action in [0, 0, 0, 0, 1]]
         >>> infos[-1]["reaction_time"], infos[-1]["tr_dur"]
-        RT
+        (300.0, 5.0)
     """
 
     metadata = {"description": "Lets the agent answer from the second step of the stimulus on.", "paper_link": None}

@@ -37,8 +37,8 @@ class MultiEnvs(TrialWrapper):
     Example:
         >>> import ngym_core as ngym
         >>> from ngym_core.wrappers import MultiEnvs
-        >>> tasks = [ngym.make("GoNogo-v0"), ngym.make("DelayComparison-v0")]
-        >>> env = MultiEnvs(TASKS, env_input=True)
+        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> env = MultiEnvs(tasks, env_input=True)
         >>> env.set_i(1)
         >>> ob, info = env.reset(seed=0)
         >>> info["trial"]["i_env"], ob[-2:].tolist()
@@ -172,7 +172,8 @@ class ScheduleEnvs(MultiEnvs):
         >>> import ngym_core as ngym
         >>> from ngym_core.scheduler import SequentialBlockSchedule
         >>> from ngym_core.wrappers import ScheduleEnvs
-        >>> env = ScheduleEnvs(TASKS, SequentialBlockSchedule(2, [3, 2]))
+        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> env = ScheduleEnvs(tasks, SequentialBlockSchedule(2, [3, 2]))
         >>> env.sample_trials(6, seed=0).conditions["i_env"].tolist()
         [0, 0, 0, 1, 1, 0]
     """

@@ -128,7 +128,7 @@ class TrialHistory(_History):
         >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("TrialHistory", {"probs": 1.0, "block_dur": 3})])
         >>> trials = env.sample_trials(6, seed=0)
         >>> trials.conditions["habit"].tolist(), trials.conditions["ground_truth"].tolist()  # 0 repeats, 1 alternates
-        HABITS
+        ([1, 1, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0])
     """
 
     metadata = {

@@ -35,7 +35,7 @@ class VariableMapping(TrialWrapper):
         >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("VariableMapping", {"block_dur": 2})])
         >>> trials = env.sample_trials(4, seed=0)
         >>> trials.conditions["mapping"].tolist()
-        MAPPING
+        [[1, 2], [1, 2], [2, 1], [2, 1]]
     """
 
     metadata = {"description": "Changes in blocks which action answers which stimulus.", "paper_link": None}
