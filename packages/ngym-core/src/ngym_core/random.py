@@ -151,7 +151,7 @@ class Draws:
             n: How many trials.
             options: (k,) options, or (k, m) options of m numbers each.
             p: (k,) probabilities, or (n, k) for each trial; each row sums to 1.
-            size: How many independent draws for each trial; None for one without an axis of its own.
+            size: How many independent draws for each trial; None for one draw, without that axis.
 
         Returns:
             (n,), (n, size) or, for options of m numbers, (n, m) chosen options.

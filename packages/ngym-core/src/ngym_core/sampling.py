@@ -60,7 +60,7 @@ _locks: WeakKeyDictionary[Any, tuple[int, threading.RLock]] = WeakKeyDictionary(
 class IsolatedState:
     """A second state of an env written in NeuroGym's style: within ``with state:`` the env has these attributes.
 
-    Such a task keeps its state in attributes of its own choice, so a second sequence of trials (a lane, a row of data)
+    Such a task keeps its state in attributes that only it knows, so a second sequence of trials (a lane, a row of data)
     needs a copy of all of them. They are copied when this object is made, and exchanged with those of the env when it is
     entered and left. The env stays the same object, so that a function in `timing` that closes over it draws from the
     generator of this state, not from the env's own.

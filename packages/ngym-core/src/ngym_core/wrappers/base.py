@@ -65,7 +65,7 @@ class StepBatch:
 
     @property
     def is_reset(self) -> bool:
-        """Whether episodes begin, so that no action was taken yet."""
+        """Whether episodes begin with this batch, so that no action was taken yet."""
         return self.action is None
 
     def select(self, which: Array) -> StepBatch:
@@ -286,7 +286,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return trials
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
-        """Change one step of some lanes, or the beginning of their episodes, in place.
+        """Change one step of m lanes, or the beginning of their episodes, in place; by default nothing.
 
         Args:
             memory: What `init_memory` returned, of all lanes.
