@@ -206,10 +206,10 @@ def test_context_and_block_tasks_reject_invalid_forced_conditions(id_, forced):
     "id_", [*ngym.all_envs("operant conditioning"), "IBL_Block-v0", "ChangingEnvironment-v0", "MemoryRecall-v0"]
 )
 def test_task_that_depends_on_the_agent_within_trials_has_a_rule_backend(id_):
-    assert isinstance(ngym.make_vec(id_, 2).lanes, RuleBackend)
+    assert isinstance(ngym.make_vec(id_, 2)._backend, RuleBackend)
 
 
 @pytest.mark.parametrize("id_", ["CVLearning-v0", "MatchingPenny-v0"])
 def test_task_that_depends_on_earlier_trials_has_a_loop_backend(id_):
-    assert isinstance(ngym.make_vec(id_, 2).lanes, LoopBackend)
+    assert isinstance(ngym.make_vec(id_, 2)._backend, LoopBackend)
     assert not ngym.make(id_).draws_ahead

@@ -62,7 +62,7 @@ def test_noise_by_trials_is_that_of_each_lane():
     ],
 )
 def test_what_lanes_do_not_share_is_refused(look):
-    with pytest.raises(NotImplementedError, match="Several lanes have no stream and nothing carried in common"):
+    with pytest.raises(NotImplementedError, match="Several lanes share neither a stream nor `carried` state"):
         look(three(2))
 
 
@@ -91,14 +91,14 @@ def test_many_lanes_play_their_own_trials(id_, wrappers, at_once, monkeypatch):
     env = ngym.TrialVectorEnv(build(id_, wrappers), 40, memory=2**18)
     env.reset(seed=7)
     nothing = np.zeros(40, int)
-    seen = [env.lanes.observe()]
+    seen = [env._backend.observe()]
     for step in range(300):
         if step == 120:  # some lanes begin anew while others go on
             mask = np.arange(40) % 3 == 0
             env.reset(seed=[100 + i for i in range(40)], options={"reset_mask": mask})
-            seen = [env.lanes.observe()]
+            seen = [env._backend.observe()]
         env.step(nothing)
-        seen.append(env.lanes.observe())
+        seen.append(env._backend.observe())
     for lane in (0, 3, 39):
         trials = build(id_, wrappers).sample_trials(40, seed=100 + lane)
         whole = np.concatenate([trial.ob for trial in trials])

@@ -102,8 +102,8 @@ def test_what_is_drawn_ahead_is_bounded(memory):
         env.reset(seed=0)
         for _ in range(100):
             env.step(np.zeros(32, int))
-        assert env.lanes._prefetch.buffer_trials > 1
-        assert env.lanes._prefetch.nbytes <= memory * 1.2, id_  # a block may be longer than those probed
+        assert env._backend._prefetch.buffer_trials > 1
+        assert env._backend._prefetch.nbytes <= memory * 1.2, id_  # a block may be longer than those probed
 
 
 def test_room_grows_when_trials_are_longer_than_expected():

@@ -1,4 +1,4 @@
-"""TrialEnv: a task made of trials, as a Gymnasium env."""
+"""TrialEnv: base class of tasks, a Gymnasium env whose episodes are made of trials."""
 
 from __future__ import annotations
 
@@ -36,38 +36,62 @@ EMPTY_TRIAL_MS = 10_000
 class TrialEnv(gymnasium.Env[Any, Any]):
     """A task made of trials, as a Gymnasium env.
 
-    A task is a subclass that sets `observation_space` and `action_space` and says in `_new_trials` how
-    n trials look. What an action earns is the task's `rule`; a task with a protocol of its own defines
+    A task is a subclass that sets `observation_space` and `action_space` and defines `_new_trials`, which
+    builds n trials at once. What an action earns is the task's `rule`; a task with another protocol defines
     `_step` instead. A task in NeuroGym's style defines `_new_trial(self, **kwargs) -> dict` and
     `_step(self, action)`; it works everywhere, only slower.
 
     Args:
         dt: Time step in ms.
-        num_trials_before_reset: After so many trials an episode ends (`truncated`).
+        num_trials_before_reset: Number of trials after which an episode ends (`truncated`).
         r_tmax: Reward added when a trial runs out of steps.
         rewards: Values that replace `default_rewards`.
-        timing: Values that replace `default_timing` (ms), see `timing.check_duration`.
+        timing: Values that replace `default_timing` (ms), see `ngym_core.trials.durations.check_duration`.
 
     Attributes:
         default_timing: Period -> duration in ms.
         default_rewards: Event -> reward.
-        rule: What an action earns.
+        rule: What an action earns, see `Rule`.
         abort: Whether breaking fixation ends the trial.
-        chance: Mean performance of random actions (each as likely as the others at each step), if it is known.
+        chance: Mean performance of random actions (each as likely as the others at each step); None if not known.
         sure_rewards: False if the right action may go unrewarded by chance.
-        blank: What a channel shows where there is nothing to see, for wrappers that leave something out.
-        can_prefetch: False if the next trial depends on what the agent did, so that it cannot be made before.
+        blank: Value of a channel that shows nothing, for wrappers that empty channels.
+        can_prefetch: Whether the next trials can be made in advance: False if they depend on what the agent does.
         dt: Time step in ms.
         timing: Period -> duration; a changed value counts from the next trial on.
         rewards: Event -> reward; a changed value counts at once.
-        performance: Score of the trial so far, set back before each trial.
+        performance: Score of the trial so far, from 0 to 1; each trial starts anew.
         num_tr: Number of trials begun since the last reset.
-        trial: Conditions of the trial that is played, name -> value.
+        trial: Conditions of the trial that is being played, name -> value.
         t_ind: Step in the trial, from 0.
 
     Raises:
         ValueError: A time step that is not a positive number, or a duration or reward that is no number.
         UnknownNameError: A key that the task does not have.
+
+    Example:
+        >>> import numpy as np, ngym_core as ngym
+        >>> class TwoSides(ngym.TrialEnv):
+        ...     default_timing = {"fixation": 200, "stimulus": 300, "decision": 100}
+        ...     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
+        ...     rule = ngym.FixateThenChoose()
+        ...     def __init__(self, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         self.observation_space = ngym.spaces.Box(0, 1, {"fixation": 0, "sides": [1, 2]}, shape=(3,))
+        ...         self.action_space = ngym.spaces.Discrete(3, {"fixation": 0, "choice": [1, 2]})
+        ...     def _new_trials(self, trials):
+        ...         side = trials.choice("ground_truth", [0, 1])
+        ...         trials.add_period(["fixation", "stimulus", "decision"])
+        ...         trials.add_ob(1, ["fixation", "stimulus"], where="fixation")
+        ...         trials.add_ob(np.eye(2)[side], "stimulus", where="sides")
+        ...         trials.set_groundtruth(side, "decision", where="choice")
+        >>> env = TwoSides()
+        >>> ob, info = env.reset(seed=0)
+        >>> rewards = [env.step(action)[1] for action in env.gt.tolist()]  # an agent that plays the ground truth
+        >>> rewards
+        [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+        >>> env.sample_trials(100, seed=0).ob.shape
+        (100, 6, 3)
     """
 
     metadata: dict[str, Any] = {"render_modes": []}
@@ -82,7 +106,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     _one_at_a_time: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Complete the metadata and note the style of the task."""
+        """Complete the metadata and record whether the task is written in NeuroGym's style."""
         super().__init_subclass__(**kwargs)
         cls.metadata = {"render_modes": [], **cls.metadata}
         cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
@@ -111,10 +135,10 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self.t_ind = 0
         self._single = SingleTrial(self, int(EMPTY_TRIAL_MS / dt))
         self._top: gymnasium.Env[Any, Any] = self
-        self._shown: Any = self
-        self._now: Any = SimpleNamespace()
+        self._ob_source: Any = self  # whose `ob` is shown: a wrapper in NeuroGym's style may replace the array
+        self._now: Any = SimpleNamespace()  # what the rule knows of the trial, see `ngym_core.rules`
         self._started = False
-        self._waiting = False
+        self._has_next_trial = False  # an episode ended, and the first trial of the next has begun already
         self._ob_now: Any = None
         self._draw_from(Draws())
 
@@ -122,27 +146,35 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Show the class in angle brackets, as Gymnasium does."""
         return f"<{type(self).__name__}>"
 
-    # ---- what a task says ------------------------------------------------------------------------
+    # ---- what a task defines ---------------------------------------------------------------------
 
     def _new_trials(self, trials: Trials) -> None:
-        """Draw conditions, add periods, paint observations and set the ground truth of n trials."""
+        """Draw conditions, add periods, paint observations and set the ground truth of n trials.
+
+        Args:
+            trials: The empty trials, see `Trials`.
+        """
         raise NotImplementedError(f"{self} defines neither _new_trials nor NeuroGym's _new_trial.")
 
     def _new_trial(self, **kwargs: Any) -> dict[str, Any]:
-        """NeuroGym's style: build one trial with the env's verbs and return its conditions."""
+        """Build one trial with the env's verbs and return its conditions (NeuroGym's style)."""
         raise NotImplementedError(f"{self} is not written in NeuroGym's style.")
 
     def _step(self, action: Any) -> Step:
-        """Evaluate an action by the task's rule. A task with a protocol of its own overrides it."""
+        """Evaluate an action by the task's rule; a task with another protocol overrides it.
+
+        Returns:
+            As `step`; of `info` only `new_trial` (whether the trial ends) is needed.
+        """
         now = self._now
         now.step = self.t_ind
-        now.gt = gt = self._truth()
-        reward, ends = self.rule.step_one(self, now, self._checked(action))
+        now.gt = gt = self._ground_truth()
+        reward, ends = self.rule.step_one(self, now, self._check_action(action))
         self.performance = now.performance
         return self.ob_now, reward, False, False, {"new_trial": ends, "gt": gt}
 
     def post_step(self, ob: Any, reward: Any, terminated: bool, truncated: bool, info: Info) -> Step:
-        """Change what a step returns. A task may override it."""
+        """Return the results of a step, which a task may override to change them."""
         return ob, reward, terminated, truncated, info
 
     # ---- randomness ------------------------------------------------------------------------------
@@ -161,6 +193,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         return [seed]
 
     def _draw_from(self, draws: Draws) -> None:
+        """Take all randomness from these draws, from the next trial on."""
         self._draws = draws
         for period, value in self.timing.items():
             if has_own_state(value) and hasattr(value, "seed"):
@@ -170,7 +203,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     @property
     def carried(self) -> dict[str, Any]:
-        """What the task carries from trial to trial, for a `_step` that changes it; it restarts with the seed."""
+        """State that goes from trial to trial, for a `_step` that changes it; it restarts with the seed."""
         return self._single.trials.carried
 
     @property
@@ -185,7 +218,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     # ---- trials ----------------------------------------------------------------------------------
 
     def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
-        """Make n consecutive trials; users call `sample_trials` or `new_trial`."""
+        """Return n consecutive trials; users call `sample_trials` or `new_trial`."""
         if self._one_at_a_time:
             return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
         trials = Trials(self, n, draws, forced)
@@ -193,7 +226,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         return trials._finish()
 
     def _build_one(self, forced: Mapping[str, Any]) -> Trials:
-        """Build a trial in NeuroGym's style."""
+        """Return one trial, built in NeuroGym's style."""
         self._single.begin(Trials(self, 1, self._draws))
         conditions = self._new_trial(**forced)
         return self._single.finish(conditions, int(EMPTY_TRIAL_MS / self.dt))
@@ -203,19 +236,20 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         one = trials[0]
         self._single.play(trials, one)
         self.trial = one.conditions
+        # A list of Python numbers: a rule that gets these is faster than with NumPy's.
         self._gt_list: list[int] = one.gt.tolist() if one.gt.ndim == 1 else []
         self.t_ind = 0
         self._started = True
         self._now = SimpleNamespace(performance=0.0, timeout=0.0)
         for name, value in self.rule.prepare(self, trials).items():
-            setattr(self._now, name, _first(value))
+            setattr(self._now, name, _first_value(value))
         if not self._one_at_a_time:
             self.performance = self._now.performance
 
     def _set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
-        """Let a wrapper decide about new trials."""
+        """Let a wrapper make the trials that the env plays."""
         self._top = wrapper
-        self._shown = wrapper if is_one_at_a_time(wrapper) else self
+        self._ob_source = wrapper if is_one_at_a_time(wrapper) else self
 
     def new_trial(self, **kwargs: Any) -> dict[str, Any]:
         """Begin a new trial at once.
@@ -235,19 +269,19 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         return copy_conditions(self.trial)
 
     def _next_trial(self) -> TrialEnv:
-        """Begin a new trial, and give the task that plays it: another one where a wrapper changes between tasks."""
+        """Begin a new trial, and return the task that plays it: another one where a wrapper changes between tasks."""
         self._top.new_trial()  # type: ignore[attr-defined]
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
         playing.num_tr += 1
         return playing
 
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
-        """Make n consecutive trials at once, without touching the trial that is being played.
+        """Return n consecutive trials, made at once, without changing the trial that is being played.
 
         Args:
-            n: How many.
-            seed: Make the first n trials of this seed. By default the env's own stream goes on.
-            draws: Where randomness comes from, instead of a seed.
+            n: Number of trials.
+            seed: Return the first n trials of this seed. By default they are drawn from the env's streams.
+            draws: The source of randomness, instead of a seed.
             **conditions: Conditions to force: one value, or one for each trial.
 
         Returns:
@@ -260,20 +294,20 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         return sample_trials(self, n, seed, draws, conditions)
 
     def trial_length_stats(self, num_trials: int = 10_000) -> dict[str, float]:
-        """Measure how long trials are, in steps, without touching the env.
+        """Measure how long trials are, in steps, without changing the env.
 
         Args:
-            num_trials: How many trials to make.
+            num_trials: Number of trials to make.
 
         Returns:
             `mean`, `std`, `percentile_95`, `max`, `min`, `median`, and `seq_len`, a window that holds
             three trials of nearly any length.
         """
-        draws, left, lengths = Draws(0), num_trials, []
-        while left > 0:
-            n = min(left, 1000)
+        draws, remaining, lengths = Draws(0), num_trials, []
+        while remaining > 0:
+            n = min(remaining, 1000)  # a bound of the memory
             lengths.append(sample_trials(self._top, n, None, draws, {}).lengths)
-            left -= n
+            remaining -= n
         steps = np.concatenate(lengths) if lengths else np.zeros(1)
         percentile_95 = float(np.percentile(steps, 95))
         return {
@@ -292,8 +326,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Begin an episode with a new trial.
 
         Args:
-            seed: Restart all randomness; the episode then replays. By default the streams go on.
-            options: Gymnasium's; nothing is read from it.
+            seed: Restart all randomness: the same seed gives the same episode. By default the streams go on.
+            options: Part of Gymnasium's signature; not used.
 
         Returns:
             The first observation of the trial, and `info` with the conditions (`trial`).
@@ -302,11 +336,11 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             self._draw_from(Draws(seed))
         self.num_tr = 0
         playing = self
-        if self._waiting and seed is None:
+        if self._has_next_trial and seed is None:
             self.num_tr = 1
         else:
             playing = self._next_trial()
-        self._waiting = False
+        self._has_next_trial = False
         info: Info = {"trial": copy_conditions(playing.trial)}
         ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, info)
         return ob, info
@@ -333,7 +367,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         ob, reward, terminated, truncated, info = self._step(action)
         info["new_trial"] = bool(info.get("new_trial", False))
         if "gt" not in info:
-            info["gt"] = self._truth()
+            info["gt"] = self._ground_truth()
         self.t_ind += 1
         if self.t_ind >= self._single.length and not info["new_trial"]:
             info["new_trial"] = True
@@ -343,37 +377,42 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             info["ended_trial"] = self.trial
             truncated = truncated or self.num_tr >= self.num_tr_exp
             playing = self._next_trial()
-            playing._waiting = truncated
+            playing._has_next_trial = truncated
             info["trial"] = copy_conditions(playing.trial)
             if playing is not self:
                 return playing.post_step(playing._observation(), reward, terminated, truncated, info)
-        if ob is self._ob_now:
+        if ob is self._ob_now:  # `_step` returned `ob_now`, which stands for the observation after the step
             ob = self._observation()
         return self.post_step(ob, reward, terminated, truncated, info)
 
     def _observation(self) -> NDArray[Any]:
-        ob: NDArray[Any] = self._shown.ob[self.t_ind].copy()
+        """Return a copy of the observation at this step."""
+        ob: NDArray[Any] = self._ob_source.ob[self.t_ind].copy()
         if self.rule.is_interactive:
             self._now.step = self.t_ind
             channels = self.observation_space.shape[-1]  # type: ignore[index]  # wrappers may have added others
             self.rule.render(self, self._now, ob[..., :channels])
         return ob
 
-    def _truth(self) -> Any:
-        """The ground truth of this step, the caller's own."""
+    def _ground_truth(self) -> Any:
+        """Return the ground truth at this step, a number or a copy of the array."""
         if self.rule.is_interactive:
             self._now.step = self.t_ind
             return self.rule.ground_truth(self, self._now)
         return self._gt_list[self.t_ind] if self._gt_list else self._single.gt[self.t_ind].copy()  # type: ignore[index]
 
-    def _checked(self, action: Any) -> Any:
-        """Give the action in the type that the rule expects."""
+    def _check_action(self, action: Any) -> Any:
+        """Return the action as the rule expects it: an integer, or an array of the space's type.
+
+        Raises:
+            gymnasium.error.InvalidAction: An action that the space does not have.
+        """
         space = self.action_space
         if isinstance(space, spaces.Discrete):
             try:
                 index = operator.index(action.item() if isinstance(action, np.ndarray) and action.size == 1 else action)
             except TypeError:
-                index = -1
+                index = -1  # not in the space
             if 0 <= index < space.n:
                 return index
         else:
@@ -385,12 +424,12 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def render(self) -> None:
         """Show nothing; figures come from the package ngym-plot."""
 
-    # ---- NeuroGym's names: the trial that is played, and the verbs of `_new_trial`, see `SingleTrial` ----
+    # ---- NeuroGym's names: the trial that is being played, and the verbs of `_new_trial`, see `SingleTrial` ----
 
     @property
     def ob(self) -> NDArray[Any]:
         """Observations of the trial, (steps, *observation shape)."""
-        return _existing(self._single.ob, "ob")
+        return _require(self._single.ob, "ob")
 
     @ob.setter
     def ob(self, value: NDArray[Any]) -> None:
@@ -399,7 +438,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     @property
     def gt(self) -> NDArray[Any]:
         """Ground truth of the trial, (steps, *action shape)."""
-        return _existing(self._single.gt, "gt")
+        return _require(self._single.gt, "gt")
 
     @gt.setter
     def gt(self, value: NDArray[Any]) -> None:
@@ -407,14 +446,14 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     @property
     def ob_now(self) -> Any:
-        """The observation at this step. A `_step` that returns it lets `step` return the next one."""
+        """The observation at this step. Where `_step` returns it, `step` returns the one after the step instead."""
         self._ob_now = self.ob[self.t_ind]
         return self._ob_now
 
     @property
     def gt_now(self) -> Any:
         """Ground truth at this step."""
-        return self._truth()
+        return self._ground_truth()
 
     @property
     def t(self) -> float:
@@ -423,7 +462,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     @property
     def tmax(self) -> float:
-        """Length of the trial in ms. It may be changed while the trial runs."""
+        """Length of the trial in ms; it may be changed while the trial runs."""
         return self._single.length * self.dt
 
     @tmax.setter
@@ -451,7 +490,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         return self._single.edges("end_t", 1, self.dt)
 
     def in_period(self, period: str, t: float | None = None) -> bool:
-        """Whether a time (ms, by default now) lies in a period."""
+        """Return whether a time (ms, by default now) lies in a period."""
         return self._single.in_period(period, self.t if t is None else t)
 
     def sample_time(self, period: str) -> float:
@@ -496,24 +535,26 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._single.set_groundtruth(value, period, where)
 
 
-def _existing(array: NDArray[Any] | None, name: str) -> NDArray[Any]:
+def _require(array: NDArray[Any] | None, name: str) -> NDArray[Any]:
+    """Return an array of the trial, or raise if there is no trial yet."""
     if array is None:
         raise AttributeError(f"There is no {name} before the first trial.")
     return array
 
 
 def _action_hint(space: gymnasium.Space[Any]) -> str:
+    """Return which actions a space has, for an error."""
     if isinstance(space, spaces.Discrete):
         return f"Expected an integer from {space.start} to {space.start + space.n - 1}."
     return f"Expected numbers of shape {space.shape}."
 
 
-def _first(value: Any) -> Any:
-    """The first trial's value of what a rule needs to know: a Python number, or a row."""
+def _first_value(value: Any) -> Any:
+    """Return the first trial's value of what a rule prepared: a Python number, or a row."""
     value = np.asarray(value)
     return value[0] if value.ndim > 1 else value.flat[0].item()
 
 
 def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy conditions, so that no two returns share one."""
+    """Return a copy of conditions: an agent that changes its `info` must not change the trial."""
     return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in trial.items()}

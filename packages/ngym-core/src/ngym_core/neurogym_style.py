@@ -1,4 +1,4 @@
-"""NeuroGym's style: the trial being played, and the verbs that build one trial at a time."""
+"""SingleTrial: the trial that an env plays, and NeuroGym's functions that build one trial at a time."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ Value: TypeAlias = ArrayLike | Callable[[Array], ArrayLike]
 
 
 class SingleTrial:
-    """The trial that an env plays, and NeuroGym's verbs to build it.
+    """The trial that an env plays, and NeuroGym's functions to build it.
 
-    `TrialEnv` has one and offers its verbs under NeuroGym's names; the arguments are documented here.
+    `TrialEnv` has one and offers its functions under NeuroGym's names; the arguments are documented here.
 
     Args:
         env: The task.
+        length: Number of steps of the first trial, until another is played.
 
     Attributes:
-        trials: The batch that the trial is the first of.
+        trials: The batch whose first trial this is.
         ob: Observations, (steps, *observation shape); None before something is painted.
-        gt: Ground truth, (steps, *action shape); None likewise.
+        gt: Ground truth, (steps, *action shape); None before it is set.
         length: Number of steps that are played.
     """
 
@@ -51,7 +52,7 @@ class SingleTrial:
     # ---- from an empty trial to a finished one -------------------------------------------------------
 
     def begin(self, trials: Trials) -> None:
-        """Begin to build a trial (n = 1)."""
+        """Begin to build a trial: the only one of a batch."""
         self.trials, self.ob, self.gt, self._edges = trials, None, None, {}
 
     def finish(self, conditions: Mapping[str, Any], empty_steps: int) -> Trials:
@@ -62,7 +63,7 @@ class SingleTrial:
             empty_steps: Length of a trial that has neither periods nor observations.
 
         Returns:
-            The trial, n = 1.
+            The batch with this one trial.
         """
         trials = self.trials
         trials.conditions.clear()
@@ -75,14 +76,28 @@ class SingleTrial:
         return trials._finish()
 
     def play(self, trials: Trials, one: Trial) -> None:
-        """Play a trial from its first step: the first of a batch."""
+        """Play a trial from its first step.
+
+        Args:
+            trials: A batch.
+            one: Its first trial.
+        """
         self.trials, self._edges = trials, {}
         self.ob, self.gt, self.length = one.ob, one.gt, one.length
 
     # ---- reading -------------------------------------------------------------------------------------
 
     def edges(self, name: str, side: int, unit: float) -> dict[str, Any]:
-        """Return period -> its start (side 0) or end (side 1), in a unit per step; `name` is that of the property."""
+        """Return the starts or ends of all periods.
+
+        Args:
+            name: Name of the property that asks for them, under which they are kept.
+            side: 0 for starts, 1 for ends.
+            unit: Length of a step in the unit of the result.
+
+        Returns:
+            Period -> start or end.
+        """
         edges = self._edges.get(name)
         if edges is None:
             edges = {p: int(span[side]) * unit for p, span in self.trials._periods.spans.items()}
@@ -90,7 +105,7 @@ class SingleTrial:
         return edges
 
     def in_period(self, period: str, t: float) -> bool:
-        """Whether a time (ms) lies in a period.
+        """Return whether a time (ms) lies in a period.
 
         Raises:
             UnknownNameError: A period that the trial does not have.
@@ -137,6 +152,10 @@ class SingleTrial:
             period: A period, several, or None for the whole trial.
             where: Channels: a name, an index, a slice, or indices; None for all.
             how: ``add`` or ``assign``.
+
+        Raises:
+            UnknownNameError: A period that the trial, or a channel that the observations do not have.
+            ValueError: A value of a shape that does not fit.
         """
         ob = self._built("ob")
         index = slice(None) if where is None else channels(self._env.observation_space, where)
@@ -170,9 +189,11 @@ class SingleTrial:
             gt[self._slice(one)] = value
 
     def _periods(self, period: Any) -> Iterator[str | None]:
+        """Return the periods of an argument: one, several, or None for the whole trial."""
         return iter([period] if period is None or isinstance(period, str) else period)
 
     def _slice(self, period: str | None) -> slice:
+        """Return the steps of a period, or of the whole trial for None."""
         if period is None:
             built = self.ob if self.trials._observations.exists("ob") else self.gt
             return slice(0, 0 if built is None else len(built))
@@ -183,7 +204,7 @@ class SingleTrial:
             raise unknown_name("period", period, start) from None
 
     def _built(self, name: str) -> Array:
-        """Return ``ob`` or ``gt``, which is created when it is first written or viewed."""
+        """Return `ob` or `gt`, which is created when it is first written or viewed."""
         if not self.trials._observations.exists(name):
             setattr(self, name, self.trials._observations.array(name)[0])
         array = getattr(self, name)

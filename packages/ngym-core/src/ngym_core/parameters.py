@@ -1,4 +1,4 @@
-"""Parameters: a task's timing or rewards, as a dictionary that checks its keys and values."""
+"""Parameters: the timing or the rewards of a task, as a dictionary that checks its keys and values."""
 
 from __future__ import annotations
 
@@ -14,16 +14,25 @@ __all__ = ["Parameters"]
 
 
 class Parameters(dict[str, Any]):
-    """The timing or the rewards of a task: a dictionary that refuses keys the task does not have.
+    """The timing or the rewards of a task: a dictionary that rejects keys the task does not have and wrong values.
 
     Args:
-        kind: What the values are (``timing`` or ``reward``), for the error.
+        kind: ``timing`` or ``reward``; it chooses the check of values, and errors name it.
         default: Every key with its default.
         given: The user's values.
         optional: Further keys that may be given.
 
     Raises:
         UnknownNameError: A key that the task does not have, here or in a later assignment.
+        ValueError: A duration or reward that is negative (durations only) or not finite.
+        TypeError: A duration of another type, see `check_duration`.
+
+    Example:
+        >>> from ngym_core.parameters import Parameters
+        >>> timing = Parameters("timing", {"stimulus": 1000, "decision": 200}, {"stimulus": 500})
+        >>> timing["decision"] = ("uniform", (200, 400))
+        >>> timing
+        {'stimulus': 500, 'decision': ('uniform', (200, 400))}
     """
 
     def __init__(
@@ -38,7 +47,7 @@ class Parameters(dict[str, Any]):
         return type(self), (self.kind, dict(self), None, self.optional)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Change a value."""
+        """Change a value, after a check of its key and itself."""
         if key not in self and key not in self.optional:
             raise unknown_name(f"{self.kind} key", key, [*self, *self.optional])
         if self.kind == "timing":
@@ -48,6 +57,6 @@ class Parameters(dict[str, Any]):
         super().__setitem__(key, value)
 
     def update(self, given: Mapping[str, Any]) -> None:  # type: ignore[override]
-        """Change several values."""
+        """Change several values, each after a check."""
         for key, value in given.items():
             self[key] = value

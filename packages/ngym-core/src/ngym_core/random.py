@@ -1,4 +1,4 @@
-"""One door for randomness: named streams, and the distributions that tasks draw from."""
+"""Randomness: named random streams, and the distributions that tasks draw from."""
 
 from __future__ import annotations
 
@@ -19,21 +19,27 @@ __all__ = ["Draws", "Sampled", "TruncExp", "random_number_fn", "random_number_na
 
 Array = NDArray[Any]
 DISTRIBUTIONS = ("uniform", "choice", "truncated_exponential", "constant")
+MIN_PROBABILITY_TO_REJECT = 1e-3
+"""Draws from a window with a smaller probability are made by inversion: nearly all would be rejected."""
 
 
 class Sampled(Protocol):
-    """A duration given as an object: `sample` draws n values (ms) from a generator."""
+    """A duration given as an object with a `sample` method, such as `TruncExp`."""
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Draw n durations in ms, shape (n,)."""
         ...
 
 
-_scratch = threading.local()
+_scratch = threading.local()  # data sets may draw in several threads
 
 
 def scratch(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Give memory of a shape that the next call gives again."""
+    """Return an uninitialised float32 array of a shape, in memory that the next call of this thread returns again.
+
+    Noise is drawn in many blocks, each of which is added to observations at once and then not needed any more. In the
+    same memory it is in the processor's cache already; a new array would have to be fetched, or even cleared, each time.
+    """
     size = math.prod(shape)
     if getattr(_scratch, "size", -1) < size:
         _scratch.size, _scratch.memory = size, np.empty(size, np.float32)
@@ -43,16 +49,17 @@ def scratch(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=4096)
 def _spawn_key(name: str) -> tuple[int, ...]:
+    """Return a key of a stream that depends on its name alone (unlike `hash`, which differs between processes)."""
     digest = hashlib.sha256(name.encode()).digest()
     return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
 
 
 class Draws:
-    """All randomness of one session (an env, a lane, a row of a dataset), by name.
+    """The randomness of one sequence of trials (an env, a lane, a row of a data set), as named streams.
 
-    Each named draw has a random stream of its own that depends on the seed and the name alone, and
-    each trial takes a fixed share of it. So the sequence of trials is the same drawn one at a time
-    or a thousand at a time, a draw added to a task leaves all others as they were, and two seeds
+    Each named draw has its own random stream, which depends on the seed and the name alone, and
+    each trial takes a fixed number of values of it. So the sequence of trials is the same drawn one at a
+    time or a thousand at a time, a draw added to a task leaves all others as they were, and two seeds
     share nothing.
 
     What a task or a wrapper carries from trial to trial (a block, the previous choice) lives in
@@ -65,7 +72,15 @@ class Draws:
     Attributes:
         seed: The seed.
         np_random: Gymnasium's generator, for tasks written in NeuroGym's style.
-        carried: State that goes from trial to trial.
+        carried: State that goes from trial to trial, name -> value.
+
+    Example:
+        >>> from ngym_core import Draws
+        >>> draws = Draws(0)
+        >>> draws.choice("side", 3, [0, 1]).tolist() + draws.choice("side", 2, [0, 1]).tolist()
+        [0, 0, 1, 1, 1]
+        >>> Draws(0).choice("side", 5, [0, 1]).tolist()  # the same, however many are drawn in one call
+        [0, 0, 1, 1, 1]
     """
 
     def __init__(self, seed: int | None = None, *, np_random: np.random.Generator | None = None) -> None:
@@ -79,7 +94,7 @@ class Draws:
 
     @property
     def state(self) -> dict[str, Any]:
-        """All streams and all that is carried, as plain data; what is set here goes on where that was read."""
+        """All streams and all that is carried, as plain data; draws with this state set go on as these do."""
         streams = {name: stream.bit_generator.state for name, stream in self._streams.items()}
         carried = {key: value for key, value in self._root.carried.items() if key != "session"}
         state = {"seed": self.seed, "np_random": self.np_random.bit_generator.state}
@@ -97,7 +112,7 @@ class Draws:
         self._root.carried.update(state["carried"])
 
     def child(self, name: str) -> Draws:
-        """Give a wrapper its own names and its own `carried` within the same session."""
+        """Return the draws of a wrapper: its own names and its own `carried`, with the same seed and state."""
         child = object.__new__(type(self))
         child.__dict__.update(self.__dict__)
         child._prefix = f"{self._prefix}{name}/"
@@ -105,11 +120,14 @@ class Draws:
         return child
 
     def per_stream(self, n: int) -> list[tuple[Draws, int]]:
-        """Give the draws of each session that n trials belong to, one after another, and how many of them are its."""
+        """Return the draws of each sequence that n trials belong to, in order, with its number among the n trials.
+
+        These are all from one sequence here; in `BatchedDraws` each lane has its own. For state that is carried on.
+        """
         return [(self, n)]
 
     def stream(self, name: str) -> np.random.Generator:
-        """Give the generator of a named draw."""
+        """Return the generator of a named draw, which is made from the seed and the name at its first use."""
         name = self._prefix + name
         try:
             return self._streams[name]
@@ -133,7 +151,7 @@ class Draws:
             n: How many trials.
             options: (k,) options, or (k, m) options of m numbers each.
             p: (k,) probabilities, or (n, k) for each trial; each row sums to 1.
-            size: How many independent draws for each trial; None for one without an axis of its own.
+            size: How many independent draws for each trial; None for one draw, without that axis.
 
         Returns:
             (n,), (n, size) or, for options of m numbers, (n, m) chosen options.
@@ -149,7 +167,7 @@ class Draws:
         if p is None:
             return np.asarray(u * k).astype(np.int64)
         edges = np.cumsum(np.asarray(p, float), axis=-1)
-        edges /= edges[..., -1:]
+        edges /= edges[..., -1:]  # a last edge below 1 by rounding could give the index k
         return np.asarray((u[..., None] >= edges).sum(axis=-1))
 
     def other(self, name: str, n: int, k: int, than: ArrayLike) -> Array:
@@ -159,6 +177,7 @@ class Draws:
 
     def permutation(self, name: str, n: int, k: int) -> Array:
         """Draw orders of 0 to k - 1, one for each trial, shape (n, k)."""
+        # A stable sort, so that ties have the same order on every machine.
         return np.argsort(self.random(name, n, k), axis=1, kind="stable")
 
     def normal(self, name: str, shape: tuple[int, ...], first: int = 0, rows: Array | None = None) -> NDArray[np.float32]:
@@ -171,7 +190,7 @@ class Draws:
             rows: The trial of each row, (shape[0],) in order; by default the first axis counts trials.
 
         Returns:
-            float32 numbers in memory that the next call may use again: work with them at once.
+            float32 numbers of this shape, in memory that the next call overwrites, see `scratch`: copy what is to be kept.
         """
         noise = scratch(shape)
         self.stream(name).standard_normal(dtype=np.float32, out=noise)
@@ -188,6 +207,7 @@ class Draws:
 
 
 def _check_window(mean: float, low: float, high: float) -> None:
+    """Raise if a mean or a window is not one of a truncated exponential."""
     if not (math.isfinite(mean) and mean > 0):
         raise ValueError(f"The mean of a truncated exponential must be a positive number, not {mean!r}.")
     if not math.isfinite(low) or math.isnan(high):
@@ -195,19 +215,22 @@ def _check_window(mean: float, low: float, high: float) -> None:
 
 
 def _invert(u: ArrayLike, mean: float, low: float, high: float) -> Array:
-    """Turn uniform numbers in [0, 1) into draws, by the inverse of the distribution function."""
+    """Turn uniform numbers in [0, 1) into draws, by the inverse of the distribution function.
+
+    One number makes one draw, so that each trial takes as many numbers of its stream as any other.
+    """
     if low >= high:
         return np.full(np.shape(u), float(high))
     low = max(low, 0.0)
     drawn = low - mean * np.log1p(np.asarray(u) * math.expm1((low - high) / mean))
-    return np.asarray(np.minimum(drawn, np.nextafter(high, -math.inf)))
+    return np.asarray(np.minimum(drawn, np.nextafter(high, -math.inf)))  # rounding may reach the excluded upper end
 
 
 class TruncExp:
     """An exponential distribution cut to a window, for durations in ms.
 
-    As a value in a task's `timing` it draws from the task's own streams. It can also be called, as
-    in NeuroGym, and then draws from a generator of its own.
+    As a value in a task's `timing` it draws from the task's streams. It can also be called, as
+    in NeuroGym, and then draws from its own generator.
 
     Args:
         vmean: Mean of the exponential before it is cut, in ms.
@@ -216,6 +239,14 @@ class TruncExp:
 
     Raises:
         ValueError: The mean is not a positive number, or an end is not a number.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.random import TruncExp
+        >>> env = ngym.make("GoNogo-v0", timing={"delay": TruncExp(800, 300, 1500)})
+        >>> steps = env.sample_trials(50, seed=0).lengths  # of 100 ms
+        >>> bool(steps.max() - steps.min() <= 12)
+        True
     """
 
     def __init__(self, vmean: float, vmin: float = 0, vmax: float = math.inf) -> None:
@@ -224,11 +255,11 @@ class TruncExp:
         self.rng = np.random.RandomState()
 
     def __repr__(self) -> str:
-        """Show the distribution as one writes it."""
+        """Show the distribution as it is written in code."""
         return f"TruncExp({self.vmean}, {self.vmin}, {self.vmax})"
 
     def __eq__(self, other: object) -> bool:
-        """Two distributions are equal when they have the same mean and window."""
+        """Return whether the other has the same mean and window."""
         return isinstance(other, TruncExp) and (self.vmean, self.vmin, self.vmax) == (other.vmean, other.vmin, other.vmax)
 
     def __hash__(self) -> int:
@@ -236,7 +267,7 @@ class TruncExp:
         return hash((self.vmean, self.vmin, self.vmax))
 
     def seed(self, seed: int | None = None) -> None:
-        """Restart the generator that calls draw from."""
+        """Restart the object's own generator, which calls draw from."""
         self.rng = np.random.RandomState(seed)
 
     def __call__(self, *args: object) -> float:
@@ -251,9 +282,9 @@ class TruncExp:
 def trunc_exp(rng: Any, vmean: float, vmin: float = 0, vmax: float = math.inf) -> float:
     """Draw one value from an exponential cut to [vmin, vmax).
 
-    With the same generator it gives NeuroGym's number, which is drawn by rejection; a window that
-    holds less than a thousandth of the exponential, for which rejection takes too long or for
-    ever, is drawn by inversion.
+    With the same generator it returns NeuroGym's number, which is drawn by rejection; a window that
+    holds less than a thousandth of the exponential, for which rejection would take very long or never
+    end, is drawn by inversion.
 
     Args:
         rng: A `numpy.random.RandomState` or `Generator`.
@@ -266,12 +297,18 @@ def trunc_exp(rng: Any, vmean: float, vmin: float = 0, vmax: float = math.inf) -
 
     Raises:
         ValueError: The mean is not a positive number, or an end is not a number.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_core.random import trunc_exp
+        >>> 300 <= trunc_exp(np.random.RandomState(0), 800, 300, 1500) < 1500
+        True
     """
     _check_window(vmean, vmin, vmax)
     if vmin >= vmax:
         return vmax
     below = max(vmin, 0.0)
-    if math.exp(-below / vmean) - math.exp(-vmax / vmean) < 1e-3:
+    if math.exp(-below / vmean) - math.exp(-vmax / vmean) < MIN_PROBABILITY_TO_REJECT:
         return float(_invert(rng.random(), vmean, vmin, vmax))
     while True:
         value = rng.exponential(vmean)
@@ -280,7 +317,7 @@ def trunc_exp(rng: Any, vmean: float, vmin: float = 0, vmax: float = math.inf) -
 
 
 def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
-    """Make a function that draws one number each time it is called.
+    """Return a function that draws one number each time it is called.
 
     Args:
         dist: ``uniform``, ``choice``, ``truncated_exponential`` or ``constant``.
@@ -291,7 +328,14 @@ def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
         A function without arguments.
 
     Raises:
-        ValueError: Another distribution, or arguments it cannot take.
+        ValueError: Another distribution.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_core.random import random_number_fn
+        >>> draw = random_number_fn("uniform", (200, 500), np.random.RandomState(0))
+        >>> 200 <= draw() < 500
+        True
     """
     if dist == "uniform":
         return lambda: rng.uniform(*args)
@@ -305,7 +349,7 @@ def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
 
 
 def random_number_name(dist: str, args: Any) -> str:
-    """Say a distribution in words, for tables and figures.
+    """Return a distribution in words, for tables and figures.
 
     Args:
         dist: ``uniform``, ``choice``, ``truncated_exponential`` or ``constant``.

@@ -1,16 +1,17 @@
-"""What an action earns: one small class for each rule, for one env and for N lanes.
+"""Reward rules: what an action earns and whether it ends the trial, for one env and for N lanes.
 
-A rule is declared on a task (`rule = FixateThenChoose()`). When trials are made, `begin` says what
-the rule needs to know about each of them; at each step `one` (one env, plain Python) or `lanes` (N
-lanes, arrays) says what the action earns and whether it ends the trial. Both see a `now` with
+A rule is declared on a task (`rule = FixateThenChoose()`). When trials are made, `prepare` returns what
+the rule needs to know about each of them; at each step `step_one` (one env, plain Python) or `step_many`
+(N lanes, arrays) returns what the action earns and whether it ends the trial. Both get a `now` with
 
 * `step` and `gt`: step in the trial and the ground truth of this step,
 * `performance`: the score of the trial so far, which they may change,
 * `timeout`: the reward added if the trial runs out of steps,
-* whatever `begin` returned, under its names. A rule may change these; they start anew with each trial.
+* whatever `prepare` returned, under its names. A rule may change these; they restart with each trial.
 
-They are numbers for `one` and (N,) arrays for `lanes`. Where what the agent sees or should do depends
-on what it did before in the trial, the rule says so (`moves`) and defines `show` and `truth`.
+They are numbers for `step_one` and (N,) arrays for `step_many`. Where what the agent sees or should do
+depends on what it did before in the trial, the rule sets `is_interactive` and defines `render` and
+`ground_truth`.
 """
 
 from __future__ import annotations
@@ -33,13 +34,27 @@ __all__ = ["AnswerAtOnce", "FixateThenChoose", "ProduceInterval", "RespondWhenDu
 
 
 class Rule:
-    """No action earns anything and none ends a trial; the base of all rules.
+    """Base of all rules: no action earns anything and none ends a trial.
+
+    A subclass defines `step_one` and `step_many`, which must agree (`testing.check_task` compares them), and
+    `prepare` if it needs to know more about a trial than its ground truth.
 
     Attributes:
-        events: Rewards that a user may set for the rule beside those the task has.
-        moves: Whether actions change what the agent sees or should do later in the trial.
-        by_truth: Whether an answer is right if it equals the ground truth, and none is where that is 0, so
-            that wrappers may change the ground truth.
+        optional_rewards: Rewards that a user may set for the rule beside those the task has.
+        is_interactive: Whether actions change what the agent sees or should do later in the trial.
+        pays_ground_truth: Whether an action is right if it equals the ground truth, and withholding is where that
+            is 0, so that wrappers may change the ground truth.
+
+    Example:
+        >>> import numpy as np, ngym_core as ngym
+        >>> class EndOnAction(ngym.Rule):
+        ...     def step_one(self, task, now, action):
+        ...         return float(action == now.gt), action != 0
+        ...     def step_many(self, task, now, action):
+        ...         return (action == now.gt).astype(float), action != 0
+        >>> from types import SimpleNamespace
+        >>> EndOnAction().step_one(None, SimpleNamespace(gt=2), 2)
+        (1.0, True)
     """
 
     optional_rewards: ClassVar[tuple[str, ...]] = ()
@@ -47,24 +62,34 @@ class Rule:
     pays_ground_truth: ClassVar[bool] = False
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Say what the evaluators need to know about each trial.
+        """Return what `step_one` and `step_many` need to know about each trial.
 
         Args:
             task: The task.
-            trials: The trials that were made.
+            trials: The n trials that were made.
 
         Returns:
-            Name -> a value shared by all trials, or (n,). The names `performance` (the score of a trial
+            Name -> a value shared by all trials, or (n, ...). The names `performance` (the score of a trial
             in which nothing happens) and `timeout` (the reward when it runs out of steps) default to 0.
         """
         return {}
 
     def render(self, task: Any, now: Any, ob: NDArray[Any]) -> None:
-        """Paint what depends on the agent into observations, (channels,) or (N, channels), in place."""
+        """Write what depends on the agent into observations, in place; by default nothing.
+
+        Args:
+            task: The task.
+            now: See the module.
+            ob: Observations of this step, (channels,) or (N, channels).
+        """
 
     def ground_truth(self, task: Any, now: Any) -> Any:
-        """Give the ground truth of this step where it depends on the agent, a number or (N,)."""
-        raise NotImplementedError(f"{type(self).__name__} moves but does not say what is true.")
+        """Return the ground truth of this step where it depends on the agent, a number or (N,).
+
+        Raises:
+            NotImplementedError: An interactive rule that does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.is_interactive is true; it must define `ground_truth`.")
 
     def step_one(self, task: Any, now: Any, action: Any) -> tuple[float, bool]:
         """Evaluate one action.
@@ -75,7 +100,7 @@ class Rule:
             action: The action: an integer, or an array for a `Box`.
 
         Returns:
-            Reward, and whether the trial ends.
+            The reward, and whether the trial ends.
         """
         return 0.0, False
 
@@ -88,19 +113,19 @@ class Rule:
             action: (N,) actions, or (N, k).
 
         Returns:
-            Rewards (N,) float64, and which trials end, (N,) bool.
+            Rewards, (N,) float64, and which trials end, (N,) bool.
         """
         return np.zeros(len(action)), np.zeros(len(action), bool)
 
 
 def prepare_trials(task: Any, trials: Trials) -> dict[str, NDArray[Any]]:
-    """Give what a task's rule needs to know about each of n trials, (n, ...) under each name."""
-    known = {"performance": 0.0, "timeout": 0.0, **task.rule.prepare(task, trials)}
-    return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in known.items()}
+    """Return what a task's rule needs to know about each of n trials: name -> (n, ...), see `Rule.prepare`."""
+    facts = {"performance": 0.0, "timeout": 0.0, **task.rule.prepare(task, trials)}
+    return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
 
 
 def rewards_of_ground_truth(task: Any, trials: Trials) -> NDArray[np.float64]:
-    """Give what the ground truth of n trials earns at each step, (n, steps).
+    """Return what the ground truth of n trials earns at each step, (n, steps) float64; 0 after a trial's end.
 
     It is played step by step, in all trials at once.
     """
@@ -118,20 +143,20 @@ def rewards_of_ground_truth(task: Any, trials: Trials) -> NDArray[np.float64]:
 
 
 def edges(trials: Trials, periods: str | tuple[str, ...] | None) -> Span:
-    """Give the edges in steps of one or several periods, of the whole trial for None."""
+    """Return the first step, and the step after the last, of one or several periods; of the whole trial for None."""
     if periods is None:
         return 0, trials.gt.shape[1]
     return trials.span(*([periods] if isinstance(periods, str) else periods))
 
 
 @lru_cache
-def _either(no: float, yes: float) -> NDArray[np.float64]:
-    """Give a pair from which `take` takes by boolean."""
-    return np.array([no, yes], float)
+def _reward_pair(wrong: float, right: float) -> NDArray[np.float64]:
+    """Return both rewards as an array, whose `take` with booleans is faster than `np.where`."""
+    return np.array([wrong, right], float)
 
 
 def broken(task: Any, now: Any) -> tuple[float, bool]:
-    """Evaluate an action that breaks fixation."""
+    """Evaluate an action that breaks fixation: return its reward, and whether it ends the trial."""
     if task.abort:
         now.performance = 0.0
     return task.rewards["abort"], task.abort
@@ -140,7 +165,18 @@ def broken(task: Any, now: Any) -> tuple[float, bool]:
 def broken_many(
     task: Any, now: Any, early: NDArray[np.bool_], reward: NDArray[Any], ends: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Evaluate the actions that break fixation, (N,): changes the rewards, gives which trials end, beside those that do."""
+    """Evaluate the actions that break fixation in N lanes.
+
+    Args:
+        task: The task.
+        now: See the module.
+        early: Which actions break fixation, (N,) bool.
+        reward: Rewards, (N,), changed in place.
+        ends: Which trials end for other reasons, (N,) bool.
+
+    Returns:
+        Which trials end, (N,) bool.
+    """
     if not np.count_nonzero(early):
         return ends
     np.putmask(reward, early, task.rewards["abort"])
@@ -152,7 +188,7 @@ def broken_many(
 
 @dataclass(frozen=True)
 class FixateThenChoose(Rule):
-    """Withhold any action while fixating, then answer once.
+    """Reward rule: withhold any action while fixating, then answer once.
 
     In the decision period the first action other than 0 ends the trial: if it equals the ground truth
     it earns `correct` and full performance, otherwise `fail`. While fixating an action other than 0
@@ -164,6 +200,15 @@ class FixateThenChoose(Rule):
         fixation: The period (or periods, one after another) to fixate in; None for all but the decision.
         decision: The period to answer in.
         pays_withholding: Whether withholding to the end earns `correct` where the ground truth is 0.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0")
+        >>> env.unwrapped.rule
+        FixateThenChoose(fixation='fixation', decision='decision', pays_withholding=False)
+        >>> _ = env.reset(seed=0)
+        >>> env.step(1)[1]  # an action while fixating
+        -0.1
     """
 
     fixation: str | tuple[str, ...] | None = "fixation"
@@ -173,7 +218,7 @@ class FixateThenChoose(Rule):
     pays_ground_truth = True
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of both periods, and in which trials a response is due."""
+        """Return the edges of both periods, and in which trials a response is due."""
         opens, closes = trials.span(self.decision)
         hold = edges(trials, self.fixation)
         first = np.minimum(opens, trials.gt.shape[1] - 1)
@@ -184,14 +229,14 @@ class FixateThenChoose(Rule):
         return {**facts, "performance": (~due).astype(float), "timeout": timeout}
 
     def pay_one(self, task: Any, now: Any, action: int) -> tuple[float, float]:
-        """Give reward and performance of an answer."""
+        """Return reward and performance of an answer."""
         right = action == now.gt
         return task.rewards["correct"] if right else task.rewards.get("fail", 0.0), float(right)
 
     def pay_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give rewards and performance of answers, (N,) each."""
+        """Return rewards and performance of answers, (N,) each."""
         right = action == now.gt
-        return _either(task.rewards.get("fail", 0.0), task.rewards["correct"]).take(right), right
+        return _reward_pair(task.rewards.get("fail", 0.0), task.rewards["correct"]).take(right), right
 
     def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
@@ -219,7 +264,7 @@ class FixateThenChoose(Rule):
 
 @dataclass(frozen=True)
 class RespondWhenDue(Rule):
-    """Respond as long as a response is due, and never before.
+    """Reward rule: respond as long as a response is due, and never before.
 
     An action while fixating earns `abort`, and ends the trial if the task's `abort` is true. Any other
     action ends the trial: where it equals the ground truth it earns `correct` and full performance,
@@ -228,6 +273,15 @@ class RespondWhenDue(Rule):
 
     Args:
         fixation: The period (or periods, one after another) to fixate in.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("Detection-v0")
+        >>> env.unwrapped.rule
+        RespondWhenDue(fixation='fixation')
+        >>> _ = env.reset(seed=0)
+        >>> env.step(1)[1]  # an action while fixating
+        -0.1
     """
 
     fixation: str | tuple[str, ...] = "fixation"
@@ -235,7 +289,7 @@ class RespondWhenDue(Rule):
     pays_ground_truth = True
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of fixation, and in which trials a response is due."""
+        """Return the edges of fixation, and in which trials a response is due."""
         hold = edges(trials, self.fixation)
         due = (trials.gt != 0).any(axis=1)
         facts = {"hold_from": hold[0], "hold_to": hold[1], "performance": (~due).astype(float)}
@@ -258,15 +312,23 @@ class RespondWhenDue(Rule):
         early = acted & (now.hold_from <= now.step) & (now.step < now.hold_to)
         answers = acted ^ early
         right = action == now.gt
-        np.copyto(reward, _either(task.rewards["fail"], task.rewards["correct"]).take(right), where=answers)
+        np.copyto(reward, _reward_pair(task.rewards["fail"], task.rewards["correct"]).take(right), where=answers)
         np.copyto(now.performance, right, where=answers)
         return reward, broken_many(task, now, early, reward, answers)
 
 
 class AnswerAtOnce(Rule):
-    """Any action is an answer and ends the trial.
+    """Reward rule: any action is an answer and ends the trial.
 
     If it equals the ground truth it earns `correct` and full performance, otherwise `fail`.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("IBL-v0")
+        >>> _ = env.reset(seed=0)
+        >>> _, reward, _, _, info = env.step(env.unwrapped.gt_now)
+        >>> reward, info["new_trial"]
+        (1.0, True)
     """
 
     def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
@@ -282,13 +344,21 @@ class AnswerAtOnce(Rule):
 
 
 class TakeAtOnce(Rule):
-    """Any action ends the trial and earns what it pays: the trial's condition `payoff`, (n, actions).
+    """Reward rule: any action ends the trial and earns what it pays: the trial's condition `payoff`, (n, actions).
 
     Performance is full if the action is one of those worth the most: the condition `value`, (n, actions).
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("Bandit-v0")
+        >>> _, info = env.reset(seed=0)
+        >>> _, reward, _, _, _ = env.step(1)
+        >>> bool(reward == info["trial"]["payoff"][1])
+        True
     """
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note what each action pays and whether it is best."""
+        """Return what each action pays and whether it is best, (n, actions) each."""
         value = trials.conditions["value"]
         return {"payoff": trials.conditions["payoff"].astype(float), "best": value == value.max(axis=1, keepdims=True)}
 
@@ -306,7 +376,7 @@ class TakeAtOnce(Rule):
 
 @dataclass(frozen=True)
 class ProduceInterval(Rule):
-    """Respond when an interval has passed.
+    """Reward rule: respond when an interval has passed.
 
     Action 1 within the window ends the trial. The time since the clock started is compared with the
     interval: if it is off by at most ``prod_margin * interval + 25`` ms (`prod_margin` is the task's),
@@ -319,6 +389,11 @@ class ProduceInterval(Rule):
         clock: The period whose end starts the clock.
         window: The period (or periods, one after another) in which a response counts.
         fixation: The period (or periods) in which an action earns `abort`; None for all but the window.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> ngym.make("ReadySetGo-v0").unwrapped.rule
+        ProduceInterval(interval='production', clock='measure', window='production', fixation='fixation')
     """
 
     interval: str
@@ -327,7 +402,7 @@ class ProduceInterval(Rule):
     fixation: str | tuple[str, ...] | None = "fixation"
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Note the edges of window and fixation, when the interval has passed (ms) and how far one may be off (ms)."""
+        """Return the edges of window and fixation, when the interval has passed (ms) and how far one may be off (ms)."""
         opens, closes = edges(trials, self.window)
         hold = edges(trials, self.fixation)
         facts = {"opens": opens, "closes": closes, "hold_from": hold[0], "hold_to": hold[1]}
@@ -361,8 +436,9 @@ class ProduceInterval(Rule):
         if len(rows):
             error = np.abs(step[rows] * task.dt - now.due[rows]) / now.margin[rows]
             near = error <= 1
-            left = np.maximum(1 - error, 0.0)
-            paid = np.maximum(left * np.sqrt(left), 0.1) * task.rewards["correct"]
+            accuracy = np.maximum(1 - error, 0.0)
+            # The same operations as in `step_one`, so that a lane earns the same to the last bit.
+            paid = np.maximum(accuracy * np.sqrt(accuracy), 0.1) * task.rewards["correct"]
             paid[~near] = task.rewards["fail"]
             reward[rows], now.performance[rows] = paid, near
         return reward, broken_many(task, now, early, reward, answers)

@@ -1,4 +1,4 @@
-"""Sampling: makes trials of an env with its wrappers, without disturbing the trial that is being played."""
+"""Sampling: makes trials of an env with its wrappers, without changing the trial that is being played."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["layers", "sample_as_data", "sample_trials", "tasks_of"]
 
-raise_mmap_threshold()  # once, for all that makes trials: lanes and data sets
+raise_mmap_threshold()  # here, since lanes and data sets both make their trials by this module
 
 
 def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
-    """List an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
+    """Return an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
     found: list[gymnasium.Env[Any, Any]] = []
     todo = [env]
     while todo:
@@ -45,12 +45,12 @@ def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
 
 
 def tasks_of(env: gymnasium.Env[Any, Any]) -> list[TrialEnv]:
-    """List the tasks inside an env: one, or those of a wrapper that puts several behind one front."""
+    """Return the tasks inside an env: one, or those of a wrapper that combines several, such as `MultiEnvs`."""
     return [layer for layer in layers(env) if layer.unwrapped is layer]  # type: ignore[misc]
 
 
 def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:
-    """Whether the task or a wrapper is written in NeuroGym's style, which makes one trial at a time."""
+    """Return whether the task or a wrapper is written in NeuroGym's style, which makes one trial at a time."""
     return any(getattr(layer, "_one_at_a_time", False) for layer in layers(env))
 
 
@@ -60,7 +60,7 @@ _locks: WeakKeyDictionary[Any, tuple[int, threading.RLock]] = WeakKeyDictionary(
 class IsolatedState:
     """A second state of an env written in NeuroGym's style: within ``with state:`` the env has these attributes.
 
-    Such a task keeps its state in attributes of its own choice, so a second sequence of trials (a lane, a row of data)
+    Such a task keeps its state in attributes that only it knows, so a second sequence of trials (a lane, a row of data)
     needs a copy of all of them. They are copied when this object is made, and exchanged with those of the env when it is
     entered and left. The env stays the same object, so that a function in `timing` that closes over it draws from the
     generator of this state, not from the env's own.
@@ -72,25 +72,27 @@ class IsolatedState:
 
     def __init__(self, env: gymnasium.Env[Any, Any], shared: list[Any]) -> None:
         self._layers = layers(env)
+        # What is in the memo of `deepcopy` is not copied: the layers stay the same objects, only their attributes differ.
         memo: dict[int, Any] = {id(thing): thing for thing in [*self._layers, *shared]}
         self._states = [copy.deepcopy(layer.__dict__, memo) for layer in self._layers]
 
     def __enter__(self) -> None:
-        """Give the env these attributes; other threads wait for it."""
+        """Exchange the attributes of the env with these; other threads that want to do so wait."""
         self._lock().acquire()
         self._exchange()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Give the env its own attributes back."""
+        """Exchange them back."""
         self._exchange()
         self._lock().release()
 
     def _exchange(self) -> None:
+        """Exchange the attributes of the env with those kept here."""
         for i, layer in enumerate(self._layers):
             layer.__dict__, self._states[i] = self._states[i], layer.__dict__
 
     def _lock(self) -> threading.RLock:
-        """Return the lock of the task: several data sets may sample one env, each in a thread of its own."""
+        """Return the lock of the task: several data sets may sample one env, each in its own thread."""
         task, process = self._layers[-1], os.getpid()
         known = _locks.get(task)
         if known is None or known[0] != process:  # a fork may have copied a lock that another thread held
@@ -99,18 +101,19 @@ class IsolatedState:
 
 
 def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
-    """Make n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
+    """Return n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n={n!r} must be an integer from 1.")
-    own: Draws = env.unwrapped._draws
+    env_draws: Draws = env.unwrapped._draws
     env = outermost_trial_layer(env)
     if draws is None:
-        draws = own if seed is None else Draws(seed)
+        draws = env_draws if seed is None else Draws(seed)
     if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks_of(env) for v in task.timing.values())):
         return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+    # State lives in attributes: this sequence of trials gets its own copy of them, which is kept with its draws.
     state = draws.carried.get("session")
     if state is None:
-        state = IsolatedState(env, shared=[own])
+        state = IsolatedState(env, shared=[env_draws])
         with state:
             for task in tasks_of(env):
                 task._draw_from(draws)
@@ -120,19 +123,32 @@ def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, condi
 
 
 def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
-    """Make n consecutive trials as an agent sees them that plays the ground truth.
+    """Return n consecutive trials as an agent sees them that plays the ground truth.
 
     Args:
         env: The env, with its wrappers; what they change step by step is added by `TrialWrapper.on_data`.
         n: Number of trials.
-        draws: The source of randomness, which goes on.
+        draws: The source of randomness; the next call with it returns the trials that follow.
         conditions: Conditions to force: name -> one value, or one for each trial.
 
     Returns:
         The trials.
+
+    Raises:
+        ValueError: n below 1, or a value that a condition cannot have.
+        UnknownNameError: A condition that the task does not have.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.sampling import sample_as_data
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=["PassReward-v0"])
+        >>> trials = sample_as_data(env, 5, ngym.Draws(0), {})
+        >>> trials.ob.shape, trials[0].ob.shape  # the last channel shows the reward of the step before
+        ((5, 22, 4), (22, 4))
     """
     trials = sample_trials(env, n, None, draws, conditions)
     wrappers: list[Any] = []
+    # Down to a wrapper that combines several tasks: `on_data` of what it wraps is for each task, see `MultiEnvs`.
     while hasattr(env, "on_data") and "envs" not in vars(env):
         wrappers.append(env)
         env = env.env
@@ -142,7 +158,7 @@ def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]
 
 
 def conditions_of_trials(forced: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> dict[str, Any]:
-    """Return the conditions that are forced on some of n trials."""
+    """Return the conditions that are forced on the trials with these indices, of n."""
     return {k: np.asarray(v)[rows] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}
 
 

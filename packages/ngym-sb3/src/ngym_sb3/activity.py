@@ -258,16 +258,17 @@ class _RecordingOptions:
 def _record_agent(model: Any, env: Any, options: _RecordingOptions, seed: int, deterministic: bool) -> Activity:
     """Record an agent while it plays."""
     evaluator = Evaluator(model, env, options.num_trials, seed, deterministic)
-    task, lanes = evaluator.vec_env.vector_env.task, evaluator.vec_env.vector_env.lanes
+    vector_env = evaluator.vec_env.vector_env
     policy = model.policy if isinstance(model, BaseAlgorithm) else model
-    max_trial_steps = task.trial_length_stats(100)["max"]
+    max_trial_steps = vector_env.task.trial_length_stats(100)["max"]
     n = len(evaluator.episode_starts)
     # Units of all lanes, (N, units) at each step since the oldest trial that some lane is still in. Earlier steps are
     # dropped, so step s since the beginning is kept_steps[s - dropped_steps].
     kept_steps: list[Array] = []
     dropped_steps = 0
     trial_start = np.zeros(n, int)  # step since the beginning at which each lane's trial began
-    current_periods = [lanes.periods(lane) for lane in range(n)]  # read before the trial ends: a lane shows its current one
+    # Read before the trial ends: a lane shows its current one.
+    current_periods = [vector_env.periods(lane) for lane in range(n)]
     rows: list[Array] = []
     periods: list[Periods] = []
     with _hook_layer(policy, options.layer) as read_output:
@@ -284,14 +285,14 @@ def _record_agent(model: Any, env: Any, options: _RecordingOptions, seed: int, d
                 trial_steps = kept_steps[trial_start[lane] - dropped_steps :] if wanted else []
                 rows.append(np.array([step[lane] for step in trial_steps]))
                 periods.append(current_periods[lane])
-                trial_start[lane], current_periods[lane] = dropped_steps + len(kept_steps), lanes.periods(lane)
+                trial_start[lane], current_periods[lane] = dropped_steps + len(kept_steps), vector_env.periods(lane)
             unused = int(trial_start.min()) - dropped_steps
             del kept_steps[:unused]
             dropped_steps += unused
     table = evaluator.recorder.pop()
     order = interleave_lanes(table["lane"], options.num_trials)
     table = {name: column[order] for name, column in table.items()} | {"trial": np.arange(options.num_trials)}
-    return options.assemble([rows[i] for i in order], [periods[i] for i in order], table, task.dt)
+    return options.assemble([rows[i] for i in order], [periods[i] for i in order], table, vector_env.task.dt)
 
 
 def _last_layer_state(state: Any) -> Array:

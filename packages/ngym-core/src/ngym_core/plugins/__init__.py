@@ -1,1 +1,1 @@
-"""Plugins: the registry of tasks and wrappers, the hooks that packs implement, and the manager that loads packs."""
+"""Plugins: the registry of tasks and wrappers, the hooks of packs, and the manager that loads packs."""

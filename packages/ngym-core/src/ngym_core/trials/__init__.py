@@ -1,4 +1,4 @@
-"""Trials: from what a task says in `_new_trials` to arrays."""
+"""Trials: batches of trials as arrays, which a task builds in `_new_trials`."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A span is a slice where all trials share its edges; otherwise the steps inside it are found once (`SpanRows`) and
 written by index. NumPy's inner loop runs along the last axis, which is slow where that axis is short (few channels):
-`_change` then loops over the channels, and `_as_items` moves neighbouring channels as one item.
+`_write` then loops over the channels, and `_view_as_items` copies neighbouring channels as one item.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ Steps: TypeAlias = int | NDArray[np.int64]
 Span: TypeAlias = tuple[Steps, Steps]
 """Start and end (excluded) in steps."""
 NOISE_BLOCK_NUMBERS = 16_384
-"""Normal numbers that are drawn and added at a time, so that they stay in the processor's cache."""
+"""Normal numbers that are drawn and added in one block, so that the block stays in the processor's cache."""
 BLOCK_NUMBERS = 65_536
-"""Numbers that are computed at a time before they are written, likewise."""
+"""Numbers that are computed in one block before they are written, likewise."""
 MAX_CHANNELS_TO_LOOP = 8
 """Up to this many channels are written one by one: a row of them is too short for NumPy's inner loop."""
 MAX_CHANNELS_TO_REPEAT = 256
-"""Up to this many channels are first repeated for each step: NumPy is faster along all of them at once."""
+"""Up to this many channels are repeated for each step before they are added: NumPy is faster on equal shapes."""
+MIN_NUMBERS_TO_LOOP = 2000
+"""Smaller arrays are written in one call: a loop over their channels would cost more calls than it saves."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class SpanRows:
     """The steps inside a span whose edges differ from trial to trial.
 
     Attributes:
-        index: Their indices among all steps of all trials (trial * T + step), (k,).
-        trial: The trial of each, (k,).
+        index: Index of each step among the steps of all trials (trial * T + step), (k,).
+        trial: Index of its trial, (k,).
     """
 
     index: NDArray[np.int64]
@@ -44,24 +46,25 @@ class SpanRows:
 
     @classmethod
     def of(cls, span: Span, n: int, steps: int) -> SpanRows | None:
-        """Find the steps of a span in n trials of so many steps; None where all trials share its edges."""
+        """Return the steps of a span in n trials of `steps` steps each; None where all trials share its edges."""
         start, stop = span
         if isinstance(start, int) and isinstance(stop, int):
             return None
         counts = np.broadcast_to(np.maximum(np.subtract(stop, start), 0), n)
         ends = np.cumsum(counts)
         trial = np.repeat(np.arange(n), counts)
-        before = np.arange(n) * steps + start - (ends - counts)
-        return cls(np.arange(len(trial)) + np.repeat(before, counts), trial)
+        # Step j of all is step j - (ends - counts) of the span in its trial, which starts at trial * T + start.
+        offset = np.arange(n) * steps + start - (ends - counts)
+        return cls(np.arange(len(trial)) + np.repeat(offset, counts), trial)
 
 
 def lowest(steps: Steps) -> int:
-    """The smallest of some steps."""
+    """Return the smallest of the steps."""
     return steps if isinstance(steps, int) else int(steps.min())
 
 
 def highest(steps: Steps) -> int:
-    """The largest of some steps."""
+    """Return the largest of the steps."""
     return steps if isinstance(steps, int) else int(steps.max())
 
 
@@ -75,14 +78,14 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, r
         span: Start and end in steps.
         where: Index on the last axis.
         how: ``add``, ``assign`` or ``multiply``.
-        rows: The steps of the span if its edges differ, where they are known already.
+        rows: The steps of the span where its edges differ; found if not given.
 
     Raises:
-        ValueError: A value whose shape fits neither.
+        ValueError: A value of another shape.
     """
-    window = _window(array, span)
+    window = _steps_of_span(array, span)
     target = window[..., where] if array.ndim > 2 else window
-    shaped = _spread(value, target, len(array))
+    shaped = _broadcastable(value, target, len(array))
     if rows is None:
         rows = SpanRows.of(span, *array.shape[:2])
     if rows is not None:
@@ -91,7 +94,7 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, r
             shaped = np.broadcast_to(shaped, (len(array), *shaped.shape[1:]))[rows.trial, steps]
         elif shaped.ndim:
             shaped = shaped[:, 0].take(rows.trial, axis=0) if len(shaped) > 1 else shaped[:, 0]
-        _change_rows(array, shaped, rows.index, where, how)
+        _write_rows(array, shaped, rows.index, where, how)
         return
     steps = target.shape[1]
     if (
@@ -100,13 +103,14 @@ def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, r
         and len(shaped) > 1 == shaped.shape[1] < steps
         and MAX_CHANNELS_TO_LOOP < shaped.shape[2] <= MAX_CHANNELS_TO_REPEAT
     ):
-        together = max(1, BLOCK_NUMBERS // (steps * shaped.shape[2]))
-        for first in range(0, len(shaped), together):
-            some = slice(first, first + together)
-            _change(target[some], shaped[some].repeat(steps, axis=1), how)
+        # A value for each trial and channel: adding a repeated copy of equal shape beats broadcasting over the steps.
+        block_trials = max(1, BLOCK_NUMBERS // (steps * shaped.shape[2]))
+        for first in range(0, len(shaped), block_trials):
+            block = slice(first, first + block_trials)
+            _write(target[block], shaped[block].repeat(steps, axis=1), how)
     else:
-        _change(target, shaped, how)
-    if not isinstance(where, slice):
+        _write(target, shaped, how)
+    if not isinstance(where, slice):  # the target is a copy then
         window[..., where] = target
 
 
@@ -123,42 +127,45 @@ def add_noise(
 
     Args:
         array: (n, T, ...) observations, changed in place.
-        draw: Gives the next standard normal numbers, see `Draws.normal`; what it gave before may be overwritten.
+        draw: Returns the next standard normal numbers, see `Draws.normal`; each call may overwrite the array that the
+            call before returned.
         mu: Mean, a number, (n,), or (n or 1, k) for each trial and channel.
         sigma: Standard deviation, a number or (n,).
         span: Start and end in steps.
         where: Index on the last axis.
-        rows: The steps of the span if its edges differ, where they are known already.
+        rows: The steps of the span where its edges differ; found if not given.
     """
-    window = _window(array, span)
+    window = _steps_of_span(array, span)
     target = window[..., where]
-    mean = None if isinstance(mu, int) and mu == 0 else _spread(mu, target, len(array))
+    mean = None if isinstance(mu, int) and mu == 0 else _broadcastable(mu, target, len(array))
     deviation = np.asarray(sigma, array.dtype)  # in the type of the noise, or NumPy would work in double precision
     if rows is None:
         rows = SpanRows.of(span, *array.shape[:2])
     shape = target.shape[1:] if rows is None else target.shape[2:]
-    together = max(1, NOISE_BLOCK_NUMBERS // max(1, math.prod(shape)))
-    for begin in range(0, len(array if rows is None else rows.index), together):
-        some = slice(begin, begin + together)
-        trial: Any = some if rows is None else rows.trial[some]
-        noise = draw((len(target[some]), *shape), begin) if rows is None else draw((len(trial), *shape), 0, trial)
+    # Drawn block by block: the numbers of a block are scaled, shifted and added while they are in the cache. Blocks follow
+    # the order of trials and steps, so the size of a block does not change which number a step gets.
+    block_rows = max(1, NOISE_BLOCK_NUMBERS // max(1, math.prod(shape)))
+    for first in range(0, len(array if rows is None else rows.index), block_rows):
+        block = slice(first, first + block_rows)
+        trial: Any = block if rows is None else rows.trial[block]
+        noise = draw((len(target[block]), *shape), first) if rows is None else draw((len(trial), *shape), 0, trial)
         if deviation.ndim:
             noise *= deviation[trial].reshape(-1, *[1] * (noise.ndim - 1))
         else:
             noise *= deviation
         if mean is not None:
             means = mean if rows is None or not mean.ndim else mean[:, 0]
-            _change(noise, means[trial] if mean.ndim and len(mean) > 1 else means, "add")
+            _write(noise, means[trial] if mean.ndim and len(mean) > 1 else means, "add")
         if rows is None:
-            _change(target[some], noise, "add")
+            _write(target[block], noise, "add")
         else:
-            _change_rows(array, noise, rows.index[some], where, "add")
+            _write_rows(array, noise, rows.index[block], where, "add")
     if rows is None and not isinstance(where, slice):
         window[..., where] = target
 
 
-def _window(array: Array, span: Span) -> Array:
-    """Give the steps of a span, from where it begins first to where it ends last."""
+def _steps_of_span(array: Array, span: Span) -> Array:
+    """Return a view of the steps of a span, from its earliest start to its latest end."""
     start, stop = span
     if isinstance(start, int) and isinstance(stop, int):
         return array[:, start:stop]
@@ -166,14 +173,18 @@ def _window(array: Array, span: Span) -> Array:
     return array[:, first : max(highest(stop), first)]
 
 
-def _change(target: Array, value: Array, how: str) -> None:
-    """Change some steps of all trials; channel by channel where a row of channels is too short for NumPy's inner loop."""
+def _write(target: Array, value: Array, how: str) -> None:
+    """Add a value to an array, set it or multiply with it, in place.
+
+    Goes channel by channel where a row of channels is too short for NumPy's inner loop.
+    """
+    # Steps and channels that lie one after another in memory are one long axis for NumPy's inner loop.
     if target.ndim == 3 and target.strides[1] == target.shape[2] * target.strides[2] and value.shape == target.shape:
         flat = len(target), target.shape[1] * target.shape[2]
         target, value = target.reshape(flat), value.reshape(flat)
-    if target.ndim == 3 and 1 < target.shape[2] <= MAX_CHANNELS_TO_LOOP and target.size > 2000:
+    if target.ndim == 3 and 1 < target.shape[2] <= MAX_CHANNELS_TO_LOOP and target.size > MIN_NUMBERS_TO_LOOP:
         for k in range(target.shape[2]):
-            _change(target[..., k], value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], how)
+            _write(target[..., k], value if value.ndim == 0 else value[..., k if value.shape[-1] > 1 else 0], how)
     elif how == "add":
         target += value
     elif how == "multiply":
@@ -182,25 +193,26 @@ def _change(target: Array, value: Array, how: str) -> None:
         target[...] = value
 
 
-def _change_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any, how: str) -> None:
-    """Change some steps; the value is a number or has a row for each of them."""
+def _write_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any, how: str) -> None:
+    """Write to the steps with these indices, (k,); the value is a number or has k rows."""
     flat = array.reshape(-1, *array.shape[2:])
     if array.ndim == 2:
-        _change_some(flat, value, rows, how)
+        _write_column(flat, value, rows, how)
         return
     channels = range(array.shape[-1])[where] if isinstance(where, slice) else where
     if array.ndim == 3 and len(channels) <= MAX_CHANNELS_TO_LOOP:
         for j, k in enumerate(channels):
-            _change_some(flat[:, k], value if value.ndim == 0 else value[:, j if value.shape[-1] > 1 else 0], rows, how)
+            _write_column(flat[:, k], value if value.ndim == 0 else value[:, j if value.shape[-1] > 1 else 0], rows, how)
     elif array.ndim == 3 and isinstance(channels, range) and channels.step == 1 and flat.flags.c_contiguous:
-        whole = _as_items(flat, channels)
-        part = whole[rows].view(flat.dtype).reshape(len(rows), len(channels))
-        _change(part, value, how)
-        whole[rows] = part.view(whole.dtype)[:, 0]
+        # Fetched and stored by one index for each step instead of one for each number.
+        items = _view_as_items(flat, channels)
+        part = items[rows].view(flat.dtype).reshape(len(rows), len(channels))
+        _write(part, value, how)
+        items[rows] = part.view(items.dtype)[:, 0]
     else:
         part = flat[rows]
         chosen = part[..., where]
-        _change(chosen, value, how)
+        _write(chosen, value, how)
         part[..., where] = chosen
         flat[rows] = part
 
@@ -214,33 +226,35 @@ def set_patterns(array: Array, patterns: Array, which: Array, where: Any) -> Non
         which: (n, T) integers from 0 to m - 1.
         where: Index on the last axis, of k channels.
     """
-    together = max(1, BLOCK_NUMBERS // (array.shape[1] * patterns.shape[1]))
-    for first in range(0, len(array), together):
-        some = slice(first, first + together)
-        if isinstance(where, slice) and array[some, :, where].flags.c_contiguous and array.dtype == patterns.dtype:
-            patterns.take(which[some], axis=0, out=array[some, :, where], mode="clip")
+    block_trials = max(1, BLOCK_NUMBERS // (array.shape[1] * patterns.shape[1]))
+    for first in range(0, len(array), block_trials):
+        block = slice(first, first + block_trials)
+        if isinstance(where, slice) and array[block, :, where].flags.c_contiguous and array.dtype == patterns.dtype:
+            # mode="clip" lets NumPy write into `out` without a buffer; no index is out of bounds.
+            patterns.take(which[block], axis=0, out=array[block, :, where], mode="clip")
         else:
-            array[some, :, where] = patterns.take(which[some], axis=0)
+            array[block, :, where] = patterns.take(which[block], axis=0)
 
 
 def move_channels(array: Array, span: Span, source: Any, target: Any, only: Array) -> None:
-    """Move what is painted on some channels to others, in a span of some trials; nothing stays behind.
+    """Move the values of channels to other channels, in a span of the selected trials; the source channels are 0 then.
 
     Args:
         array: (n, T, ...) observations, changed in place.
         span: Start and end in steps.
         source: Index on the last axis.
-        target: Another one.
-        only: Which trials, (n,) bool.
+        target: Index on the last axis, of as many channels.
+        only: The trials to change, (n,) bool.
     """
     start, stop = span
+    # In the other trials the span has no steps.
     span_rows = SpanRows.of((start, np.where(only, stop, start)), *array.shape[:2])
     rows = np.zeros(0, np.int64) if span_rows is None else span_rows.index
     flat = array.reshape(-1, *array.shape[2:])
-    here, there = (range(array.shape[-1])[w] if isinstance(w, slice) else None for w in (source, target))
-    if flat.ndim == 2 and here is not None and there is not None and here.step == there.step == 1:
-        one, other = _as_items(flat, here), _as_items(flat, there)
-        other[rows], one[rows] = one[rows], np.zeros((), one.dtype)
+    sources, targets = (range(array.shape[-1])[w] if isinstance(w, slice) else None for w in (source, target))
+    if flat.ndim == 2 and sources is not None and targets is not None and sources.step == targets.step == 1:
+        source_items, target_items = _view_as_items(flat, sources), _view_as_items(flat, targets)
+        target_items[rows], source_items[rows] = source_items[rows], np.zeros((), source_items.dtype)
         return
     part = flat[rows]
     part[..., target] = part[..., source]
@@ -248,23 +262,24 @@ def move_channels(array: Array, span: Span, source: Any, target: Any, only: Arra
     flat[rows] = part
 
 
-def _change_some(column: Array, value: Array, rows: NDArray[np.int64], how: str) -> None:
+def _write_column(column: Array, value: Array, rows: NDArray[np.int64], how: str) -> None:
+    """Write to the rows with these indices; the value is a number or has as many rows."""
     part = column[rows]
-    _change(part, value, how)
+    _write(part, value, how)
     column[rows] = part
 
 
-def _as_items(flat: Array, channels: range) -> Array:
-    """See neighbouring channels of (steps, channels) as one thing, (steps,), that NumPy moves whole."""
+def _view_as_items(flat: Array, channels: range) -> Array:
+    """View neighbouring channels of (steps, channels) as one item for each step, (steps,), which NumPy copies in one go."""
     size = flat.itemsize
     part = np.dtype((np.void, size * len(channels)))
     fields = {"names": ["part"], "formats": [part], "offsets": [size * channels.start], "itemsize": size * flat.shape[1]}
-    together: Array = flat.view(np.dtype(fields))[:, 0]["part"]  # type: ignore[call-overload]
-    return together
+    items: Array = flat.view(np.dtype(fields))[:, 0]["part"]  # type: ignore[call-overload]
+    return items
 
 
-def _spread(value: ArrayLike, target: Array, n: int) -> Array:
-    """Shape a value so that it broadcasts against the target (n, steps, ...), in the target's type."""
+def _broadcastable(value: ArrayLike, target: Array, n: int) -> Array:
+    """Reshape a value so that it broadcasts against the target (n, steps, ...), and convert it to the target's type."""
     given = value = np.asarray(value, target.dtype)
     if value.ndim == 0:
         return value

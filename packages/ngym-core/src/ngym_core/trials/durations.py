@@ -16,6 +16,8 @@ from ngym_core.random import Draws, TruncExp, random_number_name
 __all__ = ["check_duration", "draw_duration", "duration_name", "has_own_state", "to_steps"]
 
 DISTRIBUTIONS = ("uniform", "choice", "truncated_exponential", "constant", "until")
+ROUNDING_STEPS = 1e-9
+"""Added before times are cut to steps: 0.3 ms / 0.1 ms is a little below 3."""
 
 
 def check_duration(period: str, value: Any) -> None:
@@ -23,13 +25,20 @@ def check_duration(period: str, value: Any) -> None:
 
     Args:
         period: Name of the period, for the error.
-        value: A number (ms); a sequence of numbers (one is chosen with equal probability); a pair
+        value: A number (ms); a sequence of numbers (one is drawn with equal probability); a pair
             (distribution, arguments); an object with a `sample(rng, n)` method such as `TruncExp`;
             or any function without arguments, called once for each trial.
 
     Raises:
         ValueError: A negative or non-finite number, an empty sequence, or an unknown distribution.
         TypeError: Anything else.
+
+    Example:
+        >>> from ngym_core.trials.durations import check_duration
+        >>> check_duration("delay", ("uniform", (200, 500)))
+        >>> check_duration("delay", -1)
+        Traceback (most recent call last):
+        ValueError: timing['delay']=-1 must hold finite numbers of ms from 0.
     """
     if hasattr(value, "sample") or callable(value):
         return
@@ -45,6 +54,7 @@ def check_duration(period: str, value: Any) -> None:
                     f"Distribution {value[0]} not found: timing[{period!r}]={value!r} must be a pair "
                     f"(distribution, arguments). {nearest(value[0], DISTRIBUTIONS)}"
                 )
+            # The third argument of an exponential is its upper end, which may be infinite.
             numbers = np.atleast_1d(value[1])[:2] if value[0] == "truncated_exponential" else np.atleast_1d(value[1])
     else:
         raise TypeError(
@@ -56,12 +66,12 @@ def check_duration(period: str, value: Any) -> None:
 
 
 def has_own_state(value: Any) -> bool:
-    """Whether a timing value is a function, which may draw from anywhere, instead of a distribution."""
+    """Return whether a timing value is a function, which may draw from any generator, instead of a distribution."""
     return callable(value) and not hasattr(value, "sample")
 
 
 def duration_name(value: Any) -> str:
-    """Say a timing value in words."""
+    """Return a timing value in words."""
     if isinstance(value, (Real, TruncExp)):
         return str(value)
     if callable(value) or hasattr(value, "sample"):
@@ -77,9 +87,9 @@ def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> 
     Args:
         period: Name of the period and of the draw.
         value: A timing value, see `check_duration`.
-        n: How many trials.
-        draws: Where randomness comes from.
-        start: When the period begins (ms), a number or (n,); ``until`` needs it.
+        n: Number of trials.
+        draws: The source of randomness.
+        start: Start of the period in ms, a number or (n,); ``until`` needs it.
 
     Returns:
         The duration in ms before it is cut to the time step: a number if all trials share it, else (n,).
@@ -99,10 +109,10 @@ def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> 
         return draws.choice(name, n, value)
     distribution, args = value
     if distribution == "until":
-        left = args - np.asarray(start)
-        if (left < 0).any():
+        remaining = args - np.asarray(start)
+        if (remaining < 0).any():
             raise ValueError(f"timing[{period!r}] lasts until {args} ms, but the period begins at {np.max(start)} ms.")
-        return left[()]
+        return remaining[()]
     if distribution == "constant":
         return args
     return getattr(draws, distribution)(name, n, *((args,) if distribution == "choice" else args))
@@ -120,16 +130,22 @@ def to_steps(ms: Any, dt: float) -> int | NDArray[np.int64]:
 
     Raises:
         ValueError: A time that is not a finite number from 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_core.trials.durations import to_steps
+        >>> to_steps(250, 100), to_steps(np.array([100.0, 250.0]), 100).tolist()
+        (2, [1, 2])
     """
-    if isinstance(ms, (int, float)):  # before all else: most durations are constant
+    if isinstance(ms, (int, float)):  # first, since most durations are constant
         if not 0 <= ms < math.inf:
             raise ValueError(f"A duration must be a finite number of ms from 0, not {ms!r}.")
-        return int(ms / dt + 1e-9)
+        return int(ms / dt + ROUNDING_STEPS)
     ms = np.asarray(ms, float)
     if ms.size == 1:
         return to_steps(ms.item(), dt)
     if not (ms.min() >= 0 and ms.max() < math.inf):
         raise ValueError(f"A duration must be a finite number of ms from 0, not {ms[~((ms >= 0) & (ms < math.inf))][0]!r}.")
-    steps = (ms / dt + 1e-9).astype(np.int64)
-    low = int(steps.min())
-    return low if low == steps.max() else steps
+    steps = (ms / dt + ROUNDING_STEPS).astype(np.int64)
+    shortest = int(steps.min())
+    return shortest if shortest == steps.max() else steps

@@ -1,4 +1,4 @@
-"""TrialTask: what trials need to know of the task that they are made for."""
+"""TrialTask: protocol of the task that trials are made for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["TrialTask"]
 
 
 class TrialTask(Protocol):
-    """The task as trials see it; `TrialEnv` is one.
+    """What trials need to know about their task; a `TrialEnv` has it all.
 
     Attributes:
         dt: Time step in ms.

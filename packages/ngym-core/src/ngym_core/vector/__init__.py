@@ -1,4 +1,4 @@
-"""N lanes of one task, array in, array out."""
+"""Vector envs: N lanes of one task, and the randomness that they share a call for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""StructArray: what is known of many trials, packed so that one NumPy call moves all there is of a trial."""
+"""StructArray: a table with named columns, whose rows are copied whole by one NumPy call."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ __all__ = ["StructArray"]
 
 
 class StructArray:
-    """Named values, (n, ...) each.
+    """A table of n rows, with named columns (n, ...), that starts with 0, or None for objects.
 
     Args:
         example: Name -> (m, ...) values, whose types and shapes count. What is no number is kept as an object.
-        n: How many.
+        n: Number of rows.
+
+    Attributes:
+        dtype: Structured type of a row.
+        names: Names of the columns.
     """
 
     def __init__(self, example: Mapping[str, Array], n: int) -> None:
@@ -26,46 +30,47 @@ class StructArray:
         for name, values in example.items():
             kind = values.dtype if values.dtype.kind in "biuf" or values.ndim > 1 else np.dtype(object)
             fields.append((name, kind, values.shape[1:]))
-        self._begin(np.dtype(fields, align=True), n)
+        self._allocate(np.dtype(fields, align=True), n)
 
-    def _begin(self, dtype: np.dtype[Any], n: int) -> None:
+    def _allocate(self, dtype: np.dtype[Any], n: int) -> None:
         self.dtype = dtype
         self.names: tuple[str, ...] = dtype.names or ()
-        self._objects = [name for name in self.names if dtype[name].hasobject]
-        plain = dtype.itemsize and not self._objects
-        self._kind: Any = np.dtype((np.void, dtype.itemsize)) if plain else dtype  # NumPy moves bytes fastest
-        self._whole = self._nothing(n)
-        self._values = self._whole.view(dtype)
+        self._object_names = [name for name in self.names if dtype[name].hasobject]
+        # Without objects a row is kept as plain bytes: NumPy copies these in one go, but structured rows field by field.
+        plain = dtype.itemsize and not self._object_names
+        self._row_dtype: Any = np.dtype((np.void, dtype.itemsize)) if plain else dtype
+        self._rows = self._empty_rows(n)
+        self._columns = self._rows.view(dtype)  # of the same memory
 
-    def _nothing(self, n: int) -> Array:
-        whole: Array = np.zeros(n, self._kind)
-        for name in self._objects:
-            whole[name] = None
-        return whole
+    def _empty_rows(self, n: int) -> Array:
+        rows: Array = np.zeros(n, self._row_dtype)
+        for name in self._object_names:
+            rows[name] = None
+        return rows
 
-    def alike(self, n: int) -> StructArray:
-        """Make n records of the same names and types, with 0, or None for objects."""
+    def empty_like(self, n: int) -> StructArray:
+        """Return a table of n rows with the same columns, filled with 0, or None for objects."""
         other = object.__new__(StructArray)
-        other._begin(self.dtype, n)
+        other._allocate(self.dtype, n)
         return other
 
     def __getitem__(self, name: str) -> Array:
-        """Give the values of a name, (n, ...); changing them changes the records."""
-        values: Array = self._values[name]
-        return values
+        """Return a column, (n, ...), as a writable view."""
+        column: Array = self._columns[name]
+        return column
 
-    def take(self, places: Array) -> Array:
-        """Give copies of whole records, to `put` elsewhere."""
-        taken: Array = self._whole.take(places)
-        return taken
+    def take(self, index: Array) -> Array:
+        """Return copies of whole rows, to `put` into a table with the same columns."""
+        rows: Array = self._rows.take(index)
+        return rows
 
-    def put(self, places: Array, records: Array) -> None:
-        """Set whole records."""
-        self._whole[places] = records
+    def put(self, index: Array, rows: Array) -> None:
+        """Set whole rows."""
+        self._rows[index] = rows
 
-    def only(self, places: Array) -> dict[str, Array]:
-        """Give copies, (n, ...) under each name, of what is at some places; elsewhere there is 0, or None for objects."""
-        whole = self._nothing(len(self._whole))
-        whole[places] = self._whole.take(places)
-        values = whole.view(self.dtype)
-        return {name: values[name] for name in self.names}
+    def select(self, index: Array) -> dict[str, Array]:
+        """Return copies of the columns, (n, ...) under each name, with 0, or None for objects, in all other rows."""
+        rows = self._empty_rows(len(self._rows))
+        rows[index] = self._rows.take(index)
+        columns = rows.view(self.dtype)
+        return {name: columns[name] for name in self.names}

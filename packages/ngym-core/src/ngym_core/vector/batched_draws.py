@@ -1,4 +1,4 @@
-"""BatchedDraws: the randomness of several lanes (or rows of data) at once, each from its own streams."""
+"""BatchedDraws: the randomness of several lanes (or rows of data) in one object, each lane with its own streams."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ Array: TypeAlias = NDArray[Any]
 class BatchedDraws(Draws):
     """The draws of several lanes, as many trials for each, one lane after another.
 
-    What is carried from trial to trial is apart for each lane, see `apart`; there is none for all of them, and no stream
-    either. A task or a wrapper that asks for these gets a NotImplementedError, and is to be made lane by lane.
+    Each lane has its own streams and its own `carried` state, see `per_stream`; there is no common one. A task or a
+    wrapper that asks for a common one gets a NotImplementedError, and `can_batch` tells callers to go lane by lane.
 
     Args:
         lanes: The draws of each lane.
-        each: Trials of each lane.
+        each: Number of trials of each lane.
+
+    Example:
+        >>> from ngym_core.random import Draws
+        >>> from ngym_core.vector import BatchedDraws
+        >>> drawn = BatchedDraws([Draws(0), Draws(1)], 3).random("side", 6)
+        >>> (drawn[3:] == Draws(1).random("side", 3)).all().item()
+        True
     """
 
     def __init__(self, lanes: Sequence[Draws], each: int) -> None:
@@ -32,18 +39,18 @@ class BatchedDraws(Draws):
         self._root, self._prefix = self, ""
 
     def child(self, name: str) -> BatchedDraws:
-        """Give a wrapper its own names in each lane."""
+        """Return the draws of a wrapper, with its own names in each lane."""
         child = object.__new__(BatchedDraws)
         child.__dict__.update(self.__dict__, _prefix=f"{self._prefix}{name}/")
         return child
 
     def per_stream(self, n: int) -> list[tuple[Draws, int]]:
-        """Give the draws of each lane, and how many of n trials are its."""
+        """Return the draws of each lane, with its number among the n trials."""
         self._check(n)
         return [(lane.child(self._prefix[:-1]) if self._prefix else lane, self._each) for lane in self._lanes]
 
     def stream(self, name: str) -> np.random.Generator:
-        """Refuse: there is one for each lane."""
+        """Raise: there is one for each lane."""
         _refuse()
 
     def random(self, name: str, n: int, size: int | None = None) -> Array:
@@ -79,10 +86,10 @@ class BatchedDraws(Draws):
 
 
 def can_batch(make: Callable[[int, Draws], object]) -> bool:
-    """Say whether trials of several lanes can be made at once.
+    """Return whether trials of several lanes can be made in one call: no state is carried in common.
 
     Args:
-        make: Makes n trials from some draws.
+        make: Makes n trials from draws, for `can_batch` to try.
     """
     try:
         make(6, BatchedDraws([Draws(0), Draws(1)], 3))
@@ -92,11 +99,13 @@ def can_batch(make: Callable[[int, Draws], object]) -> bool:
 
 
 def _refuse(*_: object) -> NoReturn:
-    raise NotImplementedError("Several lanes have no stream and nothing carried in common.")
+    raise NotImplementedError(
+        "Several lanes share neither a stream nor `carried` state; `per_stream` returns those of each."
+    )
 
 
 class _NotShared:
-    """What is carried in common: nothing, so that whoever looks there must look lane by lane."""
+    """The `carried` of several lanes: each access raises."""
 
     __getitem__ = __setitem__ = __contains__ = __iter__ = __len__ = _refuse
     get = setdefault = update = pop = _refuse

@@ -1,4 +1,4 @@
-"""TrialVectorEnv: N lanes of one task, array in, array out."""
+"""TrialVectorEnv: N lanes of one task as a Gymnasium vector env, arrays in and arrays out."""
 
 from __future__ import annotations
 
@@ -20,26 +20,41 @@ __all__ = ["TrialVectorEnv"]
 Array: TypeAlias = NDArray[Any]
 Info: TypeAlias = dict[str, Any]
 
-MEMORY = 64 * 2**20
-"""Bytes that trials drawn ahead may take, over all lanes."""
+MEMORY_BYTES = 64 * 2**20
+"""Default bound of the memory of prefetched trials, over all lanes."""
 
 
 class TrialVectorEnv(VectorEnv[Any, Any, Any]):
-    """N lanes of one task.
+    """N lanes of one task, as a Gymnasium vector env; `make_vec` makes one from a task's id.
 
     Lane i after ``reset(seed=s)`` plays what the single env plays after ``reset(seed=s + i)``. A step is
     a fixed number of array operations, whatever N is; tasks with a `_step` of their own, and those in
     NeuroGym's style, are stepped one lane after another instead. Rewards are (N,) float64; `info` holds
-    (N,) arrays with masks under the same name with an underscore, as Gymnasium's own vector envs do.
+    (N,) arrays, each with a mask under the same name with an underscore, as Gymnasium's own vector envs do.
 
     Args:
         env: The task with its trial wrappers. It serves all lanes and is not to be stepped itself.
-        num_envs: N.
+        num_envs: N, the number of lanes.
         autoreset_mode: What happens after an episode's end (`num_trials_before_reset` trials).
-        memory: Bytes that trials drawn ahead may take, over all lanes.
+        memory: Bound of the memory of prefetched trials in bytes, over all lanes.
+
+    Attributes:
+        env: The task with its trial wrappers.
+        task: The task alone.
+        trials_per_episode: Number of trials of an episode.
 
     Raises:
         ValueError: Less than one lane.
+
+    Example:
+        >>> import numpy as np, ngym_core as ngym
+        >>> env = ngym.TrialVectorEnv(ngym.make("PerceptualDecisionMaking-v0"), 4)
+        >>> ob, info = env.reset(seed=0)
+        >>> ob, reward, terminated, truncated, info = env.step(np.zeros(4, int))
+        >>> ob.shape, reward.tolist(), info["gt"].tolist()
+        ((4, 3), [0.0, 0.0, 0.0, 0.0], [0, 0, 0, 0])
+        >>> env.periods(0)["stimulus"]
+        (1, 21)
     """
 
     def __init__(
@@ -48,7 +63,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         num_envs: int,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-        memory: int = MEMORY,
+        memory: int = MEMORY_BYTES,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs={num_envs!r} must be an integer from 1.")
@@ -64,14 +79,14 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.task.metadata, "autoreset_mode": self.autoreset_mode}
         self.trials_per_episode: int = self.task.num_tr_exp
-        self.lanes: Backend = (
+        self._backend: Backend = (
             RuleBackend(env, num_envs, memory) if can_step_by_rule(env) else LoopBackend(env, num_envs, self._add_info)
         )
         self._wrappers = [(w, w.init_memory(num_envs)) for w in split_wrappers(env)[0] if w._changes_steps]
-        self._can_hold = any(w._pauses for w, _ in self._wrappers)
-        self._last: dict[int, Array] = {}
-        self._most_trials = 1  # no lane has begun more in its episode
-        self._over = np.zeros(num_envs, bool)
+        self._can_pause = any(w._pauses for w, _ in self._wrappers)
+        self._last_ob: dict[int, Array] = {}  # what a pausing wrapper saw last, (N, ...), by its index
+        self._max_trials = 1  # no lane has begun more in its episode: few steps need to look at all lanes
+        self._episode_over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
 
@@ -91,7 +106,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: Not one seed for each lane, or a mask of another shape or without any lane.
             TypeError: A mask that is no boolean array.
         """
-        mask = self._mask(options)
+        mask = self._reset_mask(options)
         seeds = [None] * self.num_envs if seed is None else seed
         if isinstance(seeds, (int, np.integer)):
             seeds = [int(seeds) + i for i in range(self.num_envs)]
@@ -102,18 +117,19 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         lanes = np.nonzero(mask)[0]
         for lane in lanes.tolist():
             if seeds[lane] is not None:
-                self.lanes.seed(lane, seeds[lane])
-                self._over[lane] = False
+                self._backend.seed(lane, seeds[lane])
+                self._episode_over[lane] = False
             if seeds[lane] is not None or not self._started[lane]:
                 for wrapper, memory in self._wrappers:
-                    wrapper.seed_memory(memory, lane, wrapper.own_draws(self.lanes.draws(lane)))
-        self.lanes.begin(lanes[~self._over[lanes]])
-        self.lanes.num_tr[lanes] = 1
-        self._over[lanes] = False
+                    wrapper.seed_memory(memory, lane, wrapper.own_draws(self._backend.draws(lane)))
+        # Where an episode is over, the trial after it has begun already, see `TrialEnv.step`.
+        self._backend.begin(lanes[~self._episode_over[lanes]])
+        self._backend.num_tr[lanes] = 1
+        self._episode_over[lanes] = False
         self._started[lanes] = True
         self._all_started = bool(self._started.all())
-        ob = self.lanes.observe()
-        return self._begun(ob, ob, lanes), self.lanes.conditions(lanes)
+        ob = self._backend.observe()
+        return self._apply_wrappers_at_reset(ob, ob, lanes), self._backend.conditions(lanes)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
@@ -126,133 +142,155 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             `info`: see `TrialEnv.step`.
 
         Raises:
-            gymnasium.error.ResetNeeded: A lane that was not reset, or whose episode is over and that
-                does not reset by itself.
+            gymnasium.error.ResetNeeded: A lane that was not reset, or whose episode is over where
+                `autoreset_mode` is disabled.
             gymnasium.error.InvalidAction: Actions of another shape or outside the space.
         """
-        actions = self._checked(actions)
-        over = self._over
+        actions = self._check_actions(actions)
+        over = self._episode_over
         waiting = np.count_nonzero(over)
         if not self._all_started or (waiting and self.autoreset_mode == AutoresetMode.DISABLED):
             which = np.nonzero(~self._started | over)[0].tolist()
             raise gymnasium.error.ResetNeeded(f"Reset the lanes {which} before stepping them.")
-        holders = self._holders()
-        still = over if holders is None else over | (holders > 0)
-        reward, ends, info = self.lanes.step(actions, still if waiting or holders is not None else None)
+        pausing = self._pausing_wrappers()
+        paused = over if pausing is None else over | (pausing > 0)
+        reward, ends, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
         truncated = np.zeros(self.num_envs, bool)
         if np.count_nonzero(ends):
-            if self._most_trials >= self.trials_per_episode:
-                truncated = ends & (self.lanes.num_tr >= self.trials_per_episode)
-                self._most_trials = int(self.lanes.num_tr.max())
-            self.lanes.num_tr += ends
-            self._most_trials += 1
-        seen = self.lanes.observe()
-        everywhere = ~over
-        ob = self._changed(seen, reward, actions, info, ends, np.nonzero(everywhere)[0], holders) if self._wrappers else seen
+            if self._max_trials >= self.trials_per_episode:
+                truncated = ends & (self._backend.num_tr >= self.trials_per_episode)
+                self._max_trials = int(self._backend.num_tr.max())
+            self._backend.num_tr += ends
+            self._max_trials += 1
+        task_ob = ob = self._backend.observe()
+        stepped = ~over
+        if self._wrappers:
+            ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(stepped)[0], pausing)
         if waiting < self.num_envs:
-            info["_new_trial"] = info["_gt"] = everywhere
+            info["_new_trial"] = info["_gt"] = stepped
         else:
             info = {}
-        if waiting:
-            waited = np.nonzero(over)[0]
-            ob = self._begun_again(ob, seen, waited)
-            info = self._merge(info, self.lanes.conditions(waited))
-            self.lanes.num_tr[over] = 1
-        self._over = truncated
+        if waiting:  # next-step autoreset: these lanes took no step, they begin an episode
+            restarted = np.nonzero(over)[0]
+            ob = self._restart_lanes(ob, task_ob, restarted)
+            info = self._merge(info, self._backend.conditions(restarted))
+            self._backend.num_tr[over] = 1
+        self._episode_over = truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(truncated):
-            info = self._final(info, ob, truncated)
-            ob = self._begun_again(ob, seen, np.nonzero(truncated)[0])
-            self.lanes.num_tr[truncated] = 1
-            self._over = np.zeros(self.num_envs, bool)
+            info = self._move_to_final_info(info, ob, truncated)
+            ob = self._restart_lanes(ob, task_ob, np.nonzero(truncated)[0])
+            self._backend.num_tr[truncated] = 1
+            self._episode_over = np.zeros(self.num_envs, bool)
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
+
+    def periods(self, lane: int) -> dict[str, tuple[int, int]]:
+        """Return the periods of the trial that a lane is playing.
+
+        Args:
+            lane: Index of the lane.
+
+        Returns:
+            Period -> its first step in the trial, and the step after its last.
+        """
+        return self._backend.periods(lane)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the env and its wrappers."""
         self.env.close()
 
-    def _holders(self) -> Array | None:
-        """The outermost wrapper that holds each lane, counted from 1; 0 where none does, (N,). None: no wrapper holds."""
-        if not self._can_hold:
-            return None
-        holders = np.zeros(self.num_envs, int)
-        for place, (wrapper, memory) in enumerate(self._wrappers, 1):
-            if wrapper._pauses:
-                holders[wrapper.paused(memory)] = place
-        return holders
+    def _pausing_wrappers(self) -> Array | None:
+        """Return the number of the outermost wrapper that pauses each lane, (N,).
 
-    def _changed(
-        self, seen: Array, reward: Array, actions: Array, info: Info, ends: Array, lanes: Array, holders: Array | None
+        Wrappers are numbered from 1, the innermost first; 0 where none pauses the lane. None if no wrapper ever pauses.
+        """
+        if not self._can_pause:
+            return None
+        pausing = np.zeros(self.num_envs, int)
+        for number, (wrapper, memory) in enumerate(self._wrappers, 1):
+            if wrapper._pauses:
+                pausing[wrapper.paused(memory)] = number
+        return pausing
+
+    def _apply_wrappers(
+        self, task_ob: Array, reward: Array, actions: Array, info: Info, ends: Array, lanes: Array, pausing: Array | None
     ) -> Array:
-        """Let the wrappers change a step of some lanes: rewards and info in place; gives the observations."""
+        """Let the wrappers change a step of the given lanes: rewards and info in place; return the observations."""
         if not len(lanes):
-            return seen
-        if holders is None:
-            holders = np.zeros(self.num_envs, int)
+            return task_ob
+        if pausing is None:
+            pausing = np.zeros(self.num_envs, int)
         performance = info.get("performance", np.zeros(self.num_envs))[lanes]
-        batch = StepBatch(lanes, seen[lanes], reward[lanes], actions[lanes], info["gt"][lanes], ends[lanes], performance)
-        batch.conditions = _of_some(info.get("ended_trial", {}), ends)
+        batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], info["gt"][lanes], ends[lanes], performance)
+        batch.conditions = _columns(info.get("ended_trial", {}), ends)
         batch.conditions = {name: column[lanes] for name, column in batch.conditions.items()}
-        self._pass_on(batch, holders[lanes])
+        self._run_on_step(batch, pausing[lanes])
         reward[lanes] = batch.reward
         for name, values in batch.info.items():
-            said = np.zeros(self.num_envs, bool)
-            said[lanes] = ~np.isnan(values)
-            if said.any():
-                info[name], info[f"_{name}"] = np.zeros(self.num_envs, values.dtype), said
-                info[name][said] = values[~np.isnan(values)]
-        return self._put(np.zeros(self.observation_space.shape or (), batch.ob.dtype), batch)
+            mask = np.zeros(self.num_envs, bool)
+            mask[lanes] = ~np.isnan(values)  # a wrapper reports nothing where it sets NaN
+            if mask.any():
+                info[name], info[f"_{name}"] = np.zeros(self.num_envs, values.dtype), mask
+                info[name][mask] = values[~np.isnan(values)]
+        return self._write_ob(np.zeros(self.observation_space.shape or (), batch.ob.dtype), batch)
 
-    def _pass_on(self, batch: StepBatch, holders: Array) -> None:
-        """Pass a batch from the inner wrappers to the outer ones; what is inside of a holder does not see its lanes."""
-        for place, (wrapper, memory) in enumerate(self._wrappers, 1):
+    def _run_on_step(self, batch: StepBatch, pausing: Array) -> None:
+        """Call `on_step` of the wrappers, the innermost first; those inside a pausing wrapper do not see its lanes.
+
+        Args:
+            batch: The step of m lanes, changed in place.
+            pausing: Number of the outermost wrapper that pauses each of them, (m,), see `_pausing_wrappers`.
+        """
+        for number, (wrapper, memory) in enumerate(self._wrappers, 1):
             shape = wrapper.env.observation_space.shape or ()
             if batch.ob.shape[1:] != shape:
                 batch.ob = np.zeros((len(batch.lanes), *shape), batch.ob.dtype)
             if wrapper._pauses:
-                last = self._last.setdefault(place, np.zeros((self.num_envs, *shape), batch.ob.dtype))
-                held = holders == place
-                batch.ob[held] = last[batch.lanes[held]]
+                # A paused lane took no step: the wrapper that pauses it sees the last observation again.
+                last = self._last_ob.setdefault(number, np.zeros((self.num_envs, *shape), batch.ob.dtype))
+                paused = pausing == number
+                batch.ob[paused] = last[batch.lanes[paused]]
                 last[batch.lanes] = batch.ob
-            sees = holders <= place
-            part = batch if sees.all() else batch.select(sees)
-            if sees.any():
+            visible = pausing <= number
+            part = batch if visible.all() else batch.select(visible)
+            if visible.any():
                 wrapper.on_step(memory, part)
             if part is not batch:
-                batch.update(part, sees)
+                batch.update(part, visible)
 
-    def _begun(self, ob: Array, seen: Array, lanes: Array) -> Array:
-        """Let the wrappers change the first observations of episodes in some lanes."""
+    def _apply_wrappers_at_reset(self, ob: Array, task_ob: Array, lanes: Array) -> Array:
+        """Let the wrappers change the first observations of episodes in the given lanes; return all observations."""
         if not self._wrappers:
             return ob
-        batch = StepBatch.at_reset(lanes, seen[lanes])
-        self._pass_on(batch, np.zeros(len(lanes), int))
+        batch = StepBatch.at_reset(lanes, task_ob[lanes])
+        self._run_on_step(batch, np.zeros(len(lanes), int))
         shape = self.observation_space.shape or ()
-        return self._put(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
+        return self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
 
-    def _begun_again(self, ob: Array, seen: Array, lanes: Array) -> Array:
-        """Begin episodes in some lanes with the trials that have begun there already."""
-        first = self.lanes.begin_episode(lanes)
+    def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> Array:
+        """Begin episodes in the given lanes with the trials that have begun there already; return all observations."""
+        first = self._backend.begin_episode(lanes)
         if first is not None:
-            seen[lanes] = first
-        return self._begun(ob, seen, lanes)
+            task_ob[lanes] = first
+        return self._apply_wrappers_at_reset(ob, task_ob, lanes)
 
     @staticmethod
-    def _put(ob: Array, batch: StepBatch) -> Array:
+    def _write_ob(ob: Array, batch: StepBatch) -> Array:
+        """Write the observations of a batch into those of all lanes."""
         ob[batch.lanes] = batch.ob
         return ob
 
-    def _final(self, info: Info, ob: Array, over: Array) -> Info:
+    def _move_to_final_info(self, info: Info, ob: Array, over: Array) -> Info:
         """Move the info of finished lanes to `final_info`, as Gymnasium does where lanes reset in the same step."""
         final_ob = np.full(self.num_envs, None, object)
         for lane in np.nonzero(over)[0]:
             final_ob[lane] = ob[lane].copy()
-        final_info, rest = _split(info, over)
-        rest = self._merge(rest, self.lanes.conditions(np.nonzero(over)[0]))
+        final_info, rest = _split_info(info, over)
+        rest = self._merge(rest, self._backend.conditions(np.nonzero(over)[0]))
         extra = {"final_obs": final_ob, "_final_obs": over.copy(), "final_info": final_info, "_final_info": over.copy()}
         return {**rest, **extra}
 
     def _merge(self, info: Info, other: Info) -> Info:
-        """Join infos that different lanes have."""
+        """Join the infos of different lanes; masks say which lane has an entry."""
         for key, value in other.items():
             if key not in info:
                 info[key] = value
@@ -265,7 +303,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
                 info[key][mask] = value[mask]
         return info
 
-    def _mask(self, options: dict[str, Any] | None) -> Array:
+    def _reset_mask(self, options: dict[str, Any] | None) -> Array:
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return np.ones(self.num_envs, bool)
@@ -275,13 +313,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             raise ValueError(f"options['reset_mask'] must be ({self.num_envs},) with at least one lane, not {mask!r}.")
         return mask
 
-    def _checked(self, given: Any) -> Array:
+    def _check_actions(self, given: Any) -> Array:
         space: Any = self.single_action_space
         actions: Array = np.asarray(given)
         if isinstance(space, spaces.Discrete):
             if actions.shape == (self.num_envs,) and actions.dtype.kind in "iu":
-                counted = (actions - space.start if space.start else actions).astype(np.int64, copy=False).view(np.uint64)
-                if not np.count_nonzero(counted >= self._n_actions):  # a negative action counts as a very large one
+                indices = (actions - space.start if space.start else actions).astype(np.int64, copy=False).view(np.uint64)
+                if not np.count_nonzero(indices >= self._n_actions):  # unsigned, a negative index is a very large one
                     return actions
         elif actions.shape == (self.num_envs, *space.shape) and actions.dtype.kind in "fiu":
             return actions.astype(space.dtype, copy=False)
@@ -292,40 +330,40 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         )
 
 
-def _of_some(entry: Info, lanes: Array) -> dict[str, Array]:
-    """An entry of `info` that some lanes have, as (N, ...) columns; None in those of the lanes that lack a name."""
+def _columns(entry: Info, lanes: Array) -> dict[str, Array]:
+    """Return a nested entry of `info` as (N, ...) columns; None where one of the given lanes, (N,) bool, lacks a name."""
     columns: dict[str, Array] = {}
     for name, column in entry.items():
         if name.startswith("_"):
             continue
-        lacking = lanes & ~entry[f"_{name}"]
-        if lacking.any():
+        missing = lanes & ~entry[f"_{name}"]
+        if missing.any():
             column = column.astype(object)
-            column[lacking] = None
+            column[missing] = None
         columns[name] = column
     return columns
 
 
-def _split(info: Info, over: Array) -> tuple[Info, Info]:
-    """Split info into that of lanes whose episode is over and that of the others."""
+def _split_info(info: Info, over: Array) -> tuple[Info, Info]:
+    """Split info into that of the lanes whose episode is over, (N,) bool, and that of the others."""
     final: Info = {}
     rest: Info = {}
     for key, value in info.items():
         if key.startswith("_"):
             continue
         mask = info.get(f"_{key}", over | True)
-        lanes, others = mask & over, mask > over
-        for part, mine, other in ((final, lanes, others), (rest, others, lanes)):
-            if np.count_nonzero(mine):
-                part[key] = _only(value, mine) if np.count_nonzero(other) else value
-                part[f"_{key}"] = mine
+        in_final, in_rest = mask & over, mask > over
+        for part, lanes, others in ((final, in_final, in_rest), (rest, in_rest, in_final)):
+            if np.count_nonzero(lanes):
+                part[key] = _select_lanes(value, lanes) if np.count_nonzero(others) else value
+                part[f"_{key}"] = lanes
     return final, rest
 
 
-def _only(value: Any, lanes: Array) -> Any:
-    """What some lanes have of an entry of info; nothing, 0 or None, in the others."""
+def _select_lanes(value: Any, lanes: Array) -> Any:
+    """Return an entry of info with the values of the given lanes, (N,) bool; 0 or None in the others."""
     if isinstance(value, dict):
-        return _split(value, lanes)[0]
-    some = np.zeros_like(value) if value.dtype != object else np.full(value.shape, None, object)
-    some[lanes] = value[lanes]
-    return some
+        return _split_info(value, lanes)[0]
+    selected = np.zeros_like(value) if value.dtype != object else np.full(value.shape, None, object)
+    selected[lanes] = value[lanes]
+    return selected

@@ -1,4 +1,4 @@
-"""The built-in wrappers, one line each: name, and where its class is. Nothing is imported before it is used.
+"""The built-in wrappers: their ids and classes, which are imported when they are first used.
 
 The classes can be imported from here: ``from ngym_core.wrappers import SideBias``.
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ngym_core.wrappers.trial_history import TrialHistoryV2 as TrialHistoryV2
     from ngym_core.wrappers.variable_mapping import VariableMapping as VariableMapping
 
+# Id -> module and class.
 WRAPPERS = {
     "CatchTrials-v0": "catch_trials:CatchTrials",
     "FullInput-v0": "full_input:FullInput",
@@ -52,7 +53,7 @@ WRAPPERS = {
 
 @hookimpl
 def ngym_wrappers() -> Iterable[WrapperSpec]:
-    """Offer the built-in wrappers."""
+    """Return the specs of the built-in wrappers."""
     return [WrapperSpec(name, f"ngym_core.wrappers.{target}") for name, target in WRAPPERS.items()]
 
 

@@ -24,18 +24,27 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass
 class StepBatch:
-    """One step (or reset) of m lanes; what `TrialWrapper.on_step` sees and changes.
+    """One step (or reset) of m lanes, which `TrialWrapper.on_step` reads and changes.
 
     Attributes:
-        lanes: Which lanes, (m,) indices into the wrapper's memory.
+        lanes: Index of each lane in the wrapper's memory, (m,).
         ob: Observations, (m, ...).
         reward: Rewards, (m,) float64.
         action: Actions, (m, ...); None at a reset.
         gt: Ground truth of the step, (m, ...); None at a reset.
         ended: Which trials ended, (m,) bool.
-        performance: Their performance, (m,).
-        info: What the wrapper reports: name -> (m,) values.
+        performance: Performance of the trials that ended, (m,), to be read where `ended`.
+        info: What the wrapper reports: name -> (m,) values, NaN where it reports nothing.
         conditions: Conditions of the trials that ended: name -> (m, ...), to be read where `ended`.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_core import StepBatch
+        >>> batch = StepBatch.at_reset(lanes=np.arange(2), ob=np.zeros((2, 3)))
+        >>> batch.is_reset, batch.reward.tolist()
+        (True, [0.0, 0.0])
+        >>> batch.select(np.array([True, False])).ob.shape
+        (1, 3)
     """
 
     lanes: Array
@@ -50,22 +59,22 @@ class StepBatch:
 
     @classmethod
     def at_reset(cls, lanes: Array, ob: Array) -> StepBatch:
-        """The beginning of episodes in m lanes: no action was taken yet."""
+        """Return the beginning of episodes in m lanes (indices) with their observations, (m, ...)."""
         none = np.zeros(len(lanes))
         return cls(lanes, ob, none, None, None, none.astype(bool), none)
 
     @property
     def is_reset(self) -> bool:
-        """Whether episodes begin, so that no action was taken yet."""
+        """Whether episodes begin with this batch, so that no action was taken yet."""
         return self.action is None
 
     def select(self, which: Array) -> StepBatch:
-        """Return the same step of some of the lanes, (m,) bool; changes made to it come back with `update`."""
+        """Return the step of the selected lanes, (m,) bool; changes made to it are brought back by `update`."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         return StepBatch(**{k: _select(v, which) for k, v in parts.items()})
 
     def update(self, part: StepBatch, which: Array) -> None:
-        """Take over what was changed in some of the lanes, (m,) bool."""
+        """Copy the observations, rewards and info of the selected lanes, (m,) bool, from what `select` returned."""
         if part.ob.shape[1:] != self.ob.shape[1:]:
             self.ob = np.zeros((len(which), *part.ob.shape[1:]), part.ob.dtype)
         self.ob[which], self.reward[which] = part.ob.astype(self.ob.dtype), part.reward
@@ -74,21 +83,23 @@ class StepBatch:
 
 
 def _select(value: Any, which: Array) -> Any:
+    """Return the selected lanes of an attribute of a batch."""
     if isinstance(value, dict):
-        return {name: _select(one, which) for name, one in value.items()}
+        return {name: _select(column, which) for name, column in value.items()}
     return value if value is None else value[which]
 
 
 class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """A wrapper that decides about trials, or changes what goes in and out of steps.
+    """Base of wrappers that draw conditions of trials, edit trials, or change steps.
 
-    What a subclass defines, it defines for many at once; so single envs, lanes and data sets get the same:
+    A subclass defines hooks that work on many trials or lanes at once, so that single envs, lanes and data sets get the
+    same:
 
-    * `draw_conditions`: the conditions of n consecutive trials. What is carried from trial to trial is kept in
+    * `draw_conditions` draws the conditions of n consecutive trials. State that goes from trial to trial is kept in
       ``draws.carried``, which restarts with the seed.
-    * `edit_trials`: changes of n trials after the task has made them.
-    * `on_step` (and `init_memory`, `seed_memory`, `paused`): observations and rewards of one step of many lanes.
-    * `on_data`: what `on_step` amounts to in data sets, where nobody acts.
+    * `edit_trials` changes n trials after the task has made them.
+    * `on_step` (with `init_memory`, `seed_memory`, `paused`) changes observations and rewards of one step of many lanes.
+    * `on_data` makes the changes of `on_step` in data sets, where nobody acts.
 
     A wrapper keeps nothing in its attributes from one hook to another: one object serves all lanes and data sets.
 
@@ -100,10 +111,22 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         env: The env to wrap; the task inside must be a `TrialEnv`.
 
     Attributes:
-        chance: As for `TrialEnv`: that of the task, unless the wrapper says otherwise.
+        chance: As for `TrialEnv`: that of the task, unless the wrapper sets another.
 
     Raises:
         TypeError: The task is not a `TrialEnv`.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> class MostlyHard(ngym.TrialWrapper):
+        ...     def draw_conditions(self, n, draws, forced):
+        ...         hard = draws.random("hard", n) < 0.8
+        ...         coh = draws.choice("coh", n, [0, 6.4]) * hard + 51.2 * ~hard
+        ...         return {"coh": coh, **forced}, {"hard": hard}
+        >>> env = MostlyHard(ngym.make("PerceptualDecisionMaking-v0"))
+        >>> trials = env.sample_trials(1000, seed=0)
+        >>> sorted(set(trials.conditions["coh"].tolist())), round(trials.conditions["hard"].mean().item(), 1)
+        ([0.0, 6.4, 51.2], 0.8)
     """
 
     _one_at_a_time: ClassVar[bool] = False
@@ -112,14 +135,14 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     chance: float | None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Note what the wrapper does."""
+        """Record which hooks the wrapper defines."""
         super().__init_subclass__(**kwargs)
         cls._one_at_a_time = cls.new_trial is not TrialWrapper.new_trial
         cls._changes_steps = cls.on_step is not TrialWrapper.on_step
         cls._pauses = cls.paused is not TrialWrapper.paused
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Note the arguments, so that Gymnasium can make the same again from the wrapper's `spec`."""
+        """Record the arguments, so that Gymnasium can make the same wrapper from its `spec`."""
         self = super().__new__(cls)
         given = {**dict(zip(list(inspect.signature(cls).parameters), args, strict=False)), **kwargs}
         given.pop("env", None)
@@ -131,8 +154,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if not isinstance(env.unwrapped, TrialEnv):
             raise TypeError(f"Trial wrapper must be used on TrialEnv, not {type(env.unwrapped).__name__}.")
         self._memory: Any = None
-        self._draws_of_memory: Draws | None = None
-        self._seen: Any = None
+        self._memory_draws: Draws | None = None
+        self._last_ob: Any = None
         self._stream_prefix = ""
         self._set_top(self)
 
@@ -143,7 +166,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return getattr(self.env, name)
 
     def _set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
-        """Tell the task inside that a wrapper decides about new trials."""
+        """Let a wrapper make the trials that the task inside plays."""
         outermost_trial_layer(self.env)._set_top(wrapper)
 
     @property
@@ -152,19 +175,23 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return self.env.unwrapped  # type: ignore[return-value]
 
     def own_draws(self, draws: Draws) -> Draws:
-        """Give the randomness and the `carried` state of this wrapper within those of a session."""
+        """Return the randomness and the `carried` state of this wrapper.
+
+        Args:
+            draws: Those of the sequence of trials: of an env, a lane or a row of data.
+        """
         return draws.child(f"{self._stream_prefix}{len(layers(self))}:{type(self).__name__}")
 
     def require_ground_truth_rule(self) -> None:
-        """Refuse a task in which more than the ground truth says what is right.
+        """Raise if in the task more than the ground truth decides which actions are right.
 
         Raises:
             ValueError: Such a task.
         """
         if not self.task.rule.pays_ground_truth or type(self.task)._step is not TrialEnv._step:
             raise ValueError(
-                f"{type(self).__name__} changes the ground truth. In {self.task} more than that says what is right; "
-                "it needs a task with the rule FixateThenChoose or RespondWhenDue."
+                f"{type(self).__name__} changes the ground truth. In {self.task} more than that decides which actions are "
+                "right; it needs a task with the rule FixateThenChoose or RespondWhenDue."
             )
 
     # ---- trials ----------------------------------------------------------------------------------
@@ -196,27 +223,28 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return trials
 
     def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
-        """Make n consecutive trials; users call `sample_trials` or `new_trial`."""
+        """Return n consecutive trials; users call `sample_trials` or `new_trial`."""
         if self._one_at_a_time:
             return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
-        own = self.own_draws(draws)
-        decided = self.draw_conditions(n, own, dict(forced))
-        if not isinstance(decided, tuple) or len(decided) != 2:
+        own_draws = self.own_draws(draws)
+        drawn = self.draw_conditions(n, own_draws, dict(forced))
+        if not isinstance(drawn, tuple) or len(drawn) != 2:
             raise TypeError(
                 f"{type(self).__name__}.draw_conditions must return two dictionaries, the conditions to force and those to "
-                f"record, not {type(decided).__name__}."
+                f"record, not {type(drawn).__name__}."
             )
-        trials: Trials = outermost_trial_layer(self.env)._generate(n, draws, decided[0])
-        for name, value in decided[1].items():
+        trials: Trials = outermost_trial_layer(self.env)._generate(n, draws, drawn[0])
+        for name, value in drawn[1].items():
             trials.set(name, value)
-        return self.edit_trials(trials, own)
+        return self.edit_trials(trials, own_draws)
 
     def _build_one(self, forced: Mapping[str, Any]) -> Trials:
+        """Return one trial, made by the `new_trial` of a wrapper in NeuroGym's style."""
         self.new_trial(**forced)
         return self.task._single.trials
 
     def _install(self, trials: Trials) -> None:
-        """Make the first of these trials the one that is played."""
+        """Make the first of these trials the one that is being played."""
         outermost_trial_layer(self.env)._install(trials)
 
     def new_trial(self, **kwargs: Any) -> dict[str, Any]:
@@ -226,22 +254,22 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return copy_conditions(self.task.trial)
 
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
-        """Make n consecutive trials at once, see `TrialEnv.sample_trials`."""
+        """Return n consecutive trials, made at once, see `TrialEnv.sample_trials`."""
         return sample_trials(self, n, seed, draws, conditions)
 
     # ---- steps -----------------------------------------------------------------------------------
 
     def init_memory(self, n: int) -> Any:
-        """Make what the wrapper remembers of n lanes from step to step; by default nothing."""
+        """Return the state that the wrapper keeps of n lanes from step to step; by default None."""
         return None
 
     def seed_memory(self, memory: Any, lane: int, draws: Draws) -> None:
-        """Give a lane's memory its randomness, when the lane is seeded."""
+        """Reset a lane's memory when the lane is seeded, with its randomness; by default nothing."""
 
     def paused(self, memory: Any) -> Array:
         """Return which lanes are paused in the next step, (n,) bool: the wrapped env skips that step.
 
-        `on_step` still sees it: the same observation again, no reward, and 0 as ground truth.
+        `on_step` is called all the same, with the last observation again, no reward, and 0 as ground truth.
         """
         raise NotImplementedError
 
@@ -258,10 +286,10 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return trials
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
-        """Change one step of some lanes, or the beginning of their episodes, in place.
+        """Change one step of m lanes, or the beginning of their episodes, in place; by default nothing.
 
         Args:
-            memory: What the wrapper remembers of all lanes.
+            memory: What `init_memory` returned, of all lanes.
             batch: The step.
         """
 
@@ -270,14 +298,14 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         ob, info = self.env.reset(seed=seed, options=options)
         if not self._changes_steps:
             return ob, info
-        self._remember()
-        self._seen = np.array(ob)
+        self._prepare_memory()
+        self._last_ob = np.array(ob)
         batch = StepBatch.at_reset(np.zeros(1, int), np.array(ob)[None])
-        self._change_own_channels(batch)
+        self._run_on_step(batch)
         return batch.ob[0], info
 
-    def _change_own_channels(self, batch: StepBatch) -> None:
-        """Change a batch of a single env; channels that an outer wrapper added to the trials pass by."""
+    def _run_on_step(self, batch: StepBatch) -> None:
+        """Call `on_step` for a single env, without the channels that an outer wrapper added to the trials."""
         shape = self.env.observation_space.shape
         if not shape or batch.ob.shape[-1] == shape[-1]:
             self.on_step(self._memory, batch)
@@ -287,25 +315,25 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self.on_step(self._memory, batch)
         batch.ob = np.concatenate([batch.ob, added], axis=-1, dtype=batch.ob.dtype)
 
-    def _remember(self) -> None:
-        """Make the memory of a single env anew where it was seeded."""
-        if self._draws_of_memory is not self.task._draws:
-            self._memory, self._draws_of_memory = self.init_memory(1), self.task._draws
+    def _prepare_memory(self) -> None:
+        """Make new memory for a single env if the env was seeded since the last step."""
+        if self._memory_draws is not self.task._draws:
+            self._memory, self._memory_draws = self.init_memory(1), self.task._draws
             self.seed_memory(self._memory, 0, self.own_draws(self.task._draws))
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take one step, see `TrialEnv.step`."""
         if self._changes_steps:
-            self._remember()
+            self._prepare_memory()
         if self._pauses and self.paused(self._memory)[0]:
-            still = np.zeros(self.action_space.shape or (), self.action_space.dtype)
-            stepped: Any = self._seen, 0.0, False, False, {"new_trial": False, "gt": still[()]}
+            no_action = np.zeros(self.action_space.shape or (), self.action_space.dtype)
+            result: Any = self._last_ob, 0.0, False, False, {"new_trial": False, "gt": no_action[()]}
         else:
-            stepped = self.env.step(action)
-        ob, reward, terminated, truncated, info = stepped
+            result = self.env.step(action)
+        ob, reward, terminated, truncated, info = result
         if not self._changes_steps:
-            return stepped  # type: ignore[no-any-return]
-        self._seen = np.array(ob)
+            return result  # type: ignore[no-any-return]
+        self._last_ob = np.array(ob)
         batch = StepBatch(
             lanes=np.zeros(1, int),
             ob=np.array(ob)[None],
@@ -317,6 +345,6 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             info={name: np.array([info[name]], float) for name in ("reaction_time",) if name in info},
             conditions={name: np.asarray(value)[None] for name, value in info.get("ended_trial", {}).items()},
         )
-        self._change_own_channels(batch)
+        self._run_on_step(batch)
         reported = {name: value[0].item() for name, value in batch.info.items() if not np.isnan(value[0])}
         return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **reported}

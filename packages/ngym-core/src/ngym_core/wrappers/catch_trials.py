@@ -1,4 +1,4 @@
-"""CatchTrials: trials in which nothing is shown."""
+"""CatchTrials: a wrapper that shows nothing in some trials."""
 
 from __future__ import annotations
 
@@ -18,17 +18,25 @@ class CatchTrials(TrialWrapper):
     """Show nothing in some trials; the right response to these is none.
 
     In a catch trial the channels of the stimulus are empty (0, or the background of images) and the ground truth
-    asks for no action. It is noted as the condition `catch` of the trial.
+    is 0: no action. It is recorded as the condition `catch` of the trial.
 
     Args:
         env: A task in which an answer is right if it equals the ground truth (`Rule.pays_ground_truth`).
-        catch_prob: How likely a trial is a catch trial.
+        catch_prob: Probability that a trial is a catch trial.
         period: The period (or periods) in which nothing is shown; by default the whole trial.
         where: The channels that are empty: a name or indices; by default all but the one called `fixation`.
 
     Raises:
         ValueError: A probability that is none, a task with another rule or with observations that are no box.
         UnknownNameError: The task has no such period or channel.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("CatchTrials", {"catch_prob": 0.25})])
+        >>> trials = env.sample_trials(1000, seed=0)
+        >>> catch = trials.conditions["catch"]
+        >>> round(catch.mean().item(), 2), trials.ob[catch][..., 1:].any().item(), trials.gt[catch].any().item()
+        (0.25, False, False)
     """
 
     metadata = {"description": "Shows nothing in some trials; the right response to these is none.", "paper_link": None}
@@ -56,10 +64,10 @@ class CatchTrials(TrialWrapper):
         self.catch_prob, self.period, self.where = catch_prob, period, where
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Empty the catch trials."""
+        """Draw which trials are catch trials, and empty these."""
         catch = trials.set("catch", draws.random("catch", trials.n) < self.catch_prob)
         trials.multiply_ob(~catch, self.period, self.where)
-        if self.task.blank:
+        if self.task.blank:  # images are not empty where they are 0
             trials.add_ob(catch * self.task.blank, self.period, self.where)
         trials.gt[catch] = 0
         return trials

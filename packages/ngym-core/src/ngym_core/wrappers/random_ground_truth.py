@@ -1,4 +1,4 @@
-"""RandomGroundTruth: draws the ground truth of each trial with given probabilities."""
+"""RandomGroundTruth: a wrapper that draws the ground truth of each trial with given probabilities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ngym_core.wrappers.base import TrialWrapper
 
 
 class RandomGroundTruth(TrialWrapper):
-    """Choose the ground truth of each trial with given probabilities.
+    """Draw the ground truth of each trial with given probabilities.
 
     Args:
         env: A task that has `choices`.
@@ -22,6 +22,12 @@ class RandomGroundTruth(TrialWrapper):
     Raises:
         AttributeError: The task has no `choices`.
         ValueError: Probabilities that are not one for each choice, or do not sum to 1.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("RandomGroundTruth", {"p": [0.7, 0.3]})])
+        >>> round((env.sample_trials(1000, seed=0).conditions["ground_truth"] == 0).mean().item(), 1)
+        0.7
     """
 
     metadata = {"description": "Chooses the ground truth of each trial with given probabilities.", "paper_link": None}
@@ -33,6 +39,7 @@ class RandomGroundTruth(TrialWrapper):
         self.p = self._probabilities(p)
 
     def _probabilities(self, p: Any) -> Any:
+        """Return the probability of each choice, (choices,), after a check; equal ones for None."""
         k = len(self.task.choices)  # type: ignore[attr-defined]
         p = np.full(k, 1 / k) if p is None else np.asarray(p, float)
         if p.shape[-1:] != (k,) or (p < 0).any() or not np.allclose(p.sum(axis=-1), 1):

@@ -1,4 +1,4 @@
-"""ReactionTime: let the agent answer while it still sees the stimulus."""
+"""ReactionTime: a wrapper that lets the agent answer during the stimulus."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ngym_core.wrappers.base import StepBatch, TrialWrapper
 class ReactionTime(TrialWrapper):
     """Let the agent answer from the second step of the stimulus on.
 
-    The trial is edited when it is made, so that data sets and figures see it: the decision begins one step
-    after the stimulus and the ground truth asks for an answer from then on. At a trial's end `info` reports how
-    many steps it lasted (`tr_dur`) and, where there was a response, the time from stimulus to response in
-    ms (`reaction_time`).
+    The trials are edited when they are made, so that data sets and figures show the same: the decision period begins
+    one step after the start of the stimulus, with an answer as ground truth from then on. At a trial's end `info`
+    reports how many steps it lasted (`tr_dur`) and, where there was a response, the time from the start of the stimulus
+    to the response in ms (`reaction_time`).
 
     Args:
         env: A task with the two periods below.
@@ -31,6 +31,14 @@ class ReactionTime(TrialWrapper):
 
     Raises:
         AttributeError: The task has no such periods.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=["ReactionTime-v0"])
+        >>> _ = env.reset(seed=0)
+        >>> infos = [env.step(action)[4] for action in [0, 0, 0, 0, 1]]
+        >>> infos[-1]["reaction_time"], infos[-1]["tr_dur"]
+        (300.0, 5.0)
     """
 
     metadata = {"description": "Lets the agent answer from the second step of the stimulus on.", "paper_link": None}
@@ -53,7 +61,7 @@ class ReactionTime(TrialWrapper):
         self.end_on_stimulus = end_on_stimulus
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Begin the decision after the first step of the stimulus."""
+        """Let the decision period begin after the first step of the stimulus, and end trials accordingly."""
         stimulus, decision = trials.span(self.stimulus), trials.span(self.decision)
         answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
         end = stimulus[1] if self.end_on_stimulus else decision[1]
@@ -64,7 +72,7 @@ class ReactionTime(TrialWrapper):
         return trials
 
     def init_memory(self, n: int) -> Any:
-        """Steps since the trial began and since an answer has been due (negative before), of n lanes."""
+        """Return, for n lanes, the steps since the trial began and since an answer is due (negative before), (n,) each."""
         return SimpleNamespace(steps=np.zeros(n, int), due=np.full(n, -1))
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
@@ -74,8 +82,8 @@ class ReactionTime(TrialWrapper):
             return
         lanes, axes = batch.lanes, tuple(range(1, batch.gt.ndim))
         memory.steps[lanes] += 1
-        asked = (batch.gt != 0).any(axis=axes)
-        memory.due[lanes] = np.where(asked | (memory.due[lanes] >= 0), memory.due[lanes] + 1, -1)
+        answer_due = (batch.gt != 0).any(axis=axes)
+        memory.due[lanes] = np.where(answer_due | (memory.due[lanes] >= 0), memory.due[lanes] + 1, -1)
         responded = batch.ended & (batch.action != 0).any(axis=axes) & (memory.due[lanes] >= 0)
         batch.reward = batch.reward + self.urgency
         batch.info["tr_dur"] = np.where(batch.ended, memory.steps[lanes], np.nan)

@@ -1,4 +1,4 @@
-"""ScheduleAttr: runs each trial under the conditions that a schedule says."""
+"""ScheduleAttr: a wrapper that takes conditions of each trial from a schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ngym_core.wrappers.base import TrialWrapper
 
 
 class ScheduleAttr(TrialWrapper):
-    """Let a schedule say which of several sets of conditions each trial has.
+    """Force conditions on each trial, one of several sets that a schedule selects.
 
     The index of a schedule of blocks is recorded as the condition `block` of the trial.
 
@@ -26,6 +26,15 @@ class ScheduleAttr(TrialWrapper):
 
     Raises:
         ValueError: Not as many sets as the schedule chooses from, or sets with different names.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.scheduler import SequentialBlockSchedule
+        >>> from ngym_core.wrappers import ScheduleAttr
+        >>> sets = [{"coh": 51.2}, {"coh": 6.4}]
+        >>> env = ScheduleAttr(ngym.make("PerceptualDecisionMaking-v0"), SequentialBlockSchedule(2, [3, 2]), sets)
+        >>> env.sample_trials(6, seed=0).conditions["coh"].tolist()
+        [51.2, 51.2, 51.2, 6.4, 6.4, 51.2]
     """
 
     metadata = {"description": "Lets a schedule say under which conditions each trial runs.", "paper_link": None}
@@ -41,8 +50,8 @@ class ScheduleAttr(TrialWrapper):
         self._columns = {name: np.array([attributes[name] for attributes in attr_list]) for name in attr_list[0]}
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Take the conditions of n trials from the schedule."""
-        taken = self.schedule.take(n, draws)
+        """Return the conditions of n trials that the schedule selects."""
+        selected = self.schedule.take(n, draws)
         has_blocks = isinstance(self.schedule, (SequentialBlockSchedule, RandomBlockSchedule))
-        scheduled = {name: column[taken] for name, column in self._columns.items()}
-        return {**scheduled, **forced}, {"block": taken} if has_blocks else {}
+        scheduled = {name: column[selected] for name, column in self._columns.items()}
+        return {**scheduled, **forced}, {"block": selected} if has_blocks else {}

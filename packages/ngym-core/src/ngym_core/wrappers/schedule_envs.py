@@ -1,4 +1,4 @@
-"""MultiEnvs and ScheduleEnvs: several tasks behind one front."""
+"""MultiEnvs and ScheduleEnvs: wrappers that combine several tasks into one env."""
 
 from __future__ import annotations
 
@@ -19,20 +19,30 @@ from ngym_core.wrappers.base import TrialWrapper
 
 
 class MultiEnvs(TrialWrapper):
-    """Put several tasks behind one front; `set_i` says which of them the next trials come from.
+    """Combine several tasks into one env; `set_i` selects the task that the next trials come from.
 
-    Each task has random streams of its own. Which one a trial comes from is recorded as its condition `i_env`. An
-    episode has as many trials as the first task says.
+    Each task has its own random streams. The index of the task is recorded as the condition `i_env` of the trial. The
+    number of trials of an episode is that of the first task.
 
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape.
         env_input: Show the agent which task it is: one more channel for each, named `env`.
 
     Attributes:
-        i_env: The task that the trial being played comes from.
+        i_env: Index of the task that the trial being played comes from.
 
     Raises:
         ValueError: No task, tasks with different spaces, or `env_input` with observations that are no vector.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.wrappers import MultiEnvs
+        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> env = MultiEnvs(tasks, env_input=True)
+        >>> env.set_i(1)
+        >>> ob, info = env.reset(seed=0)
+        >>> info["trial"]["i_env"], ob[-2:].tolist()
+        (1, [0.0, 1.0])
     """
 
     metadata = {"description": "Puts several tasks behind one front.", "paper_link": None}
@@ -73,46 +83,50 @@ class MultiEnvs(TrialWrapper):
 
     @property
     def spec(self) -> None:  # type: ignore[override]
-        """Nothing: no one id makes several tasks."""
+        """None: Gymnasium has no spec of several envs."""
         return
 
     def _set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
-        """Tell all tasks that a wrapper decides about new trials."""
+        """Let a wrapper make the trials that the tasks play."""
         for env in self.envs:
             outermost_trial_layer(env)._set_top(wrapper)
 
     def set_i(self, i: int) -> None:
-        """Choose the task that the next trials come from.
+        """Select the task that the next trials come from.
+
+        Args:
+            i: Index of the task.
 
         Raises:
             IndexError: There is no such task.
         """
         self._chosen = int(self._checked(np.array([i]))[0])
 
-    def _checked(self, taken: NDArray[np.int64]) -> NDArray[np.int64]:
-        if taken.dtype.kind not in "iu" or (taken < 0).any() or (taken >= len(self.envs)).any():
-            raise IndexError(f"There are envs 0 to {len(self.envs) - 1}, not {taken.tolist()}.")
-        return taken
+    def _checked(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the indices of tasks after a check."""
+        if indices.dtype.kind not in "iu" or (indices < 0).any() or (indices >= len(self.envs)).any():
+            raise IndexError(f"There are envs 0 to {len(self.envs) - 1}, not {indices.tolist()}.")
+        return indices
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
-        """Say which tasks n consecutive trials come from, (n,)."""
+        """Return the index of the task that each of n consecutive trials comes from, (n,)."""
         return np.full(n, self._chosen)
 
     def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
-        """Make n consecutive trials, those of each task at once."""
+        """Return n consecutive trials, those of each task made at once."""
         forced = dict(forced)
-        own = self.own_draws(draws)
-        taken = self._checked(np.broadcast_to(forced.pop("i_env"), n)) if "i_env" in forced else self.take(n, own)
-        rows = [np.nonzero(taken == i)[0] for i in range(len(self.envs))]
+        own_draws = self.own_draws(draws)
+        i_env = self._checked(np.broadcast_to(forced.pop("i_env"), n)) if "i_env" in forced else self.take(n, own_draws)
+        rows = [np.nonzero(i_env == i)[0] for i in range(len(self.envs))]
         parts = [
             outermost_trial_layer(env)._generate(len(r), draws.child(f"env {i}"), conditions_of_trials(forced, r, n))
             for i, (env, r) in enumerate(zip(self.envs, rows, strict=True))
             if len(r)
         ]
         trials = parts[0] if len(parts) == 1 else select(concatenate(parts), np.argsort(np.concatenate(rows)))
-        trials.set("i_env", taken)
+        trials.set("i_env", i_env)
         if self.env_input:
-            add_channels(trials, np.eye(len(self.envs))[taken][:, None])
+            add_channels(trials, np.eye(len(self.envs))[i_env][:, None])
         return trials
 
     def _install(self, trials: Trials) -> None:
@@ -128,7 +142,7 @@ class MultiEnvs(TrialWrapper):
         if seed is not None:
             self.env = self.envs[0]
             self._share(Draws(seed))
-            self.task._waiting = False
+            self.task._has_next_trial = False
         return super().reset(options=options)
 
     def seed(self, seed: int | None = None) -> list[int | None]:
@@ -138,20 +152,30 @@ class MultiEnvs(TrialWrapper):
         return [seed]
 
     def _share(self, draws: Draws) -> None:
+        """Let all tasks draw from these draws."""
         for task in tasks_of(self):
             task._draw_from(draws)
 
 
 class ScheduleEnvs(MultiEnvs):
-    """Put several tasks behind one front, and let a schedule say which of them each trial comes from.
+    """Combine several tasks into one env; a schedule selects the task that each trial comes from.
 
     Args:
         envs: The tasks, see `MultiEnvs`.
-        schedule: Which one comes next.
+        schedule: Selects the index of the task of each trial.
         env_input: Show the agent which task it is, see `MultiEnvs`.
 
     Raises:
         ValueError: Not as many tasks as the schedule chooses from, or see `MultiEnvs`.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.scheduler import SequentialBlockSchedule
+        >>> from ngym_core.wrappers import ScheduleEnvs
+        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> env = ScheduleEnvs(tasks, SequentialBlockSchedule(2, [3, 2]))
+        >>> env.sample_trials(6, seed=0).conditions["i_env"].tolist()
+        [0, 0, 0, 1, 1, 0]
     """
 
     metadata = {"description": "Lets a schedule say which of several tasks each trial comes from.", "paper_link": None}
@@ -163,5 +187,5 @@ class ScheduleEnvs(MultiEnvs):
         super().__init__(envs, env_input)
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
-        """Say which tasks n consecutive trials come from, (n,)."""
+        """Return the index of the task that each of n consecutive trials comes from, (n,)."""
         return self.schedule.take(n, draws)

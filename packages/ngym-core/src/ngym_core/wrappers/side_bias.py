@@ -1,4 +1,4 @@
-"""SideBias: makes some choices right more often than others, in blocks."""
+"""SideBias: a wrapper that makes some choices right more often than others, in blocks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,21 @@ class SideBias(TrialWrapper):
         env: A task that has `choices`.
         probs: For each block the probabilities of the choices, (blocks, choices).
         block_dur: Trials in a block: a number, (least, greatest) for a uniform choice, or a probability below 1
-            that the block changes before each trial.
+            that the block ends before each trial.
 
     Raises:
         TypeError: The task is no `TrialEnv`, or `probs` or `block_dur` are of another kind.
         AttributeError: The task has no `choices`.
         ValueError: Probabilities of another number of choices, negative ones, rows that do not sum to 1, or a
             block length that cannot be.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> biased = ("SideBias", {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 50})
+        >>> trials = ngym.make("PerceptualDecisionMaking-v0", wrappers=[biased]).sample_trials(1000, seed=0)
+        >>> left = trials.conditions["ground_truth"] == 0
+        >>> [round(left[trials.conditions["block"] == block].mean().item(), 1) for block in (0, 1)]
+        [0.9, 0.1]
     """
 
     metadata = {"description": "Makes some choices right more often than others, in blocks.", "paper_link": None}
@@ -44,7 +52,7 @@ class SideBias(TrialWrapper):
         self.schedule = RandomBlockSchedule(self.n_block, [block_dur] * self.n_block, random_start=True)
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Take the blocks of n trials, and draw the ground truth of each with the probabilities of its block."""
+        """Draw the block of n trials, and the ground truth of each with the probabilities of its block."""
         block = self.schedule.take(n, draws)
         probs = self.choice_prob[block]
         ground_truth = draws.choice("ground_truth", n, self.choices, probs)
@@ -52,7 +60,7 @@ class SideBias(TrialWrapper):
 
 
 def _probabilities(probs: Any, n_choices: int) -> Any:
-    """Check the probabilities of the choices in each block."""
+    """Return the probabilities of the choices in each block, (blocks, choices), after a check."""
     expected = f"a list of blocks, each with the probabilities of the {n_choices} choices, such as [[0.8, 0.2], [0.2, 0.8]]"
     rows = probs.tolist() if isinstance(probs, np.ndarray) else probs
     nested = isinstance(rows, (list, tuple)) and all(isinstance(row, (list, tuple)) for row in rows)

@@ -1,4 +1,4 @@
-"""TrialHistory and TrialHistoryV2: draw the ground truth of each trial by that of the trial before."""
+"""TrialHistory and TrialHistoryV2: wrappers whose ground truth depends on that of the trial before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 class _History(TrialWrapper):
-    """Draws the ground truth by the one before; a subclass gives the choice that follows on each, from uniform numbers."""
+    """Base of both: a subclass draws, for each trial, which choice would follow on each choice."""
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
@@ -28,24 +28,25 @@ class _History(TrialWrapper):
         self.n_ch = len(self.choices)
 
     def _chain(self, after: Array, n: int, draws: Draws) -> tuple[Array, Array]:
-        """Follow a chain of choices.
+        """Return the choices of n trials, each of which follows on that of the trial before.
 
         Args:
-            after: Which choice follows on each, (n, choices), for each trial.
+            after: For each trial, which choice follows on each, (n, choices).
             n: Number of trials.
             draws: Randomness, and the choice before the first trial (`carried`).
 
         Returns:
             The ground truth of each trial and that of the trial before, (n,) each.
         """
+        # One chain for each sequence of trials (lane) that the trials belong to.
         chains, before, first = [], [], 0
-        for session, k in draws.per_stream(n):
-            if "previous" not in session.carried:
-                session.carried["previous"] = int(session.index("first", 1, self.n_ch)[0])
-            chain = scan_states(after[first : first + k], session.carried["previous"])
-            before.append(np.concatenate([[session.carried["previous"]], chain[:-1]]))
+        for lane, k in draws.per_stream(n):
+            if "previous" not in lane.carried:
+                lane.carried["previous"] = int(lane.index("first", 1, self.n_ch)[0])
+            chain = scan_states(after[first : first + k], lane.carried["previous"])
+            before.append(np.concatenate([[lane.carried["previous"]], chain[:-1]]))
             chains.append(chain)
-            session.carried["previous"] = int(chain[-1])
+            lane.carried["previous"] = int(chain[-1])
             first += k
         choices = np.asarray(self.choices)
         return choices[np.concatenate(chains)], choices[np.concatenate(before)]
@@ -64,6 +65,14 @@ class TrialHistoryV2(_History):
     Raises:
         AttributeError: The task has no `choices`.
         ValueError: Probabilities of another shape, negative ones, or rows that do not sum to 1.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> repeating = ("TrialHistoryV2", {"probs": [[0.8, 0.2], [0.2, 0.8]]})
+        >>> trials = ngym.make("PerceptualDecisionMaking-v0", wrappers=[repeating]).sample_trials(1000, seed=0)
+        >>> repeats = trials.conditions["ground_truth"] == trials.conditions["previous"]
+        >>> round(repeats.mean().item(), 1)
+        0.8
     """
 
     metadata = {"description": "Draws the ground truth by that of the trial before.", "paper_link": None}
@@ -73,6 +82,7 @@ class TrialHistoryV2(_History):
         self.probs = self._checked(np.full((self.n_ch, self.n_ch), 1 / self.n_ch) if probs is None else probs)
 
     def _checked(self, probs: ArrayLike) -> Array:
+        """Return the probabilities as an array, (..., choices, choices), after a check."""
         array = np.asarray(probs, float)
         shape = (self.n_ch, self.n_ch)
         if array.shape[-2:] != shape or not (array >= 0).all() or not np.allclose(array.sum(axis=-1), 1, atol=1e-10):
@@ -80,10 +90,11 @@ class TrialHistoryV2(_History):
         return array
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Draw the ground truth of n trials, each by the one before."""
+        """Draw the ground truth of n trials, each by that of the trial before."""
         probs = self._checked(forced.pop("probs")) if "probs" in forced else self.probs
         edges = np.cumsum(probs, axis=-1)
         u = draws.random("next", n)[:, None, None]
+        # A last edge below 1 by rounding could count one choice too many.
         after = np.minimum((u >= edges / edges[..., -1:]).sum(axis=-1), self.n_ch - 1)
         ground_truth, previous = self._chain(after, n, draws)
         recorded = {"probs": np.broadcast_to(probs, (n, self.n_ch, self.n_ch)), "previous": previous}
@@ -94,14 +105,14 @@ class TrialHistory(_History):
     """Draw the ground truth by habits that change between blocks, among a number of choices that changes too.
 
     In a block one habit holds: with probability `probs` the ground truth follows on the one before as the habit says,
-    otherwise it is one of the others. Only the first few choices are used; how many changes in blocks of its own.
+    otherwise it is one of the others. Only the first `n_choices` choices are used, a number that changes in other blocks.
 
     Recorded as conditions of the trial: the ground truth before (`previous`), the habit (`habit`) and the number of
     choices (`n_choices`).
 
     Args:
         env: A task that has `choices`.
-        probs: How likely the habit is followed.
+        probs: Probability that the habit is followed.
         habits: By how many choices each habit goes on from the one before: 0 repeats, 1 goes to the next
             (of two choices, alternates), -1 to the one before.
         block_dur: Trials in a block of a habit, see `SideBias`.
@@ -110,7 +121,14 @@ class TrialHistory(_History):
 
     Raises:
         AttributeError: The task has no `choices`.
-        ValueError: A probability or numbers of choices that cannot be, or no habit.
+        ValueError: No probability, numbers of choices that the task does not have, or no habit.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("TrialHistory", {"probs": 1.0, "block_dur": 3})])
+        >>> trials = env.sample_trials(6, seed=0)
+        >>> trials.conditions["habit"].tolist(), trials.conditions["ground_truth"].tolist()  # 0 repeats, 1 alternates
+        ([1, 1, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0])
     """
 
     metadata = {
@@ -141,7 +159,7 @@ class TrialHistory(_History):
         self.choice_schedule = RandomBlockSchedule(counts, [block_nch] * counts, random_start=True)
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Draw the ground truth of n trials, each by the one before."""
+        """Draw the ground truth of n trials, each by that of the trial before."""
         habit = self.habits[self.habit_schedule.take(n, draws.child("habit"))]
         k = self.least + self.choice_schedule.take(n, draws.child("choices"))
         u, other = draws.random("follows", n)[:, None], draws.index("other", n, k - 1)[:, None]

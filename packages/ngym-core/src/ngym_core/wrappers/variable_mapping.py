@@ -1,4 +1,4 @@
-"""VariableMapping: what a choice means changes between blocks."""
+"""VariableMapping: a wrapper that changes between blocks which action answers which stimulus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ngym_core.wrappers.base import TrialWrapper
 class VariableMapping(TrialWrapper):
     """Change in blocks which action answers which stimulus; the agent must find out by its rewards.
 
-    The first block has the mapping of the task. The mapping is noted as the condition `mapping` of the trial:
+    The first block has the mapping of the task. The mapping is recorded as the condition `mapping` of the trial:
     the action for each of the task's choices.
 
     Args:
@@ -29,6 +29,13 @@ class VariableMapping(TrialWrapper):
     Raises:
         ValueError: A task with another rule, or less than 2 such actions or more than 6 (there would be too many
             mappings).
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("VariableMapping", {"block_dur": 2})])
+        >>> trials = env.sample_trials(4, seed=0)
+        >>> trials.conditions["mapping"].tolist()
+        [[1, 2], [1, 2], [2, 1], [2, 1]]
     """
 
     metadata = {"description": "Changes in blocks which action answers which stimulus.", "paper_link": None}
@@ -47,11 +54,12 @@ class VariableMapping(TrialWrapper):
         self.schedule = RandomBlockSchedule(len(self.mappings), [block_dur] * len(self.mappings))
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
-        """Translate the ground truth of n trials."""
+        """Change the ground truth of n trials by the mapping of their block."""
         mapping = trials.set("mapping", self.mappings[self.schedule.take(trials.n, draws)])
+        # Action -> action, for each trial; actions above those that change stay as they are.
         table = np.broadcast_to(np.arange(self.answers.max() + 1), (trials.n, self.answers.max() + 1)).copy()
         table[:, self.answers] = mapping
-        known = trials.gt <= self.answers.max()
-        translated = np.take_along_axis(table, np.where(known, trials.gt, 0), axis=1)
-        np.copyto(trials.gt, translated, where=known)
+        in_table = trials.gt <= self.answers.max()
+        translated = np.take_along_axis(table, np.where(in_table, trials.gt, 0), axis=1)
+        np.copyto(trials.gt, translated, where=in_table)
         return trials
