@@ -181,7 +181,7 @@ def load_trials(file: str | Path) -> SavedTrials:
         >>> _ = export_trials("trials.npz", "PerceptualDecisionMaking-v0", trials=20, seed=0)
         >>> trials = load_trials("trials.npz")
         >>> len(trials), trials.inputs.shape, trials.periods
-        (20, (20, 22, 3), ('fixation', 'stimulus', 'decision'))
+        (20, (20, 22, 3), ('fixation', 'stimulus', 'delay', 'decision'))
     """
     path, manifest_path = _file_and_manifest(Path(file).with_suffix(".npz"))
     manifest = read_manifest(manifest_path)
