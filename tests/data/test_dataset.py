@@ -69,7 +69,7 @@ def test_dataset_adds_noise_of_the_given_strength():
 
 
 def test_dataset_rejects_pass_reward_around_a_task_with_its_own_step(toy_that_steps):
-    with pytest.raises(TypeError, match="has a `_step` of its own: what its trials earn is known when they are played"):
+    with pytest.raises(TypeError, match="has a `_step` of its own: its rewards are known only when it is played"):
         Dataset(toy_that_steps)
 
 
