@@ -119,9 +119,8 @@ class StreamLoader:
             options = {"num_workers": self._num_workers, "prefetch_factor": max(1, self._prefetch)}
             loader: DataLoader[Any] = DataLoader(rows, batch_size=None, collate_fn=_to_tensors, **options)  # type: ignore[arg-type]
             self._worker_batches = iter(loader)
-        parts = [
-            next(self._worker_batches) for _ in range(self._num_workers)
-        ]  # a DataLoader takes batches of workers in turn
+        # a DataLoader takes the batches of its workers in turn, so these are one of each
+        parts = [next(self._worker_batches) for _ in range(self._num_workers)]
         return self._pinned(_concatenate_rows(parts, self._axis))
 
     def _pinned(self, batch: Any) -> Any:
