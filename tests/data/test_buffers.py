@@ -1,53 +1,23 @@
 from __future__ import annotations
 
 import tracemalloc
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-import ngym_core as ngym
-from ngym_core.trials import observations
 from ngym_data import Dataset
 from ngym_data._buffers import WindowBuffer
 from ngym_data._chunks import StepChunk
-from tests.data.test_dataset import stream
-
-
-class Fickle(ngym.TrialEnv):
-    """Paints ground truth by periods at first, and step by step from some call on."""
-
-    default_timing = {"wait": ("uniform", (300, 900)), "go": 400}
-    rule = ngym.Rule()
-
-    def __init__(self, by_periods=0):
-        super().__init__()
-        self.by_periods = by_periods
-        self.observation_space = ngym.spaces.Box(-np.inf, np.inf, {"cue": range(5)}, shape=(5,))
-        self.action_space = ngym.spaces.Discrete(3)
-
-    def _new_trials(self, trials):
-        side = trials.choice("side", [1, 2])
-        trials.add_period(["wait", "go"])
-        trials.add_ob(side[:, None] * np.arange(1, 6), "go", where="cue")
-        self.by_periods -= trials.n > 100
-        if self.by_periods < 0:
-            trials.gt[:] = 0
-        trials.set_groundtruth(side, "go")
-
-
-def dense():
-    """Have all trials stored densely, so that each step shows a value of its own."""
-    return patch.object(observations, "MIN_TRIALS_TO_ENCODE", 2**62)
+from tests.data.streams import ChangingStorage, dense, stream
 
 
 @pytest.mark.parametrize("by_periods", [0, 1, 3, 1000])
-def test_streams_do_not_depend_on_how_trials_are_stored(by_periods):
-    dataset = Dataset(Fickle(by_periods), batch_size=6, seq_len=50, seed=3, cache_len=2000, memory=2**20)
+def test_dataset_delivers_the_same_steps_however_trials_are_stored(by_periods):
+    dataset = Dataset(ChangingStorage(by_periods), batch_size=6, seq_len=50, seed=3, cache_len=2000, memory=2**20)
     inputs, target = stream(dataset, 7000)
     for row in range(6):
         with dense():
-            ob, gt = Dataset(Fickle(-1), batch_size=6, seq_len=7000, seed=3).part([row])()
+            ob, gt = Dataset(ChangingStorage(-1), batch_size=6, seq_len=7000, seed=3).part([row])()
         assert np.array_equal(inputs[row], ob[:, 0])
         assert np.array_equal(target[row], gt[:, 0])
 
@@ -64,7 +34,7 @@ ENCODED = [
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize(("seq_len", "memory"), [(7, 2**16), (7, 2**26), (50, 2**18), (50, 2**26)])
 @pytest.mark.parametrize("id_", ENCODED)
-def test_info_does_not_depend_on_how_trials_are_stored(id_, seq_len, memory, batch_first):
+def test_dataset_info_is_the_same_however_trials_are_stored(id_, seq_len, memory, batch_first):
     options = {"batch_size": 5, "seq_len": seq_len, "batch_first": batch_first, "seed": 2, "info": True, "cache_len": 1500}
     one, other = Dataset(id_, **options, memory=memory), Dataset(id_, **options)
     for _ in range(4000 // seq_len):
@@ -87,7 +57,7 @@ def chunk(first, indexed):
 
 
 @pytest.mark.parametrize("indexed", [True, False])
-def test_window_buffer_returns_what_does_not_fit(indexed):
+def test_window_buffer_returns_the_steps_that_do_not_fit(indexed):
     buffer = WindowBuffer(2, 4, batch_first=True)
     buffer.clear(2)
     assert buffer.put(0, 0, chunk(10, indexed), 0) is None
@@ -99,25 +69,7 @@ def test_window_buffer_returns_what_does_not_fit(indexed):
     assert buffer.window(1)["target"].tolist() == [[11, 12, 20, 20], [30, 30, 31, 31]]
 
 
-def test_chunk_of_shared_values_needs_less_memory():
-    trials = Fickle(9).sample_trials(200, seed=0)
-    encoded = StepChunk.split(trials, 1, None)[0]
-    with dense():
-        stored_densely = StepChunk.split(Fickle(9).sample_trials(200, seed=0), 1, None)[0]
-    assert len(encoded) == len(stored_densely)
-    assert encoded.nbytes < 0.7 * stored_densely.nbytes
-
-
-def test_rest_of_a_chunk_holds_no_other_memory():
-    values = np.arange(1000.0)
-    whole = StepChunk({"target": (values, np.repeat(np.arange(1000), 3))}, 1, {})
-    kept, index = whole.rest(2900).steps["target"]
-    assert kept.base is None
-    assert len(kept) < 40
-    assert kept[index].tolist() == np.repeat(values, 3)[2900:].tolist()
-
-
-def test_memory_is_bounded_where_steps_share_values():
+def test_dataset_memory_is_bounded_where_steps_share_values():
     tracemalloc.start()
     dataset = Dataset("yang19.anti-v0", batch_size=16, seq_len=100, memory=8 * 2**20, seed=0)
     for _ in range(4 * dataset.cycle):
@@ -128,8 +80,8 @@ def test_memory_is_bounded_where_steps_share_values():
 
 
 @pytest.mark.parametrize(("by_periods", "most"), [(0, 3.5), (3, 5)])  # the second one notices it while making a cycle
-def test_fewer_windows_are_made_where_trials_are_larger_than_expected(by_periods, most):
-    dataset = Dataset(Fickle(by_periods), batch_size=64, seq_len=50, memory=2**20, seed=0)
+def test_dataset_buffers_fewer_windows_where_trials_are_larger_than_estimated(by_periods, most):
+    dataset = Dataset(ChangingStorage(by_periods), batch_size=64, seq_len=50, memory=2**20, seed=0)
     before = dataset.cycle
     tracemalloc.start()
     dataset()

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,18 +13,9 @@ from hypothesis import strategies as st
 import ngym_core as ngym
 from ngym_core.wrappers.pass_reward import PassReward
 from ngym_data import Dataset
+from tests.data.streams import stream
 
 IDS = ngym.all_envs(collections=True)
-
-
-def stream(dataset, steps):
-    """The first steps that each row delivers, (rows, steps, ...)."""
-    axis = 1 if dataset.batch_first else 0
-    batches = [dataset() for _ in range(-(-steps // dataset.seq_len))]
-    inputs, target = (np.concatenate(part, axis=axis) for part in zip(*batches, strict=True))
-    if not dataset.batch_first:
-        inputs, target = inputs.swapaxes(0, 1), target.swapaxes(0, 1)
-    return inputs[:, :steps], target[:, :steps]
 
 
 def played(id_, seed, steps, **kwargs):
@@ -49,7 +40,7 @@ def toy_that_steps():
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_rows_deliver_the_trials_of_their_seeds(id_):
+def test_dataset_rows_deliver_the_trials_of_their_seeds(id_):
     dataset = Dataset(id_, batch_size=3, seq_len=50, seed=1)
     inputs, target = stream(dataset, 400)
     for row in (0, 2):
@@ -59,7 +50,7 @@ def test_rows_deliver_the_trials_of_their_seeds(id_):
         assert np.array_equal(target[row], gt)
 
 
-def test_data_show_what_an_agent_sees_that_plays_the_ground_truth():
+def test_dataset_shows_what_an_agent_sees_that_plays_the_ground_truth():
     env = ngym.make("PerceptualDecisionMaking-v0", wrappers=["PassAction", "PassReward"], timing={"decision": 100})
     dataset = Dataset(env, batch_size=2, seq_len=60, seed=3)
     inputs, _ = stream(dataset, 200)
@@ -70,15 +61,15 @@ def test_data_show_what_an_agent_sees_that_plays_the_ground_truth():
         assert np.array_equal(inputs[row], seen)
 
 
-def test_noise_is_added_to_data_with_its_own_stream():
+def test_dataset_adds_noise_of_the_given_strength():
     plain, _ = stream(Dataset("ReadySetGo-v0", batch_size=1, seq_len=500, seed=0), 5000)
     env = ngym.make("ReadySetGo-v0", wrappers=[("Noise", {"std_noise": 0.5})])
     noisy, _ = stream(Dataset(env, batch_size=1, seq_len=500, seed=0), 5000)
     assert np.std(noisy - plain) == pytest.approx(0.5, abs=0.02)
 
 
-def test_rewards_of_tasks_that_step_by_themselves_cannot_be_shown_in_data(toy_that_steps):
-    with pytest.raises(TypeError, match="has a `_step` of its own: what its trials earn is known when they are played"):
+def test_dataset_rejects_pass_reward_around_a_task_with_its_own_step(toy_that_steps):
+    with pytest.raises(TypeError, match="has a `_step` of its own: its rewards are known only when it is played"):
         Dataset(toy_that_steps)
 
 
@@ -90,7 +81,7 @@ def test_rewards_of_tasks_that_step_by_themselves_cannot_be_shown_in_data(toy_th
     cache_len=st.one_of(st.none(), st.integers(0, 900), st.just(1e4)),
     batch_first=st.booleans(),
 )
-def test_streams_do_not_depend_on_how_they_are_cut(id_, batch_size, seq_len, cache_len, batch_first):
+def test_dataset_streams_do_not_depend_on_batch_seq_and_cache_sizes(id_, batch_size, seq_len, cache_len, batch_first):
     reference, truth = stream(Dataset(id_, batch_size=5, seq_len=70, seed=9), 350)
     dataset = Dataset(id_, None, batch_size, seq_len, None, batch_first, cache_len, seed=9)
     inputs, target = stream(dataset, 350)
@@ -98,7 +89,7 @@ def test_streams_do_not_depend_on_how_they_are_cut(id_, batch_size, seq_len, cac
     assert np.array_equal(target, truth[:batch_size])
 
 
-def test_shapes_and_types():
+def test_dataset_batches_have_the_documented_shapes_and_types():
     for first, shape in ((False, (100, 16)), (True, (16, 100))):
         dataset = Dataset("PerceptualDecisionMaking-v0", {"dim_ring": 4}, batch_size=16, seq_len=100, batch_first=first)
         inputs, target = dataset()
@@ -110,7 +101,7 @@ def test_shapes_and_types():
     assert Dataset("ReadySetGo")()[0].shape == (1000, 1, 3)
 
 
-def test_batches_belong_to_the_caller():
+def test_dataset_batches_can_be_modified():
     dataset = Dataset("PerceptualDecisionMaking", batch_size=2, seq_len=10, cache_len=0, seed=0)
     kept = [dataset() for _ in range(30)]
     copies = [(a.copy(), b.copy()) for a, b in kept]
@@ -126,7 +117,7 @@ def test_batches_belong_to_the_caller():
     assert all(np.array_equal(again()[0], inputs) for inputs, _ in copies)
 
 
-def test_seeds():
+def test_dataset_streams_are_set_by_the_seed():
     one, two, other = (Dataset("ReadySetGo", batch_size=3, seq_len=60, seed=s) for s in (0, 0, 1))
     assert np.array_equal(one()[0], two()[0])
     assert one.seeds == two.seeds
@@ -139,7 +130,7 @@ def test_seeds():
     assert len(set(Dataset("ReadySetGo", batch_size=50, seq_len=1).seeds)) == 50
 
 
-def test_an_env_keeps_its_own_seed():
+def test_dataset_takes_the_seed_of_an_env_and_leaves_its_trial():
     streams = []
     for _ in range(2):
         env = ngym.make("ReadySetGo")
@@ -152,7 +143,7 @@ def test_an_env_keeps_its_own_seed():
     assert dataset.env is env
 
 
-def test_wrappers_and_forced_conditions():
+def test_dataset_applies_wrappers_and_forced_conditions():
     env = ngym.make("PerceptualDecisionMaking", wrappers=[("RandomGroundTruth", {"p": [1.0, 0.0]})])
     target = Dataset(env, batch_size=4, seq_len=220, seed=0)()[1]
     assert set(np.unique(target)) == {0, 1}
@@ -160,7 +151,7 @@ def test_wrappers_and_forced_conditions():
     assert np.unique(strong[..., 1]).tolist() == pytest.approx([0, 0.244, 0.756])
 
 
-def test_threads_may_share_an_env():
+def test_dataset_threads_may_share_an_env():
     env = ngym.make("PerceptualDecisionMaking", wrappers=[("TrialHistoryV2", {"probs": [[0.9, 0.1], [0.1, 0.9]]})])
 
     def batches(split, dataset):
@@ -177,12 +168,7 @@ def test_threads_may_share_an_env():
             assert np.array_equal(a[2]["conditions"]["previous"], b[2]["conditions"]["previous"])
 
 
-def test_an_env_of_gymnasium_around_ours():
-    env = gym.make("ngym_core:PerceptualDecisionMaking-v0")
-    assert Dataset(env, batch_size=2, seq_len=30, seed=0)()[0].shape == (30, 2, 3)
-
-
-def test_iteration():
+def test_dataset_iteration_has_max_batch_batches():
     dataset = Dataset("ReadySetGo", batch_size=1, seq_len=10, max_batch=3, seed=0)
     assert len(dataset) == 3
     for _ in dataset:
@@ -195,7 +181,7 @@ def test_iteration():
         len(Dataset("ReadySetGo"))
 
 
-def test_info_says_what_each_step_is():
+def test_dataset_info_describes_each_step():
     dataset = Dataset("DelayComparison", {"timing": {"delay": ("choice", [100, 700])}}, 3, 90, seed=2, info=True)
     batches = [dataset() for _ in range(12)]
     inputs, target = (np.concatenate(part) for part in list(zip(*batches, strict=True))[:2])
@@ -230,7 +216,7 @@ def test_info_says_what_each_step_is():
     cache_len=st.one_of(st.none(), st.integers(0, 900)),
     first=st.booleans(),
 )
-def test_info_does_not_depend_on_how_streams_are_cut(batch_size, seq_len, cache_len, first):
+def test_dataset_info_does_not_depend_on_batch_seq_and_cache_sizes(batch_size, seq_len, cache_len, first):
     wanted = Dataset("ReadySetGo", None, 4, 300, seed=4, loss_weights={"set": 2.0})()[2]
     dataset = Dataset("ReadySetGo", None, batch_size, seq_len, None, first, cache_len, seed=4, loss_weights={"set": 2.0})
     infos = [dataset()[2] for _ in range(-(-300 // seq_len))]
@@ -243,7 +229,7 @@ def test_info_does_not_depend_on_how_streams_are_cut(batch_size, seq_len, cache_
     assert np.array_equal(wanted["weight"] == 2, wanted["period"] == dataset.periods.index("set"))
 
 
-def test_what_a_batch_says_belongs_to_the_caller():
+def test_dataset_info_can_be_modified():
     dataset = Dataset("ReadySetGo", batch_size=2, seq_len=20, seed=0, info=True)
     again = Dataset("ReadySetGo", batch_size=2, seq_len=20, seed=0, info=True)
     for _ in range(10):
@@ -254,7 +240,7 @@ def test_what_a_batch_says_belongs_to_the_caller():
             array[...] = 0
 
 
-def test_conditions_that_some_trials_lack():
+def test_dataset_conditions_that_some_trials_lack_are_none():
     class Sometimes(ngym.TrialEnv):
         def __init__(self):
             super().__init__(dt=100)
@@ -274,7 +260,7 @@ def test_conditions_that_some_trials_lack():
     assert list(conditions["odd"][0, 0]) == [1, 2]
 
 
-def test_parts_have_the_rows_of_the_whole():
+def test_dataset_parts_have_the_rows_of_the_whole():
     whole = Dataset("ReadySetGo", batch_size=6, seq_len=200, seed=0)
     inputs = whole()[0]
     assert np.array_equal(whole.part(range(4, 6))()[0], inputs[:, 4:])
@@ -290,7 +276,7 @@ def test_parts_have_the_rows_of_the_whole():
 
 
 @pytest.mark.parametrize("info", [False, True])
-def test_memory_is_bounded(info):
+def test_dataset_memory_is_bounded(info):
     Dataset("PerceptualDecisionMaking", batch_size=64, seq_len=100)()  # what is loaded and kept once for all
     tracemalloc.start()
     dataset = Dataset("PerceptualDecisionMaking", batch_size=64, seq_len=100, info=info, memory=4 * 2**20)
@@ -301,34 +287,23 @@ def test_memory_is_bounded(info):
     assert peak < 1.3 * 4 * 2**20
 
 
-class Negative(gym.ObservationWrapper):
-    def __init__(self, env):
-        super().__init__(env)
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
-
-    def observation(self, observation):
-        return np.append(observation, np.float32(0))
-
-
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (
-            lambda: Dataset("ReadySetGo", 512),
-            TypeError,
-            "env_kwargs=512 must be a dictionary .* was batch_size meant",
-        ),
-        (lambda: Dataset(ngym.make("ReadySetGo"), {"dt": 20}), TypeError, r"env_kwargs=\{'dt': 20\} goes with an id"),
-        (lambda: Dataset([1]), TypeError, r"type\(env\)=<class 'list'> must be `gym.Env`"),
-        (lambda: Dataset(gym.make("CartPole-v1")), TypeError, "must be `gym.Env`"),
         (lambda: Dataset("ReadySetGoo"), KeyError, "Unknown task 'ReadySetGoo'"),
         (lambda: Dataset("ReadySetGo", batch_size=0), ValueError, "batch_size=0 must be an integer from 1"),
         (lambda: Dataset("ReadySetGo", seq_len=2.5), ValueError, "seq_len=2.5 must be an integer from 1"),
         (lambda: Dataset("ReadySetGo", max_batch=-1), ValueError, "max_batch=-1 must be an integer from 1"),
         (lambda: Dataset("ReadySetGo", conditions={"coh": 3}), KeyError, "Unknown condition of <ReadySetGo> 'coh'"),
-        (lambda: Dataset(Negative(ngym.make("ReadySetGo"))), TypeError, r"shape \(4,\), its trials have \(3,\)"),
     ],
 )
-def test_what_cannot_be_is_refused(call, error, message):
+def test_dataset_rejects_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_dataset_loader_without_torch_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "ngym_data.torch_loaders", raising=False)
+    with pytest.raises(ImportError, match=r"Torch loaders need torch: pip install 'ngym-data\[torch\]'"):
+        Dataset("ReadySetGo").to_torch()

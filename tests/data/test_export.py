@@ -20,11 +20,11 @@ def saved(tmp_path):
     return export_trials(tmp_path / "small.npz", ID, VARIED, 40, seed=3, split="test")[1]
 
 
-def changed(path, **values):
+def change_manifest(path, **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-def test_what_was_exported_is_read_back(tmp_path):
+def test_load_trials_reads_what_was_exported(tmp_path):
     made = []
     files = export_trials(tmp_path / "a" / "data.npz", ID, VARIED, 1500, seed=3, split="val", progress=made.append)
     assert files == [tmp_path / "a" / "data.npz", tmp_path / "a" / "data.json"]
@@ -48,7 +48,7 @@ def test_what_was_exported_is_read_back(tmp_path):
     assert manifest["versions"]["numpy"] == np.__version__
 
 
-def test_bytes_follow_from_the_manifest(tmp_path, saved):
+def test_rerun_generates_the_same_bytes(tmp_path, saved):
     again = export_trials(tmp_path / "again.npz", ID, VARIED, 40, seed=3, split="test")[0]
     assert again.read_bytes() == saved.with_suffix(".npz").read_bytes()
     assert rerun(saved) == rerun(tmp_path / "again.json")
@@ -63,19 +63,19 @@ def test_bytes_follow_from_the_manifest(tmp_path, saved):
         assert plain["inputs"].dtype == np.float32
 
 
-def test_a_rerun_says_what_differs(saved, tmp_path):
-    changed(saved, seed=4)
+def test_rerun_reports_other_bytes_and_versions(saved, tmp_path):
+    change_manifest(saved, seed=4)
     done = rerun(saved, out=tmp_path / "not.npz")
     assert not done.same
     assert not (tmp_path / "not.npz").exists()
     versions = json.loads(saved.read_text())["versions"]
-    changed(saved, seed=3, versions={**versions, "numpy": "1.0"})
+    change_manifest(saved, seed=3, versions={**versions, "numpy": "1.0"})
     done = rerun(saved)
     assert done.same
     assert done.changed == {"numpy": ("1.0", np.__version__)}
 
 
-def test_splits_holdouts_and_crossed_conditions_are_exported(tmp_path):
+def test_export_with_holdout_and_crossed_conditions(tmp_path):
     options = {
         "seed": 1,
         "split": "holdout",
@@ -90,7 +90,7 @@ def test_splits_holdouts_and_crossed_conditions_are_exported(tmp_path):
     assert rerun(manifest).same
 
 
-def test_a_seed_of_the_system_is_told(tmp_path):
+def test_export_without_seed_records_the_one_drawn(tmp_path):
     _, manifest = export_trials(tmp_path / "x.npz", "ReadySetGo", trials=3)
     assert json.loads(manifest.read_text())["seed"] >= 0
     assert rerun(manifest).same
@@ -111,7 +111,7 @@ class Sometimes(ngym.TrialEnv):
         return {"odd": [1, 2] if which else None, "name": "left"}
 
 
-def test_conditions_that_are_no_numbers(tmp_path):
+def test_export_keeps_conditions_that_are_not_numbers(tmp_path):
     ngym.register(ngym.TaskSpec("Sometimes-v0", f"{__name__}:Sometimes"))
     _, manifest = export_trials(tmp_path / "x.npz", "Sometimes-v0", trials=10, seed=0)
     trials = load_trials(manifest)
@@ -120,7 +120,7 @@ def test_conditions_that_are_no_numbers(tmp_path):
     assert rerun(manifest).same
 
 
-def test_nothing_is_overwritten(tmp_path, saved):
+def test_export_overwrites_no_file(tmp_path, saved):
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(FileExistsError, match=r"small.npz exists already; name another file"):
         export_trials(tmp_path / "small.npz", ID)
@@ -133,7 +133,7 @@ def test_nothing_is_overwritten(tmp_path, saved):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_an_export_is_complete_or_absent(tmp_path):
+def test_export_that_fails_leaves_no_file(tmp_path):
     def stop(made):
         raise KeyboardInterrupt
 
@@ -144,7 +144,7 @@ def test_an_export_is_complete_or_absent(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_foreign_and_damaged_files_are_refused(tmp_path, saved):
+def test_load_trials_and_rerun_reject_foreign_and_damaged_files(tmp_path, saved):
     file = saved.with_suffix(".npz")
     data, text = file.read_bytes(), saved.read_text()
     for damaged in (data[:-100], data[:2000], b"", data[:500] + b"x" + data[501:]):
@@ -153,9 +153,9 @@ def test_foreign_and_damaged_files_are_refused(tmp_path, saved):
             load_trials(file)
     file.write_bytes(data)
     for damaged, message in (
-        (text[:-50], "is no manifest of exported trials, or is damaged"),
-        ("[1]", "is no manifest of exported trials: it lacks"),
-        ("{}", "is no manifest of exported trials: it lacks \"format\": 'ngym trials 1'"),
+        (text[:-50], "is not a manifest of exported trials, or is damaged"),
+        ("[1]", "is not a manifest of exported trials: it lacks"),
+        ("{}", "is not a manifest of exported trials: it lacks \"format\": 'ngym trials 1'"),
         ('{"format": "ngym trials 1"}', "is damaged: it lacks 'task', 'parameters'"),
     ):
         saved.write_text(damaged)
@@ -176,7 +176,7 @@ def test_foreign_and_damaged_files_are_refused(tmp_path, saved):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"file": "x.txt"}, ValueError, "must be called NAME.npz"),
+        ({"file": "x.txt"}, ValueError, "must be named NAME.npz"),
         (
             {"parameters": {"timing": {"delay": ngym.TruncExp(300)}}},
             TypeError,
@@ -187,33 +187,7 @@ def test_foreign_and_damaged_files_are_refused(tmp_path, saved):
         ({"split": "tset"}, ValueError, "Unknown split 'tset'. Did you mean 'test'"),
     ],
 )
-def test_what_cannot_be_is_refused(tmp_path, options, error, message):
+def test_export_rejects_invalid_arguments(tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         export_trials(tmp_path / options.pop("file", "x.npz"), ID, **options)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_commands(tmp_path, python):
-    def ngym_command(*words, ok=True):
-        return python("\0".join(["ngym_core", *map(str, words)]), ok=ok, command=("-m",))
-
-    file = tmp_path / "t.npz"
-    words = ["export", "PerceptualDecisionMaking", "--trials", 60, "--split", "test", "--seed", 5, "--set", "sigma=0.5"]
-    out, _ = ngym_command(*words, "--condition", "coh=[0, 12.8]", "--out", file)
-    assert f"wrote {file}, {file.with_suffix('.json')}" in out
-    trials = load_trials(file)
-    assert trials.conditions["coh"].tolist() == [0, 12.8] * 30
-    assert trials.manifest["parameters"] == {"sigma": 0.5}
-    assert f"the same bytes: sha256 {trials.manifest['sha256']}" in ngym_command("rerun", file.with_suffix(".json"))[0]
-    assert f"{file} exists already" in ngym_command(*words, "--out", file, ok=False)[1]
-    assert "'sigma' must be NAME=VALUE" in ngym_command(*words, "--set", "sigma", "--out", tmp_path / "u.npz", ok=False)[1]
-    changed(file.with_suffix(".json"), seed=6)
-    assert (
-        "The bytes are not the same (all versions are): sha256"
-        in ngym_command("rerun", file.with_suffix(".json"), ok=False)[1]
-    )
-    assert "There is no manifest" in ngym_command("rerun", tmp_path / "none.json", ok=False)[1]
-    named = ngym_command(
-        "export", "PerceptualDecisionMaking", "--trials", 3, "--holdout", "coh=12.8", "--out", tmp_path / "v.npz"
-    )
-    assert "wrote" in named[0]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 
-def test_the_tasks_of_a_pack_have_datasets(python):
+def test_dataset_of_the_tasks_of_a_pack(python):
     code = """
 import numpy as np, ngym_core as ngym
 from ngym_data import Dataset

@@ -30,7 +30,7 @@ def test_splits_share_no_trial_of_100_000():
     assert len(set.union(*splits.values())) == 300_000
 
 
-def test_rows_of_splits_share_nothing():
+def test_splits_share_no_seed_of_a_row():
     rows = [Dataset(ID, batch_size=50, seq_len=30, seed=0, split=split) for split in ("train", "val", "test")]
     seeds = [set(dataset.seeds) for dataset in rows]
     assert len(set.union(*seeds)) == 150
@@ -38,7 +38,7 @@ def test_rows_of_splits_share_nothing():
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_held_out_conditions_appear_in_their_split_only(split):
+def test_holdout_conditions_appear_in_their_split_only(split):
     holdout = {"coh": [12.8, 51.2]}
     assert values(split, holdout) == COHS - {12.8, 51.2}
     assert values("holdout", holdout) == {12.8, 51.2}
@@ -48,7 +48,7 @@ def test_held_out_conditions_appear_in_their_split_only(split):
         assert set(np.unique(dataset()[2]["conditions"]["coh"]).tolist()) == expected
 
 
-def test_what_is_left_keeps_its_probabilities():
+def test_holdout_leaves_the_ratios_of_probabilities():
     left = conditions(holdout={"coh": [12.8]}, trials=20_000)
     shares = np.unique(left, return_counts=True)[1] / len(left)
     options = list(ngym.make(ID).cohs)
@@ -56,13 +56,13 @@ def test_what_is_left_keeps_its_probabilities():
     assert shares == pytest.approx(expected, abs=0.015)  # 4 standard errors
 
 
-def test_a_restricted_draw_makes_no_trial_in_vain():
+def test_split_draws_discard_no_trial_of_a_drawn_condition():
     for split in ("train", "holdout"):
-        assert Dataset(ID, holdout={"coh": [12.8]}, split=split)._source.kept == 1
-    assert 0 < Dataset("PulseDecisionMaking", holdout={"ground_truth": 0})._source.kept < 1
+        assert Dataset(ID, holdout={"coh": [12.8]}, split=split)._source.kept_share == 1
+    assert 0 < Dataset("PulseDecisionMaking", holdout={"ground_truth": 0})._source.kept_share < 1
 
 
-def test_several_conditions_hold_out_a_combination():
+def test_holdout_of_several_conditions_is_of_their_combination():
     holdout = {"coh": [0, 51.2], "ground_truth": [1]}
     trials = {
         s: TrialDataset(ID, trials=2000, seed=1, split=s, holdout=holdout)[:][2]["conditions"] for s in ("train", "holdout")
@@ -81,7 +81,7 @@ def test_several_conditions_hold_out_a_combination():
         ("perceptualdecisionmaking.ibl20-v0", "ground_truth", 0),
     ],
 )
-def test_any_condition_can_be_held_out(id_, name, held):
+def test_holdout_of_any_kind_of_condition(id_, name, held):
     rows = np.atleast_1d(held)
     for split in ("train", "holdout"):
         column = conditions(split, {name: held}, name, id_, 500)
@@ -91,7 +91,7 @@ def test_any_condition_can_be_held_out(id_, name, held):
 
 @pytest.mark.parametrize("split", ["train", "holdout"])
 @pytest.mark.parametrize(("id_", "holdout"), [("PulseDecisionMaking-v0", {"ground_truth": 1}), (ID, {"coh": [12.8]})])
-def test_streams_with_holdouts_do_not_depend_on_how_they_are_cut(id_, holdout, split):
+def test_holdout_streams_do_not_depend_on_seq_and_cache_len(id_, holdout, split):
     whole = Dataset(id_, batch_size=3, seq_len=900, seed=3, split=split, holdout=holdout)()
     parts = Dataset(id_, batch_size=3, seq_len=100, cache_len=0, seed=3, split=split, holdout=holdout)
     inputs, target = (np.concatenate(part) for part in zip(*[parts() for _ in range(9)], strict=True))
@@ -99,14 +99,14 @@ def test_streams_with_holdouts_do_not_depend_on_how_they_are_cut(id_, holdout, s
     assert np.array_equal(target, whole[1])
 
 
-def test_sampled_trials_are_those_of_the_env_without_the_held_out():
+def test_holdout_leaves_the_other_trials_of_the_env():
     dataset = TrialDataset("PulseDecisionMaking-v0", trials=64, seed=0, session=64, holdout={"ground_truth": 1})
     trials = ngym.make("PulseDecisionMaking-v0").sample_trials(300, seed=dataset.session_seed(0))
     left = trials.ob[trials.conditions["ground_truth"] == 0][:64]
     assert np.array_equal(dataset[:][0], left)
 
 
-def test_holdouts_and_crossed_conditions():
+def test_cross_conditions_with_holdout():
     crossed = {"coh": [0, 12.8, 51.2], "ground_truth": [0, 1]}
     options = {"conditions": crossed, "holdout": {"coh": [12.8]}, "trials": 40}
     assert conditions("train", **options).tolist() == [0, 0, 51.2, 51.2] * 10
@@ -120,7 +120,7 @@ def test_holdouts_and_crossed_conditions():
     assert (conditions("train", name="ground_truth", **picked)[kept == 51.2] == 0).all()
 
 
-def test_crossed_conditions_in_a_stream():
+def test_cross_conditions_of_a_stream_are_equally_likely():
     dataset = Dataset(ID, SHORT, 8, 5000, seed=0, conditions={"coh": [0, 51.2], "ground_truth": [0, 1]}, info=True)
     _, _, info = dataset()
     coh, side = (info["conditions"][name][info["start"]] for name in ("coh", "ground_truth"))
@@ -137,13 +137,17 @@ def test_crossed_conditions_in_a_stream():
         ({"split": "holdout"}, ValueError, "split='holdout' needs held-out conditions"),
         ({"holdout": {"coh": []}}, ValueError, "names no value of 'coh'"),
         ({"holdout": {"choh": [1]}}, KeyError, "Unknown condition of <.*> 'choh'. Did you mean 'coh'"),
-        ({"holdout": {"coh": [12.9]}}, ValueError, "the condition 'coh' of <.*> is never 12.9. Did you mean '12.8'"),
-        ({"holdout": {"coh": [12.8, "x"]}}, ValueError, "the condition 'coh' of <.*> is never"),
+        (
+            {"holdout": {"coh": [12.9]}},
+            ValueError,
+            "the condition 'coh' of <.*> never has the value 12.9. Did you mean '12.8'",
+        ),
+        ({"holdout": {"coh": [12.8, "x"]}}, ValueError, "the condition 'coh' of <.*> never has the value"),
         ({"holdout": {"coh": sorted(COHS)}}, ValueError, "holdout=.* leaves no trial of <.*> for the split 'train'"),
         ({"conditions": {"coh": [12.8]}, "holdout": {"coh": 12.8}}, ValueError, "leave no combination in this split"),
         ({"conditions": {"coh": 12.8}, "holdout": {"coh": 12.8}}, ValueError, "leave no combination in this split"),
     ],
 )
-def test_what_leaves_nothing_is_refused(kind, options, error, message):
+def test_splits_reject_invalid_splits_and_holdouts(kind, options, error, message):
     with pytest.raises(error, match=message):
         kind(ID, **options)

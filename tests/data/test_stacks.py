@@ -23,7 +23,7 @@ def stream(dataset, batches):
 @pytest.mark.parametrize("id_", IDS)
 @settings(max_examples=4)
 @given(data=st.data())
-def test_rows_deliver_the_trials_of_a_stack(id_, data):
+def test_dataset_delivers_the_trials_of_a_stack(id_, data):
     kinds = [n for n in TRIAL if "Envs" not in n] if id_.startswith("priors.") else TRIAL  # it changes steps itself
     stacks = pairs(id_, kinds)
     if not stacks:
@@ -45,7 +45,7 @@ def test_rows_deliver_the_trials_of_a_stack(id_, data):
 
 
 @pytest.mark.parametrize("names", pairs("PerceptualDecisionMaking-v0", WHOLE), ids="-".join)
-def test_rows_show_what_the_oracle_sees_through_a_stack(names):
+def test_dataset_shows_what_the_oracle_sees_through_a_stack(names):
     """The decision has one step, so that the oracle plays whole trials."""
     timing = {"stimulus": 300, "decision": 100}
     env = build("PerceptualDecisionMaking-v0", names, timing=timing)
@@ -58,7 +58,7 @@ def test_rows_show_what_the_oracle_sees_through_a_stack(names):
         assert np.array_equal(inputs[row], seen)
 
 
-def test_reaction_time_edits_data_too():
+def test_dataset_shows_the_trials_that_reaction_time_edits():
     env = build("PerceptualDecisionMaking-v0", ("ReactionTime", "PassAction"))
     inputs, target = Dataset(env, batch_size=1, seq_len=42, seed=0)()
     assert inputs.shape == (42, 1, 4)
@@ -66,7 +66,7 @@ def test_reaction_time_edits_data_too():
     assert np.array_equal(inputs[1:, 0, 3], target[:-1, 0])
 
 
-def test_data_of_step_wrappers_behind_one_front_are_refused():
+def test_dataset_rejects_step_wrappers_inside_multi_envs():
     env = build("PerceptualDecisionMaking-v0", ("PassAction", "MultiEnvs"))
-    with pytest.raises(TypeError, match="its wrappers must say in `on_data` what they show in a Dataset"):
+    with pytest.raises(TypeError, match="its wrappers must define in `on_data` what a Dataset shows"):
         Dataset(env)

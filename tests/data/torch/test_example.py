@@ -13,14 +13,14 @@ EXAMPLE = ROOT / "examples" / "supervised.py"
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # fork beside threads, in Python 3.12
 
 
-def test_the_example_learns_its_task():
+def test_supervised_example_learns_its_task():
     command = [sys.executable, str(EXAMPLE), "0.7", "400"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert int(re.search(r"trained on (\d+) batches", done.stdout)[1]) < 400
     assert float(re.search(r"all test trials: (\S+) right", done.stdout)[1]) > 0.65
 
 
-def test_what_the_readme_shows_runs():
+def test_readme_blocks_of_ngym_data_run():
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "packages" / "ngym-data" / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 4
     names = {}

@@ -1,4 +1,4 @@
-"""Batches of cognitive-task trials for supervised training, seeded and fast. Nothing is loaded before it is used."""
+"""Data sets of cognitive-task trials for supervised training. Modules are loaded when a name is first used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""StepChunk: consecutive steps of one row of a data set, as they were made."""
+"""StepChunk: generated steps of one row of a `Dataset`, on their way to its buffer."""
 
 from __future__ import annotations
 
@@ -14,37 +14,47 @@ from ngym_core.trials import Trials
 if TYPE_CHECKING:
     from ngym_data.trial_source import TrialSource
 
-__all__ = ["StepChunk"]
+__all__ = ["StepChunk", "value_slice"]
 
 Array: TypeAlias = NDArray[Any]
-Indexed: TypeAlias = tuple[Array, "NDArray[np.int64] | None"]
-"""Values (m, ...), and which of them each step shows, (k,) in ascending order; None: step i shows value i."""
+IndexedValues: TypeAlias = tuple[Array, "NDArray[np.int64] | None"]
+"""Values (m, ...), and the index of the value that each step shows, (steps,), ascending; None: step i shows value i."""
 
 INDEX_BYTES = 4
-"""A step's index into the values that a `WindowBuffer` keeps takes so many bytes."""
+"""Bytes of one step's index into the values of a `WindowBuffer`, int32."""
 
 
 @dataclass
 class StepChunk:
     """Consecutive steps of one row.
 
-    Values and index come as `Trials.flat_steps` gives them: several steps may show one value.
+    Steps have the form of `Trials.flat_steps`: several steps may share one value.
 
     Attributes:
-        steps: ``inputs``, ``target``, and (if they are wanted) ``start``, ``period`` and ``trial`` of each step.
+        steps: Name -> values and index. The names are ``inputs`` and ``target`` and, for data with `info`, ``start``
+            (bool), ``period`` (int8) and ``trial`` (int32, the number of the trial within the chunk).
         trials: Number of trials.
-        conditions: Name -> (trials, ...) values.
+        conditions: Name -> (trials, ...) values; empty without `info`.
     """
 
-    steps: Mapping[str, Indexed]
+    steps: Mapping[str, IndexedValues]
     trials: int
     conditions: dict[str, Array]
 
     @classmethod
     def split(cls, trials: Trials, rows: int, source: TrialSource | None) -> list[StepChunk]:
-        """Make one chunk for each of some rows, whose trials follow one another; with a source, with `info` of each step."""
+        """Split trials of several rows into one chunk for each row.
+
+        Args:
+            trials: As many trials for each row, one row after another.
+            rows: Number of rows.
+            source: The source of the trials, if the chunks need the `info` of each step; else None.
+
+        Returns:
+            One chunk for each row; their arrays are views.
+        """
         n, lengths = trials.n // rows, trials.lengths
-        steps: dict[str, Indexed] = {"inputs": trials.flat_steps("ob"), "target": trials.flat_steps("gt")}
+        steps: dict[str, IndexedValues] = {"inputs": trials.flat_steps("ob"), "target": trials.flat_steps("gt")}
         if source is not None:
             ends = np.cumsum(lengths)
             start = np.zeros(ends[-1], bool)
@@ -55,12 +65,12 @@ class StepChunk:
                 "period": (source.period_of(trials)[trials.mask], None),
                 "trial": (numbers % n, np.repeat(numbers.astype(np.int64), lengths)),
             }
-        ends = np.cumsum(lengths)[n - 1 :: n].tolist()
+        ends = np.cumsum(lengths)[n - 1 :: n].tolist()  # of the last trial of each row
         chunks = []
         for row, (first, last) in enumerate(zip([0, *ends], ends, strict=False)):
             part = {k: (v[first:last], None) if i is None else (v, i[first:last]) for k, (v, i) in steps.items()}
-            mine = slice(row * n, (row + 1) * n)
-            conditions = {} if source is None else {name: column[mine] for name, column in trials.conditions.items()}
+            in_row = slice(row * n, (row + 1) * n)
+            conditions = {} if source is None else {name: column[in_row] for name, column in trials.conditions.items()}
             chunks.append(cls(part, n, conditions))
         return chunks
 
@@ -71,21 +81,22 @@ class StepChunk:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a `WindowBuffer` needs to keep all steps."""
+        """Bytes that a `WindowBuffer` needs to keep all steps of the chunk."""
         total = 0
         for values, index in self.steps.values():
-            part = needed(index, 0, len(self))
+            part = value_slice(index, 0, len(self))
             count = len(self) if part is None else part.stop - part.start
             total += values[:1].nbytes * count + INDEX_BYTES * len(self)
         return total
 
-    def rest(self, taken: int) -> StepChunk | None:
-        """Return what is left after some steps, without holding on to the memory of the others; None if nothing is."""
+    def remainder(self, taken: int) -> StepChunk | None:
+        """Return the steps after the first `taken` ones, as copies; None if there are none."""
         if taken >= len(self):
             return None
-        steps: dict[str, Indexed] = {}
+        steps: dict[str, IndexedValues] = {}
+        # copies: views would keep the arrays of all rows of the call alive until the next refill
         for name, (values, index) in self.steps.items():
-            part = needed(index, taken, len(self))
+            part = value_slice(index, taken, len(self))
             if index is None:
                 steps[name] = values[taken:].copy(), None
             elif part is None:
@@ -95,9 +106,19 @@ class StepChunk:
         return StepChunk(steps, self.trials, self.conditions)
 
 
-def needed(index: NDArray[np.int64] | None, first: int, last: int) -> slice | None:
-    """Return the range of values that some steps show, if these are fewer than the steps; else None."""
+def value_slice(index: NDArray[np.int64] | None, first: int, last: int) -> slice | None:
+    """Return the values that the steps first to last - 1 show.
+
+    Args:
+        index: The index of the value that each step shows, ascending; None: step i shows value i.
+        first: The first step.
+        last: The step after the last.
+
+    Returns:
+        The slice of these values if they are fewer than the steps; else None: to copy step by step costs no more.
+    """
     if index is None or last <= first:
         return None
+    # the index ascends, so its ends bound the values
     low, high = int(index[first]), int(index[last - 1]) + 1
     return slice(low, high) if high - low < last - first else None

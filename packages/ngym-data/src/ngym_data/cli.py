@@ -14,8 +14,8 @@ from ngym_data.splits import SPLITS
 __all__ = ["export", "rerun"]
 
 
-def named(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
-    """Turn texts NAME=VALUE into a dictionary; values are JSON, and what is no JSON is text."""
+def _parse_pairs(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+    """Return texts NAME=VALUE as a dictionary. Values are read as JSON, or stay text if they are not JSON."""
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -31,12 +31,12 @@ def named(context: click.Context, option: click.Parameter, texts: Sequence[str])
 @click.command()
 @click.argument("task")
 @click.option("--trials", default=1000, show_default=True, help="Number of trials.")
-@click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="What they are for.")
-@click.option("--seed", default=0, show_default=True, help="Seed of all trials of all splits.")
+@click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Split of the trials.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all trials.")
 @click.option(
     "--set",
     "parameters",
-    callback=named,
+    callback=_parse_pairs,
     multiple=True,
     metavar="NAME=VALUE",
     help="A parameter of the task, e.g. sigma=0.5.",
@@ -44,25 +44,29 @@ def named(context: click.Context, option: click.Parameter, texts: Sequence[str])
 @click.option(
     "--condition",
     "conditions",
-    callback=named,
+    callback=_parse_pairs,
     multiple=True,
     metavar="NAME=VALUE",
     help="Values to cross, e.g. coh=[0,12.8].",
 )
 @click.option(
     "--holdout",
-    callback=named,
+    callback=_parse_pairs,
     multiple=True,
     metavar="NAME=VALUE",
-    help="Values that only the split holdout has, e.g. coh=[12.8].",
+    help="Held-out values, which only the split holdout has, e.g. coh=[12.8].",
 )
-@click.option("--session", type=int, help="Trials after which what is carried begins anew; by default 128, less of images.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, NAME.npz; it must be new.")
+@click.option(
+    "--session",
+    type=int,
+    help="Number of trials in a session, in which blocks and histories continue; by default 128, fewer of images.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, NAME.npz; it must not exist.")
 def export(task: str, trials: int, split: str, seed: int, session: int | None, out: Path, **values: dict[str, Any]) -> None:
     """Write trials of TASK to a file, with a manifest beside it."""
     from ngym_data.export import export_trials
 
-    with click.progressbar(length=trials, label="making trials") as bar:
+    with click.progressbar(length=trials, label="generating trials") as bar:
         files = export_trials(
             out, task, trials=trials, split=split, seed=seed, session=session, progress=bar.update, **values
         )
@@ -71,17 +75,19 @@ def export(task: str, trials: int, split: str, seed: int, session: int | None, o
 
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the trials here, NAME.npz; it must be new.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Also write the trials to this file, NAME.npz; it must not exist."
+)
 def rerun(manifest: Path, out: Path | None) -> None:
-    """Make exported trials again from their MANIFEST and compare the bytes."""
+    """Generate exported trials again from their MANIFEST and compare the bytes."""
     from ngym_data.export import read_manifest
-    from ngym_data.export import rerun as make_again
+    from ngym_data.export import rerun as rerun_export
 
-    with click.progressbar(length=read_manifest(manifest)["trials"], label="making trials") as bar:
-        done = make_again(manifest, out=out, progress=bar.update)
-    changed = "; ".join(f"{name} was {then}, is {now}" for name, (then, now) in done.changed.items())
-    if not done.same:
-        raise click.ClickException(f"The bytes are not the same ({changed or 'all versions are'}): sha256 {done.sha256}.")
-    click.echo(f"the same bytes: sha256 {done.sha256}{f' ({changed})' if changed else ''}")
+    with click.progressbar(length=read_manifest(manifest)["trials"], label="generating trials") as bar:
+        result = rerun_export(manifest, out=out, progress=bar.update)
+    changed = "; ".join(f"{name} was {then}, is {now}" for name, (then, now) in result.changed.items())
+    if not result.same:
+        raise click.ClickException(f"The bytes differ ({changed or 'no version has changed'}): sha256 {result.sha256}.")
+    click.echo(f"the same bytes: sha256 {result.sha256}{f' ({changed})' if changed else ''}")
     if out is not None:
         click.echo(f"wrote {out}")

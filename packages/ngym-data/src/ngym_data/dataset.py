@@ -1,4 +1,4 @@
-"""Dataset: batches cut from endless streams of consecutive trials."""
+"""Dataset: batches of observations and ground truth from endless streams of consecutive trials."""
 
 from __future__ import annotations
 
@@ -25,50 +25,72 @@ __all__ = ["Dataset"]
 Array: TypeAlias = NDArray[Any]
 
 ROW_TRIALS_PER_CALL = 1024
-"""Trials of a row that are made in one call, at most."""
+"""Number of trials of a row that are generated in one call, at most."""
 BUFFER_SHARE = 0.75
-"""Share of the memory for the steps that are kept; the rest is for trials that are being made."""
+"""Share of `memory` for the buffer of steps; the rest is for trials that are being generated."""
 CALL_SHARE = 1 / 16
-"""Share of the memory for the trials of one call: with 4 MiB they stay in the processor's cache."""
+"""Share of `memory` for the trials of one call: the 4 MiB of the default stay in the processor's cache."""
 
 
 class Dataset:
     """Batches of observations and ground truth; each row is an endless stream of consecutive trials.
 
     Row r delivers the trials that ``make(id)`` plays under the seed ``dataset.seeds[r]``, one after
-    another (without those that its split does not have). The stream does not depend on `batch_size`,
-    `seq_len` or `cache_len`: a batch goes on where the one before it stopped, so that the state of a
-    network can be carried over. Every batch is the caller's own.
+    another (without those outside its split). The stream does not depend on `batch_size`, `seq_len`,
+    `cache_len` or `memory`: a batch continues where the one before it ended, so that the state of a
+    network can be carried over. Batches are new arrays, which the caller may modify.
 
     Args:
         env: A task's id, or an env with wrappers.
         env_kwargs: Parameters of the task, if `env` is an id.
         batch_size: Number of rows.
-        seq_len: Time steps in a batch; 1000 by default.
-        max_batch: Batches that one iteration gives; endless by default.
-        batch_first: Whether the batch is the first axis instead of time.
-        cache_len: Steps of each row that are made at a time; by default as many as `memory` holds.
-        seed: Seed of all rows. By default that of the env.
+        seq_len: Steps in a batch; 1000 by default.
+        max_batch: Number of batches in one iteration; endless by default.
+        batch_first: Whether the first axis of a batch is the row instead of the step.
+        cache_len: Steps of each row that are generated at a time, at most; by default as many as `memory` allows.
+        seed: Seed of all rows; by default that of the env.
         conditions: Condition -> a value to force in all trials, for example ``{"coh": 51.2}``, or a list of
-            values of which each trial has one; several lists are crossed.
+            values, one of which is drawn for each trial; several lists are crossed.
         split: ``train``, ``val``, ``test`` (disjoint streams of one seed), or ``holdout``.
-        holdout: Condition -> values that appear in the split ``holdout`` only, and no others there, for example
-            ``{"coh": [12.8]}``. With several conditions, trials that have a held-out value in each.
-        info: Whether batches say more of each step; by default if there are `loss_weights`.
+        holdout: Condition -> held-out values, for example ``{"coh": [12.8]}``. The split ``holdout`` has exactly the
+            trials with a held-out value in every condition named here; the other splits have all others.
+        info: Whether a batch has a third part, the `info` of each step; by default if there are `loss_weights`.
         loss_weights: Period -> weight of its steps in the loss, for example ``{"decision": 5.0}``; others weigh 1.
-        memory: Bytes that may be held beside the batches.
+        memory: Bytes for steps that were generated but not returned yet; 64 MiB by default. About three quarters are
+            for the buffer: observations and ground truth of all rows and, with `info`, `start`, `period` and trial
+            number of each step. The rest is for trials that are being generated, and for those of their steps that
+            did not fit into the buffer. Sizes are estimated from a few trials; at least one batch is buffered, however
+            large it is. Not counted: batches that were returned or that a loader has prefetched, the columns of the
+            conditions, and what the env holds. Each worker process of a loader may take as much.
 
     Attributes:
         env: The env. Its `observation_space` and `action_space` are those of the data.
+        batch_size: Number of rows.
+        seq_len: Steps in a batch.
+        max_batch: Number of batches in one iteration, or None.
+        batch_first: Whether the first axis of a batch is the row.
+        info: Whether a batch has a third part.
         seeds: Seed of each row.
-        periods: Names of the periods; `info["period"]` has places in it.
-        rows: Number of each row.
+        periods: Names of the periods; `info["period"]` holds indices into it.
+        rows: Number of each row, from 0; a stream is named by it.
 
     Raises:
-        TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
-            have (a wrapper that changes steps but has no `on_data`); `env_kwargs` is no dictionary or given with an env.
-        ValueError: A size below 1, an unknown split, conditions or holdouts that leave nothing, or a weight below 0.
+        TypeError: `env` is neither an id nor an env of ngym, or its observations differ in shape from those of its
+            trials (a wrapper that changes steps but has no `on_data`); `env_kwargs` is no dictionary or comes with an env.
+        ValueError: A size below 1, an unknown split, conditions or holdouts that leave no trials, or a weight below 0.
         UnknownNameError: A condition or a period that the task does not have.
+
+    Example:
+        >>> from ngym_data import Dataset
+        >>> dataset = Dataset("PerceptualDecisionMaking-v0", batch_size=16, seq_len=100, seed=0)
+        >>> inputs, target = dataset()
+        >>> inputs.shape, target.shape
+        ((100, 16, 3), (100, 16))
+        >>> weighted = Dataset("PerceptualDecisionMaking-v0", max_batch=2, seed=0, loss_weights={"decision": 5.0})
+        >>> for inputs, target, info in weighted:
+        ...     print(inputs.shape, info["weight"].max().item(), sorted(info["conditions"]))
+        (1000, 1, 3) 5.0 ['coh', 'ground_truth']
+        (1000, 1, 3) 5.0 ['coh', 'ground_truth']
     """
 
     def __init__(
@@ -100,199 +122,223 @@ class Dataset:
         self.batch_first = batch_first
         self.info = loss_weights is not None if info is None else info
         self._cache_len, self._memory = cache_len, check_size("memory", memory)
-        self._begin(range(self.batch_size))
+        self._restart(range(self.batch_size))
 
     def seed(self, seed: int | None = None) -> None:
-        """Begin anew with another seed.
+        """Restart all rows with another seed.
 
         Args:
             seed: Any integer from 0; None takes one from the operating system.
         """
         self._source.seed = ngym.Draws(seed).seed
-        self._begin(self.rows)
+        self._restart(self.rows)
 
     def part(self, rows: Sequence[int]) -> Dataset:
-        """Give a dataset of some rows (any numbers from 0), each at its beginning.
+        """Return a dataset of some rows, each at its first step.
 
-        Rows have the same streams whatever rows are beside them, so parts can be made in several processes:
-        ``dataset.part(range(0, 64))`` in one, ``dataset.part(range(64, 128))`` in another.
+        Rows are independent, so subsets can be generated in different processes: ``dataset.part(range(0, 64))`` in
+        one, ``dataset.part(range(64, 128))`` in another.
+
+        Args:
+            rows: Numbers of the rows, from 0; they may exceed those of this dataset.
 
         Raises:
-            ValueError: There is no row.
+            ValueError: There are no rows.
         """
         part = copy.copy(self)
         part._source = copy.copy(self._source)
         part.batch_size = check_size("The number of rows", len(rows))
-        part._begin(rows)
+        part._restart(rows)
         return part
 
-    def _begin(self, rows: Sequence[int]) -> None:
+    def _restart(self, rows: Sequence[int]) -> None:
+        """Set all rows to their first step, with an empty buffer."""
         self.rows = rows
         self.seeds = [self._source.stream_seed(row) for row in rows]
-        self._draws = [self._source.draws(row) for row in rows]
+        self._draws = [self._source.stream_draws(row) for row in rows]
         self._pending: list[list[StepChunk]] = [[] for _ in rows]
         self._condition_parts: list[tuple[dict[str, Array], int]] = []
         self._conditions: dict[str, Array] = {}
-        self._held = self._windows() * self.seq_len
-        self._at = self._held
+        self._buffer_steps = self._windows_per_refill() * self.seq_len
+        self._next_step = self._buffer_steps
         self._buffer = WindowBuffer(len(rows), self.seq_len, batch_first=self.batch_first)
-        self._i_batch = 0
+        self._num_batches = 0
 
     @property
     def cycle(self) -> int:
-        """Number of batches that are made at a time."""
-        return self._held // self.seq_len
+        """Number of batches that are generated at a time."""
+        return self._buffer_steps // self.seq_len
 
     @property
     def inputs_shape(self) -> list[int]:
         """Shape of the observations of a batch."""
-        return [*self._leading, *self._source.ob.shape[1:]]
+        return [*self._leading_shape, *self._source.ob_like.shape[1:]]
 
     @property
     def target_shape(self) -> list[int]:
         """Shape of the ground truth of a batch."""
-        return [*self._leading, *self._source.gt.shape[1:]]
+        return [*self._leading_shape, *self._source.gt_like.shape[1:]]
 
     @property
-    def _leading(self) -> list[int]:
+    def _leading_shape(self) -> list[int]:
         return [self.batch_size, self.seq_len] if self.batch_first else [self.seq_len, self.batch_size]
 
     def __iter__(self) -> Iterator[Any]:
-        """Begin an iteration of `max_batch` batches; the streams go on where they are."""
-        self._i_batch = 0
+        """Begin an iteration of `max_batch` batches; the streams continue where they are."""
+        self._num_batches = 0
         return self
 
     def __len__(self) -> int:
         """Number of batches of one iteration.
 
         Raises:
-            TypeError: Without `max_batch` it has no end.
+            TypeError: There is no `max_batch`.
         """
         if self.max_batch is None:
             raise TypeError("A Dataset without max_batch has no end and no length.")
         return self.max_batch
 
     def __next__(self) -> Any:
-        """Give the next batch of an iteration, see `__call__`."""
-        if self.max_batch is not None and self._i_batch >= self.max_batch:
+        """Return the next batch of an iteration, see `__call__`."""
+        if self.max_batch is not None and self._num_batches >= self.max_batch:
             raise StopIteration
-        self._i_batch += 1
+        self._num_batches += 1
         return self()
 
     def __call__(self) -> Any:
-        """Give the next batch.
+        """Return the next batch.
 
         Returns:
-            Observations (seq_len, batch, *observation shape) and ground truth (seq_len, batch, *action
-            shape); with `batch_first` (batch, seq_len, ...). With `info` also a dictionary of what is known of
-            each step, (seq_len, batch) or (batch, seq_len):
+            Observations (seq_len, batch_size, *observation shape) and ground truth (seq_len, batch_size, *action
+            shape); with `batch_first` (batch_size, seq_len, ...). With `info` also a dictionary of arrays
+            (seq_len, batch_size) or (batch_size, seq_len):
 
-            * `mask`: whether it belongs to a trial (in a stream, all do);
-            * `start`: whether it is the first of a trial;
-            * `period`: place of its period in `periods`, -1 in none;
+            * `mask`: bool, whether the step belongs to a trial (all steps of a stream do);
+            * `start`: bool, whether it is the first step of a trial;
+            * `period`: int8 index of its period in `periods`, -1 outside all periods;
             * `weight`: float32 weight in the loss, if there are `loss_weights`;
-            * `conditions`: name -> condition of its trial.
+            * `conditions`: name -> value in the step's trial, (..., *value shape).
         """
-        if self._at >= self._held:
+        if self._next_step >= self._buffer_steps:
             self._refill()
-            self._at = 0
-        part = self._buffer.window(self._at // self.seq_len)
-        self._at += self.seq_len
+            self._next_step = 0
+        window = self._buffer.window(self._next_step // self.seq_len)
+        self._next_step += self.seq_len
         if not self.info:
-            return part["inputs"], part["target"]
-        info: dict[str, Any] = {"mask": np.ones(self._leading, bool), "start": part["start"], "period": part["period"]}
+            return window["inputs"], window["target"]
+        info: dict[str, Any] = {"mask": np.ones(self._leading_shape, bool)}
+        info |= {"start": window["start"], "period": window["period"]}
         if self._source.weights is not None:
-            info["weight"] = self._source.weights[part["period"]]
-        info["conditions"] = {name: column[part["trial"]] for name, column in self._conditions.items()}
-        return part["inputs"], part["target"], info
+            info["weight"] = self._source.weights[window["period"]]  # -1 (no period) is its last entry
+        info["conditions"] = {name: column[window["trial"]] for name, column in self._conditions.items()}
+        return window["inputs"], window["target"], info
 
     def to_torch(self, **options: Any) -> StreamLoader:
-        """Give a loader of torch tensors, see `ngym_data.torch_loaders.StreamLoader`. It begins anew with all rows."""
+        """Return a loader of torch tensors, in which all rows begin at their first step.
+
+        Args:
+            **options: See `ngym_data.torch_loaders.StreamLoader`.
+
+        Raises:
+            ImportError: torch is not installed.
+            ValueError: See `StreamLoader`.
+        """
         from ngym_data.torch_loaders import StreamLoader
 
         return StreamLoader(self, **options)
 
-    # ---- making more -----------------------------------------------------------------------------
+    # ---- generating steps ------------------------------------------------------------------------
 
-    def _windows(self) -> int:
-        """Return how many windows are made at a time."""
-        info_bytes = 3 * 4 + 6 if self.info else 0  # start, period and trial: an index each, and the values
-        steps = BUFFER_SHARE * self._memory / (self.batch_size * (self._source.kept_bytes + info_bytes))
+    def _windows_per_refill(self) -> int:
+        """Return how many windows are generated at a time."""
+        info_bytes = 3 * 4 + 6 if self.info else 0  # start, period, trial: int32 indices; values of 1, 1 and 4 bytes
+        # the least of three bounds: the memory, the trials of one call (with room for chance), `cache_len`
+        steps = BUFFER_SHARE * self._memory / (self.batch_size * (self._source.buffer_step_bytes + info_bytes))
         steps = min(steps, 0.9 * ROW_TRIALS_PER_CALL * self._source.trial_len)
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
 
     def _refill(self) -> None:
-        """Make the next windows, for some rows at a time."""
+        """Fill the buffer with the next windows, some rows at a time."""
         source = self._source
-        self._buffer.clear(self._held // self.seq_len)
+        self._buffer.clear(self._buffer_steps // self.seq_len)
         self._condition_parts.clear()
-        self._n_trials = 0
+        self._num_buffered_trials = 0
         call_bytes = CALL_SHARE * self._memory
-        rows_per_call = max(1, int(call_bytes / (self._held * source.kept_bytes))) if source.batched else 1
+        rows_per_call = max(1, int(call_bytes / (self._buffer_steps * source.buffer_step_bytes))) if source.batched else 1
         for first in range(0, self.batch_size, rows_per_call):
             rows = range(first, min(first + rows_per_call, self.batch_size))
-            self._make(rows)
-            if first == 0:
-                self._shorten(rows)
+            self._fill_pending(rows)
+            if first == 0:  # before any row is in the buffer
+                self._reduce_buffer(rows)
             for row in rows:
-                self._put(row)
+                self._fill_row(row)
         conditions, counts = zip(*self._condition_parts, strict=True)
-        self._conditions = joined(conditions, counts)
+        self._conditions = concatenate_conditions(conditions, counts)
 
-    def _make(self, rows: Sequence[int]) -> None:
-        """Make the steps that some rows lack."""
+    def _fill_pending(self, rows: Sequence[int]) -> None:
+        """Generate the steps that some rows lack for the next windows."""
         steps = {row: sum(map(len, self._pending[row])) for row in rows}
-        while lacking := [row for row in rows if steps[row] < self._held]:
-            for row, chunk in self._more(lacking, self._held - min(steps.values())):
+        while lacking := [row for row in rows if steps[row] < self._buffer_steps]:
+            for row, chunk in self._generate(lacking, self._buffer_steps - min(steps.values())):
                 self._pending[row].append(chunk)
                 steps[row] += len(chunk)
 
-    def _more(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, StepChunk]]:
-        """Make trials for about so many steps of some rows."""
+    def _generate(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, StepChunk]]:
+        """Generate trials of about `steps` steps for each of some rows; a row alone if trials cannot be batched."""
         source = self._source
-        n = min(ROW_TRIALS_PER_CALL, source.enough(steps))
+        n = min(ROW_TRIALS_PER_CALL, source.trials_for(steps))
         draws = [self._draws[row] for row in rows]
         trials = source.sample(len(rows) * n, BatchedDraws(draws, n) if source.batched else draws[0])
         if trials is None:
             return ()
         return zip(rows, StepChunk.split(trials, len(rows), source if self.info else None), strict=False)
 
-    def _shorten(self, rows: Sequence[int]) -> None:
-        """Keep fewer steps at a time, if those of the first rows take more memory than was expected."""
+    def _reduce_buffer(self, rows: Sequence[int]) -> None:
+        """Generate fewer windows at a time if the steps of the first rows take more memory than was estimated."""
         chunks = [chunk for row in rows for chunk in self._pending[row]]
         step_bytes = sum(chunk.nbytes for chunk in chunks) / sum(map(len, chunks))
         windows = self._memory / (step_bytes * self.batch_size * self.seq_len)
-        if windows < self._held / self.seq_len:
-            self._held = max(1, int(0.8 * windows)) * self.seq_len
-            self._buffer.clear(self._held // self.seq_len)
+        if windows < self._buffer_steps / self.seq_len:
+            self._buffer_steps = max(1, int(0.8 * windows)) * self.seq_len  # steps of later rows may be larger still
+            self._buffer.clear(self._buffer_steps // self.seq_len)
 
-    def _put(self, row: int) -> None:
-        """Fill a row of the buffer; what there is no room for stays pending."""
+    def _fill_row(self, row: int) -> None:
+        """Move the pending steps of a row to the buffer; those that do not fit stay pending."""
         at, chunks, self._pending[row] = 0, self._pending[row], []
         for chunk in chunks:
             left: StepChunk | None = chunk
-            if at < self._held:
-                left = self._buffer.put(row, at, chunk, self._n_trials)
+            if at < self._buffer_steps:
+                left = self._buffer.put(row, at, chunk, self._num_buffered_trials)
                 at += len(chunk) - (0 if left is None else len(left))
                 self._condition_parts.append((chunk.conditions, chunk.trials))
-                self._n_trials += chunk.trials
+                self._num_buffered_trials += chunk.trials
             if left is not None:
                 self._pending[row].append(left)
 
 
-def joined(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[str, Array]:
-    """Put columns one under another, each part with so many rows; what some parts lack is None there."""
-    joined: dict[str, Array] = {}
+def concatenate_conditions(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> dict[str, Array]:
+    """Concatenate tables of conditions row by row.
+
+    Args:
+        parts: Tables: name -> (rows, ...) values. Their names may differ.
+        counts: Number of rows of each table.
+
+    Returns:
+        One table with all names. The values that a part lacks are None. Columns whose parts differ in the shape of a
+        value, or lack some, have the type object.
+    """
+    table: dict[str, Array] = {}
     for name in dict.fromkeys(name for part in parts for name in part):
         columns = [part.get(name, np.full(n, None)) for part, n in zip(parts, counts, strict=True)]
         if len({column.shape[1:] for column in columns}) > 1:
-            columns = [objects(list(column)) for column in columns]
-        joined[name] = np.concatenate(columns)
-    return joined
+            columns = [object_array(list(column)) for column in columns]
+        table[name] = np.concatenate(columns)
+    return table
 
 
-def objects(values: list[Any]) -> Array:
+def object_array(values: list[Any]) -> Array:
+    """Return values as a one-dimensional array of objects, (len(values),); np.array would nest lists of equal length."""
     column = np.empty(len(values), object)
     column[:] = values
     return column

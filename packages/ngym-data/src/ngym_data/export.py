@@ -1,4 +1,4 @@
-"""Trials in files: arrays without pickles, and a manifest from which the same bytes can be made again."""
+"""Export of trials: a file of arrays without pickles, and a manifest from which the same bytes can be generated again."""
 
 from __future__ import annotations
 
@@ -17,32 +17,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.files import atomic_write
-from ngym_data.dataset import joined, objects
-from ngym_data.trial_dataset import TrialDataset
+from ngym_data.dataset import concatenate_conditions, object_array
+from ngym_data.trial_dataset import Sample, TrialDataset
 
-__all__ = ["Rerun", "SavedTrials", "export_trials", "load_trials", "rerun"]
+__all__ = ["Rerun", "SavedTrials", "export_trials", "load_trials", "read_manifest", "rerun"]
 
 Array: TypeAlias = NDArray[Any]
 Progress: TypeAlias = Callable[[int], object]
 
 FORMAT = "ngym trials 1"
-TOGETHER = 1024
-STEPS = ("inputs", "target", "length", "period")
-KEYS = ("format", "task", "parameters", "trials", "seed", "split", "holdout", "conditions", "session", "periods", "json")
-"""What a manifest must have beside `file`, `sha256` and `versions`."""
+"""Name and version of the format, in each manifest."""
+TRIALS_PER_BATCH = 1024
+"""Number of trials that are generated between two calls of `progress`."""
+ARRAYS = ("inputs", "target", "length", "period")
+"""Names of the arrays in each file; the columns of conditions are beside them, as ``condition_NAME``."""
+MANIFEST_KEYS = (
+    "format",
+    "task",
+    "parameters",
+    "trials",
+    "seed",
+    "split",
+    "holdout",
+    "conditions",
+    "session",
+    "periods",
+    "json",
+)
+"""Keys of a manifest beside `file`, `sha256` and `versions`."""
 
 
 @dataclass
 class SavedTrials:
-    """Trials that were exported.
+    """Exported trials, read back by `load_trials`.
 
     Attributes:
-        inputs: Observations, (trials, steps, *observation shape), float32; 0 after a trial's end.
-        target: Ground truth, (trials, steps, *action shape).
+        inputs: Observations, (trials, steps, *observation shape), float32; 0 after the end of a trial.
+        target: Ground truth, (trials, steps, *action shape); 0 after the end of a trial.
         length: Number of steps of each trial, (trials,).
-        period: Place of each step's period in `periods`, (trials, steps); -1 in none.
+        period: Index of each step's period in `periods`, (trials, steps) int8; -1 outside all periods.
         conditions: Name -> (trials, ...) values.
-        manifest: What they were made of.
+        manifest: The manifest: task, parameters, seed, split, versions, hash, ...
     """
 
     inputs: Array
@@ -58,7 +73,7 @@ class SavedTrials:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """True at the steps that belong to a trial, (trials, steps)."""
+        """Whether each step belongs to its trial, (trials, steps)."""
         return np.asarray(np.arange(self.inputs.shape[1]) < self.length[:, None])
 
     @property
@@ -69,12 +84,12 @@ class SavedTrials:
 
 @dataclass(frozen=True)
 class Rerun:
-    """What came of making exported trials again.
+    """Result of generating exported trials again.
 
     Attributes:
         same: Whether the bytes are the same.
         sha256: Hash of the new bytes.
-        changed: Versions that are not those of the export: name -> (then, now).
+        changed: Versions that differ from those of the export: name -> (then, now).
     """
 
     same: bool
@@ -95,214 +110,254 @@ def export_trials(
     session: int | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write the trials of a `TrialDataset` to a file, and beside it a manifest (``.json``) of what they were made of.
+    """Write the trials of a `TrialDataset` to a file, and a manifest (``NAME.json``) beside it.
 
-    All trials are held in memory while they are written.
+    All trials are in memory while they are written.
 
     Args:
         file: The file, ``NAME.npz``.
         task: The task's id.
-        parameters: Parameters of the task, of kinds that JSON has.
+        parameters: Parameters of the task, of types that JSON has.
         trials: Number of trials.
-        seed: Seed of all trials; by default one from the operating system, which the manifest tells.
+        seed: Seed of all trials; by default one from the operating system. The manifest holds it.
         split: See `TrialDataset`.
         holdout: See `TrialDataset`.
         conditions: See `TrialDataset`.
         session: See `TrialDataset`.
-        progress: Called with the number of trials made since it was last called.
+        progress: Function that is called with the number of trials generated since its last call.
 
     Returns:
-        The two files. Either is complete or absent.
+        The file and the manifest. Each is complete or absent.
 
     Raises:
         FileExistsError: One of the files exists.
-        TypeError: A parameter or condition that JSON does not have.
-        ValueError: A name without ``.npz``, or see `TrialDataset`.
+        TypeError: A parameter or condition that JSON cannot represent.
+        ValueError: A file name without ``.npz``, or see `TrialDataset`.
+
+    Example:
+        >>> from ngym_data import export_trials, load_trials, rerun
+        >>> file, manifest = export_trials("delays.npz", "DelayComparison-v0", trials=20, seed=0, split="test")
+        >>> load_trials(file).conditions["vpair"].shape
+        (20, 2)
+        >>> rerun(manifest).same
+        True
     """
-    files = _pair(Path(file))
+    files = _file_and_manifest(Path(file))
     for path in files:
         if path.exists():
             raise FileExistsError(f"{path} exists already; name another file.")
     recipe = {
         "task": task,
-        "parameters": _plain("parameters", parameters),
+        "parameters": _json_values("parameters", parameters),
         "trials": trials,
         "seed": seed,
         "split": split,
-        "holdout": _plain("holdout", holdout),
-        "conditions": _plain("conditions", conditions),
+        "holdout": _json_values("holdout", holdout),
+        "conditions": _json_values("conditions", conditions),
         "session": session,
     }
-    manifest, data = _make(recipe, progress)
-    _write(files, manifest, data)
+    manifest, data = _generate(recipe, progress)
+    _write_files(files, manifest, data)
     return files
 
 
 def load_trials(file: str | Path) -> SavedTrials:
     """Read exported trials.
 
-    (`ngym_core.load_trial_table` reads something else: the table of trials that an agent has played.)
+    `ngym_core.load_trial_table` reads another kind of file: the table of the trials that an agent has played.
 
     Args:
         file: The file or its manifest.
 
+    Returns:
+        The trials.
+
     Raises:
         FileNotFoundError: There is no such file, or no manifest beside it.
-        ValueError: A file that is no export, is damaged, or belongs to another manifest.
+        ValueError: The file or the manifest is damaged, or they do not belong together.
+
+    Example:
+        >>> from ngym_data import export_trials, load_trials
+        >>> _ = export_trials("trials.npz", "PerceptualDecisionMaking-v0", trials=20, seed=0)
+        >>> trials = load_trials("trials.npz")
+        >>> len(trials), trials.inputs.shape, trials.periods
+        (20, (20, 22, 3), ('fixation', 'stimulus', 'delay', 'decision'))
     """
-    path, manifest_path = _pair(Path(file).with_suffix(".npz"))
+    path, manifest_path = _file_and_manifest(Path(file).with_suffix(".npz"))
     manifest = read_manifest(manifest_path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no {path}; `ngym rerun {manifest_path} --out {path}` makes it again.")
+        raise FileNotFoundError(f"There is no {path}; `ngym rerun {manifest_path} --out {path}` generates it again.")
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
-        raise ValueError(f"{path} is damaged, or is not the file of {manifest_path}: its bytes have another hash.")
+        raise ValueError(f"{path} is damaged, or is not the file of {manifest_path}: the hash of its bytes differs.")
     with np.load(io.BytesIO(data), allow_pickle=False) as saved:
         arrays = {name: saved[name] for name in saved.files}
     columns = {name.removeprefix("condition_"): arrays[name] for name in arrays if name.startswith("condition_")}
     for name in manifest["json"]:
-        columns[name] = objects([json.loads(text) for text in columns[name].tolist()])
-    inputs, target, length, period = (arrays[name] for name in STEPS)
+        columns[name] = object_array([json.loads(text) for text in columns[name].tolist()])
+    inputs, target, length, period = (arrays[name] for name in ARRAYS)
     return SavedTrials(inputs, target, length, period, columns, manifest)
 
 
 def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Progress | None = None) -> Rerun:
-    """Make exported trials again from their manifest and compare the bytes.
+    """Generate exported trials again from their manifest and compare the bytes.
 
     Args:
-        manifest: The manifest.
-        out: Also write them (and a manifest) here, if the bytes are the same.
+        manifest: The manifest, ``NAME.json``.
+        out: File ``NAME.npz`` to which the trials are written too, with a manifest, if the bytes are the same.
         progress: See `export_trials`.
 
+    Returns:
+        Whether the bytes are the same, their hash, and the versions that have changed.
+
     Raises:
-        FileExistsError: `out` exists.
+        FileExistsError: `out` or its manifest exists.
         FileNotFoundError: There is no such manifest.
-        ValueError: A file that is no manifest of an export.
+        ValueError: The file is not the manifest of an export, or `out` has a name without ``.npz``.
+
+    Example:
+        >>> from ngym_data import export_trials, rerun
+        >>> _, manifest = export_trials("first.npz", "PerceptualDecisionMaking-v0", trials=20, seed=0)
+        >>> result = rerun(manifest, out="second.npz")
+        >>> result.same, result.changed
+        (True, {})
     """
     then = read_manifest(Path(manifest))
-    files = None if out is None else _pair(Path(out))
+    files = None if out is None else _file_and_manifest(Path(out))
     for path in files or []:
         if path.exists():
             raise FileExistsError(f"{path} exists already; name another file.")
-    now, data = _make({name: then[name] for name in KEYS if name not in ("format", "periods", "json")}, progress)
+    recipe = {name: then[name] for name in MANIFEST_KEYS if name not in ("format", "periods", "json")}
+    now, data = _generate(recipe, progress)
     same = now["sha256"] == then["sha256"]
     if same and files is not None:
-        _write(files, now, data)
+        _write_files(files, now, data)
     versions = {name: (then["versions"].get(name, "absent"), here) for name, here in now["versions"].items()}
     return Rerun(same, now["sha256"], {name: pair for name, pair in versions.items() if pair[0] != pair[1]})
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Read a manifest.
+    """Read and check a manifest.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no manifest of an export.
+        ValueError: It is not the manifest of an export, or is damaged.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no manifest {path}.")
     try:
         manifest = json.loads(path.read_text())
     except ValueError as error:
-        raise ValueError(f"{path} is no manifest of exported trials, or is damaged: {error}") from error
+        raise ValueError(f"{path} is not a manifest of exported trials, or is damaged: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ValueError(f'{path} is no manifest of exported trials: it lacks "format": {FORMAT!r}.')
-    missing = [name for name in (*KEYS, "sha256", "versions") if name not in manifest]
+        raise ValueError(f'{path} is not a manifest of exported trials: it lacks "format": {FORMAT!r}.')
+    missing = [name for name in (*MANIFEST_KEYS, "sha256", "versions") if name not in manifest]
     if missing:
         raise ValueError(f"{path} is damaged: it lacks {', '.join(map(repr, missing))}.")
     return manifest
 
 
-def _pair(path: Path) -> list[Path]:
+def _file_and_manifest(path: Path) -> list[Path]:
+    """Return the paths of a file and its manifest; raise ValueError unless the file is a ``.npz``."""
     if path.suffix != ".npz":
-        raise ValueError(f"{path} must be called NAME.npz; the manifest is NAME.json beside it.")
+        raise ValueError(f"{path} must be named NAME.npz; the manifest is NAME.json beside it.")
     return [path, path.with_suffix(".json")]
 
 
-def _plain(what: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Turn values into what JSON gives back."""
+def _json_values(argument: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return values as JSON reads them back, so that `rerun` gets the same ones; raise TypeError if it has none for them."""
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(values or {}), default=_as_list, allow_nan=False))
+        plain: dict[str, Any] = json.loads(json.dumps(dict(values or {}), default=_array_to_list, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{what}={values!r} cannot be written to a manifest, which is JSON: {error}") from error
+        raise TypeError(f"{argument}={values!r} cannot be written to a manifest, which is JSON: {error}") from error
     return plain
 
 
-def _as_list(value: Any) -> Any:
+def _array_to_list(value: Any) -> Any:
+    """Return an array as a list and a NumPy scalar as a number, for `json.dumps`; raise TypeError for anything else."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} {value!r}")
 
 
-def _make(recipe: dict[str, Any], progress: Progress | None) -> tuple[dict[str, Any], bytes]:
-    """Make trials; give the manifest and the bytes of the file."""
+def _generate(recipe: dict[str, Any], progress: Progress | None) -> tuple[dict[str, Any], bytes]:
+    """Generate trials from the arguments of `export_trials`; return the manifest and the bytes of the file."""
     options = {name: recipe[name] for name in ("seed", "split", "holdout", "conditions", "session")}
     dataset = TrialDataset(recipe["task"], recipe["parameters"], recipe["trials"], **options)
-    parts = []
-    for first in range(0, len(dataset), TOGETHER):
-        parts.append(dataset[first : first + TOGETHER])
+    batches = []
+    for first in range(0, len(dataset), TRIALS_PER_BATCH):
+        batches.append(dataset[first : first + TRIALS_PER_BATCH])
         if progress is not None:
-            progress(len(parts[-1][0]))
-    arrays, texts = _arrays(parts)
-    data = _zipped(arrays)
+            progress(len(batches[-1][0]))
+    arrays, json_columns = _concatenate_batches(batches)
+    data = _npz_bytes(arrays)
     manifest = {
         "format": FORMAT,
         **recipe,
-        "seed": dataset.seed,
+        "seed": dataset.seed,  # these two may be None in the recipe
         "session": dataset.session,
         "periods": list(dataset.periods),
-        "json": texts,
-        "versions": _versions(type(dataset.env.unwrapped).__module__),
+        "json": json_columns,
+        "versions": _installed_versions(type(dataset.env.unwrapped).__module__),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     return manifest, data
 
 
-def _versions(module: str) -> dict[str, str]:
-    """Give the versions of all that the trials depend on, also of the pack that has the task."""
+def _installed_versions(module: str) -> dict[str, str]:
+    """Return the versions on which trials depend: of ngym, NumPy, Gymnasium, Python and the pack with the task's module."""
     pack = packages_distributions().get(module.partition(".")[0], [])
     names = dict.fromkeys(["ngym-core", "ngym-data", "numpy", "gymnasium", *pack])
     return {**{name: version(name) for name in names}, "python": platform.python_version()}
 
 
-def _arrays(parts: list[Any]) -> tuple[dict[str, Array], list[str]]:
-    """Put batches one under another, filled up to the longest; and say which columns were turned into JSON texts."""
-    steps = max(part[0].shape[1] for part in parts)
+def _concatenate_batches(batches: list[Sample]) -> tuple[dict[str, Array], list[str]]:
+    """Concatenate batches, padded to the longest.
+
+    Returns:
+        The arrays of the file, and the names of the conditions that are stored as JSON texts: those of type object, which
+        a file without pickles cannot hold.
+    """
+    steps = max(inputs.shape[1] for inputs, _, _ in batches)
     arrays = {
-        "inputs": np.concatenate([_filled(part[0], steps, 0) for part in parts]),
-        "target": np.concatenate([_filled(part[1], steps, 0) for part in parts]),
-        "length": np.concatenate([part[2]["length"] for part in parts]),
-        "period": np.concatenate([_filled(part[2]["period"], steps, -1) for part in parts]),
+        "inputs": np.concatenate([_pad_steps(inputs, steps, 0) for inputs, _, _ in batches]),
+        "target": np.concatenate([_pad_steps(target, steps, 0) for _, target, _ in batches]),
+        "length": np.concatenate([info["length"] for _, _, info in batches]),
+        "period": np.concatenate([_pad_steps(info["period"], steps, -1) for _, _, info in batches]),
     }
-    columns = joined([part[2]["conditions"] for part in parts], [len(part[0]) for part in parts])
-    texts = [name for name, column in columns.items() if column.dtype == object]
-    for name in texts:
-        columns[name] = np.array([json.dumps(value, default=_as_list) for value in columns[name]])
-    return arrays | {f"condition_{name}": column for name, column in columns.items()}, texts
+    columns = concatenate_conditions(
+        [info["conditions"] for _, _, info in batches], [len(inputs) for inputs, _, _ in batches]
+    )
+    json_columns = [name for name, column in columns.items() if column.dtype == object]
+    for name in json_columns:
+        columns[name] = np.array([json.dumps(value, default=_array_to_list) for value in columns[name]])
+    return arrays | {f"condition_{name}": column for name, column in columns.items()}, json_columns
 
 
-def _filled(array: Array, steps: int, value: float) -> Array:
+def _pad_steps(array: Array, steps: int, value: float) -> Array:
+    """Return an array (trials, up to `steps`, ...) padded with a value to (trials, steps, ...)."""
     if array.shape[1] == steps:
         return array
-    filled = np.full((len(array), steps, *array.shape[2:]), value, array.dtype)
-    filled[:, : array.shape[1]] = array
-    return filled
+    padded = np.full((len(array), steps, *array.shape[2:]), value, array.dtype)
+    padded[:, : array.shape[1]] = array
+    return padded
 
 
-def _zipped(arrays: Mapping[str, Array]) -> bytes:
-    """Write arrays as a ``.npz`` whose bytes follow from the arrays alone: no times, no compression, no pickles."""
+def _npz_bytes(arrays: Mapping[str, Array]) -> bytes:
+    """Return arrays as a ``.npz`` whose bytes depend on the arrays alone: no times, no compression, no pickles."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-            entry.create_system, entry.external_attr = 3, 0o644 << 16
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # Unix, rw-r--r--, on every system
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
     return file.getvalue()
 
 
-def _write(files: list[Path], manifest: dict[str, Any], data: bytes) -> None:
-    """Write the file, then the manifest."""
-    with atomic_write(files[1]) as manifest_aside, atomic_write(files[0]) as aside:
-        manifest_aside.write_text(json.dumps({**manifest, "file": files[0].name}, indent=2) + "\n")
-        aside.write_bytes(data)
+def _write_files(files: list[Path], manifest: dict[str, Any], data: bytes) -> None:
+    """Write the file and the manifest; each is complete or absent."""
+    # contexts end in reverse: the file gets its name first, so that no manifest stands without its file
+    with atomic_write(files[1]) as new_manifest, atomic_write(files[0]) as new_file:
+        new_manifest.write_text(json.dumps({**manifest, "file": files[0].name}, indent=2) + "\n")
+        new_file.write_bytes(data)

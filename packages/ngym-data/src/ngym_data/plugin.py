@@ -1,4 +1,4 @@
-"""What ngym-data adds to ngym: the commands `ngym export` and `ngym rerun`."""
+"""Plugin of ngym-data: the commands `ngym export` and `ngym rerun`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ngym_commands(group: click.Group) -> None:
-    """Add `ngym export` and `ngym rerun`."""
+    """Add `ngym export` and `ngym rerun` to the `ngym` command."""
     from ngym_data.cli import export, rerun
 
     group.add_command(export)

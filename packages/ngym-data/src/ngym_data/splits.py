@@ -1,4 +1,4 @@
-"""Splits: disjoint streams of one seed, and conditions that training never shows."""
+"""Splits: disjoint streams of one seed, held-out conditions and crossed conditions."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 import ngym_core as ngym
 from ngym_core.errors import nearest, unknown_name
 
-__all__ = ["SPLITS", "Holdout", "SplitDraws", "check_split", "crossed", "seed_of"]
+__all__ = ["SPLITS", "Holdout", "SplitDraws", "check_split", "cross_conditions", "stream_seed"]
 
 Array: TypeAlias = NDArray[Any]
 
 SPLITS = ("train", "val", "test", "holdout")
-"""What data can be for. Each has streams of its own; held-out conditions appear in the last one only."""
+"""Names of the splits. Each has its own streams; held-out conditions appear in the last one only."""
 
 
 def check_split(split: str, holdout: object) -> str:
-    """Check the name of a split.
+    """Check the name of a split and return it.
+
+    Args:
+        split: The name.
+        holdout: The held-out conditions, or something false if there are none.
 
     Raises:
-        ValueError: An unknown name, or ``holdout`` where nothing is held out.
+        ValueError: An unknown name, or ``holdout`` without held-out conditions.
     """
     if split not in SPLITS:
         raise ValueError(f"Unknown split {split!r}. {nearest(split, SPLITS)}")
@@ -33,18 +37,28 @@ def check_split(split: str, holdout: object) -> str:
     return split
 
 
-def seed_of(seed: int, split: str, number: int) -> int:
-    """Give the seed of a stream (a row, a session) of a split, so that no two streams share anything."""
+def stream_seed(seed: int, split: str, number: int) -> int:
+    """Return the seed of a stream of a split. Different streams have different seeds, also across splits.
+
+    Args:
+        seed: Seed of all splits.
+        split: Name of the split.
+        number: Number of the row or session, from 0.
+    """
     sequence = np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), number))
-    return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)  # 63 bits, for users who keep seeds in int64
 
 
 class Holdout:
-    """Which trials are held out: those in which every named condition has one of its held-out values.
+    """Held-out conditions. A trial is held out if every named condition has one of its held-out values.
 
     Args:
-        values: Condition -> held-out value, or several.
-        split: The split; ``holdout`` keeps the trials that are held out, the others all but these.
+        values: Condition -> one held-out value or several.
+        split: The split. ``holdout`` has the trials that are held out, the others have the rest.
+
+    Attributes:
+        values: Condition -> (k, ...) held-out values.
+        wants_held_out: Whether the split has the trials that are held out.
 
     Raises:
         ValueError: A condition without values.
@@ -52,33 +66,38 @@ class Holdout:
 
     def __init__(self, values: Mapping[str, ArrayLike], split: str) -> None:
         self.values = {name: np.atleast_1d(np.asarray(held)) for name, held in values.items()}
-        self.wanted = split == "holdout"
+        self.wants_held_out = split == "holdout"
         for name, held in self.values.items():
             if len(held) == 0:
                 raise ValueError(f"holdout={dict(values)!r} names no value of {name!r}.")
 
-    def keeps(self, conditions: Mapping[str, Array]) -> NDArray[np.bool_]:
-        """Say which trials belong to the split, (n,)."""
-        held = np.logical_and.reduce([self.holds(name, conditions[name]) for name in self.values])
-        return np.asarray(held if self.wanted else ~held)
+    def in_split(self, conditions: Mapping[str, Array]) -> NDArray[np.bool_]:
+        """Return which of n trials belong to the split, (n,) bool.
 
-    def holds(self, name: str, column: Array) -> NDArray[np.bool_]:
-        """Say which values (n, ...) of a condition are held out, (n,)."""
+        Args:
+            conditions: Name -> (n, ...) values.
+        """
+        held = np.logical_and.reduce([self.is_held_out(name, conditions[name]) for name in self.values])
+        return np.asarray(held if self.wants_held_out else ~held)
+
+    def is_held_out(self, name: str, column: Array) -> NDArray[np.bool_]:
+        """Return which values (n, ...) of a condition are held out, (n,) bool."""
         held = self.values[name]
-        if held.ndim == 1 and column.ndim == 2:
+        if held.ndim == 1 and column.ndim == 2:  # one held-out value of a condition that has several numbers
             held = held[None]
         one, other = column[:, None], held[None]
+        # tolerance for values such as 0.1 + 0.2; all other values must be equal
         numbers = column.dtype.kind == "f" and held.dtype.kind in "biuf"
         same = np.isclose(one, other, rtol=1e-9) if numbers else np.asarray(one == other)
         return np.asarray(same.reshape(len(column), len(held), -1).all(axis=-1).any(axis=-1))
 
     def check(self, conditions: Mapping[str, Array], options: Mapping[str, Array], env: object) -> None:
-        """Refuse conditions and values that the task does not have.
+        """Raise if the task does not have the held-out conditions and values.
 
         Args:
-            conditions: Those of many trials.
-            options: What the draws of a condition choose from, as far as it is known.
-            env: The task, for the error.
+            conditions: Conditions of many trials: name -> (n, ...) values.
+            options: Condition -> (k, ...) options that it is drawn from, as far as they are known.
+            env: The task, for the message.
 
         Raises:
             UnknownNameError: A condition that the task does not have.
@@ -90,65 +109,69 @@ class Holdout:
             known = [*conditions[name], *options.get(name, ())]
             for i, value in enumerate(held if conditions[name].ndim == held.ndim else [held]):
                 one = Holdout({name: held[i : i + 1]}, "train") if conditions[name].ndim == held.ndim else self
-                if not any(one.holds(name, np.asarray([k])).any() for k in known):
+                if not any(one.is_held_out(name, np.asarray([k])).any() for k in known):
                     valid = dict.fromkeys(str(np.asarray(k).tolist()) for k in known)
-                    raise ValueError(f"holdout: the condition {name!r} of {env} is never {value}. {nearest(value, valid)}")
+                    message = f"holdout: the condition {name!r} of {env} never has the value {value}."
+                    raise ValueError(f"{message} {nearest(value, valid)}")
 
 
 class SplitDraws(ngym.Draws):
-    """Draws that leave out the options that a split does not have, so that no trial is made in vain.
+    """Draws that choose only among the options that a split has, so that fewer trials have to be discarded.
 
     Args:
         seed: The seed.
-        holdout: What is held out.
+        holdout: The held-out conditions.
 
     Attributes:
-        options: Name of a restricted draw -> its options, as far as it was made.
+        options: Held-out condition -> (k, ...) options of its last draw, if it was drawn by `choice`.
     """
 
     def __init__(self, seed: int, holdout: Holdout) -> None:
         super().__init__(seed)
         self._holdout = holdout
-        exact = holdout.wanted or len(holdout.values) == 1
+        # of several conditions, the other splits may have the held-out values of one, beside other values of another
+        exact = holdout.wants_held_out or len(holdout.values) == 1
         self._restricted = set(holdout.values) if exact else set()
         self.options: dict[str, Array] = {}
 
     def choice(self, name: str, n: int, options: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
-        """Draw among the options that the split has, see `Draws.choice`; their probabilities keep their ratios."""
+        """Draw among the options that the split has, see `Draws.choice`. Ratios of their probabilities stay the same."""
         options = np.asarray(options)
         if name in self._holdout.values:
             self.options[name] = options
         if name in self._restricted and size is None:
-            held = self._holdout.holds(name, options)
-            weights = np.where(held == self._holdout.wanted, np.ones(len(options)) if p is None else p, 0.0)
-            some = weights.sum(axis=-1, keepdims=True) > 0  # where nothing is left, the trial is left out afterwards
-            p = np.where(some, weights, np.ones(len(options)) if p is None else p)
+            held = self._holdout.is_held_out(name, options)
+            weights = np.where(held == self._holdout.wants_held_out, np.ones(len(options)) if p is None else p, 0.0)
+            has_options = weights.sum(axis=-1, keepdims=True) > 0  # without any, the trial is discarded afterwards
+            p = np.where(has_options, weights, np.ones(len(options)) if p is None else p)
         return super().choice(name, n, options, p, size)
 
 
-def crossed(
-    conditions: Mapping[str, Any], keeps: Callable[[Mapping[str, Array]], Array] | None
+def cross_conditions(
+    conditions: Mapping[str, Any], in_split: Callable[[Mapping[str, Array]], Array] | None
 ) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Cross the conditions of which several values are given.
+    """Cross the conditions that have lists of values.
 
     Args:
         conditions: Condition -> one value, or a list of values.
-        keeps: Which combinations stay; by default all.
+        in_split: Function of all combinations (name -> (k, ...) values) that returns which of them stay, (k,) bool; by
+            default all do.
 
     Returns:
-        The conditions with one value, and the others: name -> (combinations, ...) values.
+        The conditions with one value, and the crossed ones: name -> (combinations, ...) values.
 
     Raises:
-        ValueError: Nothing is left.
+        ValueError: No combination stays.
     """
     single = {name: value for name, value in conditions.items() if np.ndim(value) == 0}
     lists = {name: np.asarray(value) for name, value in conditions.items() if np.ndim(value)}
     counts = [len(values) for values in lists.values()]
-    places = np.indices(counts).reshape(len(lists), math.prod(counts))
-    sets = {name: values[place] for (name, values), place in zip(lists.items(), places, strict=True)}
-    kept = np.ones(places.shape[1], bool)
-    if keeps is not None:
-        kept = keeps({**{k: np.full(len(kept), v) for k, v in single.items()}, **sets})
+    indices = np.indices(counts).reshape(len(lists), math.prod(counts))
+    combinations = {name: values[index] for (name, values), index in zip(lists.items(), indices, strict=True)}
+    kept = np.ones(indices.shape[1], bool)
+    if in_split is not None:
+        kept = in_split({**{k: np.full(len(kept), v) for k, v in single.items()}, **combinations})
     if not kept.any():
-        raise ValueError(f"conditions={dict(conditions)!r} leave no combination{'' if keeps is None else ' in this split'}.")
-    return single, {name: values[kept] for name, values in sets.items()}
+        where = "" if in_split is None else " in this split"
+        raise ValueError(f"conditions={dict(conditions)!r} leave no combination{where}.")
+    return single, {name: values[kept] for name, values in combinations.items()}

@@ -1,4 +1,4 @@
-"""Loaders: data as torch tensors, made in the background, shared among workers and ranks."""
+"""Torch loaders: batches as tensors, generated in the background and divided among workers and ranks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ try:
     import torch
     from torch.utils.data import DataLoader, IterableDataset, Sampler, get_worker_info
 except ImportError as error:
-    raise ImportError("Loaders of tensors need torch: pip install 'ngym-data[torch]'.") from error
+    raise ImportError("Torch loaders need torch: pip install 'ngym-data[torch]'.") from error
 
 if TYPE_CHECKING:
     from ngym_data.dataset import Dataset
@@ -25,24 +25,23 @@ __all__ = ["StreamLoader", "trial_loader"]
 
 
 class StreamLoader:
-    """The batches of a `Dataset` as tensors, made ahead in the background.
+    """The batches of a `Dataset` as tensors, prefetched in the background.
 
-    Each rank has rows of its own: rank k of a distributed training has the rows k * batch_size to
-    (k + 1) * batch_size - 1, each at its beginning. Worker processes share the rows of a batch among them. So
-    rows share nothing, and what a row delivers does not depend on how many workers or ranks there are. Each process
-    holds as much as the dataset may (its `memory`).
+    Rank k of a distributed training has the rows k * batch_size to (k + 1) * batch_size - 1, each from its first
+    step. Worker processes divide the rows of a batch among them. So what a row delivers does not depend on the number
+    of workers or ranks. See `Dataset` for the memory of each process.
 
-    An iteration gives `max_batch` batches; the next one, also after a break, goes on where the streams are. What is
-    not a number (a condition that is missing in some trials) is left out.
+    An iteration has `max_batch` batches, of the parts and shapes of `Dataset.__call__`; the next iteration, also after
+    a break, continues the streams. Conditions that are not numbers (for example, missing in some trials) are left out.
 
     Args:
         dataset: The rows, for one rank.
-        num_workers: Processes that make data; with 0 a thread of this process does.
-        prefetch: Batches that are made ahead; with 0 and no workers, none is.
-        pin_memory: Put batches where they can be copied to an accelerator at once; by default if there is one
-            and `device` is not the processor.
-        device: Where batches go, without waiting for the copy (`non_blocking`); by default they stay.
-        rank: Which rank this is; by default that of `torch.distributed`, if it is initialised, or 0.
+        num_workers: Number of processes that generate data; with 0 a thread of this process does.
+        prefetch: Batches that are prefetched; 0, without workers, generates each when it is requested.
+        pin_memory: Whether batches are in pinned memory, which is copied to an accelerator faster; by default if
+            `device` is given and is not the CPU.
+        device: Device to which batches are copied with `non_blocking`; by default they are not copied.
+        rank: Number of this rank; by default that of `torch.distributed`, if it is initialised, or 0.
 
     Attributes:
         dataset: The rows of this rank.
@@ -50,6 +49,12 @@ class StreamLoader:
     Raises:
         ImportError: torch is not installed.
         ValueError: A number below 0, or more workers than rows.
+
+    Example:
+        >>> from ngym_data import Dataset
+        >>> loader = Dataset("PerceptualDecisionMaking-v0", batch_size=4, seq_len=50, max_batch=3, seed=0).to_torch()
+        >>> [tuple(inputs.shape) for inputs, target in loader]
+        [(50, 4, 3), (50, 4, 3), (50, 4, 3)]
     """
 
     def __init__(
@@ -62,13 +67,13 @@ class StreamLoader:
         device: str | torch.device | None = None,
         rank: int | None = None,
     ) -> None:
-        rank = ranks()[0] if rank is None else rank
+        rank = _rank_and_world_size()[0] if rank is None else rank
         for name, value in (("num_workers", num_workers), ("prefetch", prefetch), ("rank", rank)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"{name}={value!r} must be an integer from 0.")
         if num_workers > dataset.batch_size:
             raise ValueError(
-                f"num_workers={num_workers} are more than the {dataset.batch_size} rows of a batch that they share."
+                f"num_workers={num_workers} is more than the {dataset.batch_size} rows of a batch, which workers divide."
             )
         self.dataset = dataset.part(range(rank * dataset.batch_size, (rank + 1) * dataset.batch_size))
         self._num_workers, self._prefetch = num_workers, prefetch
@@ -76,56 +81,65 @@ class StreamLoader:
         self._pin = self._device is not None and self._device.type != "cpu" if pin_memory is None else pin_memory
         self._axis = 0 if dataset.batch_first else 1
         self._thread: ThreadPoolExecutor | None = None
-        self._ahead: deque[Future[Any]] = deque()
-        self._parts: Iterator[Any] | None = None
+        self._prefetched: deque[Future[Any]] = deque()
+        self._worker_batches: Iterator[Any] | None = None
 
     def __len__(self) -> int:
         """Number of batches of one iteration, see `Dataset`."""
         return len(self.dataset)
 
     def __iter__(self) -> Iterator[Any]:
-        """Give `max_batch` batches, or batches without end: observations, ground truth and, with `info`, a dictionary."""
-        given = 0
-        while self.dataset.max_batch is None or given < self.dataset.max_batch:
-            given += 1
-            batch = self._of_workers() if self._num_workers else self._of_thread()
-            yield batch if self._device is None else mapped(lambda t: t.to(self._device, non_blocking=True), batch)
+        """Yield `max_batch` batches, or batches without end."""
+        num_batches = 0
+        while self.dataset.max_batch is None or num_batches < self.dataset.max_batch:
+            num_batches += 1
+            batch = self._next_from_workers() if self._num_workers else self._next_from_thread()
+            yield batch if self._device is None else _map_tensors(lambda t: t.to(self._device, non_blocking=True), batch)
 
-    def _make(self) -> Any:
-        return self._pinned(tensors(self.dataset()))
+    def _generate(self) -> Any:
+        """Generate the next batch, in pinned memory if wanted."""
+        return self._pinned(_to_tensors(self.dataset()))
 
-    def _of_thread(self) -> Any:
-        """Give a batch that a thread of this process has made."""
+    def _next_from_thread(self) -> Any:
+        """Return the next batch, generated by a thread of this process."""
         if self._prefetch == 0:
-            return self._make()
+            return self._generate()
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "ngym-data")
-        while len(self._ahead) <= self._prefetch:
-            self._ahead.append(self._thread.submit(self._make))
-        batch = self._ahead[0].result()
-        self._ahead.popleft()
+            self._thread = ThreadPoolExecutor(1, "ngym-data")  # one thread, so that batches keep their order
+        while len(self._prefetched) <= self._prefetch:
+            self._prefetched.append(self._thread.submit(self._generate))
+        batch = self._prefetched[0].result()  # an error raised here leaves the batch in the queue
+        self._prefetched.popleft()
         return batch
 
-    def _of_workers(self) -> Any:
-        """Put a batch together of the rows that each worker has made; workers are asked in turn."""
-        if self._parts is None:
-            rows = Rows(self.dataset)
+    def _next_from_workers(self) -> Any:
+        """Return the next batch, whose rows are concatenated from those of each worker."""
+        if self._worker_batches is None:
+            rows = _WorkerRows(self.dataset)
             options = {"num_workers": self._num_workers, "prefetch_factor": max(1, self._prefetch)}
-            self._parts = iter(DataLoader(rows, batch_size=None, collate_fn=tensors, **options))  # type: ignore[arg-type]
-        return self._pinned(joined_rows([next(self._parts) for _ in range(self._num_workers)], self._axis))
+            loader: DataLoader[Any] = DataLoader(rows, batch_size=None, collate_fn=_to_tensors, **options)  # type: ignore[arg-type]
+            self._worker_batches = iter(loader)
+        # a DataLoader takes the batches of its workers in turn, so these are one of each
+        parts = [next(self._worker_batches) for _ in range(self._num_workers)]
+        return self._pinned(_concatenate_rows(parts, self._axis))
 
     def _pinned(self, batch: Any) -> Any:
-        return mapped(lambda tensor: tensor.pin_memory(), batch) if self._pin else batch
+        """Return a batch in pinned memory, if wanted."""
+        return _map_tensors(lambda tensor: tensor.pin_memory(), batch) if self._pin else batch
 
 
-class Rows(IterableDataset[Any]):
-    """Batches, without end, of the rows of a dataset that fall to the worker which asks."""
+class _WorkerRows(IterableDataset[Any]):
+    """Endless batches of the rows of a dataset that the current worker has.
+
+    Args:
+        dataset: The dataset.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
 
     def __iter__(self) -> Iterator[Any]:
-        """Begin the streams."""
+        """Yield batches from the first step of each row."""
         worker = get_worker_info()
         rows = self.dataset.rows
         part = self.dataset.part(rows if worker is None else np.array_split(rows, worker.num_workers)[worker.id].tolist())
@@ -133,17 +147,23 @@ class Rows(IterableDataset[Any]):
             yield part()
 
 
-class Batches(Sampler[Any]):
-    """The numbers of the trials of each batch of one rank.
+class _TrialBatchSampler(Sampler[Any]):
+    """Sampler of the trial numbers of each batch of one rank.
 
-    All ranks together give each trial once in each iteration. Each gives as many batches as the others, unless fewer
-    trials are left at the end than there are ranks.
+    In one iteration, all ranks together yield each trial once. Each rank yields as many batches as the others, unless
+    fewer trials than ranks are left for the last batch.
 
     Args:
         dataset: The trials.
-        batch_size: Trials in a batch of one rank.
-        shuffle: Shuffle sessions, and trials within some sessions, anew in each iteration.
-        rank: This rank and the number of ranks.
+        batch_size: Number of trials in a batch of one rank.
+        shuffle: Whether the order is that of `TrialDataset.order`, another one in each iteration; else ascending.
+        rank: Number of this rank, and number of ranks.
+
+    Attributes:
+        epoch: Number of the order of the next iteration.
+
+    Raises:
+        ValueError: A batch size below 1.
     """
 
     def __init__(self, dataset: TrialDataset, batch_size: int, shuffle: bool, rank: tuple[int, int]) -> None:
@@ -152,7 +172,7 @@ class Batches(Sampler[Any]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the next iteration; without, each iteration takes the next."""
+        """Set the order of the next iteration; each iteration also adds 1 to it."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -161,16 +181,17 @@ class Batches(Sampler[Any]):
         return whole + (left > self.rank)
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Give the batches of one iteration."""
+        """Yield the trial numbers of each batch of one iteration."""
         order = self.dataset.order(self.epoch) if self.shuffle else np.arange(len(self.dataset))
         self.epoch += 1
         for batch in self._batches(order):
             yield batch.tolist()
 
     def _batches(self, order: Any) -> Iterator[Any]:
-        together = self.batch_size * self.ranks
-        for first in range(0, len(order), together):
-            batch = np.array_split(order[first : first + together], self.ranks)[self.rank]
+        """Yield the batches of this rank: its share of each group of consecutive trials in an order."""
+        trials_of_all_ranks = self.batch_size * self.ranks
+        for first in range(0, len(order), trials_of_all_ranks):
+            batch = np.array_split(order[first : first + trials_of_all_ranks], self.ranks)[self.rank]
             if len(batch):
                 yield batch
 
@@ -184,72 +205,82 @@ def trial_loader(
     world_size: int | None = None,
     **options: Any,
 ) -> DataLoader[Any]:
-    """Give a torch `DataLoader` of batches of whole trials.
+    """Return a torch `DataLoader` of batches of whole trials.
 
-    A `DataLoader` of one's own (with Lightning's sampler, for example) works as well: ``DataLoader(dataset,
-    batch_size=64, num_workers=2)``. This one is faster, because trials are not taken apart and put together again, and
-    it keeps to the sessions when it shuffles.
+    ``DataLoader(dataset, batch_size=64, num_workers=2)`` works as well (with Lightning's sampler, for example). This
+    loader is faster, because it gets batches as such instead of collating single trials, and because it shuffles session
+    by session.
 
     Args:
         dataset: The trials.
-        batch_size: Trials in a batch of one rank.
-        shuffle: Shuffle sessions, and trials within some sessions, anew in each iteration; all ranks alike.
-        rank: Which rank this is; by default that of `torch.distributed`, if it is initialised, or 0.
-        world_size: How many ranks there are, likewise.
-        **options: Those of `DataLoader`: `num_workers`, `prefetch_factor`, `pin_memory`, ...
+        batch_size: Number of trials in a batch of one rank.
+        shuffle: Whether sessions, and trials within some sessions at a time, are shuffled in each iteration, alike in
+            all ranks.
+        rank: Number of this rank; by default that of `torch.distributed`, if it is initialised, or 0.
+        world_size: Number of ranks; by default that of `torch.distributed`, or 1.
+        **options: Options of `DataLoader`: `num_workers`, `prefetch_factor`, `pin_memory`, ...
 
     Returns:
         A loader of observations (batch, steps, *observation shape), ground truth (batch, steps, *action shape) and a
-        dictionary, see `TrialDataset.__getitem__`, as tensors. What is not a number is left out.
+        dictionary, see `TrialDataset.__getitem__`, as tensors. Conditions that are not numbers are left out.
 
     Raises:
         ValueError: A batch size below 1, or a rank that does not exist.
+
+    Example:
+        >>> from ngym_data import TrialDataset
+        >>> loader = TrialDataset("PerceptualDecisionMaking-v0", trials=100, seed=0).to_torch(batch_size=64, shuffle=True)
+        >>> [tuple(inputs.shape) for inputs, target, info in loader]
+        [(64, 22, 3), (36, 22, 3)]
     """
-    here, world = ranks()
-    here, world = here if rank is None else rank, world if world_size is None else world_size
-    if not 0 <= here < world:
-        raise ValueError(f"rank={here!r} must lie within 0 and world_size - 1 = {world - 1}.")
+    default_rank, default_world_size = _rank_and_world_size()
+    rank = default_rank if rank is None else rank
+    world_size = default_world_size if world_size is None else world_size
+    if not 0 <= rank < world_size:
+        raise ValueError(f"rank={rank!r} must lie between 0 and world_size - 1 = {world_size - 1}.")
     return DataLoader(
         dataset,  # type: ignore[arg-type]
-        batch_size=None,
-        sampler=Batches(dataset, batch_size, shuffle, (here, world)),
-        collate_fn=tensors,
+        batch_size=None,  # the sampler yields batches, so that torch does not collate trials
+        sampler=_TrialBatchSampler(dataset, batch_size, shuffle, (rank, world_size)),
+        collate_fn=_to_tensors,
         **options,
     )
 
 
-def ranks() -> tuple[int, int]:
-    """Give this rank and the number of ranks of `torch.distributed`; 0 and 1 if it is not initialised."""
+def _rank_and_world_size() -> tuple[int, int]:
+    """Return the number of this rank and the number of ranks of `torch.distributed`; 0 and 1 if it is not initialised."""
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
-def tensors(batch: Any) -> Any:
-    """Turn the arrays of a batch into tensors that share their memory; leave out what is not a number."""
+def _to_tensors(batch: Any) -> Any:
+    """Return the arrays of a batch as tensors that share their memory, without those that are not numbers."""
     if isinstance(batch, tuple):
-        return tuple(tensors(part) for part in batch)
+        return tuple(_to_tensors(part) for part in batch)
     if isinstance(batch, dict):
-        return {name: tensors(part) for name, part in batch.items() if isinstance(part, dict) or part.dtype.kind in "biuf"}
+        return {
+            name: _to_tensors(part) for name, part in batch.items() if isinstance(part, dict) or part.dtype.kind in "biuf"
+        }
     return torch.as_tensor(batch)
 
 
-def mapped(function: Any, batch: Any) -> Any:
-    """Apply a function to all tensors of a batch."""
+def _map_tensors(function: Any, batch: Any) -> Any:
+    """Return a batch with a function applied to each tensor."""
     if isinstance(batch, tuple):
-        return tuple(mapped(function, part) for part in batch)
+        return tuple(_map_tensors(function, part) for part in batch)
     if isinstance(batch, dict):
-        return {name: mapped(function, part) for name, part in batch.items()}
+        return {name: _map_tensors(function, part) for name, part in batch.items()}
     return function(batch)
 
 
-def joined_rows(parts: list[Any], axis: int) -> Any:
-    """Put the rows of several batches side by side."""
+def _concatenate_rows(parts: list[Any], axis: int) -> Any:
+    """Concatenate the rows of several batches along an axis; conditions that a part lacks are left out."""
     first = parts[0]
     if isinstance(first, tuple):
-        return tuple(joined_rows(list(some), axis) for some in zip(*parts, strict=True))
+        return tuple(_concatenate_rows(list(arrays), axis) for arrays in zip(*parts, strict=True))
     if isinstance(first, dict):
         names = [name for name in first if all(name in part for part in parts)]
-        return {name: joined_rows([part[name] for part in parts], axis) for name in names}
+        return {name: _concatenate_rows([part[name] for part in parts], axis) for name in names}
     return torch.cat(parts, dim=axis)

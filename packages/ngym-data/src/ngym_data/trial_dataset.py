@@ -1,4 +1,4 @@
-"""TrialDataset: whole trials, each at its number."""
+"""TrialDataset: whole trials by number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.trials import Trials
-from ngym_data.dataset import joined
+from ngym_data.dataset import concatenate_conditions
 from ngym_data.splits import SPLITS
 from ngym_data.trial_source import MEMORY_BYTES, TrialSource, check_size
 
@@ -22,48 +22,57 @@ __all__ = ["TrialDataset"]
 
 Array: TypeAlias = NDArray[Any]
 Sample: TypeAlias = tuple[Array, Array, dict[str, Any]]
-"""Observations, ground truth, and what is known of them."""
+"""Observations, ground truth, and a dictionary of what else is known, see `TrialDataset.__getitem__`."""
 
-SESSION, SESSION_BYTES = 128, 32 * 2**20
-"""Trials in a session, and bytes that it may take, unless told otherwise."""
+MAX_SESSION_TRIALS, MAX_SESSION_BYTES = 128, 32 * 2**20
+"""Bounds of the default of `session`: number of trials, and bytes of their observations and ground truth."""
 
 
 class TrialDataset:
-    """A number of whole trials, each at its number: trial i is the same whatever is asked for before or beside it.
+    """A map-style dataset of whole trials: trial i depends only on (task, parameters, seed, split, i).
 
-    Trials come in sessions, as those of an animal: trial i is trial ``i % session`` of session ``i // session``,
-    and a session is what ``make(id)`` plays under the seed ``dataset.session_seed(i // session)`` (without the trials
-    that its split does not have). What a wrapper carries from trial to trial (a block, a history) is carried within a
-    session and begins anew with the next. So trial i follows from (task, parameters, seed, split, i) and, where
-    something is carried, from `session`; batch size, order, workers and ranks do not matter.
+    Trials come in sessions, as those of an animal: trial i is trial ``i % session`` of session ``i // session``, and a
+    session is what ``make(id)`` plays under the seed ``dataset.session_seed(i // session)`` (without the trials outside
+    its split). What a wrapper carries from trial to trial (a block, a history) is carried within a session only; where
+    something is carried, trial i also depends on `session`. Batch size, order, workers and ranks do not matter.
 
-    A session is made at once and kept as long as `memory` has room. Trials in their order are therefore cheap; they
-    are independent of each other, so that no shuffling is needed. In random order over more trials than `memory`
-    holds, each of them costs a session: shuffle with `to_torch(shuffle=True)`, which shuffles sessions, and
-    trials within some sessions.
+    A session is generated at once and cached as long as `memory` has room. Trials in ascending order are therefore
+    cheap; as they are independent of each other, they need no shuffling. In random order over more trials than the
+    cache holds, each trial costs a session: shuffle with `to_torch(shuffle=True)`, which shuffles sessions, and the
+    trials of some sessions at a time.
 
     Args:
         env: A task's id, or an env with wrappers.
         env_kwargs: Parameters of the task, if `env` is an id.
         trials: Number of trials.
-        seed: Seed of all trials. By default that of the env.
+        seed: Seed of all trials; by default that of the env.
         split: ``train``, ``val``, ``test`` (disjoint streams of one seed), or ``holdout``.
-        holdout: Condition -> values that appear in the split ``holdout`` only, and no others there, see `Dataset`.
+        holdout: Condition -> held-out values, which only the split ``holdout`` has, see `Dataset`.
         conditions: Condition -> a value to force in all trials, or a list of values; several lists are crossed.
-            Any k trials in a row have each of k combinations once.
+            Of k combinations, any k consecutive trials have each once.
         loss_weights: Period -> weight of its steps in the loss, see `Dataset`.
-        session: Number of trials in a session; by default 128, fewer where they would take more than 32 MiB (images).
-        memory: Bytes that kept sessions may take.
+        session: Number of trials in a session; by default 128, or fewer if these would take more than 32 MiB (images).
+        memory: Bytes for all arrays of the cached sessions; 64 MiB by default. At least one session is cached.
 
     Attributes:
         env: The env.
-        periods: Names of the periods; `info["period"]` has places in it.
+        periods: Names of the periods; `info["period"]` holds indices into it.
         session: Number of trials in a session.
 
     Raises:
         TypeError: See `Dataset`.
         ValueError: See `Dataset`.
         UnknownNameError: A condition or a period that the task does not have.
+
+    Example:
+        >>> from ngym_data import TrialDataset
+        >>> trials = TrialDataset("PerceptualDecisionMaking-v0", trials=100, seed=0, conditions={"coh": [0, 51.2]})
+        >>> inputs, target, info = trials[7]
+        >>> inputs.shape, target.shape, info["conditions"]["coh"]
+        ((22, 3), (22,), 51.2)
+        >>> inputs, target, info = trials[:10]
+        >>> inputs.shape, info["mask"].shape, info["conditions"]["coh"][:4].tolist()
+        ((10, 22, 3), (10, 22), [0.0, 51.2, 0.0, 51.2])
     """
 
     def __init__(
@@ -85,15 +94,15 @@ class TrialDataset:
         )
         self.env = self._source.env
         self.periods = self._source.periods
-        self.session = check_size("session", self._usual_session() if session is None else session)
+        self.session = check_size("session", self._default_session() if session is None else session)
         self._trials = check_size("trials", trials)
         self._memory = check_size("memory", memory)
-        self._kept: OrderedDict[int, Session] = OrderedDict()
-        self._bytes = 0
+        self._cache: OrderedDict[int, SessionArrays] = OrderedDict()
+        self._cached_bytes = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies in other processes begin with nothing kept."""
-        return {**self.__dict__, "_kept": OrderedDict(), "_bytes": 0}
+        """Return the state without the cache, so that copies in other processes are small."""
+        return {**self.__dict__, "_cache": OrderedDict(), "_cached_bytes": 0}
 
     def __len__(self) -> int:
         """Number of trials."""
@@ -101,50 +110,51 @@ class TrialDataset:
 
     @property
     def seed(self) -> int:
-        """Seed of all trials of all splits."""
+        """Seed of all trials."""
         return self._source.seed
 
-    def _usual_session(self) -> int:
-        return min(SESSION, max(1, int(SESSION_BYTES / (self._source.trial_len * self._source.step_bytes))))
+    def _default_session(self) -> int:
+        """Return the number of trials in a session within both bounds, at least 1."""
+        return min(MAX_SESSION_TRIALS, max(1, int(MAX_SESSION_BYTES / (self._source.trial_len * self._source.step_bytes))))
 
     def session_seed(self, number: int) -> int:
-        """Give the seed of a session."""
+        """Return the seed of a session, numbered from 0."""
         return self._source.stream_seed(number)
 
     def __getitem__(self, i: Any) -> Sample:
-        """Give one trial, or several as a batch.
+        """Return one trial, or several as a batch.
 
         Args:
             i: The number of a trial, or several: a slice, or a sequence of numbers. Negative ones count from the end.
 
         Returns:
-            Of one trial, observations (steps, *observation shape), ground truth (steps, *action shape), and a
+            For one trial, observations (steps, *observation shape), ground truth (steps, *action shape), and a
             dictionary:
 
-            * `mask` (steps,): whether a step belongs to the trial;
-            * `length`: number of its steps;
-            * `period` (steps,): place of each step's period in `periods`, -1 in none;
-            * `weight` (steps,): float32 weight in the loss, 0 outside the mask, if there are `loss_weights`;
+            * `mask`: (steps,) bool, whether a step belongs to the trial;
+            * `length`: number of steps of the trial;
+            * `period`: (steps,) int8 index of each step's period in `periods`, -1 outside all periods;
+            * `weight`: (steps,) float32 weight in the loss, 0 outside the mask, if there are `loss_weights`;
             * `conditions`: name -> value.
 
-            Of several, the same with one more axis before all others, and filled up with zeros (`period`: -1) to
-            the longest of them. The arrays are the caller's own.
+            For several, all arrays get a first axis (trials, ...), `length` is (trials,), and shorter trials are padded
+            with zeros (`period`: -1) to the longest. The caller may modify the arrays.
 
         Raises:
-            IndexError: There is no such trial.
-            TypeError: What is no number.
+            IndexError: A number out of range.
+            TypeError: A number that is no integer.
         """
         if isinstance(i, slice):
             return self._batch(np.arange(*i.indices(len(self))))
         if np.ndim(i):
-            return self._batch(self._numbers(i))
-        inputs, target, info = self._batch(self._numbers([i]))
-        conditions = {name: _plain(column[0]) for name, column in info["conditions"].items()}
+            return self._batch(self._trial_numbers(i))
+        inputs, target, info = self._batch(self._trial_numbers([i]))
+        conditions = {name: _python_scalar(column[0]) for name, column in info["conditions"].items()}
         steps: dict[str, Any] = {name: info[name][0] for name in ("mask", "period", "weight") if name in info}
         return inputs[0], target[0], {**steps, "length": int(info["length"][0]), "conditions": conditions}
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
-        """Give several trials at once, one by one but equally long, as torch's `DataLoader` asks for them."""
+        """Return several trials as a list, padded to the longest; torch's `DataLoader` calls it for a batch."""
         inputs, target, info = self[list(indices)]
         columns = info.pop("conditions")
         return [
@@ -157,91 +167,122 @@ class TrialDataset:
         ]
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Give all numbers in a random order that needs few sessions at a time, (trials,); another one in each epoch.
+        """Return the numbers of all trials in a random order that needs few sessions at a time, (trials,).
 
-        Sessions are shuffled, and trials within as many sessions as half of `memory` holds.
+        Sessions are shuffled, and then the trials of as many sessions at a time as half of `memory` holds.
+
+        Args:
+            epoch: Number of the order, from 0; each has its own.
         """
-        key = (SPLITS.index(self._source.split), epoch, 0)
+        key = (SPLITS.index(self._source.split), epoch, 0)  # three numbers: `stream_seed` has two
         rng = np.random.default_rng(np.random.SeedSequence(self._source.seed, spawn_key=key))
         sessions = rng.permutation(-(-len(self) // self.session))
         order = (sessions[:, None] * self.session + np.arange(self.session)).ravel()
         order = order[order < len(self)]
         session_bytes = self.session * self._source.trial_len * self._source.step_bytes
-        together = self.session * max(1, int(self._memory / 2 / session_bytes))
-        for first in range(0, len(order), together):
-            rng.shuffle(order[first : first + together])
+        trials_at_a_time = self.session * max(1, int(self._memory / 2 / session_bytes))
+        for first in range(0, len(order), trials_at_a_time):
+            rng.shuffle(order[first : first + trials_at_a_time])
         return order
 
     def to_torch(self, batch_size: int = 64, **options: Any) -> DataLoader[Any]:
-        """Give a loader of torch tensors, see `ngym_data.torch_loaders.trial_loader`; needs ``ngym-data[torch]``."""
+        """Return a loader of torch tensors.
+
+        Args:
+            batch_size: Trials in a batch.
+            **options: See `ngym_data.torch_loaders.trial_loader`.
+
+        Raises:
+            ImportError: torch is not installed.
+            ValueError: See `trial_loader`.
+        """
         from ngym_data.torch_loaders import trial_loader
 
         return trial_loader(self, batch_size, **options)
 
     # ---- sessions --------------------------------------------------------------------------------
 
-    def _numbers(self, indices: Any) -> NDArray[np.int64]:
+    def _trial_numbers(self, indices: Any) -> NDArray[np.int64]:
+        """Return indices as numbers from 0, (n,); raise if they are no integers or out of range."""
         array = np.asarray(indices)
-        if array.size == 0:
+        if array.size == 0:  # NumPy makes floats of an empty list
             array = array.astype(np.int64)
         if array.dtype.kind not in "iu" or array.ndim != 1:
-            raise TypeError(f"Trials have integer numbers, not {indices!r}.")
-        wrong = (array < -len(self)) | (array >= len(self))
-        if wrong.any():
-            raise IndexError(f"Trial {array[wrong][0]} of {len(self)} trials.")
+            raise TypeError(f"Trials are numbered by integers, not {indices!r}.")
+        outside = (array < -len(self)) | (array >= len(self))
+        if outside.any():
+            raise IndexError(f"Trial {array[outside][0]} is out of range: the dataset has {len(self)} trials.")
         return np.where(array < 0, array + len(self), array).astype(np.int64)
 
     def _batch(self, numbers: NDArray[np.int64]) -> Sample:
-        sessions, place = np.unique(numbers // self.session, return_inverse=True)
-        found = [self._session(int(s)) for s in sessions]
-        within = numbers % self.session
+        """Return trials as a batch, see `__getitem__`."""
+        session_numbers, session_index = np.unique(numbers // self.session, return_inverse=True)
+        sessions = [self._session(int(number)) for number in session_numbers]
+        within = numbers % self.session  # number of each trial within its session
         lengths = np.zeros(len(numbers), np.int64)
-        rows = [np.nonzero(place == k)[0] for k in range(len(sessions))] if len(sessions) > 1 else [np.arange(len(numbers))]
-        for session, some in zip(found, rows, strict=False):
+        rows = [np.nonzero(session_index == k)[0] for k in range(len(sessions))]  # rows of the batch from each session
+        for session, some in zip(sessions, rows, strict=True):
             lengths[some] = session.lengths[within[some]]
         steps = int(lengths.max(initial=0))
-        inputs = np.zeros((len(numbers), steps, *self._source.ob.shape[1:]), self._source.ob.dtype)
-        target = np.zeros((len(numbers), steps, *self._source.gt.shape[1:]), self._source.gt.dtype)
+        inputs = np.zeros((len(numbers), steps, *self._source.ob_like.shape[1:]), self._source.ob_like.dtype)
+        target = np.zeros((len(numbers), steps, *self._source.gt_like.shape[1:]), self._source.gt_like.dtype)
         period = np.full((len(numbers), steps), -1, np.int8)
-        for session, some in zip(found, rows, strict=False):
-            inner, wide = within[some], min(steps, session.period.shape[1])
-            inputs[some, :wide] = session.inputs[inner, :wide]
-            target[some, :wide] = session.target[inner, :wide]
-            period[some, :wide] = session.period[inner, :wide]
+        for session, some in zip(sessions, rows, strict=True):
+            chosen, width = within[some], min(steps, session.period.shape[1])  # a session may be padded to more steps
+            inputs[some, :width] = session.inputs[chosen, :width]
+            target[some, :width] = session.target[chosen, :width]
+            period[some, :width] = session.period[chosen, :width]
         mask = np.arange(steps) < lengths[:, None]
         info: dict[str, Any] = {"mask": mask, "length": lengths, "period": period}
         if self._source.weights is not None:
             info["weight"] = self._source.weights[period] * mask
-        picked = [{n: c[within[r]] for n, c in s.conditions.items()} for s, r in zip(found, rows, strict=False)]
+        parts = [{n: c[within[r]] for n, c in s.conditions.items()} for s, r in zip(sessions, rows, strict=True)]
+        columns = concatenate_conditions(parts, [len(r) for r in rows])
+        # the parts follow by session: back to the order of the batch (the empty array is for an empty batch)
         order = np.argsort(np.concatenate([*rows, np.zeros(0, np.int64)]), kind="stable")
-        columns = joined(picked, [len(r) for r in rows])
         info["conditions"] = {name: column[order] for name, column in columns.items()}
         return inputs, target, info
 
-    def _session(self, number: int) -> Session:
-        session = self._kept.get(number)
+    def _session(self, number: int) -> SessionArrays:
+        """Return the trials of a session from the cache, or generate them."""
+        session = self._cache.get(number)
         if session is None:
             first = number * self.session
-            trials = self._source.first_trials(self.session, self._source.draws(number), first)
-            session = self._kept[number] = Session(trials, self._source)
-            self._bytes += session.bytes
-            while self._bytes > self._memory and len(self._kept) > 1:
-                self._bytes -= self._kept.popitem(last=False)[1].bytes
+            trials = self._source.first_trials(self.session, self._source.stream_draws(number), first)
+            session = self._cache[number] = SessionArrays(trials, self._source)
+            self._cached_bytes += session.nbytes
+            # least recently used first; the session itself stays, however large it is
+            while self._cached_bytes > self._memory and len(self._cache) > 1:
+                self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
         else:
-            self._kept.move_to_end(number)
+            self._cache.move_to_end(number)
         return session
 
 
-class Session:
-    """The trials of a session, (n, T, ...) each."""
+class SessionArrays:
+    """Arrays of the trials of one session, padded to the longest.
+
+    Args:
+        trials: The trials.
+        source: Their source.
+
+    Attributes:
+        inputs: Observations, (trials, steps, *observation shape).
+        target: Ground truth, (trials, steps, *action shape).
+        lengths: Number of steps of each trial, (trials,).
+        period: Number of each step's period, (trials, steps) int8; -1 outside all periods.
+        conditions: Name -> (trials, ...) values.
+        nbytes: Bytes of all arrays.
+    """
 
     def __init__(self, trials: Trials, source: TrialSource) -> None:
         self.inputs, self.target, self.lengths = trials.ob, trials.gt, trials.lengths
         self.period = source.period_of(trials)
         self.conditions = trials.conditions
         arrays = (self.inputs, self.target, self.lengths, self.period, *self.conditions.values())
-        self.bytes = sum(array.nbytes for array in arrays)
+        self.nbytes = sum(array.nbytes for array in arrays)
 
 
-def _plain(value: Any) -> Any:
+def _python_scalar(value: Any) -> Any:
+    """Return a NumPy scalar as a Python value, anything else as it is."""
     return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""TrialSource: the trials of one split of a task, and what a training needs to know of each step."""
+"""TrialSource: generates the trials of one split of a task, and the period and loss weight of each step."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from ngym_core.sampling import sample_as_data, tasks_of
 from ngym_core.trials import Trials, concatenate, select
 from ngym_core.vector import can_batch
 from ngym_data._chunks import StepChunk
-from ngym_data.splits import Holdout, SplitDraws, check_split, crossed, seed_of
+from ngym_data.splits import Holdout, SplitDraws, check_split, cross_conditions, stream_seed
 
 __all__ = ["MEMORY_BYTES", "TrialSource", "check_size"]
 
 Array: TypeAlias = NDArray[Any]
 
 MEMORY_BYTES = 64 * 2**20
-"""Memory of a data set beside the batches that it has handed out, by default."""
+"""Default of `memory`; what counts is said in `Dataset` and `TrialDataset`."""
 PROBE_TRIALS, PROBE_IMAGE_TRIALS = 32, 16
-"""Trials that are made to see how long and how large they are."""
+"""Number of trials from which lengths and sizes are estimated, for vectors and for images."""
 HOLDOUT_PROBE_TRIALS = 1024
-"""Trials that are made to see which values the held-out conditions have."""
+"""Number of trials in which the values of the held-out conditions are looked up."""
 SPARE_DEVIATIONS = 3
-"""So many standard deviations more steps are made than are needed on average: then one call nearly always suffices."""
+"""Standard deviations of the number of steps that are generated beyond the mean, so that one call nearly always suffices."""
 
 
 class TrialSource:
-    """The trials of one split of a task, as an agent sees them that plays the ground truth.
+    """The trials of one split of a task, as seen by an agent that plays the ground truth.
+
+    A stream is an independent sequence of trials with its own seed: a row of a `Dataset`, a session of a `TrialDataset`.
 
     Args:
         env: A task's id, or an env with wrappers.
@@ -41,24 +43,30 @@ class TrialSource:
         seed: Seed of all streams; by default that of the env.
         split: One of ``train``, ``val``, ``test``, ``holdout``.
         holdout: Condition -> held-out values.
-        conditions: Condition -> one value to force, or several of which each trial has one.
+        conditions: Condition -> one value to force, or a list of values to cross.
         loss_weights: Period -> weight of its steps.
 
     Attributes:
         env: The env.
-        periods: Names of the periods; a period's number is its index among them.
-        trial_len: Mean length of a trial in steps.
-        sets: Crossed conditions: name -> (combinations, ...) values.
-        ob: An empty array with the type and (after the first axis) the shape of an observation.
-        gt: Likewise of a ground truth.
-        step_bytes: Bytes of an observation and a ground truth.
-        kept_bytes: Bytes for each step that a `WindowBuffer` needs to keep many steps.
-        batched: Whether trials of several streams can be made in one call: they follow from the streams alone.
+        task: The task within the env.
+        seed: Seed of all streams of all splits.
+        split: Name of the split.
+        periods: Names of the periods; the number of a period is its index here.
+        weights: (periods + 1,) float32 loss weights in the order of `periods`, the last one outside all periods; or None.
+        trial_len: Mean length of a trial in steps, estimated.
+        combinations: Crossed conditions: name -> (num_combinations, ...) values.
+        num_combinations: Number of crossed conditions; 0 if none are crossed.
+        kept_share: Share of the generated trials that belong to the split, estimated.
+        ob_like: An empty array (0, *observation shape) with the type of observations.
+        gt_like: An empty array (0, *action shape) with the type of the ground truth.
+        step_bytes: Bytes of one observation and one ground truth.
+        buffer_step_bytes: Bytes that a `WindowBuffer` needs for one of many steps, without `info`, estimated.
+        batched: Whether trials of several streams can be generated in one call.
 
     Raises:
-        TypeError: `env` is neither an id nor an env of ours, or shows observations that its trials do not
-            have; `env_kwargs` is no dictionary or given with an env.
-        ValueError: An unknown split, conditions or holdouts that leave nothing, a weight below 0.
+        TypeError: `env` is neither an id nor an env of ngym, or its observations differ in shape from those of its
+            trials; `env_kwargs` is no dictionary or comes with an env.
+        ValueError: An unknown split, conditions or holdouts that leave no trials, or a weight below 0.
         UnknownNameError: A condition or a period that the task does not have.
     """
 
@@ -74,118 +82,123 @@ class TrialSource:
         loss_weights: Mapping[str, float] | None,
     ) -> None:
         self.split = check_split(split, holdout)
-        self.env = _env(env, env_kwargs)
+        self.env = _make_env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
         self.seed = self.task.np_random_seed if seed is None else seed
         self._holdout = Holdout(holdout, split) if holdout else None
-        known = self._holdout is not None and set(self._holdout.values) <= set(conditions or {})
-        keeps = self._holdout.keeps if self._holdout is not None and known else None
-        self._forced, self.sets = crossed(conditions or {}, keeps)
-        self.combinations = len(next(iter(self.sets.values()))) if self.sets else 0
-        self.kept = 1.0
-        self._check()
+        # where the caller gives all held-out conditions, combinations outside the split are left out beforehand
+        given = self._holdout is not None and set(self._holdout.values) <= set(conditions or {})
+        in_split = self._holdout.in_split if self._holdout is not None and given else None
+        self._forced, self.combinations = cross_conditions(conditions or {}, in_split)
+        self.num_combinations = len(next(iter(self.combinations.values()))) if self.combinations else 0
+        self.kept_share = 1.0
+        self._check_holdout()
         images = len(self.env.observation_space.shape or ()) > 1
-        probe = self.first_trials(max(PROBE_IMAGE_TRIALS if images else PROBE_TRIALS, self.combinations), self.draws(0), 0)
-        chunk = StepChunk.split(probe, 1, None)[0]  # before `ob` is read, which decodes the trials
+        probe_trials = max(PROBE_IMAGE_TRIALS if images else PROBE_TRIALS, self.num_combinations)
+        probe = self.first_trials(probe_trials, self.stream_draws(0), 0)
+        chunk = StepChunk.split(probe, 1, None)[0]  # first: reading `ob` stores the trials densely
         if probe.ob.shape[2:] != self.env.observation_space.shape:
             raise TypeError(
-                f"{self.env} shows observations of shape {self.env.observation_space.shape}, its trials have "
-                f"{probe.ob.shape[2:]}: its wrappers must say in `on_data` what they show in a Dataset."
+                f"{self.env} shows observations of shape {self.env.observation_space.shape}, but its trials have shape "
+                f"{probe.ob.shape[2:]}: its wrappers must define in `on_data` what a Dataset shows."
             )
         self.trial_len = float(probe.lengths.mean())
         self._deviation = float(probe.lengths.std()) / self.trial_len
-        self._made_trials, self._made_steps = probe.n / self.kept, float(probe.lengths.sum())
-        self.kept_bytes = chunk.nbytes / len(chunk)
-        self.ob, self.gt = probe.ob[:0, 0], probe.gt[:0, 0]
+        self._num_generated, self._num_kept_steps = probe.n / self.kept_share, float(probe.lengths.sum())
+        self.buffer_step_bytes = chunk.nbytes / len(chunk)
+        self.ob_like, self.gt_like = probe.ob[:0, 0], probe.gt[:0, 0]
         self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
-        self.batched = self._holdout is None and can_batch(lambda n, draws: self._sample(n, draws, self.crossed(n, draws)))
+        self.batched = self._holdout is None and can_batch(
+            lambda n, draws: self._sample(n, draws, self._crossed_conditions(n, draws))
+        )
         self.periods = tuple(dict.fromkeys([*probe.start, *(p for task in tasks_of(self.env) for p in task.timing)]))
-        self.weights = self._weights(loss_weights)
+        self.weights = self._loss_weights(loss_weights)
 
     # ---- streams ---------------------------------------------------------------------------------
 
     def stream_seed(self, number: int) -> int:
-        """Give the seed of a stream (a row, a session) of this split."""
-        return seed_of(self.seed, self.split, number)
+        """Return the seed of a stream of this split."""
+        return stream_seed(self.seed, self.split, number)
 
-    def draws(self, number: int) -> ngym.Draws:
-        """Give the randomness of a stream at its beginning."""
+    def stream_draws(self, number: int) -> ngym.Draws:
+        """Return the source of randomness of a stream, at its first trial."""
         seed = self.stream_seed(number)
         return ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
 
-    def enough(self, steps: int) -> int:
-        """Return a number of trials that nearly always have so many steps together."""
-        mean = steps * self._made_trials / self._made_steps
+    def trials_for(self, steps: int) -> int:
+        """Return how many trials to generate so that nearly always at least `steps` steps of the split result."""
+        mean = steps * self._num_generated / self._num_kept_steps
+        # the length of n independent trials deviates by their deviation times sqrt(n)
         return math.ceil(mean + SPARE_DEVIATIONS * self._deviation * math.sqrt(mean))
 
     def sample(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> Trials | None:
-        """Make n consecutive trials and keep those that belong to the split.
+        """Generate the next n trials of a stream and return those that belong to the split.
 
         Args:
-            n: How many to make.
+            n: Number of trials to generate.
             draws: The stream.
-            combination: Which crossed conditions each has, (n,), counted from 0 and again after the last; by
-                default drawn, each as likely as the others.
+            combination: Number of the combination of crossed conditions of each trial, (n,), taken modulo
+                `num_combinations`; by default drawn uniformly.
 
         Returns:
-            The trials, at most n; None if there is none.
+            At most n trials; None if none belongs to the split.
         """
-        made = self._sample(n, draws, self.crossed(n, draws, combination))
-        trials: Trials | None = made
+        generated = self._sample(n, draws, self._crossed_conditions(n, draws, combination))
+        trials: Trials | None = generated
         if self._holdout is not None:
-            keeps = self._holdout.keeps(made.conditions)
-            if not keeps.all():
-                trials = select(made, np.nonzero(keeps)[0]) if keeps.any() else None
-        self._made_trials += n
-        self._made_steps += 0 if trials is None else int(trials.lengths.sum())
+            kept = self._holdout.in_split(generated.conditions)
+            if not kept.all():
+                trials = select(generated, np.nonzero(kept)[0]) if kept.any() else None
+        self._num_generated += n
+        self._num_kept_steps += 0 if trials is None else int(trials.lengths.sum())
         return trials
 
-    def crossed(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> dict[str, Array]:
-        """Return the crossed conditions of n trials, see `sample`."""
-        if not self.sets:
+    def _crossed_conditions(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> dict[str, Array]:
+        """Return the crossed conditions of n trials, name -> (n, ...) values; see `sample`."""
+        if not self.combinations:
             return {}
         if combination is None:
-            combination = draws.child("data").index("combination", n, self.combinations)
-        return {name: values[combination % self.combinations] for name, values in self.sets.items()}
+            combination = draws.child("data").index("combination", n, self.num_combinations)
+        return {name: values[combination % self.num_combinations] for name, values in self.combinations.items()}
 
     def first_trials(self, n: int, draws: ngym.Draws, first: int) -> Trials:
-        """Make the first n trials of the split in a stream.
+        """Return the first n trials of a stream that belong to the split.
 
         Args:
-            n: How many.
-            draws: The stream at its beginning.
-            first: Number of the first trial; trial i has the crossed conditions i, again from 0 after the last.
+            n: Number of trials.
+            draws: The stream, at its first trial.
+            first: Number of the first trial; trial i has the combination ``i % num_combinations`` of crossed conditions.
 
         Returns:
-            The trials, in the order in which they were made.
+            n trials, in the order in which they were generated.
         """
         parts, pending = [], np.arange(first, first + n)
         while len(pending):
-            trials = self._sample(len(pending), draws, self.crossed(len(pending), draws, pending))
-            keeps = np.ones(len(pending), bool) if self._holdout is None else self._holdout.keeps(trials.conditions)
-            if keeps.any():
-                parts.append(trials if keeps.all() else select(trials, np.nonzero(keeps)[0]))
-            pending = pending[~keeps]
+            trials = self._sample(len(pending), draws, self._crossed_conditions(len(pending), draws, pending))
+            kept = np.ones(len(pending), bool) if self._holdout is None else self._holdout.in_split(trials.conditions)
+            if kept.any():
+                parts.append(trials if kept.all() else select(trials, np.nonzero(kept)[0]))
+            pending = pending[~kept]  # their combinations are tried again, so that all stay balanced
         return concatenate(parts)
 
-    def _sample(self, n: int, draws: ngym.Draws, chosen: Mapping[str, Array]) -> Trials:
-        return sample_as_data(self.env, n, draws, {**self._forced, **chosen})
+    def _sample(self, n: int, draws: ngym.Draws, crossed: Mapping[str, Array]) -> Trials:
+        return sample_as_data(self.env, n, draws, {**self._forced, **crossed})
 
-    # ---- what a training needs to know ------------------------------------------------------------
+    # ---- periods, weights, checks ------------------------------------------------------------------
 
     def period_of(self, trials: Trials) -> NDArray[np.int8]:
-        """Return the number of the period of each step, (n, T); -1 in none. Later periods cover earlier ones."""
+        """Return the number of the period of each step, (n, T) int8; -1 outside all. Later periods cover earlier ones."""
         steps = np.arange(trials.mask.shape[1])
-        number = np.full(trials.mask.shape, -1, np.int8)
+        numbers = np.full(trials.mask.shape, -1, np.int8)
         end = trials.end
         for name, start in trials.start.items():
             if name in self.periods:
-                number[(steps >= start[:, None]) & (steps < end[name][:, None])] = self.periods.index(name)
-        number[~trials.mask] = -1
-        return number
+                numbers[(steps >= start[:, None]) & (steps < end[name][:, None])] = self.periods.index(name)
+        numbers[~trials.mask] = -1
+        return numbers
 
-    def _weights(self, loss_weights: Mapping[str, float] | None) -> NDArray[np.float32] | None:
-        """Put the weights in the order of `periods`, the last one for steps of no period; what is not named weighs 1."""
+    def _loss_weights(self, loss_weights: Mapping[str, float] | None) -> NDArray[np.float32] | None:
+        """Return (periods + 1,) weights in the order of `periods`, the last one outside all periods; 1 unless given."""
         if loss_weights is None:
             return None
         weights = np.ones(len(self.periods) + 1, np.float32)
@@ -197,27 +210,29 @@ class TrialSource:
             weights[self.periods.index(period)] = weight
         return weights
 
-    def _check(self) -> None:
-        """Refuse a holdout that the task does not have, or that leaves nothing."""
-        if self._holdout is None or set(self._holdout.values) <= {*self._forced, *self.sets}:
-            return
-        n = HOLDOUT_PROBE_TRIALS * max(1, self.combinations)
-        combination = np.arange(n) % max(1, self.combinations)
+    def _check_holdout(self) -> None:
+        """Raise if the task never has the held-out values, or if none of its trials belongs to the split."""
+        if self._holdout is None or set(self._holdout.values) <= {*self._forced, *self.combinations}:
+            return  # `cross_conditions` has checked them
+        n = HOLDOUT_PROBE_TRIALS * max(1, self.num_combinations)
+        combination = np.arange(n) % max(1, self.num_combinations)
         draws = SplitDraws(self.seed, self._holdout)
-        chosen = self.crossed(n, draws, combination)
-        plain, left = (self._sample(n, d, chosen).conditions for d in (ngym.Draws(self.seed), draws))
+        crossed = self._crossed_conditions(n, draws, combination)
+        # with plain draws for the check of values; with those of the split for the share of trials that it keeps
+        plain, restricted = (self._sample(n, d, crossed).conditions for d in (ngym.Draws(self.seed), draws))
         self._holdout.check(plain, draws.options, self.env)
-        keeps = self._holdout.keeps(left)
-        if len(np.unique(combination[keeps])) < max(1, self.combinations):
+        kept = self._holdout.in_split(restricted)
+        if len(np.unique(combination[kept])) < max(1, self.num_combinations):
             values = {name: held.tolist() for name, held in self._holdout.values.items()}
             raise ValueError(
                 f"holdout={values} leaves no trial of {self.env} for the split {self.split!r}"
-                f"{' and some of the conditions' if self.combinations else ''}."
+                f"{' with some of the crossed conditions' if self.combinations else ''}."
             )
-        self.kept = float(keeps.mean())
+        self.kept_share = float(kept.mean())
 
 
-def _env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
+def _make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
+    """Return the env itself, or make it from its id; raise TypeError if it is neither."""
     if env_kwargs is not None and not isinstance(env_kwargs, Mapping):
         raise TypeError(f"env_kwargs={env_kwargs!r} must be a dictionary of the task's parameters; was batch_size meant?")
     if isinstance(env, str):
@@ -230,7 +245,11 @@ def _env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
 
 
 def check_size(name: str, value: Any) -> int:
-    """Check a size.
+    """Check a size and return it as an integer.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: The size; a float with an integer value is accepted.
 
     Raises:
         ValueError: It is not an integer from 1.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
 from itertools import islice
@@ -13,6 +14,8 @@ from ngym_data import Dataset, TrialDataset
 
 torch = pytest.importorskip("torch")
 from torch.utils.data import DataLoader, DistributedSampler  # noqa: E402
+
+from ngym_data import torch_loaders  # noqa: E402
 
 ID = "DelayComparison-v0"
 VARIED = {"timing": {"delay": ("choice", [100, 500, 1200])}}
@@ -30,7 +33,7 @@ def equal(tensors, arrays):
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
 @pytest.mark.parametrize("first", [False, True])
-def test_streams_do_not_depend_on_workers(num_workers, first):
+def test_stream_loader_does_not_depend_on_workers(num_workers, first):
     options = {
         "batch_size": 5,
         "seq_len": 30,
@@ -52,24 +55,24 @@ def test_streams_do_not_depend_on_workers(num_workers, first):
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 5])
-def test_streams_do_not_depend_on_prefetching(prefetch):
+def test_stream_loader_does_not_depend_on_prefetch(prefetch):
     dataset = Dataset(ID, batch_size=2, seq_len=30, seed=3)
     for batch in islice(dataset.to_torch(prefetch=prefetch), 20):
         assert equal(batch, dataset())
 
 
-def test_endless_loaders_have_no_length():
+def test_stream_loader_without_max_batch_has_no_length():
     with pytest.raises(TypeError, match="without max_batch has no end"):
         len(Dataset(ID).to_torch())
 
 
-def test_ranks_have_rows_of_their_own():
+def test_stream_loader_ranks_have_different_rows():
     whole = Dataset(ID, batch_size=6, seq_len=50, seed=0)()[0]
     loaders = [Dataset(ID, batch_size=2, seq_len=50, seed=0).to_torch(rank=rank, num_workers=1) for rank in range(3)]
     assert equal(torch.cat([next(iter(loader))[0] for loader in loaders], dim=1), whole)
 
 
-def test_batches_go_to_a_device_without_waiting(monkeypatch):
+def test_stream_loader_copies_batches_to_a_device_without_waiting(monkeypatch):
     pinned, moved = [], []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self)
     move = torch.Tensor.to
@@ -87,7 +90,7 @@ def test_batches_go_to_a_device_without_waiting(monkeypatch):
     assert len(pinned) == 2
 
 
-def test_what_a_thread_cannot_make_is_said_where_it_is_asked_for():
+def test_stream_loader_raises_the_errors_of_its_thread():
     class Breaks(type(ngym.make("ReadySetGo-v0"))):
         broken = False
 
@@ -107,7 +110,7 @@ def test_what_a_thread_cannot_make_is_said_where_it_is_asked_for():
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_whole_trials_do_not_depend_on_workers(num_workers, shuffle):
+def test_trial_loader_does_not_depend_on_workers(num_workers, shuffle):
     dataset = TrialDataset(ID, VARIED, 50, seed=1, session=8, loss_weights={"decision": 2.0})
     loader = dataset.to_torch(16, shuffle=shuffle, num_workers=num_workers)
     assert len(loader) == 4
@@ -121,7 +124,7 @@ def test_whole_trials_do_not_depend_on_workers(num_workers, shuffle):
 
 @pytest.mark.parametrize(("trials", "batch_size"), [(50, 7), (48, 8), (9, 4), (1, 4)])
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_ranks_share_nothing_and_lose_nothing(trials, batch_size, shuffle):
+def test_trial_loader_ranks_share_and_lose_no_trial(trials, batch_size, shuffle):
     dataset = TrialDataset(ID, trials=trials, seed=1, session=8)
     loaders = [dataset.to_torch(batch_size, shuffle=shuffle, rank=rank, world_size=2) for rank in range(2)]
     batches = [list(loader.sampler) for loader in loaders]
@@ -131,7 +134,7 @@ def test_ranks_share_nothing_and_lose_nothing(trials, batch_size, shuffle):
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_loaders_of_torch_take_whole_trials_as_they_are(num_workers):
+def test_torch_data_loader_takes_a_trial_dataset(num_workers):
     dataset = TrialDataset(ID, VARIED, 40, seed=1)
     for rank in (0, 1):
         sampler = DistributedSampler(dataset, 2, rank, shuffle=False)
@@ -143,13 +146,13 @@ def test_loaders_of_torch_take_whole_trials_as_they_are(num_workers):
     assert sorted(lengths.tolist()) == sorted(dataset[:][2]["length"].tolist())
 
 
-def test_copies_in_spawned_processes():
+def test_trial_loader_with_spawned_workers():
     dataset = TrialDataset(ID, trials=10, seed=1)
     loader = dataset.to_torch(5, num_workers=1, multiprocessing_context="spawn")
     assert [equal(batch, dataset[5 * k : 5 * k + 5]) for k, batch in enumerate(loader)] == [True, True]
 
 
-def test_tensors_belong_to_the_caller():
+def test_trial_loader_tensors_can_be_modified():
     dataset = TrialDataset(ID, trials=10, seed=1)
     for batch in dataset.to_torch(5):
         for tensor in batch[:2]:
@@ -157,7 +160,7 @@ def test_tensors_belong_to_the_caller():
     assert (dataset[:][0] != 0).any()
 
 
-def test_what_is_no_number_is_left_out():
+def test_trial_loader_leaves_out_conditions_that_are_not_numbers():
     info = next(iter(TrialDataset("EconomicDecisionMaking", trials=4, seed=0).to_torch(4)))[2]
     assert "juice" not in info["conditions"]
     assert info["conditions"]["offer"].shape == (4, 2)
@@ -174,12 +177,12 @@ def two_ranks(tmp_path_factory):
     return [dict(np.load(folder / f"{rank}.npz")) for rank in range(2)]
 
 
-def test_two_processes_share_the_rows_of_streams(two_ranks):
+def test_stream_loader_of_two_distributed_processes(two_ranks):
     dataset = Dataset(ID, batch_size=6, seq_len=200, seed=7)
     assert np.array_equal(np.concatenate([rank["inputs"] for rank in two_ranks], axis=1), dataset()[0])
 
 
-def test_two_processes_share_whole_trials(two_ranks):
+def test_trial_loader_of_two_distributed_processes(two_ranks):
     dataset = TrialDataset(ID, trials=50, seed=7, session=8)
     assert [float(rank["total"]) for rank in two_ranks] == [100.0, 100.0]
     for epoch in range(2):
@@ -192,7 +195,11 @@ def test_two_processes_share_whole_trials(two_ranks):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: Dataset(ID, batch_size=2).to_torch(num_workers=3), ValueError, "num_workers=3 are more than the 2 rows"),
+        (
+            lambda: Dataset(ID, batch_size=2).to_torch(num_workers=3),
+            ValueError,
+            "num_workers=3 is more than the 2 rows of a batch, which workers divide",
+        ),
         (lambda: Dataset(ID).to_torch(num_workers=-1), ValueError, "num_workers=-1 must be an integer from 0"),
         (lambda: Dataset(ID).to_torch(prefetch=1.5), ValueError, "prefetch=1.5 must be an integer from 0"),
         (lambda: Dataset(ID).to_torch(rank=-1), ValueError, "rank=-1 must be an integer from 0"),
@@ -200,10 +207,16 @@ def test_two_processes_share_whole_trials(two_ranks):
         (
             lambda: TrialDataset(ID).to_torch(rank=2, world_size=2),
             ValueError,
-            "rank=2 must lie within 0 and world_size - 1 = 1",
+            "rank=2 must lie between 0 and world_size - 1 = 1",
         ),
     ],
 )
-def test_what_cannot_be_is_refused(call, error, message):
+def test_torch_loaders_reject_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_docstring_examples_of_torch_loaders_run():
+    done = doctest.testmod(torch_loaders)
+    assert done.failed == 0
+    assert done.attempted > 0
