@@ -17,7 +17,7 @@ def filled(example, n):
 
 
 @pytest.mark.parametrize("example", [PLAIN, OBJECTS, {}])
-def test_whole_records_move(example):
+def test_struct_array_take_and_put_move_whole_rows(example):
     here, there = filled(example, 6), filled(example, 6).alike(4)
     there.put(np.array([3, 0]), here.take(np.array([1, 4])))
     assert there.names == tuple(example)
@@ -27,7 +27,7 @@ def test_whole_records_move(example):
 
 
 @pytest.mark.parametrize("example", [PLAIN, OBJECTS])
-def test_what_is_not_asked_for_is_nothing(example):
+def test_struct_array_only_is_0_or_none_in_other_rows(example):
     records = filled(example, 4)
     some = records.only(np.array([1, 2]))
     assert list(some) == list(example)
