@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.trials.durations import duration_name
+from ngym_core.trials.durations import duration_name, to_steps
 
 from ..toy import Toy
 
@@ -97,3 +99,44 @@ def test_check_duration_rejects_invalid_timing_values(value, error, message):
 )
 def test_duration_name_says_a_timing_value_in_words(value, name):
     assert duration_name(value) == name
+
+
+@pytest.mark.parametrize(
+    ("ms", "dt", "steps"),
+    [
+        (0.3, 0.1, 3),  # 0.3 / 0.1 is 2.9999999999999996
+        (250, 100, 2),
+        (99.9, 100, 0),
+        (0, 20, 0),
+        (np.array([300.0]), 100, 3),
+        (np.array([310, 390]), 100, 3),
+    ],
+)
+def test_to_steps_cuts_times_to_an_integer(ms, dt, steps):
+    found = to_steps(ms, dt)
+    assert isinstance(found, int)
+    assert found == steps
+
+
+def test_to_steps_of_different_times_is_an_array():
+    found = to_steps(np.array([0.3, 0.7, 0.25]), 0.1)
+    assert found.dtype == np.int64
+    assert found.tolist() == [3, 7, 2]
+
+
+@given(
+    steps=st.lists(st.integers(0, 100_000), min_size=1, max_size=5),
+    dt=st.integers(1, 99_999),
+    digits=st.integers(0, 4),
+)
+def test_to_steps_loses_no_step_of_a_multiple_of_dt(steps, dt, digits):
+    """Times and time step have some decimal digits, so that their quotient may lie just below an integer."""
+    ms = [k * dt / 10**digits for k in steps]
+    assert [to_steps(one, dt / 10**digits) for one in ms] == steps
+    assert np.broadcast_to(to_steps(np.array(ms), dt / 10**digits), len(steps)).tolist() == steps
+
+
+@pytest.mark.parametrize("ms", [-1, np.nan, np.inf, np.array([1, -1]), np.array([1, np.nan]), np.array([np.inf, 1])])
+def test_to_steps_rejects_negative_and_infinite_times(ms):
+    with pytest.raises(ValueError, match="A duration must be a finite number of ms from 0, not .*(-1|nan|inf)"):
+        to_steps(ms, 100)

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.sampling import sample_as_data
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
 from ngym_core.wrappers import SideBias
 
-from ..stacks import STEP, TRIAL, build
+from ..stacks import STEP, TRIAL, WRAPPERS, build
 from ..toy import Toy
 
 PDM = "PerceptualDecisionMaking-v0"
@@ -63,3 +65,28 @@ def test_wrapper_draws_from_another_stream_than_an_inner_one_of_its_kind():
 
     Coin(Coin(Toy())).sample_trials(5, seed=0)
     assert not np.array_equal(*seen)
+
+
+def test_wrapper_rejects_one_dictionary_from_draw_conditions():
+    class OneDictionary(ngym.TrialWrapper):
+        def draw_conditions(self, n, draws, forced):
+            return forced
+
+    with pytest.raises(TypeError, match=r"OneDictionary\.draw_conditions must return two dictionaries, .* not dict"):
+        OneDictionary(Toy()).sample_trials(2, seed=0)
+
+
+def attributes(wrapper):
+    """What a wrapper holds, without what it wraps, as bytes that can be compared."""
+    others = {"env", "envs", "_saved_kwargs", "_action_space", "_observation_space"}  # a task's spaces cache indices
+    return {name: pickle.dumps(value) for name, value in vars(wrapper).items() if name not in others}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_wrapper_keeps_nothing_in_its_attributes_while_trials_are_made(name):
+    env = build(PDM, (name,))
+    before = attributes(env)
+    for seed in (0, 1):
+        env.sample_trials(7, seed=seed)
+        sample_as_data(env, 5, ngym.Draws(seed), {})
+        assert attributes(env) == before
