@@ -24,7 +24,29 @@ TOGETHER = [
     "tests/test_readme.py",
     "tests/data/torch",
 ]
-QUICK: list[str] = []
+QUICK = [
+    *(
+        "tests/core/trials",
+        "tests/core/plugins",
+        "tests/core/test_env.py",
+        "tests/core/test_rules.py",
+        "tests/core/test_random.py",
+    ),
+    *(
+        "tests/core/vector/test_prefetch.py",
+        "tests/core/vector/test_backends.py",
+        "tests/core/wrappers",
+        "tests/core/test_examples.py",
+    ),
+    *("tests/core/test_golden.py", "tests/data/test_buffers.py", "tests/data/test_chunks.py", "tests/data/test_export.py"),
+    *(
+        "tests/plot/test_trial.py",
+        "tests/plot/test_psychometric.py",
+        "tests/plot/test_stats.py",
+        "tests/sb3/test_vec_env.py",
+    ),
+    *("tests/sb3/test_config.py", "tests/test_api.py", "tests/test_architecture.py", "tests/test_layers.py"),
+]
 ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -92,7 +114,7 @@ def quick(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", *[f"packages/ngym-{package}/src" for package in ALL])
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not slow", *QUICK, *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *QUICK, *session.posargs)
 
 
 @nox.session

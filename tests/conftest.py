@@ -32,7 +32,7 @@ def python(installed):
     """Run Python code in a program in which some packs are installed."""
 
     def run(code, *packs, ok=True, command=("-c",), **variables):
-        path = os.pathsep.join(str(installed[p]) for p in packs)
+        path = os.pathsep.join([*(str(installed[p]) for p in packs), *filter(None, [os.environ.get("PYTHONPATH")])])
         env = {k: v for k, v in os.environ.items() if not k.startswith("NGYM_")} | {"PYTHONPATH": path, **variables}
         done = subprocess.run([sys.executable, *command, *code.split("\0")], capture_output=True, text=True, env=env)
         assert (done.returncode == 0) == ok, done.stderr

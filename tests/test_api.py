@@ -45,7 +45,7 @@ API = {
 
 
 @pytest.mark.parametrize("name", API)
-def test_signatures_are_neurogyms(name):
+def test_signature_has_neurogyms_parameters(name):
     module, _, attribute = name.rpartition(".")
     parameters = inspect.signature(getattr(importlib.import_module(module), attribute)).parameters.values()
     words = []
@@ -58,7 +58,7 @@ def test_signatures_are_neurogyms(name):
     assert " ".join(words) == API[name]
 
 
-def test_the_modules_are_reached_from_the_top():
+def test_core_modules_with_neurogyms_names_can_be_imported():
     for module in ("info", "random", "scheduler", "spaces", "tasktools", "testing", "rules"):
         assert importlib.import_module(f"ngym_core.{module}")
     assert ngym_core.spaces.Box

@@ -13,7 +13,9 @@ def test_show_all_functions_print_listings(capsys):
     ngym.show_all_tasks("timing")
     assert "Available tasks with tag 'timing':\n  IntervalDiscrimination-v0" in capsys.readouterr().out
     ngym.show_all_wrappers()
-    assert "RandomGroundTruth-v0" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "RandomGroundTruth-v0" in printed
+    assert "VariableMapping-v0" in printed
     ngym.show_all_tags()
     assert "go-no-go                       the agent acts or withholds the action" in capsys.readouterr().out
 
@@ -57,7 +59,9 @@ def test_describe_a_task_without_paper_tags_or_names():
     assert "Tags" not in text
 
 
-def test_describe_a_wrapper():
+def test_describe_and_show_info_of_a_wrapper(capsys):
+    ngym.show_info("CatchTrials-v0")
+    assert "Shows nothing in some trials" in capsys.readouterr().out
     text = ngym.describe("RandomGroundTruth-v0")
     assert text.startswith("RandomGroundTruth-v0\nChooses the ground truth")
     assert "Parameters: p" in text

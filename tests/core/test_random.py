@@ -29,14 +29,14 @@ DRAWS = {
 
 @pytest.mark.parametrize("name", DRAWS)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), seed=st.integers(0, 2**64))
-def test_a_stream_does_not_depend_on_how_many_are_drawn_at_a_time(name, sizes, seed):
+def test_draws_do_not_depend_on_how_many_are_drawn_at_a_time(name, sizes, seed):
     draw = DRAWS[name]
     parts = Draws(seed)
     whole = draw(Draws(seed), sum(sizes))
     assert np.array_equal(np.concatenate([draw(parts, n) for n in sizes]), whole)
 
 
-def test_streams_are_independent_of_each_other_and_of_their_order():
+def test_draws_of_one_name_do_not_depend_on_other_names():
     one, two = Draws(3), Draws(3)
     a, b = one.random("a", 5), one.random("b", 5)
     assert np.array_equal(two.random("b", 5), b)
@@ -45,7 +45,7 @@ def test_streams_are_independent_of_each_other_and_of_their_order():
     assert not np.array_equal(Draws(4).random("a", 5), a)
 
 
-def test_the_global_generator_is_left_alone():
+def test_draws_leave_numpys_global_generator_alone():
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
     for draw in DRAWS.values():
@@ -53,7 +53,7 @@ def test_the_global_generator_is_left_alone():
     assert np.array_equal(np.random.get_state()[1], before)
 
 
-def test_a_child_has_names_and_state_of_its_own():
+def test_draws_child_has_separate_streams_and_carried_state():
     draws = Draws(0)
     child = draws.child("wrapper")
     assert not np.array_equal(child.random("a", 5), draws.random("a", 5))
@@ -62,12 +62,12 @@ def test_a_child_has_names_and_state_of_its_own():
     assert "block" not in draws.carried
 
 
-def test_without_a_seed_there_is_one_anyway():
+def test_draws_without_a_seed_choose_one():
     draws = Draws()
     assert np.array_equal(Draws(draws.seed).random("a", 3), draws.random("a", 3))
 
 
-def test_frequencies():
+def test_draws_have_their_frequencies():
     n = 40_000
     draws = Draws(0)
     sd = 4 / math.sqrt(n)
@@ -97,20 +97,20 @@ def test_truncated_exponential_follows_its_distribution():
 
 
 @pytest.mark.parametrize("case", RECORDED["trunc_exp"], ids=str)
-def test_trunc_exp_gives_the_recorded_numbers(case):
+def test_trunc_exp_function_gives_the_recorded_numbers(case):
     rng = np.random.RandomState(case["seed"])
     assert [trunc_exp(rng, *case["args"]) for _ in case["values"]] == pytest.approx(case["values"], rel=1e-12)
 
 
 @pytest.mark.parametrize("case", RECORDED["TruncExp"], ids=str)
-def test_a_called_trunc_exp_gives_the_recorded_numbers(case):
+def test_trunc_exp_object_called_gives_the_recorded_numbers(case):
     distribution = TruncExp(*case["args"])
     distribution.seed(case["seed"])
     assert [distribution() for _ in case["values"]] == pytest.approx(case["values"], rel=1e-12)
 
 
 @pytest.mark.parametrize("args", [(1, 1e6), (1, 50, 60), (5, 0, 1e-9)])
-def test_a_window_almost_without_mass_is_drawn_at_once(args):
+def test_trunc_exp_draws_at_once_from_a_window_almost_without_mass(args):
     value = trunc_exp(np.random.RandomState(0), *args)
     assert args[1] <= value < (args[2] if len(args) > 2 else math.inf)
 
@@ -125,7 +125,7 @@ def test_a_window_almost_without_mass_is_drawn_at_once(args):
         ((3, 0, math.nan), "two numbers, not 0 to nan"),
     ],
 )
-def test_impossible_windows_are_refused(args, message):
+def test_trunc_exp_rejects_invalid_means_and_windows(args, message):
     for call in (lambda: TruncExp(*args), lambda: trunc_exp(np.random.RandomState(0), *args)):
         with pytest.raises(ValueError, match=message):
             call()
@@ -151,6 +151,6 @@ def test_random_number_name_says_the_distribution(case):
 
 
 @pytest.mark.parametrize("function", [lambda d: random_number_fn(d, (1, 2), None), lambda d: random_number_name(d, (1, 2))])
-def test_unknown_distributions_name_the_nearest(function):
+def test_random_number_functions_reject_unknown_distributions(function):
     with pytest.raises(ValueError, match="Unknown distribution: uniforn. Did you mean 'uniform'"):
         function("uniforn")

@@ -45,7 +45,7 @@ def trials_of(lengths, gt):
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("abort", [False, True])
 @given(data=st.data())
-def test_one_env_and_n_lanes_agree(name, abort, data):
+def test_rule_step_one_and_step_many_agree(name, abort, data):
     rule, actions = RULES[name]
     task = SimpleNamespace(**{**vars(TASK), "abort": abort})
     n = data.draw(st.integers(1, 6))
@@ -93,7 +93,7 @@ def play(rule, gt, actions, abort=False, task=TASK):
         (0, [1], True, ([-0.1], 0, 0)),
     ],
 )
-def test_fixate_then_choose(gt, actions, abort, expected):
+def test_fixate_then_choose_pays_the_right_choice_when_due(gt, actions, abort, expected):
     assert play(ngym.FixateThenChoose(), gt, actions, abort) == expected
 
 
@@ -109,12 +109,12 @@ def test_fixate_then_choose(gt, actions, abort, expected):
         (0, [1], True, ([-0.1], 0, 0)),
     ],
 )
-def test_respond_when_due(gt, actions, abort, expected):
+def test_respond_when_due_pays_a_response_at_its_time(gt, actions, abort, expected):
     assert play(RespondWhenDue(), gt, actions, abort) == expected
 
 
 @pytest.mark.parametrize(("gt", "action"), [(0, 0), (0, 1), (2, 2), (2, 0)])
-def test_answer_at_once(gt, action):
+def test_answer_at_once_pays_the_first_action(gt, action):
     now = SimpleNamespace(gt=gt, performance=0)
     right = gt == action
     assert AnswerAtOnce().step_one(TASK, now, action) == ((1.3 if right else -0.7), True)
@@ -130,7 +130,7 @@ def test_produce_interval_pays_by_its_error(step, reward, performance):
     assert got == expected
 
 
-def test_a_rule_that_pays_nothing():
+def test_rule_pays_nothing_by_default():
     assert ngym.Rule().step_one(TASK, None, 1) == (0, False)
     rewards, ends = ngym.Rule().step_many(TASK, None, np.zeros(3))
     assert rewards.tolist() == [0, 0, 0]

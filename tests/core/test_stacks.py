@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import ngym_core as ngym
 from ngym_core.testing import _check_gymnasium
 
+from .comparison import assert_same, compare
 from .neurogym_style import Dots
 from .stacks import IDS, STEP, TRIAL, WRAPPERS, build, goes_with, pairs
-from .vector.test_env import assert_same, compare
 
 
 def everything(trials):
@@ -28,7 +28,7 @@ def same_trials(one, two):
 @pytest.mark.parametrize("id_", IDS)
 @settings(max_examples=6)
 @given(data=st.data())
-def test_any_two_wrappers_stack_in_any_order(id_, data):
+def test_stack_of_any_two_wrappers_gives_the_same_trials_in_env_lanes_and_blocks(id_, data):
     kinds = data.draw(st.sampled_from([TRIAL, STEP, WRAPPERS]), "kinds")
     stacks = pairs(id_, kinds)
     if not stacks:
@@ -49,7 +49,7 @@ def test_any_two_wrappers_stack_in_any_order(id_, data):
 
 
 @pytest.mark.parametrize("name", WRAPPERS)
-def test_gymnasium_finds_nothing_wrong_with_a_stack(name):
+def test_stack_passes_the_checks_of_gymnasium(name):
     for id_ in ("PerceptualDecisionMaking-v0", "yang19.dms-v0", "Bandit-v0"):
         if goes_with(name, id_):
             for outer in STEP:
@@ -69,7 +69,7 @@ def play(env, seed, steps=150):
 
 
 @pytest.mark.parametrize("name", WRAPPERS)
-def test_seeds_replay_stacks_of_three(name):
+def test_stack_of_three_wrappers_replays_from_its_seed(name):
     others = [n for n in ("Noise", "TrialHistory", "TimeOut") if n != name]
     env = build("PerceptualDecisionMaking-v0", (others[0], name, others[1]), num_trials_before_reset=20)
     runs = []
@@ -85,7 +85,7 @@ NOT_IN_STYLE = ("CatchTrials", "VariableMapping", "MultiEnvs", "ScheduleEnvs")
 
 
 @pytest.mark.parametrize("name", [n for n in WRAPPERS if n not in NOT_IN_STYLE])
-def test_wrappers_go_around_tasks_in_neurogyms_style(name):
+def test_stack_of_a_wrapper_and_a_task_in_neurogyms_style_plays_in_lanes(name):
     wrapper = WRAPPERS[name]
 
     def wrapped():
@@ -99,7 +99,7 @@ def test_wrappers_go_around_tasks_in_neurogyms_style(name):
     compare(wrapped, "SameStep", steps=60)
 
 
-def test_wrappers_find_what_they_need():
+def test_stack_wrappers_go_with_at_least_ten_tasks():
     counts = {name: sum(goes_with(name, id_) for id_ in IDS) for name in WRAPPERS}
     images = [id_ for id_ in IDS if len(ngym.make(id_).observation_space.shape or ()) == 3]
     assert len(images) == 3

@@ -32,8 +32,16 @@ class Toy(ngym.TrialEnv):
         trials.set_groundtruth(side, "decision", where="choice")
 
 
-def toy_trials(n: int = 4, **kwargs: Any) -> ngym.Trials:
-    """Trials to be painted by a test: fixation, and a delay that differs between trials."""
-    task = Toy(timing={"delay": lambda: next(delays)}, **kwargs)
+def equal_trials(n: int = 4) -> ngym.Trials:
+    """Trials to be painted by a test, whose periods have the same edges: fixation (2 steps), stimulus (3 steps)."""
+    trials = ngym.Trials(Toy(timing={"fixation": 200, "stimulus": 300}), n, ngym.Draws(0))
+    trials.add_period(["fixation", "stimulus"])
+    return trials
+
+
+def ragged_trials(n: int = 4) -> ngym.Trials:
+    """Trials to be painted by a test: fixation (1 step), delay (1, 3, 2, 1 steps), decision (2 steps)."""
     delays = iter([100, 300, 200, 100] * n)
-    return ngym.Trials(task, n, ngym.Draws(0))
+    trials = ngym.Trials(Toy(timing={"delay": lambda: next(delays)}), n, ngym.Draws(0))
+    trials.add_period(["fixation", "delay", "decision"])
+    return trials

@@ -7,6 +7,8 @@ import pytest
 import ngym_core as ngym
 from ngym_core.plugins import registry
 from ngym_core.plugins.manager import PackManager
+from ngym_core.scheduler import RandomBlockSchedule
+from ngym_core.wrappers import ScheduleAttr
 
 from ..toy import Toy
 
@@ -51,6 +53,17 @@ def test_make_applies_wrappers_in_order():
     assert isinstance(env, Outer)
     assert env.env.p.tolist() == [1, 0]
     assert env.env.env.p.tolist() == [0.5, 0.5]
+
+
+def test_make_takes_wrappers_by_name_or_class_with_arguments():
+    schedule = {"schedule": RandomBlockSchedule(1, [3]), "attr_list": [{"coh": 0.0}]}
+    env = ngym.make(
+        "PerceptualDecisionMaking-v0",
+        wrappers=["Noise-v0", ("SideBias", {"probs": [[1.0, 0.0]]}), (ScheduleAttr, schedule)],
+    )
+    assert str(env) == "<ScheduleAttr<SideBias<Noise<PerceptualDecisionMaking>>>>"
+    with pytest.raises(ngym.UnknownNameError, match="Unknown wrapper 'Noize'. Did you mean 'Noise-v0'"):
+        ngym.make("PerceptualDecisionMaking-v0", wrappers=["Noize"])
 
 
 def test_register_adds_a_task_once(registered):

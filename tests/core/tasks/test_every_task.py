@@ -212,4 +212,4 @@ def test_task_that_depends_on_the_agent_within_trials_has_a_rule_backend(id_):
 @pytest.mark.parametrize("id_", ["CVLearning-v0", "MatchingPenny-v0"])
 def test_task_that_depends_on_earlier_trials_has_a_loop_backend(id_):
     assert isinstance(ngym.make_vec(id_, 2)._backend, LoopBackend)
-    assert not ngym.make(id_).draws_ahead
+    assert not ngym.make(id_).unwrapped.can_prefetch

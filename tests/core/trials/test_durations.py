@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import copy
-import pickle
-
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.trials.durations import duration_name
+from ngym_core.trials.durations import duration_name, to_steps
 
 from ..toy import Toy
 
@@ -44,62 +43,47 @@ def durations(value, n=400, dt=100, seed=0):
         (lambda: 300, {300}),
     ],
 )
-def test_every_kind_of_timing_value(value, expected):
+def test_draw_duration_takes_every_kind_of_timing_value(value, expected):
     assert set(durations(value)) == expected
 
 
-def test_two_truncated_exponentials_are_independent():
+def test_draw_duration_of_two_periods_is_independent():
     timing = {"stimulus": ngym.TruncExp(600, 100, 5000), "delay": ngym.TruncExp(600, 100, 5000)}
     trials = Toy(dt=1, timing=timing).sample_trials(500, seed=0)
     lengths = [trials.end[p] - trials.start[p] for p in timing]
     assert abs(np.corrcoef(lengths)[0, 1]) < 4 / np.sqrt(500)
 
 
-def test_a_changed_timing_shows_in_the_next_trial():
-    env = Toy(timing={"delay": 100})
-    env.reset(seed=0)
-    before = len(env.ob)
-    env.timing["delay"] = 500
-    assert len(env.ob) == before
-    env.new_trial()
-    assert len(env.ob) == before + 4
+def test_draw_duration_until_fills_up_to_a_time():
+    task = Toy(timing={"delay": (100, 200, 300), "decision": ("until", 900)})
+    trials = ngym.Trials(task, 50, ngym.Draws(0))
+    trials.add_period(["delay", "decision"])
+    assert set(trials.lengths) == {9}
+    task = Toy(timing={"decision": ("until", 100)})
+    late = ngym.Trials(task, 5, ngym.Draws(0))
+    with pytest.raises(ValueError, match=r"timing\['decision'\] lasts until 100 ms, but the period begins at 300 ms"):
+        late.add_period(["stimulus", "decision"])
 
 
 @pytest.mark.parametrize(
-    ("timing", "error", "message"),
+    ("value", "error", "message"),
     [
-        ({"fixatoin": 100}, KeyError, "Unknown timing key 'fixatoin'. Did you mean 'fixation'"),
-        ({"delay": -1}, ValueError, r"timing\['delay'\]=-1 must hold finite numbers"),
-        ({"delay": np.inf}, ValueError, "must hold finite numbers"),
-        ({"delay": [100, np.nan]}, ValueError, "must hold finite numbers"),
-        ({"delay": []}, ValueError, r"timing\['delay'\] is empty"),
-        ({"delay": ("unifrm", (1, 2))}, ValueError, "Distribution unifrm not found.* Did you mean 'uniform'"),
-        ({"delay": ("uniform",)}, ValueError, "must be a pair"),
-        ({"delay": None}, TypeError, r"timing\['delay'\]=None must be a number of ms"),
-        ({"delay": "long"}, TypeError, "must be a number of ms"),
+        (-1, ValueError, r"timing\['delay'\]=-1 must hold finite numbers"),
+        (np.inf, ValueError, "must hold finite numbers"),
+        ([100, np.nan], ValueError, "must hold finite numbers"),
+        ([], ValueError, r"timing\['delay'\] is empty"),
+        (("unifrm", (1, 2)), ValueError, "Distribution unifrm not found.* Did you mean 'uniform'"),
+        (("uniform",), ValueError, "must be a pair"),
+        (None, TypeError, r"timing\['delay'\]=None must be a number of ms"),
+        ("long", TypeError, "must be a number of ms"),
     ],
 )
-def test_wrong_timing_is_refused(timing, error, message):
+def test_check_duration_rejects_invalid_timing_values(value, error, message):
     with pytest.raises(error, match=message):
-        Toy(timing=timing)
+        Toy(timing={"delay": value})
     env = Toy()
     with pytest.raises(error, match=message):
-        env.timing.update(timing)
-
-
-def test_wrong_rewards_are_refused():
-    with pytest.raises(KeyError, match="Unknown reward key 'corect'. Did you mean 'correct'"):
-        Toy(rewards={"corect": 1})
-    with pytest.raises(ValueError, match="reward 'correct' must be a finite number, not nan"):
-        Toy(rewards={"correct": np.nan})
-
-
-def test_parameters_can_be_copied():
-    timing = Toy(timing={"delay": 700}).timing
-    for copied in (copy.deepcopy(timing), pickle.loads(pickle.dumps(timing))):
-        assert copied == timing
-        with pytest.raises(KeyError):
-            copied["other"] = 1
+        env.timing.update({"delay": value})
 
 
 @pytest.mark.parametrize(
@@ -113,5 +97,46 @@ def test_parameters_can_be_copied():
         (Fixed(), "Fixed"),
     ],
 )
-def test_durations_are_said_in_words(value, name):
+def test_duration_name_says_a_timing_value_in_words(value, name):
     assert duration_name(value) == name
+
+
+@pytest.mark.parametrize(
+    ("ms", "dt", "steps"),
+    [
+        (0.3, 0.1, 3),  # 0.3 / 0.1 is 2.9999999999999996
+        (250, 100, 2),
+        (99.9, 100, 0),
+        (0, 20, 0),
+        (np.array([300.0]), 100, 3),
+        (np.array([310, 390]), 100, 3),
+    ],
+)
+def test_to_steps_cuts_times_to_an_integer(ms, dt, steps):
+    found = to_steps(ms, dt)
+    assert isinstance(found, int)
+    assert found == steps
+
+
+def test_to_steps_of_different_times_is_an_array():
+    found = to_steps(np.array([0.3, 0.7, 0.25]), 0.1)
+    assert found.dtype == np.int64
+    assert found.tolist() == [3, 7, 2]
+
+
+@given(
+    steps=st.lists(st.integers(0, 100_000), min_size=1, max_size=5),
+    dt=st.integers(1, 99_999),
+    digits=st.integers(0, 4),
+)
+def test_to_steps_loses_no_step_of_a_multiple_of_dt(steps, dt, digits):
+    """Times and time step have some decimal digits, so that their quotient may lie just below an integer."""
+    ms = [k * dt / 10**digits for k in steps]
+    assert [to_steps(one, dt / 10**digits) for one in ms] == steps
+    assert np.broadcast_to(to_steps(np.array(ms), dt / 10**digits), len(steps)).tolist() == steps
+
+
+@pytest.mark.parametrize("ms", [-1, np.nan, np.inf, np.array([1, -1]), np.array([1, np.nan]), np.array([np.inf, 1])])
+def test_to_steps_rejects_negative_and_infinite_times(ms):
+    with pytest.raises(ValueError, match="A duration must be a finite number of ms from 0, not .*(-1|nan|inf)"):
+        to_steps(ms, 100)

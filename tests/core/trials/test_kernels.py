@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 from ngym_core.trials import _kernels
 from ngym_core.trials._kernels import SpanRows, add_noise, move_channels, paint, set_patterns
 
+from ..toy import Toy
+
 N, T = 5, 9
+
 HOW = {"add": np.add, "multiply": np.multiply, "assign": lambda old, new: new}
+
 WHERE = {3: [slice(None), slice(1, 2), [0, 2]], 20: [slice(None), slice(2, 18), [0, 5, 19], list(range(0, 20, 2))]}
 
 
@@ -80,6 +84,12 @@ def test_add_noise_takes_a_mean_for_each_trial_and_channel(data, channels):
     expected = np.ones_like(array)
     paint(expected, means + 0.5 * np.arange(N)[:, None], span, where, how="add")
     assert np.array_equal(array, expected)
+
+
+def test_add_noise_does_not_depend_on_the_block_size(monkeypatch):
+    whole = Toy().sample_trials(200, seed=1).ob
+    monkeypatch.setattr(_kernels, "NOISE_BLOCK_NUMBERS", 17)
+    assert np.array_equal(Toy().sample_trials(200, seed=1).ob, whole)
 
 
 @given(data=st.data(), only=st.lists(st.booleans(), min_size=N, max_size=N))

@@ -1,5 +1,3 @@
-"""Many lanes draw together what each of them draws alone."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -8,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.vector import prefetch
 from ngym_core.vector.batched_draws import BatchedDraws, can_batch
 
 from ..stacks import build
@@ -23,7 +20,7 @@ def apart(each, draw):
 
 
 @given(each=st.integers(1, 9), size=st.one_of(st.none(), st.integers(1, 3)))
-def test_numbers_are_those_of_each_lane(each, size):
+def test_batched_draws_numbers_are_those_of_each_lane(each, size):
     def uniform(draws, n):
         return draws.child("a").child("b").random("x", n, size)
 
@@ -33,7 +30,7 @@ def test_numbers_are_those_of_each_lane(each, size):
 
 
 @given(counts=st.lists(st.integers(0, 5), min_size=6, max_size=6), cut=st.integers(0, 6))
-def test_noise_is_that_of_each_lane(counts, cut):
+def test_batched_draws_noise_by_rows_is_that_of_each_lane(counts, cut):
     """Two trials in each lane, with so many rows each, drawn in two pieces."""
     trial = np.repeat(np.arange(6), counts)
     together, lanes = three(2), [ngym.Draws(s) for s in (4, 5, 6)]
@@ -44,7 +41,7 @@ def test_noise_is_that_of_each_lane(counts, cut):
         assert np.array_equal(own, lane.normal("n", own.shape))
 
 
-def test_noise_by_trials_is_that_of_each_lane():
+def test_batched_draws_noise_by_trials_is_that_of_each_lane():
     together, lanes = three(2), [ngym.Draws(s) for s in (4, 5, 6)]
     drawn = np.concatenate([together.normal("n", (n, 2, 2), first).copy() for first, n in ((0, 1), (1, 4), (5, 1))])
     assert np.array_equal(drawn, np.concatenate([lane.normal("n", (2, 2, 2)).copy() for lane in lanes]))
@@ -61,7 +58,7 @@ def test_noise_by_trials_is_that_of_each_lane():
         lambda d: d.per_stream(7),
     ],
 )
-def test_what_lanes_do_not_share_is_refused(look):
+def test_batched_draws_reject_what_lanes_do_not_share(look):
     with pytest.raises(NotImplementedError, match="Several lanes share neither a stream nor `carried` state"):
         look(three(2))
 
@@ -77,32 +74,6 @@ def test_what_lanes_do_not_share_is_refused(look):
         ("RandomDotMotion-v0", (), False),
     ],
 )
-def test_lanes_are_made_together_where_nothing_is_carried_in_the_task(id_, wrappers, together):
+def test_can_batch_envs_whose_task_carries_nothing(id_, wrappers, together):
     env = build(id_, wrappers)
     assert can_batch(lambda n, draws: env.sample_trials(n, draws=draws)) is together
-
-
-@pytest.mark.parametrize("at_once", [1, 2**24])
-@pytest.mark.parametrize(
-    ("id_", "wrappers"), [("yang19.ctxdm1-v0", ()), ("ReadySetGo-v0", ()), ("GoNogo-v0", ("SideBias", "TrialHistoryV2"))]
-)
-def test_many_lanes_play_their_own_trials(id_, wrappers, at_once, monkeypatch):
-    monkeypatch.setattr(prefetch, "CALL_BYTES", at_once)
-    env = ngym.TrialVectorEnv(build(id_, wrappers), 40, memory=2**18)
-    env.reset(seed=7)
-    nothing = np.zeros(40, int)
-    seen = [env._backend.observe()]
-    for step in range(300):
-        if step == 120:  # some lanes begin anew while others go on
-            mask = np.arange(40) % 3 == 0
-            env.reset(seed=[100 + i for i in range(40)], options={"reset_mask": mask})
-            seen = [env._backend.observe()]
-        env.step(nothing)
-        seen.append(env._backend.observe())
-    for lane in (0, 3, 39):
-        trials = build(id_, wrappers).sample_trials(40, seed=100 + lane)
-        whole = np.concatenate([trial.ob for trial in trials])
-        assert np.array_equal([ob[lane] for ob in seen[:100]], whole[:100])
-    trials = build(id_, wrappers).sample_trials(60, seed=7 + 1)
-    whole = np.concatenate([trial.ob for trial in trials])
-    assert np.array_equal([ob[1] for ob in seen[:100]], whole[120:220])

@@ -17,7 +17,7 @@ def filled(example, n):
 
 
 @pytest.mark.parametrize("example", [PLAIN, OBJECTS, {}])
-def test_struct_array_copies_whole_rows(example):
+def test_struct_array_take_and_put_move_whole_rows(example):
     here, there = filled(example, 6), filled(example, 6).empty_like(4)
     there.put(np.array([3, 0]), here.take(np.array([1, 4])))
     assert there.names == tuple(example)
@@ -27,14 +27,14 @@ def test_struct_array_copies_whole_rows(example):
 
 
 @pytest.mark.parametrize("example", [PLAIN, OBJECTS])
-def test_struct_array_select_leaves_other_rows_empty(example):
+def test_struct_array_only_is_0_or_none_in_other_rows(example):
     records = filled(example, 4)
-    selected = records.select(np.array([1, 2]))
-    assert list(selected) == list(example)
-    for name, values in selected.items():
+    some = records.select(np.array([1, 2]))
+    assert list(some) == list(example)
+    for name, values in some.items():
         assert values[1:3].tolist() == records[name][1:3].tolist()
         assert not np.any(values[[0, 3]])
     if "kind" in example:
-        assert selected["kind"].tolist() == [None, "non-match", "match", None]
-    selected["coh"][:] = 9
+        assert some["kind"].tolist() == [None, "non-match", "match", None]
+    some["coh"][:] = 9
     assert records["coh"].tolist() == [1.5, 2.5, 1.5, 2.5]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,14 +14,41 @@ from ngym_core.trials._kernels import paint
 from ngym_core.trials.batch import Trial, Trials
 from ngym_core.trials.durations import draw_duration, to_steps
 from ngym_core.trials.operations import to_column
-
-if TYPE_CHECKING:
-    from ngym_core.env import TrialEnv
+from ngym_core.trials.protocol import TrialTask
 
 __all__ = ["SingleTrial"]
 
 Array: TypeAlias = NDArray[Any]
 Value: TypeAlias = ArrayLike | Callable[[Array], ArrayLike]
+
+
+class SingleTrialTask(TrialTask, Protocol):
+    """The env as its single trial sees it; `TrialEnv` is one."""
+
+    @property
+    def rng(self) -> np.random.RandomState:
+        """The generator of noise."""
+        ...
+
+    @property
+    def start_ind(self) -> dict[str, int]:
+        """Period -> its first step."""
+        ...
+
+    @property
+    def end_ind(self) -> dict[str, int]:
+        """Period -> the step after its last."""
+        ...
+
+    @property
+    def start_t(self) -> dict[str, float]:
+        """Period -> its start in ms."""
+        ...
+
+    @property
+    def end_t(self) -> dict[str, float]:
+        """Period -> its end in ms."""
+        ...
 
 
 class SingleTrial:
@@ -42,7 +69,7 @@ class SingleTrial:
 
     trials: Trials
 
-    def __init__(self, env: TrialEnv, length: int) -> None:
+    def __init__(self, env: SingleTrialTask, length: int) -> None:
         self._env = env
         self.ob: Array | None = None
         self.gt: Array | None = None

@@ -19,7 +19,6 @@ from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
 if TYPE_CHECKING:
-    from ngym_core.env import TrialEnv
     from ngym_core.trials import Trials
 
 __all__ = ["layers", "sample_as_data", "sample_trials", "tasks_of"]
@@ -44,9 +43,9 @@ def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
     return next(layer for layer in layers(env) if hasattr(layer, "_generate"))
 
 
-def tasks_of(env: gymnasium.Env[Any, Any]) -> list[TrialEnv]:
+def tasks_of(env: gymnasium.Env[Any, Any]) -> list[Any]:
     """Return the tasks inside an env: one, or those of a wrapper that combines several, such as `MultiEnvs`."""
-    return [layer for layer in layers(env) if layer.unwrapped is layer]  # type: ignore[misc]
+    return [layer for layer in layers(env) if layer.unwrapped is layer]
 
 
 def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.trials import Trials
-
-if TYPE_CHECKING:
-    from ngym_data.trial_source import TrialSource
 
 __all__ = ["StepChunk", "value_slice"]
 
@@ -42,27 +39,27 @@ class StepChunk:
     conditions: dict[str, Array]
 
     @classmethod
-    def split(cls, trials: Trials, rows: int, source: TrialSource | None) -> list[StepChunk]:
+    def split(cls, trials: Trials, rows: int, period_of: Callable[[Trials], Array] | None) -> list[StepChunk]:
         """Split trials of several rows into one chunk for each row.
 
         Args:
             trials: As many trials for each row, one row after another.
             rows: Number of rows.
-            source: The source of the trials, if the chunks need the `info` of each step; else None.
+            period_of: Returns the number of the period of each step, (n, T); None where no `info` is wanted.
 
         Returns:
             One chunk for each row; their arrays are views.
         """
         n, lengths = trials.n // rows, trials.lengths
         steps: dict[str, IndexedValues] = {"inputs": trials.flat_steps("ob"), "target": trials.flat_steps("gt")}
-        if source is not None:
+        if period_of is not None:
             ends = np.cumsum(lengths)
             start = np.zeros(ends[-1], bool)
             start[ends - lengths] = True
             numbers = np.arange(trials.n, dtype=np.int32)
             steps |= {
                 "start": (start, None),
-                "period": (source.period_of(trials)[trials.mask], None),
+                "period": (period_of(trials)[trials.mask], None),
                 "trial": (numbers % n, np.repeat(numbers.astype(np.int64), lengths)),
             }
         ends = np.cumsum(lengths)[n - 1 :: n].tolist()  # of the last trial of each row
@@ -70,7 +67,7 @@ class StepChunk:
         for row, (first, last) in enumerate(zip([0, *ends], ends, strict=False)):
             part = {k: (v[first:last], None) if i is None else (v, i[first:last]) for k, (v, i) in steps.items()}
             in_row = slice(row * n, (row + 1) * n)
-            conditions = {} if source is None else {name: column[in_row] for name, column in trials.conditions.items()}
+            conditions = {} if period_of is None else {name: column[in_row] for name, column in trials.conditions.items()}
             chunks.append(cls(part, n, conditions))
         return chunks
 

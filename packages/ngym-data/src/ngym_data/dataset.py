@@ -292,7 +292,7 @@ class Dataset:
         trials = source.sample(len(rows) * n, BatchedDraws(draws, n) if source.batched else draws[0])
         if trials is None:
             return ()
-        return zip(rows, StepChunk.split(trials, len(rows), source if self.info else None), strict=False)
+        return zip(rows, StepChunk.split(trials, len(rows), source.period_of if self.info else None), strict=False)
 
     def _reduce_buffer(self, rows: Sequence[int]) -> None:
         """Generate fewer windows at a time if the steps of the first rows take more memory than was estimated."""

@@ -1,5 +1,3 @@
-"""What each step wrapper does, and what it refuses."""
-
 from __future__ import annotations
 
 import pytest
@@ -15,7 +13,7 @@ def make(*wrappers, id_=PDM, **kwargs):
 
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("dt", [20, 50])
-def test_reaction_times_are_real(full, dt):
+def test_reaction_time_counts_from_the_onset_of_the_stimulus(full, dt):
     timing = {"fixation": 200, "stimulus": 500, "delay": 100, "decision": 200}
     env = make(("ReactionTime", {"urgency": -0.01, "end_on_stimulus": not full}), timing=timing, dt=dt)
     _, info = env.reset(seed=0)
@@ -40,7 +38,7 @@ def test_reaction_times_are_real(full, dt):
     assert info["tr_dur"] == env.tmax / dt
 
 
-def test_periods_of_the_reaction_are_needed_and_can_be_named():
+def test_reaction_time_rejects_a_task_without_its_periods_which_can_be_named():
     for id_ in ("ReadySetGo-v0", "yang19.rtgo-v0"):
         with pytest.raises(AttributeError, match="ReactionTime wrapper requires 'stimulus' and 'decision' periods"):
             make("ReactionTime", id_=id_)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+
+from .neurogym_style import Dots
+from .toy import Toy
+
+
+def test_sample_trials_leaves_the_trial_being_played_alone():
+    env = Toy()
+    env.reset(seed=0)
+    for _ in range(2):
+        env.step(0)
+    before = (env.ob.copy(), env.t_ind, env.num_tr, dict(env.trial))
+    env.sample_trials(5)
+    env.sample_trials(5, seed=3)
+    assert np.array_equal(env.ob, before[0])
+    assert (env.t_ind, env.num_tr, env.trial) == before[1:]
+
+
+def test_sample_trials_without_a_seed_draws_from_the_stream_of_the_env():
+    env, other = Toy(), Toy()
+    env.reset(seed=0)
+    other.reset(seed=0)
+    sampled = env.sample_trials(3)
+    for trial in sampled:
+        other.new_trial()
+        assert np.array_equal(trial.ob, other.ob)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "3"])
+def test_sample_trials_rejects_numbers_below_one_and_of_other_types(n):
+    with pytest.raises(ValueError, match="must be an integer from 1"):
+        Toy().sample_trials(n)
+
+
+def test_sample_trials_of_a_task_in_neurogyms_style_leaves_its_attributes_alone():
+    env = Dots()
+    env.reset(seed=3)
+    played = [env.ob.copy()]
+    for _ in range(5):
+        env.new_trial()
+        played.append(env.ob.copy())
+    other = Dots()
+    other.reset(seed=99)
+    before = other.ob.copy()
+    sampled = other.sample_trials(6, seed=3)
+    assert all(np.array_equal(t.ob, p) for t, p in zip(sampled, played, strict=True))
+    assert np.array_equal(other.ob, before)
+    draws = ngym.Draws(3)
+    parts = [t for n in (1, 3, 2) for t in other.sample_trials(n, draws=draws)]
+    assert all(np.array_equal(t.ob, p) for t, p in zip(parts, played, strict=True))

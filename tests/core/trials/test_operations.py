@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ngym_core.trials import add_channels, concatenate, end_trials, select, set_period
+from ngym_core.trials.operations import to_column
+
+from ..toy import Toy, ragged_trials
+
+
+def test_concatenate_pads_shorter_trials():
+    task = Toy()
+    parts = [task.sample_trials(n, seed=n) for n in (2, 1, 3)]
+    joined = concatenate(parts)
+    assert joined.n == 6
+    for one, two in zip(joined, [t for p in parts for t in p], strict=True):
+        assert np.array_equal(one.ob, two.ob)
+        assert np.array_equal(one.gt, two.gt)
+        assert one.conditions == two.conditions
+        assert one.end == two.end
+
+
+def test_concatenate_of_one_part_returns_it():
+    part = Toy().sample_trials(2, seed=0)
+    assert concatenate([part]) is part
+
+
+def test_concatenate_fills_periods_and_conditions_that_some_parts_lack():
+    one, two = Toy().sample_trials(2, seed=0), ragged_trials(3)
+    joined = concatenate([one, two])
+    assert joined.conditions["ground_truth"].tolist() == [*one.conditions["ground_truth"].tolist(), None, None, None]
+    assert joined.lengths.tolist() == [*one.lengths.tolist(), 4, 6, 5]
+    assert joined.start["stimulus"].tolist() == [1, 1, 0, 0, 0]
+    assert joined.end["stimulus"].tolist() == [4, 4, 0, 0, 0]
+    assert joined.end["delay"].tolist() == [*one.end["delay"].tolist(), 2, 4, 3]
+
+
+def test_select_returns_trials_in_another_order():
+    trials = Toy().sample_trials(6, seed=0)
+    rows = np.array([4, 0, 4])
+    chosen = select(trials, rows)
+    assert chosen.n == 3
+    assert chosen.draws is trials.draws
+    for one, i in zip(chosen, rows, strict=True):
+        assert np.array_equal(one.ob, trials[i].ob)
+        assert np.array_equal(one.gt, trials[i].gt)
+        assert (one.conditions, one.start, one.end) == (trials[i].conditions, trials[i].start, trials[i].end)
+
+
+def test_set_period_leaves_observations_and_other_periods_alone():
+    trials = Toy().sample_trials(3, seed=0)
+    before = trials.ob.copy(), trials.end["delay"].tolist(), trials.lengths.tolist()
+    set_period(trials, "decision", (2, np.array([5, 6, 7])))
+    assert trials.start["decision"].tolist() == [2, 2, 2]
+    assert trials.end["decision"].tolist() == [5, 6, 7]
+    assert (trials.end["delay"].tolist(), trials.lengths.tolist()) == before[1:]
+    assert np.array_equal(trials.ob, before[0])
+
+
+@pytest.mark.parametrize("end", [3, np.array([2, 5, 3, 4])])
+def test_end_trials_cuts_each_trial_and_clears_the_rest(end):
+    trials = ragged_trials(4)
+    trials.add_ob(1)
+    trials.set_groundtruth(2)
+    end_trials(trials, end)
+    ends = np.broadcast_to(end, 4)
+    assert trials.lengths.tolist() == ends.tolist()
+    inside = np.arange(ends.max()) < ends[:, None]
+    assert np.array_equal(trials.mask, inside)
+    assert np.array_equal(trials.ob, np.repeat(inside[..., None], 3, axis=2))
+    assert np.array_equal(trials.gt, 2 * inside)
+
+
+@pytest.mark.parametrize("values", [np.arange(8).reshape(4, 1, 2), np.arange(48).reshape(4, 6, 2)])
+def test_add_channels_appends_values_within_each_trial(values):
+    trials = ragged_trials(4)
+    trials.add_ob(5)
+    before = trials.ob.copy()
+    add_channels(trials, values)
+    assert trials.ob.dtype == before.dtype
+    assert trials.ob.shape == (4, 6, 5)
+    assert np.array_equal(trials.ob[..., :3], before)
+    assert np.array_equal(trials.ob[..., 3:], np.broadcast_to(values, (4, 6, 2)) * trials.mask[..., None])
+
+
+def test_to_column_of_values_of_different_shapes_holds_objects():
+    assert to_column([1, 2]).dtype.kind == "i"
+    ragged = to_column([[1, 2], [3]])
+    assert ragged.dtype == object
+    assert ragged.tolist() == [[1, 2], [3]]

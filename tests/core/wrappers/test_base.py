@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import copy
+import pickle
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.sampling import sample_as_data
+from ngym_core.spaces import names_of
+from ngym_core.testing import check_task
+from ngym_core.wrappers import SideBias
+
+from ..stacks import STEP, TRIAL, WRAPPERS, build
+from ..toy import Toy
+
+PDM = "PerceptualDecisionMaking-v0"
+
+
+@pytest.mark.parametrize("name", [*TRIAL, *STEP])
+def test_wrapper_keeps_the_promises_of_a_task(name):
+    for id_ in ("PerceptualDecisionMaking-v0", "yang19.dms-v0"):
+        if id_ == "yang19.dms-v0" and name in ("VariableMapping", "ReactionTime", "SideBias", "ScheduleAttr"):
+            continue
+        assert check_task(lambda i=id_: build(i, (name,)), trials=10, random_trials=200).oracle == 1
+
+
+def test_wrapper_passes_seeds_and_options_on():
+    env = build(PDM, ("Noise", "PassAction", "TrialHistoryV2", "ReactionTime", "PassReward"))
+    one = env.reset(seed=11, options={"anything": 1})
+    for _ in range(37):
+        env.step(env.action_space.sample())
+    two = env.reset(seed=11, options={})
+    assert np.array_equal(one[0], two[0])
+    assert names_of(env.observation_space) == {"fixation": 0, "stimulus": range(1, 3), "action": 3, "reward": 4}
+
+
+@pytest.mark.parametrize("wrap", [ngym.TrialWrapper, lambda env: SideBias(env, [[1.0]])])
+def test_wrapper_rejects_an_env_that_is_no_trial_env(wrap):
+    with pytest.raises(TypeError, match="Trial wrapper must be used on TrialEnv, not CartPoleEnv"):
+        wrap(gym.make("CartPole-v1"))
+
+
+def test_wrapper_reads_public_attributes_of_the_task():
+    env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("RandomGroundTruth-v0", {"p": [0.9, 0.1]}), ngym.TrialWrapper])
+    env.reset(seed=0)
+    for name in ("ob", "gt", "gt_now", "t", "t_ind", "tmax", "trial", "start_t", "end_ind", "timing", "rewards", "dt"):
+        assert hasattr(env, name), name
+    assert env.in_period("fixation")
+    assert env.trial_length_stats(10)["mean"] == 22
+    with pytest.raises(AttributeError, match="has no attribute '_private'"):
+        _ = env._private
+    assert copy.deepcopy(env).dt == env.dt
+
+
+def test_wrapper_draws_from_another_stream_than_an_inner_one_of_its_kind():
+    seen = []
+
+    class Coin(ngym.TrialWrapper):
+        def draw_conditions(self, n, draws, forced):
+            seen.append(draws.random("coin", n))
+            return forced, {}
+
+    Coin(Coin(Toy())).sample_trials(5, seed=0)
+    assert not np.array_equal(*seen)
+
+
+def test_wrapper_rejects_one_dictionary_from_draw_conditions():
+    class OneDictionary(ngym.TrialWrapper):
+        def draw_conditions(self, n, draws, forced):
+            return forced
+
+    with pytest.raises(TypeError, match=r"OneDictionary\.draw_conditions must return two dictionaries, .* not dict"):
+        OneDictionary(Toy()).sample_trials(2, seed=0)
+
+
+def attributes(wrapper):
+    """What a wrapper holds, without what it wraps, as bytes that can be compared."""
+    others = {"env", "envs", "_saved_kwargs", "_action_space", "_observation_space"}  # a task's spaces cache indices
+    return {name: pickle.dumps(value) for name, value in vars(wrapper).items() if name not in others}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_wrapper_keeps_nothing_in_its_attributes_while_trials_are_made(name):
+    env = build(PDM, (name,))
+    before = attributes(env)
+    for seed in (0, 1):
+        env.sample_trials(7, seed=seed)
+        sample_as_data(env, 5, ngym.Draws(seed), {})
+        assert attributes(env) == before

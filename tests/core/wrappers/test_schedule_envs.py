@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.scheduler import SequentialBlockSchedule, SequentialSchedule
+from ngym_core.spaces import names_of
+from ngym_core.wrappers import MultiEnvs, ScheduleEnvs
+
+from ..toy import Toy
+
+
+def labelled(label):
+    """A task whose observations say which task it is and at which step."""
+
+    class Labelled(Toy):
+        def _new_trials(self, trials):
+            super()._new_trials(trials)
+            trials.set_ob(label + np.arange(trials.ob.shape[1])[None, :, None])
+
+    return Labelled(timing={"delay": 100})
+
+
+def test_schedule_envs_shows_each_trial_by_the_scheduled_task():
+    env = ScheduleEnvs([labelled(1000), labelled(2000)], SequentialBlockSchedule(2, [2, 1]), env_input=True)
+    ob, _ = env.reset(seed=0)
+    seen = [ob]
+    ended = 0
+    while ended < 6:
+        ob, _, _, _, info = env.step(env.unwrapped.gt_now)
+        ended += info["new_trial"]
+        seen.append(ob)
+    tasks = [1000, 1000, 2000] * 2
+    expected = [task + step for task in tasks for step in range(6)]  # the oracle answers at the sixth step
+    assert [int(ob[0]) for ob in seen[: len(expected)]] == expected
+    assert [int(np.argmax(ob[-2:])) for ob in seen[: len(expected)]] == [(t - 1000) // 1000 for t in np.repeat(tasks, 6)]
+    assert names_of(env.observation_space)["env"] == range(3, 5)
+    assert str(env) == "<ScheduleEnvs\n\t<Labelled>\n\t<Labelled>\n>"
+
+
+def test_schedule_envs_can_be_nested():
+    inner = ScheduleEnvs([labelled(0), labelled(10)], SequentialSchedule(2))
+    env = ScheduleEnvs([inner, labelled(20)], SequentialBlockSchedule(2, [2, 1]))
+    trials = env.sample_trials(9, seed=0)
+    assert trials.ob[:, 0, 0].tolist() == [0, 10, 20] * 3
+    env.reset(seed=0)
+    played = []
+    for _ in range(9):
+        played.append(env.unwrapped.ob[0, 0])
+        env.new_trial()
+    assert played == [0, 10, 20] * 3
+
+
+def test_multi_envs_draw_each_task_from_another_stream():
+    env = MultiEnvs([Toy(), Toy()])
+    first = env.sample_trials(5, seed=0, i_env=0).ob
+    second = env.sample_trials(5, seed=0, i_env=1).ob
+    assert not np.array_equal(first[:, :6], second[:, :6])
+    env.reset(seed=0)
+    env.set_i(1)
+    env.new_trial()
+    assert env.i_env == 1
+    with pytest.raises(IndexError, match=r"There are envs 0 to 1, not \[2\]"):
+        env.set_i(2)
+
+
+@pytest.mark.parametrize(
+    ("envs", "arguments", "message"),
+    [
+        ([], {}, "There must be at least one env"),
+        (["PerceptualDecisionMaking", "ReadySetGo"], {}, "must have the same shape of observations and the same actions"),
+        (["AngleReproduction"] * 2, {}, None),
+    ],
+)
+def test_multi_envs_reject_tasks_with_other_spaces(envs, arguments, message):
+    made = [ngym.make(id_) for id_ in envs]
+    if message is None:
+        assert MultiEnvs(made, **arguments).reset(seed=0)
+        return
+    with pytest.raises(ValueError, match=message):
+        MultiEnvs(made, **arguments)
+    if made:
+        with pytest.raises(ValueError, match="There are 2 envs, the schedule chooses from 3"):
+            ScheduleEnvs(made, SequentialSchedule(3))
+
+
+def test_multi_envs_env_input_rejects_images():
+    env = Toy()
+    env.observation_space = gym.spaces.Box(-1, 1, (4, 4))
+    with pytest.raises(ValueError, match="env_input needs a vector of channels, not Box"):
+        MultiEnvs([env], env_input=True)
