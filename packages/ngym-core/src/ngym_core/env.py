@@ -387,7 +387,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     def _observation(self) -> NDArray[Any]:
         """Return a copy of the observation at this step."""
-        ob: NDArray[Any] = self._ob_source.ob[self.t_ind].copy()
+        source = self._single if self._ob_source is self else self._ob_source  # past the property: this is every step
+        ob: NDArray[Any] = source.ob[self.t_ind].copy()
         if self.rule.is_interactive:
             self._now.step = self.t_ind
             channels = self.observation_space.shape[-1]  # type: ignore[index]  # wrappers may have added others
@@ -447,7 +448,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     @property
     def ob_now(self) -> Any:
         """The observation at this step. Where `_step` returns it, `step` returns the one after the step instead."""
-        self._ob_now = self.ob[self.t_ind]
+        ob = self._single.ob
+        self._ob_now = self.ob if ob is None else ob[self.t_ind]
         return self._ob_now
 
     @property
