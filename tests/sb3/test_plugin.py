@@ -10,7 +10,7 @@ import sys
 from ngym_core import cli
 from ngym_core.plugins import registry
 
-registry.plugins.add_commands(cli.cli)
+registry.pack_manager().add_commands(cli.cli)
 print(*sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
