@@ -68,6 +68,11 @@ def highest(steps: Steps) -> int:
     return steps if isinstance(steps, int) else int(steps.max())
 
 
+def is_same_edge(one: Steps, other: Steps) -> bool:
+    """Return whether two edges are known to be the same without comparing arrays: one object, or equal integers."""
+    return one is other or (isinstance(one, int) and isinstance(other, int) and one == other)
+
+
 def paint(array: Array, value: ArrayLike, span: Span, where: Any, *, how: str, rows: SpanRows | None = None) -> None:
     """Add a value to a span of every trial, set it, or multiply with it.
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.trials._kernels import Span, Steps, highest, move_channels, paint
+from ngym_core.trials._kernels import Span, Steps, highest, is_same_edge, move_channels, paint
 
 __all__ = ["Segments"]
 
@@ -69,13 +69,9 @@ class Segments:
         dtype, shape = columns[0].dtype, columns[0].shape[1:]
         whole = isinstance(where, slice) and where == slice(None) and np.shape(value) == (self.n, *shape)
         first, last = between
-        base = columns[first].base if last - first > 1 else None
-        if (
-            base is not None
-            and base.shape[:2] == (self.n, len(columns))
-            and all(c.base is base for c in columns[first:last])
-        ):
-            paint(base, value, between, where, how=how)  # steps side by side in one array are written at once
+        table = _common_table(columns[first:last], (self.n, len(columns))) if last - first > 1 else None
+        if table is not None:
+            paint(table, value, between, where, how=how)  # steps side by side in one array are written at once
             return
         for i in range(first, last):
             if whole and len(columns[i]) == 1 and how != "multiply":
@@ -111,7 +107,7 @@ class Segments:
     def _find_edge(self, edge: Steps) -> int | None:
         """Return the number of an edge; insert it if there is none at these steps."""
         for i, known in enumerate(self._edges):
-            if edge is known or (isinstance(edge, int) and isinstance(known, int) and edge == known):
+            if is_same_edge(edge, known):
                 return i
         first = _in_first_trial(edge)
         for i, (before, after) in enumerate(pairwise(self._edges), 1):
@@ -195,9 +191,9 @@ class Segments:
 
 def _side_by_side(columns: Sequence[Array], n: int) -> Array:
     """Put columns (n or 1, ...) side by side, (n, columns, ...), if they are not views of such an array already."""
-    whole = columns[0].base
-    if whole is not None and whole.shape[:2] == (n, len(columns)) and all(column.base is whole for column in columns):
-        return whole
+    table = _common_table(columns, (n, len(columns)))
+    if table is not None:
+        return table
     table = np.stack([column[0] for column in columns])[None].repeat(n, axis=0)
     first = 0
     for _, same in groupby(columns, id):
@@ -206,6 +202,13 @@ def _side_by_side(columns: Sequence[Array], n: int) -> Array:
             paint(table, columns[first], (first, last), slice(None), how="assign")
         first = last
     return table
+
+
+def _common_table(columns: Sequence[Array], shape: tuple[int, int]) -> Array | None:
+    """Return the array (n, segments, ...) that all these columns are views of, or None."""
+    table = columns[0].base
+    common = table is not None and table.shape[:2] == shape and all(column.base is table for column in columns)
+    return table if common else None
 
 
 def _equal(one: Steps, other: Steps) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
-from ngym_core.trials._kernels import Span, SpanRows, Steps, add_noise, move_channels, paint, set_patterns
+from ngym_core.trials._kernels import Span, SpanRows, Steps, add_noise, is_same_edge, move_channels, paint, set_patterns
 from ngym_core.trials._segments import Segments
 from ngym_core.trials.durations import to_steps
 from ngym_core.trials.periods import Periods
@@ -234,14 +234,10 @@ class Observations:
             spans = [self._periods.span(name) for name in period]  # type: ignore[arg-type]
             while joined and spans:
                 start, stop = spans.pop(0)
-                while spans and _same(stop, spans[0][0]):
+                while spans and is_same_edge(stop, spans[0][0]):
                     stop = spans.pop(0)[1]
                 yield start, stop
             yield from spans
         else:
             first, last = period
             yield to_steps(first, 1), to_steps(last, 1)
-
-
-def _same(one: Steps, other: Steps) -> bool:
-    return one is other or (isinstance(one, int) and isinstance(other, int) and one == other)
