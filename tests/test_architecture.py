@@ -211,30 +211,3 @@ def test_a_name_exists_where_it_is_defined(name, there):
 def test_names_are_found_in_prose_and_pictures():
     text = "Call `Trials.add_ob(1)`, not `no name`.\n```text\nRule.step_one -> x\n```\n```python\nFoo.bar\n```\n"
     assert names_in(text) == ["Rule.step_one", "Trials.add_ob"]
-
-
-# ---- what is private -----------------------------------------------------------------------------
-
-
-def private_imports(path):
-    """Private modules and names of ngym_core that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ngym_core":
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names if alias.name.startswith("ngym_core")]
-        else:
-            continue
-        yield from (name for name in names if any(part.startswith("_") for part in name.split(".")))
-
-
-def test_packages_import_public_names_of_core_only():
-    others = [path for source in SOURCES if source.name != "ngym_core" for path in source.rglob("*.py")]
-    assert len(others) > 30
-    assert [(path.name, name) for path in others for name in private_imports(path)] == []
-
-
-@pytest.mark.parametrize("line", ["from ngym_core.trials._kernels import paint", "from ngym_core.sampling import _locks"])
-def test_import_of_a_private_name_is_found(line, tmp_path):
-    (tmp_path / "module.py").write_text(line)
-    assert list(private_imports(tmp_path / "module.py")) != []
