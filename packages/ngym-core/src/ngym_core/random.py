@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core._scan import scan_states
 from ngym_core.errors import nearest
 
 __all__ = ["Draws", "Sampled", "TruncExp", "random_number_fn", "random_number_name", "trunc_exp"]
@@ -125,6 +126,66 @@ class Draws:
         These are all from one sequence here; in `BatchedDraws` each lane has its own. For state that is carried on.
         """
         return [(self, n)]
+
+    def previous(self, name: str, values: Array, first: ArrayLike | Callable[[Draws], ArrayLike]) -> Array:
+        """Return the value of the trial before each trial; that of the last one is carried on.
+
+        Args:
+            name: Name under which the last value is carried (`carried`).
+            values: (n, ...) values of the trials.
+            first: The value before the first trial of a sequence, or a function that draws it.
+
+        Returns:
+            (n, ...) values.
+
+        Example:
+            >>> import numpy as np
+            >>> from ngym_core import Draws
+            >>> draws = Draws(0)
+            >>> draws.previous("side", np.array([1, 2, 3]), 0), draws.previous("side", np.array([4, 5]), 0)
+            (array([0, 1, 2]), array([3, 4]))
+        """
+        before, start = np.empty_like(values), 0
+        before[1:] = values[:-1]
+        for stream, k in self.per_stream(len(values)):
+            before[start] = stream._carried(name, first)
+            start += k
+            stream.carried[name] = values[start - 1].tolist()
+        return before
+
+    def follow(self, name: str, after: Array, first: int | Callable[[Draws], ArrayLike]) -> tuple[Array, Array]:
+        """Return the states of a chain in which each trial's state follows on that of the trial before.
+
+        Args:
+            name: Name under which the last state is carried (`carried`).
+            after: (n, states). For each trial, the state that follows on each state.
+            first: The state before the first trial of a sequence, or a function that draws it.
+
+        Returns:
+            The state before each trial, and its own, (n,) each.
+
+        Example:
+            >>> import numpy as np
+            >>> from ngym_core import Draws
+            >>> Draws(0).follow("context", np.array([[1, 0], [0, 1], [1, 0]]), 0)  # change, stay, change
+            (array([0, 1, 1]), array([1, 1, 0]))
+        """
+        states, firsts, start = [], [], 0
+        for stream, k in self.per_stream(len(after)):
+            firsts.append(int(stream._carried(name, first)))
+            states.append(scan_states(after[start : start + k], firsts[-1]))
+            stream.carried[name] = int(states[-1][-1])
+            start += k
+        own = np.concatenate(states)
+        before = np.concatenate([[0], own[:-1]])
+        before[np.cumsum([0, *map(len, states[:-1])])] = firsts
+        return before, own
+
+    def _carried(self, name: str, first: Any) -> Any:
+        """Return what is carried under a name; at the first trial the first value, which may have to be drawn."""
+        if name not in self.carried:
+            return first(self) if callable(first) else first
+        return self.carried[name]
 
     def stream(self, name: str) -> np.random.Generator:
         """Return the generator of a named draw, which is made from the seed and the name at its first use."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core._scan import scan_states
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
@@ -188,9 +187,7 @@ class AnnubesEnv(TrialEnv):
             stimulus = self.machine.choose(0, u, catch=False)[:, None]
             kinds = np.where(catch[:, None], len(self.kinds) - 1, np.where(kinds == len(self.kinds) - 1, stimulus, kinds))
         after = self.machine.after[np.arange(len(self.machine.counts)), kinds]
-        states = scan_states(after, trials.carried.get("state", 0))
-        before = np.concatenate([[trials.carried.get("state", 0)], states[:-1]])
-        trials.carried["state"] = int(states[-1])
+        before, states = trials.draws.follow("state", after, 0)
         trials.set("sequential_count", self.machine.counts[states])
         return np.asarray(kinds[np.arange(trials.n), before])
 

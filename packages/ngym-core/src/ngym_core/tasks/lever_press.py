@@ -301,8 +301,7 @@ class LeverPressWithPokeRest(PokeTask):
 
     def _thirst(self, trials: Trials) -> Array:
         growth = np.cumsum(0.8 + 0.4 * trials.draws.random("thirst", trials.n, self.patience), axis=1)
-        first = (np.arange(trials.n) == 0) & trials.carried.setdefault("thirsty", True)
-        trials.carried["thirsty"] = False
+        first = trials.draws.previous("thirsty", np.zeros(trials.n, bool), True)
         return np.clip(np.where(first, 1, -8)[:, None] + growth, 0, 1)
 
     @property

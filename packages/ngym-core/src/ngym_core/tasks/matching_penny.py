@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ngym_core.env import Rewards, Step, TrialEnv
 from ngym_core.errors import nearest
@@ -80,24 +80,32 @@ class MatchingPenny(TrialEnv):
         self.action_space = Discrete(2, {"choice": [0, 1]})
 
     def _new_trials(self, trials: Trials) -> None:
-        n, carried = trials.n, trials.carried
         if self.opponent_type == "random":
             opponent = trials.choice("opponent_action", [0, 1])
         else:
-            *before, carried["mean_action"] = self._against_truth(carried.get("mean_action", 0.0), n)
-            means = trials.set("mean_action", np.array(before))
+            means = trials.set("mean_action", self._mean_actions(trials))
             opponent = trials.set("opponent_action", (means <= 0.5).astype(int))
-        if "opponent" not in carried:
-            carried["opponent"] = int(trials.draws.index("first", 1, 2)[0])
-        previous = np.concatenate([[carried["opponent"]], opponent[:-1]])
-        carried["opponent"] = int(opponent[-1])
+        previous = trials.draws.previous("opponent", opponent, lambda stream: stream.index("first", 1, 2)[0])
         trials.add_period("choice", self.dt)
         trials.add_ob(np.eye(2)[previous], where="opponent")
         trials.set_groundtruth(opponent)
 
-    def _against_truth(self, mean: float, n: int) -> list[float]:
-        """Return the mean actions before each of n trials that follow the ground truth and after the last, n + 1 numbers."""
-        return list(accumulate(range(n), lambda m, _: m + self.learning_rate * ((m <= 0.5) - m), initial=mean))
+    def _mean_actions(self, trials: Trials) -> NDArray[np.float64]:
+        """Return the mean action before each trial, (n,), of an agent that plays the ground truth."""
+        means = []
+        for stream, k in trials.draws.per_stream(trials.n):
+            # Against the ground truth the mean comes back to an earlier value, to the last bit, and then repeats itself.
+            mean, path, seen = stream.carried.get("mean_action", 0.0), [], {}
+            while len(path) <= k and mean not in seen:
+                seen[mean] = len(path)
+                path.append(mean)
+                mean += self.learning_rate * ((mean <= 0.5) - mean)
+            again = seen.get(mean, 0)
+            i = np.arange(k + 1)
+            own = np.array(path)[np.where(i < len(path), i, again + (i - again) % (len(path) - again))]
+            stream.carried["mean_action"] = float(own[-1])
+            means.append(own[:-1])
+        return np.concatenate(means)
 
     def _step(self, action: Any) -> Step:
         """Evaluate an action, and update the opponent with it."""

@@ -149,10 +149,16 @@ class Trials:
             (n,) values; where some are forced, those of other trials stay as they were.
         """
         changes = self.draws.random(f"{name}/change", self.n) < p
-        if name not in self.carried:
-            self.carried[name] = int(self.draws.index(f"{name}/first", 1, 2)[0]) if first is None else first
-        drawn = (self.carried[name] + np.cumsum(changes)) % 2
-        self.carried[name] = int(drawn[-1])
+        drawn, start = np.cumsum(changes), 0
+        for stream, k in self.draws.per_stream(self.n):
+            part = drawn[start : start + k]
+            if name not in stream.carried:
+                stream.carried[name] = int(stream.index(f"{name}/first", 1, 2)[0]) if first is None else first
+            # changes of the streams before this one do not count
+            part += stream.carried[name] - (drawn[start] - changes[start])
+            part %= 2
+            stream.carried[name] = int(part[-1])
+            start += k
         return self.condition(name, drawn, [0, 1])
 
     def condition(self, name: str, drawn: Array, options: ArrayLike | None = None) -> Array:

@@ -41,11 +41,9 @@ def append_channels(space: gymnasium.Space[Any], ob: Array, values: Array) -> ND
 
 def append_previous_step(trials: Trials, values: Array, draws: Draws) -> Trials:
     """Append to observations the values (n, steps, k) of the step before; `draws.carried` holds those of the last trial."""
-    # The first step of a trial follows the last step of the trial before.
-    lasts = values[np.arange(trials.n), trials.lengths - 1]
-    before = np.zeros_like(values)
+    before = np.empty_like(values)
     before[:, 1:] = values[:, :-1]
-    before[1:, 0], before[0, 0] = lasts[:-1], draws.carried.get("last", 0)
-    draws.carried["last"] = lasts[-1].tolist()
+    # The first step of a trial follows the last step of the trial before.
+    before[:, 0] = draws.previous("last", values[np.arange(trials.n), trials.lengths - 1], 0)
     add_channels(trials, before)
     return trials

@@ -9,7 +9,6 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core._scan import scan_states
 from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.wrappers.base import TrialWrapper
@@ -38,18 +37,9 @@ class _History(TrialWrapper):
         Returns:
             The ground truth of each trial and that of the trial before, (n,) each.
         """
-        # One chain for each sequence of trials (lane) that the trials belong to.
-        chains, before, first = [], [], 0
-        for lane, k in draws.per_stream(n):
-            if "previous" not in lane.carried:
-                lane.carried["previous"] = int(lane.index("first", 1, self.n_ch)[0])
-            chain = scan_states(after[first : first + k], lane.carried["previous"])
-            before.append(np.concatenate([[lane.carried["previous"]], chain[:-1]]))
-            chains.append(chain)
-            lane.carried["previous"] = int(chain[-1])
-            first += k
+        before, own = draws.follow("previous", after, lambda stream: stream.index("first", 1, self.n_ch)[0])
         choices = np.asarray(self.choices)
-        return choices[np.concatenate(chains)], choices[np.concatenate(before)]
+        return choices[own], choices[before]
 
 
 class TrialHistoryV2(_History):
