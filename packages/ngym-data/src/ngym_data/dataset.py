@@ -24,7 +24,7 @@ __all__ = ["Dataset"]
 
 Array: TypeAlias = NDArray[Any]
 
-ROW_TRIALS_PER_CALL = 1024
+ROW_TRIALS_PER_CALL = 8192
 """Number of trials of a row that are generated in one call, at most."""
 BUFFER_SHARE = 0.75
 """Share of `memory` for the buffer of steps; the rest is for trials that are being generated."""
@@ -58,10 +58,10 @@ class Dataset:
         loss_weights: Period -> weight of its steps in the loss, for example ``{"decision": 5.0}``; others weigh 1.
         memory: Bytes for steps that were generated but not returned yet; 64 MiB by default. About three quarters are
             for the buffer: observations and ground truth of all rows and, with `info`, `start`, `period` and trial
-            number of each step. The rest is for trials that are being generated, and for those of their steps that
-            did not fit into the buffer. Sizes are estimated from a few trials; at least one batch is buffered, however
-            large it is. Not counted: batches that were returned or that a loader has prefetched, the columns of the
-            conditions, and what the env holds. Each worker process of a loader may take as much.
+            number of each step and the conditions of each trial. The rest is for trials that are being generated,
+            and for those of their steps that did not fit into the buffer. Sizes are estimated from a few trials; at
+            least one batch is buffered, however large it is. Not counted: batches that were returned or that a loader
+            has prefetched, and what the env holds. Each worker process of a loader may take as much.
 
     Attributes:
         env: The env. Its `observation_space` and `action_space` are those of the data.
@@ -251,7 +251,11 @@ class Dataset:
 
     def _windows_per_refill(self) -> int:
         """Return how many windows are generated at a time."""
-        info_bytes = 3 * 4 + 6 if self.info else 0  # start, period, trial: int32 indices; values of 1, 1 and 4 bytes
+        info_bytes = 0.0
+        if (
+            self.info
+        ):  # start, period, trial: int32 indices, values of 1, 1 and 4 bytes; conditions: once in parts, once joined
+            info_bytes = 3 * 4 + 6 + 2 * self._source.condition_bytes / self._source.trial_len
         # the least of three bounds: the memory, the trials of one call (with room for chance), `cache_len`
         steps = BUFFER_SHARE * self._memory / (self.batch_size * (self._source.buffer_step_bytes + info_bytes))
         steps = min(steps, 0.9 * ROW_TRIALS_PER_CALL * self._source.trial_len)
@@ -287,7 +291,8 @@ class Dataset:
     def _generate(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, StepChunk]]:
         """Generate trials of about `steps` steps for each of some rows; a row alone if trials cannot be batched."""
         source = self._source
-        n = min(ROW_TRIALS_PER_CALL, source.trials_for(steps))
+        most = int(CALL_SHARE * self._memory / (len(rows) * source.buffer_step_bytes))  # below `steps` for a long row only
+        n = min(ROW_TRIALS_PER_CALL, source.trials_for(max(1, min(steps, most))))
         draws = [self._draws[row] for row in rows]
         trials = source.sample(len(rows) * n, BatchedDraws(draws, n) if source.batched else draws[0])
         if trials is None:

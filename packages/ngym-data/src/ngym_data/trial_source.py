@@ -61,6 +61,7 @@ class TrialSource:
         gt_like: An empty array (0, *action shape) with the type of the ground truth.
         step_bytes: Bytes of one observation and one ground truth.
         buffer_step_bytes: Bytes that a `WindowBuffer` needs for one of many steps, without `info`, estimated.
+        condition_bytes: Bytes of the conditions of one trial.
         batched: Whether trials of several streams can be generated in one call.
 
     Raises:
@@ -106,6 +107,7 @@ class TrialSource:
         self._deviation = float(probe.lengths.std()) / self.trial_len
         self._num_generated, self._num_kept_steps = probe.n / self.kept_share, float(probe.lengths.sum())
         self.buffer_step_bytes = chunk.nbytes / len(chunk)
+        self.condition_bytes = sum(column.nbytes for column in probe.conditions.values()) / probe.n
         self.ob_like, self.gt_like = probe.ob[:0, 0], probe.gt[:0, 0]
         self.step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
         self.batched = self._holdout is None and can_batch(

@@ -125,7 +125,9 @@ class MemoryRecall(TrialEnv):
         t = trials.choice("t", np.arange(self.t_min, self.t_max + 1))
         recalled = np.maximum(1, (self.p_recall * t).astype(int))
         stored = t - recalled
-        pattern = np.where(draws.random("pattern", n, cells[1] * cells[2]).reshape(cells) > 0.5, 1, self.low)
+        # One byte for each element: many more are drawn and moved than in other tasks.
+        high = (draws.random("pattern", n, cells[1] * cells[2]) > 0.5).view(np.int8).reshape(-1, self.stim_dim)
+        pattern = high * np.int8(1 - self.low) + np.int8(self.low)
         changed = draws.random("change", n, cells[1] * cells[2]).reshape(cells) < self.p_changed
         order = draws.random("order", n, self.t_max)
         order = np.argsort(np.where(np.arange(self.t_max) < stored[:, None], order, 2), axis=1)
@@ -134,10 +136,11 @@ class MemoryRecall(TrialEnv):
         step = np.arange(int(t.max()))
         recalls = (step >= stored[:, None]) & (step < t[:, None])
         source = np.take_along_axis(order, np.where(recalls, step - stored[:, None], 0), axis=1)
-        shown = pattern[np.arange(n)[:, None], np.where(recalls, source, step)]
+        first = np.arange(0, n * self.t_max, self.t_max)[:, None]  # of each trial among the patterns of all
+        shown = pattern.take(first + np.where(recalls, source, step), axis=0)
         hidden = recalls[..., None] & changed[:, : len(step)]
-        other = 0 if self.balanced else 1 - shown
-        trials.ob[..., : self.stim_dim] = np.where(hidden, other, shown) * trials.mask[..., None]
+        seen = shown * ~hidden if self.balanced else shown ^ hidden  # a hidden element is unknown, or flipped
+        trials.ob[..., : self.stim_dim] = seen * trials.mask[..., None]
         marked = np.argsort(order, axis=1)[:, : len(step)] < recalled[:, None]
         trials.ob[..., self.stim_dim :] = (marked & ~recalls)[..., None]
-        trials.gt[:] = np.where(recalls[..., None], shown, 0)
+        trials.gt[:] = shown * recalls[..., None]
