@@ -29,6 +29,19 @@ def test_batched_draws_numbers_are_those_of_each_lane(each, size):
     assert np.array_equal(three(each).sample("t", 3 * each, long), apart(each, lambda d, n: d.sample("t", n, long)))
 
 
+@given(each=st.integers(1, 9))
+def test_batched_draws_carry_states_of_each_lane(each):
+    def walk(draws, n):
+        before, own = draws.follow("s", np.argsort(draws.random("x", n, 3), axis=1), lambda lane: lane.index("f", 1, 3)[0])
+        return np.stack([before, own, draws.previous("p", own, -1)], axis=1)
+
+    def twice(draws, n):
+        parts = [walk(draws, n).reshape(-1, each, 3) for _ in range(2)]
+        return np.concatenate(parts, axis=1).reshape(-1, 3)
+
+    assert np.array_equal(twice(three(each), 3 * each), apart(each, twice))
+
+
 @given(counts=st.lists(st.integers(0, 5), min_size=6, max_size=6), cut=st.integers(0, 6))
 def test_batched_draws_noise_by_rows_is_that_of_each_lane(counts, cut):
     """Two trials in each lane, with so many rows each, drawn in two pieces."""
@@ -71,6 +84,10 @@ def test_batched_draws_reject_what_lanes_do_not_share(look):
         ("PerceptualDecisionMaking-v0", ("TrialHistory",), True),
         ("yang19.go-v0", (), True),
         ("HierarchicalReasoning-v0", (), True),
+        ("priors.priors_v0-v0", (), True),
+        ("ContextSwitch-v0", (), True),
+        ("LeverPressWithPokeRest-v0", (), True),
+        ("CVLearning-v0", (), False),
         ("RandomDotMotion-v0", (), False),
     ],
 )

@@ -95,7 +95,9 @@ class MatchingPenny(TrialEnv):
         means = []
         for stream, k in trials.draws.per_stream(trials.n):
             # Against the ground truth the mean comes back to an earlier value, to the last bit, and then repeats itself.
-            mean, path, seen = stream.carried.get("mean_action", 0.0), [], {}
+            mean: float = stream.carried.get("mean_action", 0.0)
+            path: list[float] = []
+            seen: dict[float, int] = {}
             while len(path) <= k and mean not in seen:
                 seen[mean] = len(path)
                 path.append(mean)

@@ -149,17 +149,14 @@ class Trials:
             (n,) values; where some are forced, those of other trials stay as they were.
         """
         changes = self.draws.random(f"{name}/change", self.n) < p
-        drawn, start = np.cumsum(changes), 0
+        parts, start = [], 0
         for stream, k in self.draws.per_stream(self.n):
-            part = drawn[start : start + k]
             if name not in stream.carried:
                 stream.carried[name] = int(stream.index(f"{name}/first", 1, 2)[0]) if first is None else first
-            # changes of the streams before this one do not count
-            part += stream.carried[name] - (drawn[start] - changes[start])
-            part %= 2
-            stream.carried[name] = int(part[-1])
+            parts.append((stream.carried[name] + np.cumsum(changes[start : start + k])) % 2)
+            stream.carried[name] = int(parts[-1][-1])
             start += k
-        return self.condition(name, drawn, [0, 1])
+        return self.condition(name, np.concatenate(parts), [0, 1])
 
     def condition(self, name: str, drawn: Array, options: ArrayLike | None = None) -> Array:
         """Record a condition that the task has drawn itself, or what the caller forces instead.
