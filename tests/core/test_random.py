@@ -25,7 +25,7 @@ DRAWS = {
     "normal": lambda d, n: d.normal("x", (n, 3)).copy(),
     "object": lambda d, n: d.sample("x", n, TruncExp(100, 50)),
     "previous": lambda d, n: d.previous("p", d.random("x", n), 0.5),
-    "follow": lambda d, n: np.stack(
+    "follow": lambda d, n: np.transpose(
         d.follow("s", np.argsort(d.random("x", n, 3), axis=1), lambda own: own.index("f", 1, 3)[0])
     ),
 }
