@@ -131,6 +131,46 @@ def test_add_randn_twice_on_one_period_draws_new_noise():
     assert not np.allclose(trials.ob[:, :2], 2 * once)
 
 
+@given(chosen=st.sets(st.integers(0, 20), min_size=1), order=st.randoms(use_true_random=False), seed=st.integers(0, 9))
+def test_add_randn_depends_on_the_channels_not_on_how_they_are_written(chosen, order, seed):
+    """Lists, arrays, names, slices and negative numbers of the same channels, in any order, with a mean for each channel."""
+    ascending = sorted(chosen)
+    shuffled = list(ascending)
+    order.shuffle(shuffled)
+    spellings = [ascending, shuffled, tuple(shuffled), np.array(ascending), np.array(shuffled), [k - 21 for k in ascending]]
+    if (np.diff(ascending) == 1).all():
+        spellings += [slice(ascending[0], ascending[-1] + 1), range(ascending[0], ascending[-1] + 1)]
+        spellings += [None, slice(None), slice(None, None, -1)] if len(ascending) == 21 else []
+    spellings += [name for name, channels in NAMES.items() if set(np.atleast_1d(channels).tolist()) == chosen]
+    spellings += ascending if len(ascending) == 1 else []
+    means = 10.0 * np.arange(21)
+
+    def noisy(where):
+        task = Toy(sigma=0)
+        task.observation_space = ngym.spaces.Box(-np.inf, np.inf, NAMES, shape=(21,))
+        trials = ngym.Trials(task, 4, ngym.Draws(seed))
+        trials.add_period("stimulus", 300)
+        resolved = np.arange(21)[shuffled if where is None else ngym.spaces.channels(task.observation_space, where)]
+        with np.printoptions(threshold=len(resolved)):
+            trials.add_randn(means[resolved if where is not None else np.arange(21)][None], 1, "stimulus", where=where)
+        return trials.ob
+
+    first = noisy(spellings[0])
+    assert np.array_equal(first[..., ascending].any(axis=(0, 1)), [True] * len(ascending))
+    assert all(np.array_equal(noisy(where), first) for where in spellings[1:])
+
+
+def test_add_randn_in_steps_does_not_depend_on_how_they_are_written():
+    def noisy(span):
+        trials = equal_trials()
+        trials.add_randn(0, 1, span)
+        return trials.ob
+
+    ends = np.full(4, 3)
+    spans = [(1, 3), [1, 3], (np.int64(1), np.int64(3)), (np.ones(4, int), ends), (ends - 2, 3)]
+    assert all(np.array_equal(noisy(span), noisy(spans[0])) for span in spans)
+
+
 def test_observations_reject_a_space_without_a_shape():
     class Shapeless(Toy):
         def __init__(self):

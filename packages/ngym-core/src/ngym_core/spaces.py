@@ -137,6 +137,44 @@ def channels(space: gymnasium.Space[Any], where: Where) -> Any:
     return known[where]
 
 
+def noise_channels(space: gymnasium.Space[Any], where: Where) -> tuple[Any, NDArray[np.int64] | None, str]:
+    """Return the channels that noise is added to, and the name of its random stream.
+
+    The name depends on which channels they are, not on how `where` is written.
+
+    Args:
+        space: The observation space.
+        where: As for `channels`, or None for all channels.
+
+    Returns:
+        An index of the channels in ascending order; the order in which `where` has them, (k,), or None if that is the same;
+        and the name.
+    """
+    known: dict[Any, Any] = space.__dict__.setdefault("_noise", {})
+    kept = where is None or isinstance(where, (str, int))  # tasks ask for the same few in each batch of trials
+    if kept and where in known:
+        return known[where]  # type: ignore[no-any-return]
+    index, every = slice(None) if where is None else channels(space, where), np.arange((space.shape or (1,))[-1])
+    chosen, order = every[index], None
+    if (np.diff(chosen) < 0).any():
+        order = np.argsort(chosen, kind="stable")
+        index = chosen = chosen[order]
+    found = index, order, _stream_name(space, chosen, every)
+    if kept:
+        known[where] = found
+    return found
+
+
+def _stream_name(space: gymnasium.Space[Any], chosen: NDArray[np.int64], every: NDArray[np.int64]) -> str:
+    """Return the name of the noise in some channels: the recorded trials of all tasks were drawn under these names."""
+    for name, channel in names_of(space).items() if len(every) > 1 else ():
+        if np.array_equal(np.sort(np.atleast_1d(np.asarray(channel))), chosen):
+            return name
+    if len(chosen) and np.array_equal(chosen, every[chosen[0] :]):
+        return f"slice({chosen[0]}, None, None)" if chosen[0] else "None"
+    return str(chosen.tolist())
+
+
 def actions(space: gymnasium.Space[Any], where: str) -> NDArray[np.int64]:
     """Return the actions of a name of the action space, in order.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.random import Draws
-from ngym_core.spaces import Where, actions, channels
+from ngym_core.spaces import Where, actions, channels, noise_channels
 from ngym_core.trials._kernels import Span, SpanRows, Steps, add_noise, is_same_edge, move_channels, paint, set_patterns
 from ngym_core.trials._segments import Segments
 from ngym_core.trials.durations import to_steps
@@ -83,13 +83,17 @@ class Observations:
         self, draws: Draws, mu: ArrayLike, sigma: ArrayLike, period: Period, where: Where, only: ArrayLike | None
     ) -> None:
         """Add Gaussian noise, see `Trials.add_randn`."""
-        index = self._channels(where)
+        index, order, where_label = noise_channels(self._task.observation_space, where)
+        if order is not None and np.ndim(mu) == 2:
+            mu = np.asarray(mu)[:, order]
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
-        names = [period] if period is None or isinstance(period, str) else list(period)
+        names: list[Any] = [period] if period is None or isinstance(period, str) else list(period)
+        if not all(name is None or isinstance(name, str) for name in names):
+            names = ["steps"]
         spans = list(self._regions(period))
         by_steps = [self._can_split(span) for span in spans]  # all of them before the first one is written
-        for name, span in zip(names, spans, strict=False):
-            label = f"noise/{name}/{where}"
+        for name, span in zip(names, spans, strict=True):
+            label = f"noise/{name}/{where_label}"
             self._noise_counts[label] = again = self._noise_counts.get(label, -1) + 1
             draw = partial(draws.normal, f"{label}/{again}" if again else label)
             if all(by_steps) and self._segments is not None:

@@ -157,6 +157,9 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._memory_draws: Draws | None = None
         self._last_ob: Any = None
         self._stream_prefix = ""
+        # The class and its place among equals, from 2 on, as in recorded trials: other layers make no difference.
+        name = type(self).__name__
+        self._stream_name = f"{2 + sum(type(layer).__name__ == name for layer in layers(env))}:{name}"
         self._set_top(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -177,10 +180,12 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def own_draws(self, draws: Draws) -> Draws:
         """Return the randomness and the `carried` state of this wrapper.
 
+        They are named by its class and its place among wrappers of that class: other layers make no difference.
+
         Args:
             draws: Those of the sequence of trials: of an env, a lane or a row of data.
         """
-        return draws.child(f"{self._stream_prefix}{len(layers(self))}:{type(self).__name__}")
+        return draws.child(self._stream_prefix + self._stream_name)
 
     def require_ground_truth_rule(self) -> None:
         """Raise if in the task more than the ground truth decides which actions are right.
