@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import gymnasium
 import gymnasium.error
@@ -17,8 +17,9 @@ from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
-from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials
+from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
+from ngym_core.state import arguments_of, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 from ngym_core.trials.durations import has_own_state, to_steps
 
@@ -111,6 +112,12 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         cls.metadata = {"render_modes": [], **cls.metadata}
         cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Record the parameters, which a state must agree in."""
+        self = super().__new__(cls)
+        self._parameters = arguments_of(cls, args, kwargs)
+        return self
+
     def __init__(
         self,
         dt: float = 100,
@@ -200,6 +207,19 @@ class TrialEnv(gymnasium.Env[Any, Any]):
                 value.seed(int(draws.stream(f"timing/{period}/seed").integers(2**32)))
         self._np_random = draws.np_random
         self._np_random_seed = draws.seed
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """Gymnasium's generator. Setting it restarts all randomness, which follows from it then, at the next trial."""
+        return self._np_random  # type: ignore[return-value]
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        if not isinstance(value, np.random.Generator):
+            raise TypeError(f"np_random must be a numpy.random.Generator, not {type(value).__name__}.")
+        draws = Draws(int(value.integers(2**63)), np_random=value)
+        for task in tasks_of(self._top):
+            task._draw_from(draws)
 
     @property
     def carried(self) -> dict[str, Any]:
@@ -319,6 +339,27 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             "median": float(np.median(steps)),
             "seq_len": 3 * int(np.ceil(percentile_95)),
         }
+
+    # ---- state -----------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the env will do next, as plain data, see `ngym_core.state`."""
+        return get_state(self)
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state.
+
+        Args:
+            state: What `get_state` returned, of an env with the same parameters.
+
+        Raises:
+            StateError: A damaged state, or one of another env. Nothing is changed then.
+        """
+        set_state(self, state)
+
+    def _state_was_set(self) -> None:
+        """Follow the draws, after a state was set."""
+        self._np_random = self._draws.np_random
 
     # ---- reset and step --------------------------------------------------------------------------
 

@@ -31,6 +31,10 @@ class InvalidOperationError(Exception):
     """A method called in the wrong order, such as adding a period after observations were written."""
 
 
+class StateError(ValueError):
+    """A state that is damaged, or that was taken of something else."""
+
+
 class TaskError(AssertionError):
     """A task breaks one of the promises that `ngym_core.testing.check_task` checks."""
 

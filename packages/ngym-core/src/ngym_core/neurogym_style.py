@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import unknown_name
+from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
 from ngym_core.trials._kernels import paint
 from ngym_core.trials.batch import Trial, Trials
@@ -24,6 +25,8 @@ Value: TypeAlias = ArrayLike | Callable[[Array], ArrayLike]
 
 class SingleTrialTask(TrialTask, Protocol):
     """The env as its single trial sees it; `TrialEnv` is one."""
+
+    _draws: Draws
 
     @property
     def rng(self) -> np.random.RandomState:
@@ -75,6 +78,31 @@ class SingleTrial:
         self.gt: Array | None = None
         self.length = length
         self._edges: dict[str, dict[str, Any]] = {}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The trial as plain data; setting it plays that trial."""
+        trials = self.__dict__.get("trials")
+        state = {"length": self.length, "ob": self.ob, "gt": self.gt}
+        if trials is not None:
+            spans = {period: [_first(edge) for edge in span] for period, span in trials._periods.spans.items()}
+            conditions = {name: values[:1] for name, values in trials.conditions.items()}
+            state |= {"spans": spans, "total": _first(trials._periods.total), "conditions": conditions}
+        return state
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.ob, self.gt, self.length, self._edges = state["ob"], state["gt"], state["length"], {}
+        if "spans" not in state:
+            self.__dict__.pop("trials", None)
+            return
+        self.trials = trials = Trials(self._env, 1, self._env._draws)
+        trials._periods.spans = {period: (first, last) for period, (first, last) in state["spans"].items()}
+        trials._periods.total = state["total"]
+        trials.conditions.update(state["conditions"])
+        for name in ("ob", "gt"):
+            if state[name] is not None:
+                trials._observations.set_array(name, state[name][None])
 
     # ---- from an empty trial to a finished one -------------------------------------------------------
 
@@ -238,3 +266,8 @@ class SingleTrial:
         if array is None:
             raise AttributeError(f"{self._env}: there is no {name} yet.")
         return array  # type: ignore[no-any-return]
+
+
+def _first(steps: Any) -> int:
+    """Return an edge in the first trial."""
+    return int(steps) if np.ndim(steps) == 0 else int(steps[0])

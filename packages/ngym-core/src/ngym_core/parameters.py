@@ -46,6 +46,16 @@ class Parameters(dict[str, Any]):
         """Copy and pickle like a plain dictionary of its kind."""
         return type(self), (self.kind, dict(self), None, self.optional)
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """All values, as a plain dictionary."""
+        return dict(self)
+
+    @state.setter
+    def state(self, values: dict[str, Any]) -> None:
+        super().clear()
+        super().update(values)
+
     def __setitem__(self, key: str, value: Any) -> None:
         """Change a value, after a check of its key and itself."""
         if key not in self and key not in self.optional:

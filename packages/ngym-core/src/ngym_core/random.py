@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
 import threading
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
 from ngym_core.errors import nearest
+from ngym_core.plain_data import decode, encode
 
 __all__ = ["Draws", "Sampled", "TruncExp", "random_number_fn", "random_number_name", "trunc_exp"]
 
@@ -87,30 +87,46 @@ class Draws:
     def __init__(self, seed: int | None = None, *, np_random: np.random.Generator | None = None) -> None:
         sequence = np.random.SeedSequence(seed)
         self.seed: int = sequence.entropy  # type: ignore[assignment]
-        self.np_random = np_random or np.random.Generator(np.random.PCG64(sequence))
         self.carried: dict[str, Any] = {}
+        self._np_random = np_random
         self._streams: dict[str, np.random.Generator] = {}
+        self._saved_streams: dict[str, NDArray[np.uint64]] = {}  # states of streams that were not used since they were set
         self._root: Draws = self
         self._prefix = ""
 
     @property
+    def np_random(self) -> np.random.Generator:
+        """Gymnasium's generator, for tasks written in NeuroGym's style."""
+        if self._root._np_random is None:
+            self._root._np_random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed)))
+        return self._root._np_random
+
+    @property
     def state(self) -> dict[str, Any]:
-        """All streams and all that is carried, as plain data; draws with this state set go on as these do."""
-        streams = {name: stream.bit_generator.state for name, stream in self._streams.items()}
-        carried = {key: value for key, value in self._root.carried.items() if key != "session"}
-        state = {"seed": self.seed, "np_random": self.np_random.bit_generator.state}
-        return copy.deepcopy({**state, "streams": streams, "carried": carried})
+        """All streams and all that is carried, as plain data; draws with this state set go on as these do.
+
+        The session of a task that keeps its state in attributes is not part of it, see `ngym_core.sampling.draws_state`.
+        """
+        root = self._root
+        streams = {**root._saved_streams, **{name: _stream_state(stream) for name, stream in root._streams.items()}}
+        carried = {key: value for key, value in root.carried.items() if key != "session"}
+        np_random = None if root._np_random is None else root._np_random.bit_generator.state
+        return {"seed": self.seed, "np_random": encode(np_random), "streams": streams, "carried": encode(carried)}
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
-        state = copy.deepcopy(state)
-        self.seed = state["seed"]
-        self.np_random.bit_generator.state = state["np_random"]
-        self._streams.clear()
-        for name, value in state["streams"].items():
-            self.stream(name).bit_generator.state = value
-        self._root.carried.clear()
-        self._root.carried.update(state["carried"])
+        root = self._root
+        root.seed = state["seed"]
+        root._np_random = None
+        if state["np_random"] is not None:
+            bits = getattr(np.random, state["np_random"]["bit_generator"])()
+            bits.state = decode(state["np_random"])
+            root._np_random = np.random.Generator(bits)
+        root._streams.clear()
+        root._saved_streams = dict(state["streams"])  # a stream is made when it is drawn from: that takes time
+        carried = decode(state["carried"])
+        root.carried.clear()
+        root.carried.update(carried)
 
     def child(self, name: str) -> Draws:
         """Return the draws of a wrapper: its own names and its own `carried`, with the same seed and state."""
@@ -193,8 +209,12 @@ class Draws:
         try:
             return self._streams[name]
         except KeyError:
-            sequence = np.random.SeedSequence(self.seed, spawn_key=_spawn_key(name))
-            return self._streams.setdefault(name, np.random.Generator(np.random.SFC64(sequence)))
+            sequence = np.random.SeedSequence(self._root.seed, spawn_key=_spawn_key(name))
+            stream = self._streams.setdefault(name, np.random.Generator(np.random.SFC64(sequence)))
+            saved = self._root._saved_streams.pop(name, None)
+            if saved is not None:
+                _set_stream_state(stream, saved)
+            return stream
 
     def random(self, name: str, n: int, size: int | None = None) -> Array:
         """Draw uniform numbers in [0, 1), shape (n,) or (n, size)."""
@@ -265,6 +285,19 @@ class Draws:
     def sample(self, name: str, n: int, distribution: Sampled) -> Array:
         """Draw n values from an object with a `sample` method, shape (n,)."""
         return np.asarray(distribution.sample(self.stream(name), n), float)
+
+
+def _stream_state(stream: np.random.Generator) -> NDArray[np.uint64]:
+    """Return the state of a named stream, (6,): four words, whether half a word is left, and that half."""
+    state: Any = stream.bit_generator.state
+    return np.array([*state["state"]["state"].tolist(), state["has_uint32"], state["uinteger"]], np.uint64)
+
+
+def _set_stream_state(stream: np.random.Generator, saved: NDArray[np.uint64]) -> None:
+    """Set the state of a named stream."""
+    words = {"state": np.array(saved[:4], np.uint64)}
+    state = {"bit_generator": "SFC64", "state": words, "has_uint32": int(saved[4]), "uinteger": int(saved[5])}
+    stream.bit_generator.state = state
 
 
 def _check_window(mean: float, low: float, high: float) -> None:

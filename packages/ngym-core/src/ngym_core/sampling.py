@@ -109,16 +109,25 @@ def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, condi
         draws = env_draws if seed is None else Draws(seed)
     if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks_of(env) for v in task.timing.values())):
         return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
-    # State lives in attributes: this sequence of trials gets its own copy of them, which is kept with its draws.
-    state = draws.carried.get("session")
+    with session_of(env, draws):
+        return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+
+
+def session_of(env: Any, draws: Draws) -> IsolatedState:
+    """Return the state in which an env in NeuroGym's style makes a sequence of trials; it is made at the first call.
+
+    Args:
+        env: The outermost layer that makes trials. Its state lives in attributes: each sequence has a copy of them.
+        draws: The randomness of the sequence, with which the state is kept.
+    """
+    state: IsolatedState | None = draws.carried.get("session")
     if state is None:
-        state = IsolatedState(env, shared=[env_draws])
+        state = IsolatedState(env, shared=[env.unwrapped._draws])
         with state:
             for task in tasks_of(env):
                 task._draw_from(draws)
         draws.carried["session"] = state
-    with state:
-        return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+    return state
 
 
 def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
 from ngym_core.sampling import conditions_of_trial, layers, outermost_trial_layer, sample_trials
+from ngym_core.state import get_state, set_state
 from ngym_core.trials import Trials, concatenate
 
 __all__ = ["StepBatch", "TrialWrapper"]
@@ -261,6 +262,18 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
         """Return n consecutive trials, made at once, see `TrialEnv.sample_trials`."""
         return sample_trials(self, n, seed, draws, conditions)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the env will do next, as plain data, see `TrialEnv.get_state`."""
+        return get_state(self)
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, see `TrialEnv.set_state`."""
+        set_state(self, state)
+
+    def _state_was_set(self) -> None:
+        """Follow the draws of the task, after a state was set."""
+        self._memory_draws = self.task._draws if self._memory_draws else None
 
     # ---- steps -----------------------------------------------------------------------------------
 

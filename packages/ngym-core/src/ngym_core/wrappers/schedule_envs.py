@@ -151,6 +151,11 @@ class MultiEnvs(TrialWrapper):
         self.action_space.seed(seed)
         return [seed]
 
+    def _state_was_set(self) -> None:
+        """Play the task that the trial comes from, after a state was set."""
+        self.env = self.envs[self.i_env]
+        super()._state_was_set()
+
     def _share(self, draws: Draws) -> None:
         """Let all tasks draw from these draws."""
         for task in tasks_of(self):
