@@ -95,7 +95,7 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
 def _is_data(value: Any, packages: frozenset[str]) -> bool:
     """Return whether an object is taken apart."""
     kind = type(value)
-    if isinstance(value, (gymnasium.Env, gymnasium.Space, Enum, type)) or callable(value) and not hasattr(kind, "state"):
+    if isinstance(value, (gymnasium.Env, gymnasium.Space, Enum, type)) or (callable(value) and not hasattr(kind, "state")):
         return False
     own = kind.__module__.partition(".")[0] in packages | {"ngym_core"} or kind is SimpleNamespace or is_dataclass(value)
     return own and hasattr(value, "__dict__")
