@@ -45,16 +45,24 @@ class ParameterWatch:
         self.env = env
         self.remember()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made from: it watches the copy of the env."""
+        return {"env": self.env}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make this a copy, which takes the present parameters for the remembered ones."""
+        self.__init__(state["env"])  # type: ignore[misc]
+
     def remember(self) -> None:
         """Take the present parameters for those that `changed` compares with."""
         self._layers = [vars(layer) for layer in layers(self.env)]
         self._sizes = [len(attributes) for attributes in self._layers]
         self._names = [_public(attributes) for attributes in self._layers]
-        self._read = [itemgetter(*names, *names[:1]) if names else lambda _: () for names in self._names]  # always a tuple
+        self._read = [itemgetter(*names, *names[:1]) if names else _nothing for names in self._names]  # always a tuple
         self._values = [read(attributes) for read, attributes in zip(self._read, self._layers, strict=True)]
-        found = [value for values in self._values for value in values if isinstance(value, Parameters)]
-        self._dictionaries = {id(value): value for value in found}
-        self._contents = {key: tuple(value.items()) for key, value in self._dictionaries.items()}
+        found = [value for values in self._values for value in values if isinstance(value, (Parameters, dict, list))]
+        self._containers = {id(value): value for value in found}
+        self._contents = {key: _contents(value) for key, value in self._containers.items()}
 
     @property
     def changed(self) -> bool:
@@ -67,21 +75,32 @@ class ParameterWatch:
                     if _public(attributes) != self._names[i]:
                         return True
                     self._sizes[i] = len(attributes)
-            return any(tuple(self._dictionaries[key].items()) != contents for key, contents in self._contents.items())
+            return any(_contents(self._containers[key]) != contents for key, contents in self._contents.items())
         except (KeyError, ValueError):  # an attribute was removed; arrays that are not the same
             return True
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Return the parameters that differ from the remembered ones: for each layer, name -> value."""
+        changes = []
+        for attributes, names, values in zip(self._layers, self._names, self._values, strict=True):
+            old = dict(zip(names, values, strict=False))
+            new = {name: attributes[name] for name in _public(attributes)}
+            different = {name: value for name, value in new.items() if old.get(name, self) is not value}
+            held = {name: value for name, value in new.items() if id(value) in self._contents}
+            changes.append({**different, **{k: v for k, v in held.items() if _contents(v) != self._contents[id(v)]}})
+        return changes
 
     @contextmanager
     def before(self) -> Iterator[None]:
         """Within ``with``, the env has the remembered parameters."""
         now = [dict(attributes) for attributes in self._layers]
-        contents = {key: dict(value) for key, value in self._dictionaries.items()}
+        contents = {key: _contents(value) for key, value in self._containers.items()}
         for attributes, names, values in zip(self._layers, self._names, self._values, strict=True):
             for name in set(_public(attributes)) - set(names):
                 del attributes[name]
             attributes.update(zip(names, values, strict=False))
-        for key, value in self._dictionaries.items():
-            value.state = dict(self._contents[key])
+        for key, value in self._containers.items():
+            _set_contents(value, self._contents[key])
         try:
             yield
         finally:
@@ -89,10 +108,31 @@ class ParameterWatch:
                 for name in set(names) - set(changed):
                     del attributes[name]
                 attributes.update({name: value for name, value in changed.items() if name in _public(changed)})
-            for key, value in self._dictionaries.items():
-                value.state = contents[key]
+            for key, value in self._containers.items():
+                _set_contents(value, contents[key])
 
 
 def _public(attributes: dict[str, Any]) -> tuple[str, ...]:
     """Return the names of attributes that may be parameters."""
     return tuple(name for name in attributes if not name.startswith("_") and name not in PLAYED)
+
+
+def _nothing(attributes: dict[str, Any]) -> tuple[()]:
+    """Return the values of no attributes."""
+    return ()
+
+
+def _contents(container: Any) -> tuple[Any, ...]:
+    """Return what a dictionary or a list holds."""
+    return tuple(container) if isinstance(container, list) else tuple(container.items())
+
+
+def _set_contents(container: Any, contents: tuple[Any, ...]) -> None:
+    """Change what a dictionary or a list holds; parameters have been checked before."""
+    if isinstance(container, list):
+        container[:] = contents
+    elif isinstance(container, Parameters):
+        container.state = dict(contents)
+    else:
+        container.clear()
+        container.update(contents)

@@ -105,6 +105,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     can_prefetch: ClassVar[bool] = True
     blank: ClassVar[float] = 0
     _one_at_a_time: ClassVar[bool] = False
+    _parameters: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete the metadata and record whether the task is written in NeuroGym's style."""

@@ -83,7 +83,7 @@ class SingleTrial:
     def state(self) -> dict[str, Any]:
         """The trial as plain data; setting it plays that trial."""
         trials = self.__dict__.get("trials")
-        state = {"length": self.length, "ob": self.ob, "gt": self.gt}
+        state: dict[str, Any] = {"length": self.length, "ob": self.ob, "gt": self.gt}
         if trials is not None:
             spans = {period: [_first(edge) for edge in span] for period, span in trials._periods.spans.items()}
             conditions = {name: values[:1] for name, values in trials.conditions.items()}

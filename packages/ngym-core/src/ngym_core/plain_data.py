@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
             return {key: encode(item, packages, seen) for key, item in value.items()}
         return {KIND: "dict", "keys": parts(value), "values": parts(value.values())}
     if isinstance(value, GENERATORS):
-        bits = value.bit_generator if isinstance(value, np.random.Generator) else value._bit_generator  # type: ignore[attr-defined]
+        bits = value.bit_generator if isinstance(value, np.random.Generator) else value._bit_generator
         return {KIND: "generator", "class": kind.__name__, "state": encode(bits.state)}
     if hasattr(kind, "__next__"):
         raise TypeError(f"{value!r} is an iterator: its position is no value that can be saved.")
@@ -138,7 +139,8 @@ class Decoder:
             StateError: Data that `encode` did not make, or that do not go with the current value.
         """
         if isinstance(plain, np.ndarray):
-            return plain.copy()
+            same = isinstance(current, np.ndarray) and current.dtype == plain.dtype and np.array_equal(current, plain)
+            return current if same else plain.copy()  # what did not change may stay shared with others
         if isinstance(plain, list):
             return self._items(plain, current)
         if not isinstance(plain, Mapping):
@@ -193,29 +195,24 @@ class Decoder:
             state = self.decode(plain["state"], current.state)
             self._later.append(lambda: setattr(current, "state", state))
             return current
-        made = self._made[plain["number"]] = type(current).__new__(type(current))
+        made = self._made[plain["number"]] = type(current).__new__(type(current))  # type: ignore[call-overload]
         vars(made).update({name: self.decode(item, vars(current).get(name)) for name, item in plain["attributes"].items()})
         return made
 
 
 def checksum(plain: Any) -> int:
-    """Return a checksum of plain data (CRC-32); a tuple counts as a list, as in JSON."""
-    return _checksum(plain, 0)
+    """Return a checksum of plain data (CRC-32): the same for a tuple and a list, as in JSON.
+
+    Raises:
+        TypeError: What is no plain data.
+    """
+    return zlib.crc32(json.dumps(plain, sort_keys=True, default=_checksum_of_array).encode())
 
 
-def _checksum(plain: Any, sum_: int) -> int:
-    if isinstance(plain, Mapping):
-        sum_ = zlib.crc32(b"{%d" % len(plain), sum_)
-        for key in sorted(plain):
-            sum_ = _checksum(plain[key], zlib.crc32(key.encode(), sum_))
-        return sum_
-    if isinstance(plain, (list, tuple)):
-        sum_ = zlib.crc32(b"[%d" % len(plain), sum_)
-        for item in plain:
-            sum_ = _checksum(item, sum_)
-        return sum_
-    if isinstance(plain, np.ndarray):
-        array = np.ascontiguousarray(plain)
-        sum_ = zlib.crc32(f"{array.dtype.str}{plain.shape}".encode(), sum_)
-        return zlib.crc32(array.view(np.uint8).data if array.size and array.ndim else array.tobytes(), sum_)
-    return zlib.crc32(repr(plain).encode(), sum_)
+def _checksum_of_array(array: Any) -> Any:
+    """Return what stands for an array in the text of which a checksum is made."""
+    if isinstance(array, Mapping):
+        return dict(array)
+    if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+        raise TypeError(f"A {type(array).__name__} is no plain data.")
+    return [array.dtype.str, array.shape, zlib.crc32(array.tobytes())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -89,6 +89,12 @@ class IsolatedState:
         """Exchange the attributes of the env with those kept here."""
         for i, layer in enumerate(self._layers):
             layer.__dict__, self._states[i] = self._states[i], layer.__dict__
+
+    def update(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Change attributes in this state: for each layer, name -> value. Values are copied."""
+        memo: dict[int, Any] = {id(layer): layer for layer in self._layers}
+        for attributes, changed in zip(self._states, changes, strict=True):
+            attributes.update(copy.deepcopy(dict(changed), memo))
 
     def _lock(self) -> threading.RLock:
         """Return the lock of the task: several data sets may sample one env, each in its own thread."""

@@ -220,7 +220,7 @@ def set_layer_states(env: gymnasium.Env[Any, Any], states: list[Any]) -> None:
     decoder.commit()
     for layer in reversed(found):  # the innermost first: outer ones may look at the task
         if hasattr(type(layer), "_state_was_set"):
-            layer._state_was_set()  # type: ignore[attr-defined]
+            layer._state_was_set()
 
 
 def draws_state(env: gymnasium.Env[Any, Any], draws: Draws) -> State:

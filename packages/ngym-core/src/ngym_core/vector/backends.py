@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.changes import ParameterWatch
 from ngym_core.env import TrialEnv
+from ngym_core.plain_data import decode, encode
 from ngym_core.random import Draws
 from ngym_core.sampling import IsolatedState, is_one_at_a_time, tasks_of
+from ngym_core.state import layer_states, set_layer_states
+from ngym_core.trials._kernels import Span
+from ngym_core.vector.lane_state import pack_draws, unpack_draws
 from ngym_core.vector.prefetch import Prefetcher
 from ngym_core.wrappers.base import TrialWrapper
 
@@ -99,6 +104,21 @@ class Backend:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""
         raise NotImplementedError
 
+    def get_lanes(self, lanes: Array) -> Any:
+        """Return what the given lanes (indices) will do next, as plain data."""
+        raise NotImplementedError
+
+    def set_lanes(self, lanes: Array, state: Any) -> None:
+        """Let the given lanes (indices) go on from what `get_lanes` returned."""
+        raise NotImplementedError
+
+    def restart(self, lanes: Any) -> None:
+        """Follow the parameters of the task, before `set_lanes` sets all lanes to these states; by default nothing."""
+
+    def parameters_changed(self, watch: ParameterWatch) -> None:
+        """Let changed parameters of the task count from each lane's next trial on."""
+        raise NotImplementedError
+
 
 class RuleState:
     """The state of all lanes that a rule reads and changes (`now`), (n, ...) under each name.
@@ -135,8 +155,18 @@ class RuleBackend(Backend):
 
     def __init__(self, env: Any, n: int, memory: int) -> None:
         super().__init__(env, n)
+        self._memory = memory
+        self._prefetch_trials()
+
+    def _prefetch_trials(self, conditions: Mapping[str, Array] | None = None) -> None:
+        """Begin to prefetch, with the present parameters; all lanes must begin a trial or be set to one then.
+
+        Args:
+            conditions: Conditions of the trials that lanes will be set to.
+        """
+        env, n = self.env, self.n
         self.rule = self.task.rule
-        self._prefetch = Prefetcher(env, n, memory, self._shift_steps)
+        self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, conditions)
         self._lanes, self._ones = np.arange(n), np.ones(n, np.int64)  # adding an array is faster than adding a number
         self._conditions, self._facts = self._prefetch.conditions.empty_like(n), self._prefetch.facts.empty_like(n)
         self._masks = [f"_{name}" for name in self._conditions.names]
@@ -144,6 +174,66 @@ class RuleBackend(Backend):
         self.now: Any = RuleState(values)
         # Columns, (n,): step in the trial, the trial's last step, and where the step is in the prefetched trials.
         self._steps, self._last, self._at = values["step"], values["_last"], values["_at"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made from: a copied array and copied views of it would be apart."""
+        lanes = self.get_lanes(np.arange(self.n))
+        return {"env": self.env, "n": self.n, "memory": self._memory, "num_tr": self.num_tr, "lanes": lanes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make this a copy."""
+        self.__init__(state["env"], state["n"], state["memory"])  # type: ignore[misc]
+        self.num_tr = state["num_tr"]
+        self.set_lanes(np.arange(self.n), state["lanes"])
+
+    def get_lanes(self, lanes: Array) -> dict[str, Any]:
+        """Return what the given lanes will do next: their present trials, and where the next ones are drawn."""
+        prefetch = self._prefetch
+        marks = [prefetch.mark(lane) for lane in lanes.tolist()]
+        steps = _ranges(self._at[lanes] - self._steps[lanes], self._last[lanes] + 1)
+        return {
+            "ob": prefetch.observations(steps),
+            "gt": prefetch.ground_truths(steps),
+            "facts": {name: self._facts[name][lanes] for name in self._facts.names if name != "_at"},
+            "conditions": encode({name: self._conditions[name][lanes] for name in self._conditions.names}),
+            "periods": prefetch.edges(lanes),
+            "draws": pack_draws([state for state, _ in marks]),
+            "to_skip": np.array([count for _, count in marks]),
+            "num_tr": self.num_tr[lanes],
+        }
+
+    def set_lanes(self, lanes: Array, state: dict[str, Any]) -> None:
+        """Let the given lanes go on from what `get_lanes` returned."""
+        conditions = decode(state["conditions"])
+        for name, column in conditions.items():
+            self._conditions[name][lanes] = column
+        for name, column in state["facts"].items():
+            self._facts[name][lanes] = column
+        lengths = self._last[lanes] + 1
+        ends = np.cumsum(lengths).tolist()
+        periods = {name: edges.tolist() for name, edges in state["periods"].items()}
+        for i, draws in enumerate(unpack_draws(state["draws"])):
+            lane, part = int(lanes[i]), slice(ends[i] - int(lengths[i]), ends[i])
+            spans: dict[str, Span] = {
+                name: (edges[i][0], edges[i][1]) for name, edges in periods.items() if edges[i][0] >= 0
+            }
+            mark = draws, int(state["to_skip"][i])
+            self._at[lane] = (
+                self._prefetch.place(lane, mark, state["ob"][part], state["gt"][part], spans) + self._steps[lane]
+            )
+        self.num_tr[lanes] = state["num_tr"]
+
+    def parameters_changed(self, watch: ParameterWatch) -> None:
+        """Put the draws back to where each lane's next trial is drawn, and forget what was prefetched."""
+        with watch.before():
+            self._prefetch.rewind()
+        lanes = self.get_lanes(self._lanes)
+        self.restart(lanes)
+        self.set_lanes(self._lanes, lanes)
+
+    def restart(self, lanes: dict[str, Any]) -> None:
+        """Prefetch with the present parameters."""
+        self._prefetch_trials(decode(lanes["conditions"]))
 
     def _shift_steps(self, shift: Array) -> None:
         """Follow the prefetched steps when they move in memory."""
@@ -217,6 +307,13 @@ class RuleBackend(Backend):
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""
         return self._prefetch.periods(lane)
+
+
+def _ranges(first: Array, counts: Array) -> Array:
+    """Return `counts` consecutive integers from each of `first` on, one after another."""
+    ends: Array = np.cumsum(counts)
+    consecutive: Array = np.arange(int(ends[-1])) + np.repeat(first - (ends - counts), counts)
+    return consecutive
 
 
 class LoopBackend(Backend):
@@ -293,3 +390,28 @@ class LoopBackend(Backend):
         with self._states[lane]:
             task = self.env.unwrapped
             return {p: (int(task.start_ind[p]), int(task.end_ind[p])) for p in task.start_ind}
+
+    def get_lanes(self, lanes: Array) -> list[Any]:
+        """Return what the given lanes will do next: the attributes of the env and its wrappers in each."""
+        states = []
+        for lane in lanes.tolist():
+            with self._states[lane]:
+                states.append(
+                    {"layers": layer_states(self.env), "ob": self._ob[lane].copy(), "num_tr": int(self.num_tr[lane])}
+                )
+        return states
+
+    def set_lanes(self, lanes: Array, state: list[Any]) -> None:
+        """Let the given lanes go on from what `get_lanes` returned."""
+        for lane, part in zip(lanes.tolist(), state, strict=True):
+            with self._states[lane]:
+                draws = Draws(0)  # of its own: lanes that were never seeded share those of the env
+                for task in tasks_of(self.env):
+                    task._draws = draws
+                set_layer_states(self.env, part["layers"])
+            self._ob[lane], self.num_tr[lane] = part["ob"], part["num_tr"]
+
+    def parameters_changed(self, watch: ParameterWatch) -> None:
+        """Change the parameters in each lane, which has its own copies of them."""
+        for state in self._states:
+            state.update(watch.changes())

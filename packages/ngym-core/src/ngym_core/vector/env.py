@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import gymnasium.error
@@ -12,7 +12,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from ngym_core.changes import ParameterWatch
+from ngym_core.plain_data import decode, encode
+from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
 from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
+from ngym_core.vector.lane_state import put_lanes, take_lanes
 from ngym_core.wrappers.base import StepBatch
 
 __all__ = ["TrialVectorEnv"]
@@ -82,6 +86,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._backend: Backend = (
             RuleBackend(env, num_envs, memory) if can_step_by_rule(env) else LoopBackend(env, num_envs, self._add_info)
         )
+        self._watch = ParameterWatch(env)
         self._wrappers = [(w, w.init_memory(num_envs)) for w in split_wrappers(env)[0] if w._changes_steps]
         self._can_pause = any(w._pauses for w, _ in self._wrappers)
         self._last_ob: dict[int, Array] = {}  # what a pausing wrapper saw last, (N, ...), by its index
@@ -107,6 +112,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             TypeError: A mask that is no boolean array.
         """
         mask = self._reset_mask(options)
+        self._follow_changes()
         seeds = [None] * self.num_envs if seed is None else seed
         if isinstance(seeds, (int, np.integer)):
             seeds = [int(seeds) + i for i in range(self.num_envs)]
@@ -147,6 +153,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             gymnasium.error.InvalidAction: Actions of another shape or outside the space.
         """
         actions = self._check_actions(actions)
+        self._follow_changes()
         over = self._episode_over
         waiting = np.count_nonzero(over)
         if not self._all_started or (waiting and self.autoreset_mode == AutoresetMode.DISABLED):
@@ -183,6 +190,77 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._episode_over = np.zeros(self.num_envs, bool)
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
 
+    def get_state(self, lanes: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return what lanes will do next, as plain data, see `ngym_core.state`.
+
+        Args:
+            lanes: Indices of some lanes; by default all.
+
+        Raises:
+            TypeError: A wrapper's memory that cannot be divided among lanes, or an attribute whose state cannot be taken.
+
+        Example:
+            >>> import numpy as np, ngym_core as ngym
+            >>> env = ngym.make_vec("PerceptualDecisionMaking-v0", 3)
+            >>> _ = env.reset(seed=0)
+            >>> env.set_state(env.get_state(lanes=[2]), lanes=[0])  # lane 0 goes on as lane 2 does
+            >>> ob = env.step(np.zeros(3, int))[0]
+            >>> (ob[0] == ob[2]).all().item()
+            True
+        """
+        self._follow_changes()
+        chosen = self._lane_indices(lanes)
+        content = {
+            "layers": layer_states(self.env),
+            "backend": self._backend.get_lanes(chosen),
+            "wrappers": [encode(take_lanes(memory, chosen, self.num_envs)) for _, memory in self._wrappers],
+            "last_ob": {str(number): ob[chosen] for number, ob in self._last_ob.items()},
+            "episode_over": self._episode_over[chosen],
+            "started": self._started[chosen],
+        }
+        return seal_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, content)
+
+    def set_state(self, state: Mapping[str, Any], lanes: Sequence[int] | None = None) -> None:
+        """Let lanes go on from a state; nothing else of them changes.
+
+        Args:
+            state: What `get_state` returned, of lanes of the same task with the same wrappers and parameters. Parameters
+                that were changed since the env was made are set only with the state of all lanes.
+            lanes: The lanes that go on from it, as many as it has; by default all.
+
+        Raises:
+            StateError: A damaged state, or one of another env or of more or fewer lanes. Nothing is changed then.
+        """
+        chosen = self._lane_indices(lanes)
+        content = open_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, state)
+        if lanes is None:
+            set_layer_states(self.env, content["layers"])
+            if self._watch.changed:
+                self._watch.remember()
+                self._backend.restart(content["backend"])
+        self._backend.set_lanes(chosen, content["backend"])
+        for (_, memory), plain in zip(self._wrappers, content["wrappers"], strict=True):
+            put_lanes(memory, chosen, decode(plain, take_lanes(memory, chosen, self.num_envs)))
+        for number, ob in content["last_ob"].items():
+            self._last_ob.setdefault(int(number), np.zeros((self.num_envs, *ob.shape[1:]), ob.dtype))[chosen] = ob
+        self._episode_over[chosen], self._started[chosen] = content["episode_over"], content["started"]
+        self._all_started = bool(self._started.all())
+        self._max_trials = max(1, int(self._backend.num_tr.max()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made from, by `copy.deepcopy` or pickle: it goes on as this env would."""
+        self._follow_changes()
+        return self.__dict__.copy()
+
+    def _lane_indices(self, lanes: Sequence[int] | None) -> Array:
+        """Return indices of lanes, (m,), after a check."""
+        chosen = np.arange(self.num_envs) if lanes is None else np.asarray(lanes)
+        if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or len(np.unique(chosen)) != len(chosen):
+            raise ValueError(f"lanes={lanes!r} must be different indices of lanes.")
+        if not len(chosen) or chosen.min() < 0 or chosen.max() >= self.num_envs:
+            raise IndexError(f"lanes={lanes!r}: there are lanes 0 to {self.num_envs - 1}.")
+        return chosen
+
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the periods of the trial that a lane is playing.
 
@@ -197,6 +275,35 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     def close_extras(self, **kwargs: Any) -> None:
         """Close the env and its wrappers."""
         self.env.close()
+
+    def _follow_changes(self) -> None:
+        """Let parameters of the task and its wrappers that were changed count from each lane's next trial on.
+
+        Raises:
+            ValueError: A space was changed.
+        """
+        if not self._watch.changed:
+            return
+        for name, space in (
+            ("observation_space", self.single_observation_space),
+            ("action_space", self.single_action_space),
+        ):
+            if getattr(self.env, name) != space:
+                raise ValueError(
+                    f"The {name} of {self.env} was changed to {getattr(self.env, name)}; these lanes are made for {space}. "
+                    "Make a new vector env."
+                )
+        self._backend.parameters_changed(self._watch)
+        self._watch.remember()
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """The generator of Gymnasium's vector envs, which no lane draws from."""
+        return super().np_random
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        raise AttributeError("Each lane has random streams of its own: seed them by reset(seed=...), not by np_random.")
 
     def _pausing_wrappers(self) -> Array | None:
         """Return the number of the outermost wrapper that pauses each lane, (N,).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,6 +41,8 @@ class Prefetcher:
         n: Number of lanes.
         memory: Bound of the memory of all trials in bytes.
         on_grow: Called when the store grows, with the shift (n, 2) of the steps of each buffer in the store.
+        conditions: Conditions of the trials that lanes are playing, name -> (n, ...), if a state is to be set: the tables
+            get their types too.
 
     Attributes:
         buffer_trials: Trials in a buffer.
@@ -51,7 +53,14 @@ class Prefetcher:
         draws: Randomness of each lane.
     """
 
-    def __init__(self, env: Any, n: int, memory: int, on_grow: Callable[[Array], None]) -> None:
+    def __init__(
+        self,
+        env: Any,
+        n: int,
+        memory: int,
+        on_grow: Callable[[Array], None],
+        conditions: Mapping[str, Array] | None = None,
+    ) -> None:
         self.env, self.n, self._on_grow = env, n, on_grow
         probe = sample_trials(env, PROBE_TRIALS, None, Draws(0), {})
         step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
@@ -63,7 +72,7 @@ class Prefetcher:
         self._buffer_steps = self.buffer_trials * int(probe.lengths.max())
         self._ob = np.empty((2 * n * self._buffer_steps, *probe.ob.shape[2:]), probe.ob.dtype)
         self._gt = np.empty((2 * n * self._buffer_steps, *probe.gt.shape[2:]), probe.gt.dtype)
-        self.conditions = StructArray(probe.conditions, 2 * self.buffer_trials * n)
+        self.conditions = StructArray(_promoted(probe.conditions, conditions or {}), 2 * self.buffer_trials * n)
         self.facts = StructArray(self._facts(probe, probe.lengths), 2 * self.buffer_trials * n)
         self.draws = [Draws() for _ in range(n)]
         slots = np.arange(2 * self.buffer_trials * n).reshape(n, -1)
@@ -71,6 +80,10 @@ class Prefetcher:
         self._next_slot = np.roll(slots, -1, axis=1).ravel()
         self._opens_buffer = slots.ravel() % self.buffer_trials == 0
         self._filled = np.zeros((n, 2), bool)
+        # For each lane and buffer: the state of the draws before the buffer was filled, and how many trials were drawn from
+        # there on before its first one. None: the lane has begun no trial since it was seeded.
+        self._marks: list[list[tuple[dict[str, Any], int] | None]] = [[None, None] for _ in range(n)]
+        self._to_skip = np.zeros(n, np.int64)  # trials that a lane has played already since the state that its draws have
         # For each lane and buffer: the spans of the call that filled it, and the index of its first trial in that call.
         self._spans: list[list[tuple[dict[str, Span], int]]] = [[({}, 0)] * 2 for _ in range(n)]
 
@@ -82,6 +95,7 @@ class Prefetcher:
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
         self.draws[lane] = Draws(seed)
+        self._marks[lane], self._to_skip[lane] = [None, None], 0
         # At the end of the ring, so that the next trial is in a stale buffer.
         self.slot[lane], self._filled[lane] = 2 * self.buffer_trials * (lane + 1) - 1, False
 
@@ -121,6 +135,9 @@ class Prefetcher:
             buffers: The buffer (0 or 1) of each, (m,).
             draws: Their randomness, in this order.
         """
+        self._skip_trials(lanes)
+        for lane, buffer in zip(lanes.tolist(), buffers.tolist(), strict=True):
+            self._marks[lane][buffer] = self.draws[lane].state, 0
         m, regions = len(lanes), 2 * lanes + buffers  # a region of the store is one buffer of one lane
         trials = sample_trials(self.env, m * self.buffer_trials, None, draws, {})
         lengths = trials.lengths.reshape(m, self.buffer_trials)
@@ -145,6 +162,78 @@ class Prefetcher:
         for i, (lane, buffer) in enumerate(zip(lanes.tolist(), buffers.tolist(), strict=True)):
             self._spans[lane][buffer] = spans, i * self.buffer_trials
         self._filled[lanes, buffers] = True
+
+    # ---- states: where each lane stands ------------------------------------------------------------
+
+    def mark(self, lane: int) -> tuple[dict[str, Any], int]:
+        """Return a state of a lane's draws, and how many trials are drawn from there until after its present one."""
+        buffer, slot = divmod(int(self.slot[lane]) % (2 * self.buffer_trials), self.buffer_trials)
+        mark = self._marks[lane][buffer]
+        return (self.draws[lane].state, 0) if mark is None else (mark[0], mark[1] + slot + 1)
+
+    def rewind(self) -> None:
+        """Put the draws of all lanes to where the trial after the present one is drawn; `mark` counts from there then."""
+        for lane in range(self.n):
+            self.draws[lane].state, self._to_skip[lane] = self.mark(lane)
+        self._skip_trials(np.arange(self.n))
+        for lane, slot in enumerate((self.slot % self.buffer_trials).tolist()):
+            mark = self.draws[lane].state, -slot - 1
+            self._marks[lane] = [mark, mark]
+
+    def _skip_trials(self, lanes: Array) -> None:
+        """Draw the trials that these lanes have played already since the state that was set."""
+        counts = self._to_skip[lanes]
+        if not self._lanes_per_call:
+            for lane, count in zip(lanes.tolist(), counts.tolist(), strict=True):
+                if count:
+                    sample_trials(self.env, count, None, self.draws[lane], {})
+        else:
+            # Calls for several lanes draw as many trials for each: the powers of two that make up the numbers.
+            size = 1
+            while size <= counts.max(initial=0):
+                part = lanes[counts & size > 0]
+                at_once = max(1, self._lanes_per_call * self.buffer_trials // size)
+                for first in range(0, len(part), at_once):
+                    draws = [self.draws[lane] for lane in part[first : first + at_once].tolist()]
+                    sample_trials(self.env, len(draws) * size, None, BatchedDraws(draws, size), {})
+                size *= 2
+        self._to_skip[lanes] = 0
+
+    def edges(self, lanes: Array) -> dict[str, NDArray[np.int64]]:
+        """Return the periods of the present trials of lanes, (m,) indices.
+
+        Returns:
+            Period -> (m, 2) first step, and step after the last; -1 where a trial does not have the period.
+        """
+        edges: dict[str, NDArray[np.int64]] = {}
+        for i, lane in enumerate(lanes.tolist()):
+            for period, span in self.periods(lane).items():
+                edges.setdefault(period, np.full((len(lanes), 2), -1))[i] = span
+        return edges
+
+    def place(self, lane: int, mark: tuple[dict[str, Any], int], ob: Array, gt: Array, periods: dict[str, Span]) -> int:
+        """Let a lane play a given trial, after which its own follow.
+
+        Args:
+            lane: The lane.
+            mark: What `mark` returned.
+            ob: Observations of the trial, (steps, ...).
+            gt: Its ground truth, (steps, ...).
+            periods: Its periods.
+
+        Returns:
+            Where its first step is in the store.
+        """
+        if len(ob) > self._buffer_steps:
+            self._grow(len(ob))
+        self.draws[lane].state, self._to_skip[lane] = mark
+        # In the last slot of the ring, so that the next trial is in a stale buffer.
+        self.slot[lane], self._filled[lane] = 2 * self.buffer_trials * (lane + 1) - 1, False
+        self._marks[lane] = [None, (mark[0], mark[1] - self.buffer_trials)]
+        self._spans[lane][1] = periods, 0
+        at = (2 * lane + 1) * self._buffer_steps
+        self._ob[at : at + len(ob)], self._gt[at : at + len(gt)] = ob, gt
+        return at
 
     def _grow(self, steps: int) -> None:
         """Enlarge the room of each buffer to at least this many steps, and move what is stored."""
@@ -180,3 +269,15 @@ class Prefetcher:
         spans, first = self._spans[lane][buffer]
         edges = {p: [int(edge if isinstance(edge, int) else edge[first + i]) for edge in span] for p, span in spans.items()}
         return {p: (start, stop) for p, (start, stop) in edges.items()}
+
+
+def _promoted(columns: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+    """Return empty columns of all names, in the types that hold the values of both tables."""
+    promoted = {}
+    for name in dict.fromkeys([*columns, *others]):
+        both = [table[name] for table in (columns, others) if name in table]
+        same_shape = len({column.shape[1:] for column in both}) == 1
+        numbers = all(column.dtype.kind in "biuf" for column in both)
+        kind = np.result_type(*both) if same_shape and numbers else both[0].dtype if len(both) == 1 else np.dtype(object)
+        promoted[name] = np.empty((0, *(both[0].shape[1:] if same_shape else ())), kind)
+    return promoted
