@@ -147,11 +147,20 @@ def _difference(given: Any, expected: Any) -> str:
     return f"{given}, here {expected}"
 
 
+class InitSignature:
+    """Descriptor for a class whose `__new__` takes any arguments: `inspect.signature` shows those of `__init__`."""
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        """Return the signature of the class."""
+        signature = inspect.signature(owner.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
 def arguments_of(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a constructor by name, with the defaults of those that are not given."""
-    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    parameters = inspect.signature(cls).parameters
     defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
-    return {**defaults, **dict(zip(list(parameters)[1:], args, strict=False)), **kwargs}
+    return {**defaults, **dict(zip(parameters, args, strict=False)), **kwargs}
 
 
 def describe_stack(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
@@ -306,8 +315,8 @@ def load_state(path: str | Path) -> State:
         OSError: The file cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+            arrays = {name: loaded[name] for name in loaded.files}
 
         def with_arrays(value: Any) -> Any:
             if isinstance(value, dict):
