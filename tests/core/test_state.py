@@ -323,6 +323,17 @@ def test_state_includes_generators_that_functions_have_taken():
     assert _equal(play(twin, 300), expected)
 
 
+@pytest.mark.parametrize("make", [lambda: ngym.make(PDM), Dots, lambda: Alternate(Dots())])
+def test_state_includes_where_sampling_stands(make):
+    env, other = make(), make()
+    env.seed(3)
+    env.sample_trials(5)
+    state = env.get_state()
+    expected = [(t.ob, t.gt, t.conditions) for t in env.sample_trials(20)]
+    other.set_state(through_json(state))
+    assert _equal([(t.ob, t.gt, t.conditions) for t in other.sample_trials(20)], expected)
+
+
 # ---- one sequence of trials, whatever is around ------------------------------------------------------
 
 

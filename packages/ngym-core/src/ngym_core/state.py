@@ -72,7 +72,8 @@ def get_state(env: gymnasium.Env[Any, Any]) -> State:
         >>> (env.step(0)[0] == other.step(0)[0]).all().item()
         True
     """
-    return seal_state("env", describe_stack(env), layer_states(env))
+    content = {"layers": layer_states(env), "session": _session_state(env, env.unwrapped._draws)}  # type: ignore[attr-defined]
+    return seal_state("env", describe_stack(env), content)
 
 
 def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
@@ -85,7 +86,9 @@ def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
     Raises:
         StateError: A damaged state, or one of another env. Nothing is changed then.
     """
-    set_layer_states(env, open_state("env", describe_stack(env), state))
+    content = open_state("env", describe_stack(env), state)
+    set_layer_states(env, content["layers"])
+    _set_session_state(env, env.unwrapped._draws, content["session"])  # type: ignore[attr-defined]
 
 
 # ---- the envelope of a state ----------------------------------------------------------------------
@@ -242,11 +245,7 @@ def draws_state(env: gymnasium.Env[Any, Any], draws: Draws) -> State:
     Returns:
         The state of the draws and, for an env in NeuroGym's style, that of its attributes in this sequence.
     """
-    session = draws.carried.get("session")
-    if session is None:
-        return {"draws": draws.state, "session": None}
-    with session:
-        return {"draws": draws.state, "session": layer_states(outermost_trial_layer(env))}
+    return {"draws": draws.state, "session": _session_state(env, draws)}
 
 
 def set_draws_state(env: gymnasium.Env[Any, Any], draws: Draws, state: Mapping[str, Any]) -> None:
@@ -258,11 +257,25 @@ def set_draws_state(env: gymnasium.Env[Any, Any], draws: Draws, state: Mapping[s
         state: What `draws_state` returned.
     """
     draws.state = state["draws"]
-    if state["session"] is not None:
+    _set_session_state(env, draws, state["session"])
+
+
+def _session_state(env: gymnasium.Env[Any, Any], draws: Draws) -> list[Any] | None:
+    """Return the attributes of an env in NeuroGym's style in the sequence of trials that is sampled with these draws."""
+    session = draws.carried.get("session")
+    if session is None:
+        return None
+    with session:
+        return layer_states(outermost_trial_layer(env))
+
+
+def _set_session_state(env: gymnasium.Env[Any, Any], draws: Draws, state: list[Any] | None) -> None:
+    """Set the attributes that `_session_state` returned."""
+    if state is not None:
         layer = outermost_trial_layer(env)
         session = session_of(layer, draws)
         with session:
-            set_layer_states(layer, state["session"])
+            set_layer_states(layer, state)
         draws.carried["session"] = session  # setting the state of the draws has removed it
 
 

@@ -15,7 +15,7 @@ from ngym_core.random import Draws
 from ngym_core.sampling import IsolatedState, is_one_at_a_time, tasks_of
 from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
-from ngym_core.vector.lane_state import pack_draws, unpack_draws
+from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector.prefetch import Prefetcher
 from ngym_core.wrappers.base import TrialWrapper
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ngym_core.changes import ParameterWatch
 from ngym_core.plain_data import decode, encode
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
+from ngym_core.vector._lane_state import put_lanes, take_lanes
 from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
-from ngym_core.vector.lane_state import put_lanes, take_lanes
 from ngym_core.wrappers.base import StepBatch
 
 __all__ = ["TrialVectorEnv"]

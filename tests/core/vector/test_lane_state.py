@@ -11,7 +11,7 @@ import pytest
 import ngym_core as ngym
 from ngym_core.errors import StateError
 from ngym_core.testing import _equal
-from ngym_core.vector.lane_state import put_lanes, take_lanes
+from ngym_core.vector._lane_state import put_lanes, take_lanes
 
 from ..neurogym_style import Alternate, Dots
 from ..stacks import IDS, WRAPPERS, build, goes_with
