@@ -260,7 +260,7 @@ def wrong_states():
     for change in (
         {"content": []},
         {"checksum": 0},
-        {"content": [{**state["content"][0], "t_ind": 5}]},
+        {"content": {**state["content"], "layers": [{**state["content"]["layers"][0], "t_ind": 5}]}},
         {"content": {1, 2}},
     ):
         yield f"damaged {sorted(change)}", {**state, **change}, "damaged: its checksum differs"
