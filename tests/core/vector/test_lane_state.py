@@ -206,7 +206,9 @@ def test_lanes_refuse_a_changed_space():
     lanes.reset(seed=0)
     lanes.task.observation_space = ngym.spaces.Box(-1, 1, shape=(5,))
     with pytest.raises(ValueError, match=r"observation_space of .* was changed to .*; these lanes are made for"):
-        lanes.step(np.zeros(2, int))
+        play(lanes, 30)  # to the next trial
+    with pytest.raises(ValueError, match=r"was changed"):
+        lanes.get_state()
 
 
 def test_state_of_lanes_has_changed_parameters():
