@@ -234,7 +234,9 @@ def fit_psychometric(
         resampled = data.refit(counts, best)
     unit, origin = np.array([1 / scale, scale, 1, 1]), np.array([0, center, 0, 0])
     slope, bias, low, high = (float(v) for v in best * unit + origin)
-    at_bound = {_NAMES[i] if i < 2 or lapses == "separate" else "lapse": float(v * unit[i] + origin[i]) for i, v in hits.items()}
+    at_bound = {
+        _NAMES[i] if i < 2 or lapses == "separate" else "lapse": float(v * unit[i] + origin[i]) for i, v in hits.items()
+    }
     separate = (low, high) if lapses == "separate" else None
     mixed = bool(((k > 0) & (k < n)).any())
     _warn_of_limits(k, n, mixed, at_bound)
@@ -348,11 +350,11 @@ class _ChoiceCounts:
             1: (np.copysign(_MAX_SCALED_BIAS, best[1]), same or abs(best[1]) > 0.99 * _MAX_SCALED_BIAS),
             **{column: (self.max_lapse, best[column] > 0.99 * self.max_lapse) for column in self.lapse_columns},
         }
-        for column, (bound, checked) in to_check.items():
+        for index, (bound, checked) in to_check.items():
             if checked:
-                fixed = self.fit(k, {**hits, column: float(bound)})
+                fixed = self.fit(k, {**hits, index: float(bound)})
                 if self.log_likelihood(k, fixed) >= self.log_likelihood(k, best) - _FLAT:
-                    best, hits[column] = fixed, float(bound)
+                    best, hits[index] = fixed, float(bound)
         return best, hits
 
     def fit(self, k: Array, fixed: Mapping[int, float] | None = None) -> Array:
@@ -383,7 +385,9 @@ class _ChoiceCounts:
         # Several starts: the likelihood is flat far from its maximum, and the slope may be negative.
         starts = [self._best_of_grid(k, fixed)]
         if not fixed:
-            starts += [np.array([slope, 0.0, *[min(0.02, self.max_lapse / 2)] * self.n_lapses]) for slope in (3.0, 30.0, -3.0)]
+            starts += [
+                np.array([slope, 0.0, *[min(0.02, self.max_lapse / 2)] * self.n_lapses]) for slope in (3.0, 30.0, -3.0)
+            ]
         best = min(
             (minimize(negative_log_likelihood, start, jac=True, bounds=bounds) for start in starts),
             key=lambda result: float(result.fun),
@@ -652,7 +656,7 @@ def plot_psychometric(
 
 
 def _describe_open_ends(fit: PsychometricFit) -> str:
-    """Say what is known of slope and bias where their intervals are open or an estimate is at a bound; "" if all is known."""
+    """Say what is known of slope and bias where an interval is open or an estimate at a bound; "" if both are known."""
     parts = []
     for name in ("slope", "bias"):
         low, high = fit.interval(name) if len(fit.resamples) else (np.nan, np.nan)
@@ -730,7 +734,9 @@ def plot_psychometric_curves(
     for (label, members), color in zip(groups, group_colors(len(groups)), strict=True):
         try:
             options: Any = {"link": link, "lapses": lapses, "guess_rate": guess_rate, "resamples": resamples, "seed": seed}
-            ax, fits[label] = plot_psychometric(evidence[members], choice[members], ax, title, label or None, color=color, **options)
+            ax, fits[label] = plot_psychometric(
+                evidence[members], choice[members], ax, title, label or None, color=color, **options
+            )
         except ValueError as error:
             raise ValueError(f"{label}: {error}" if label else str(error)) from error
     assert ax is not None
