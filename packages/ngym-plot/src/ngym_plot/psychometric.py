@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -352,17 +353,18 @@ class _ChoiceCounts:
         }
         for index, (bound, checked) in to_check.items():
             if checked:
-                fixed = self.fit(k, {**hits, index: float(bound)})
+                fixed = self.fit(k, {**hits, index: float(bound)}, best)
                 if self.log_likelihood(k, fixed) >= self.log_likelihood(k, best) - _FLAT:
                     best, hits[index] = fixed, float(bound)
         return best, hits
 
-    def fit(self, k: Array, fixed: Mapping[int, float] | None = None) -> Array:
+    def fit(self, k: Array, fixed: Mapping[int, float] | None = None, near: Array | None = None) -> Array:
         """Fit one data set.
 
         Args:
             k: How often the choice was made, (levels,).
             fixed: Column of slope, bias, low, high -> value that is kept.
+            near: Slope, bias, low, high of a start; by default there are several.
 
         Returns:
             Slope, bias, low, high.
@@ -384,7 +386,11 @@ class _ChoiceCounts:
         bounds = [(fixed[i], fixed[i]) if i in fixed else bound for i, bound in enumerate(self.bounds)]
         # Several starts: the likelihood is flat far from its maximum, and the slope may be negative.
         starts = [self._best_of_grid(k, fixed)]
-        if not fixed:
+        if near is not None:
+            start = near[self.columns]
+            start[list(fixed)] = list(fixed.values())
+            starts.append(start)
+        else:
             starts += [
                 np.array([slope, 0.0, *[min(0.02, self.max_lapse / 2)] * self.n_lapses]) for slope in (3.0, 30.0, -3.0)
             ]
@@ -510,32 +516,38 @@ class _ProfileLikelihood:
         if any(column in self.data.lapse_columns and self.best[column] < _FLAT for column in columns):
             return False  # resamples of a curve without lapses hardly have any
         limit = chdtri(1, 1 - level) / 2
-        if self.constant_fall <= limit:
+        if self.may_be_constant(level):
             return False
-        ends = [(column, end) for column, bounds in zip(self.data.columns, self.data.bounds, strict=True) for end in bounds]
-        return all(self.fall(column, end) > limit for column, end in ends if end != 0)
+        return all(fall > limit for (_, bound), fall in self.falls.items() if bound != 0)
+
+    @cached_property
+    def falls(self) -> dict[tuple[int, float], float]:
+        """Column and bound of each parameter that is fitted -> `fall` at the bound."""
+        bounds = zip(self.data.columns, self.data.bounds, strict=True)
+        return {(column, bound): self.fall(column, bound) for column, ends in bounds for bound in ends}
 
     def fall(self, column: int, value: float) -> float:
         """Return by how much the log-likelihood falls from its maximum if the parameter of a column has a value."""
-        fixed = self.data.fit(self.k, {column: value})
+        fixed = self.data.fit(self.k, {column: value}, self.best)
         return max(self.data.log_likelihood(self.k, self.best) - self.data.log_likelihood(self.k, fixed), 0.0)
 
-    @property
-    def constant_fall(self) -> float:
-        """By how much the log-likelihood falls if the probability is the same at all evidence.
+    def may_be_constant(self, level: float) -> bool:
+        """Return whether the probability may be the same at all evidence.
 
-        This is the limit of a slope of 0 and a bias far away, beyond the bounds of the fit.
+        This is the limit of a slope of 0 and a bias far away, beyond the bounds of the fit. A constant has one parameter,
+        so the likelihood ratio has as many degrees of freedom as there are others.
         """
         p = max(self.k.sum() / self.data.n.sum(), self.data.guess_rate or 0.0)
-        parameters = np.array([0.0, 0.0, p, 1 - p])
-        return self.data.log_likelihood(self.k, self.best) - self.data.log_likelihood(self.k, parameters)
+        constant = self.data.log_likelihood(self.k, np.array([0.0, 0.0, p, 1 - p]))
+        others = len(self.data.columns) - 1
+        return bool(self.data.log_likelihood(self.k, self.best) - constant <= chdtri(others, 1 - level) / 2)
 
     def interval(self, column: int, level: float) -> tuple[float, float]:
         """Return the interval of a parameter in units of the evidence; an end that the data do not close is infinite."""
         if column not in self.data.columns:  # a fixed asymptote
             return float(self.best[column]), float(self.best[column])
         limit = chdtri(1, 1 - level) / 2
-        constant = self.constant_fall <= limit
+        constant = self.may_be_constant(level)
         if constant and column > 0:  # if the slope may be 0, any bias and any lapse rate may be true
             return (-np.inf, np.inf) if column == 1 else (0.0, np.inf)
         ends = [self._end(column, bound, limit) for bound in self.data.bounds[self.data.columns.index(column)]]
@@ -543,7 +555,7 @@ class _ProfileLikelihood:
         return (min(low, 0.0), max(high, 0.0)) if constant else (low, high)
 
     def _end(self, column: int, bound: float, limit: float) -> float:
-        if self.fall(column, bound) <= limit:
+        if self.falls[column, bound] <= limit:
             return 0.0 if bound == 0 else float(np.copysign(np.inf, bound))  # a lapse rate is at least 0
         # The slope may be large or small: its arsinh has an end of like relative accuracy everywhere.
         inner, outer = np.arcsinh(self.best[column]), np.arcsinh(bound)
@@ -639,7 +651,8 @@ def plot_psychometric(
         (points,) = ax.plot(levels, k / n, "o", color=color, label=legend)
         same_color: Any = {"color": points.get_color()}
         ax.vlines(levels, low, high, linewidth=1, **same_color)
-        x = np.linspace(levels[0], levels[-1], 300)
+        # Equally many points between each two levels: one level may be far away from the others.
+        x = np.interp(np.linspace(0, len(levels) - 1, 300), np.arange(len(levels)), levels)
         ax.plot(x, fit(x), "--" if unknown else "-", label=unknown or None, **same_color)
         if resamples and fit.determined:
             ax.fill_between(x, *fit.band(x), alpha=0.2, linewidth=0, **same_color)
@@ -651,7 +664,7 @@ def plot_psychometric(
         if title is not None:
             ax.set_title(title)
         if legend or unknown:
-            ax.legend(loc="upper left")
+            ax.legend(loc="best" if unknown else "upper left")
     return ax, fit
 
 
