@@ -58,8 +58,9 @@ def test_psychometric_intervals_cover_the_truth_in_95_percent_of_observers(link,
 
 @pytest.mark.parametrize(("link", "truth"), [("logit", (0.2, 15.0, 0.05)), ("probit", (0.12, 15.0, 0.05))])
 def test_psychometric_intervals_with_a_guess_rate_cover_the_truth_in_95_percent_of_observers(link, truth):
+    """150 observers: a standard error of 1.8 %; of 200, it was 0.935 to 0.97."""
     held = []
-    for seed in range(400):
+    for seed in range(150):
         evidence, choice = observer(*truth, n=3000, seed=5000 + seed, link=link, guess_rate=0.5)
         fit = fit_psychometric(evidence, choice, link=link, guess_rate=0.5, resamples=300, seed=9999)
         intervals = [fit.interval(name) for name in ("slope", "bias", "lapse")]
