@@ -111,8 +111,8 @@ class PsychometricFit:
         """Return the confidence interval of a parameter; the estimate lies in it.
 
         The ends are percentiles of the resamples. Where the likelihood at a bound of the fit is not low enough to close
-        an interval, or there is a guess rate, the resamples say too little: the ends are then those of the profile likelihood, and an end that it
-        does not close either is infinite.
+        an interval, and with a guess rate, the resamples say too little: the ends are then those of the profile likelihood,
+        and an end that it does not close either is infinite.
 
         Args:
             name: ``slope``, ``bias``, ``lapse``, ``low`` or ``high``.
@@ -561,7 +561,7 @@ class _ProfileLikelihood:
             return 0.0 if bound == 0 else float(np.copysign(np.inf, bound))  # a lapse rate is at least 0
         # The slope may be large or small: its arsinh has an end of like relative accuracy everywhere.
         inner, outer = np.arcsinh(self.best[column]), np.arcsinh(bound)
-        root = brentq(lambda v: self.fall(column, float(np.sinh(v))) - limit, inner, outer, xtol=1e-4)
+        root = brentq(lambda v: self.fall(column, float(np.sinh(v))) - limit, inner, outer, xtol=1e-3)
         return float(np.sinh(root))
 
 
