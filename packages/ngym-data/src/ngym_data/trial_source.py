@@ -199,7 +199,7 @@ class TrialSource:
         """Return a source that uses the present parameters of the env.
 
         Raises:
-            ValueError: They change a space, the shape of observations or actions, or the periods.
+            ValueError: They change a space, or the shape of observations or actions.
         """
         names = ("observation space", "action space")
         for name, old, new in zip(names, self.spaces, (self.env.observation_space, self.env.action_space), strict=True):
@@ -211,10 +211,9 @@ class TrialSource:
             if (old.shape, old.dtype) != (new.shape, new.dtype):
                 what = f"from {old.shape[1:]} {old.dtype} to {new.shape[1:]} {new.dtype}"
                 raise ValueError(f"The steps of {self.env} were changed {what}: make a new data set for that.")
-        if source.periods[: len(self.periods)] != self.periods:
-            raise ValueError(
-                f"The periods of {self.env} were changed from {self.periods} to {source.periods}: make a new data set for that."
-            )
+        # the numbers of periods stay the same
+        source.periods = tuple(dict.fromkeys([*self.periods, *source.periods]))
+        source.weights = source._loss_weights(self._arguments["loss_weights"])
         return source
 
     def draws_state(self, draws: ngym.Draws) -> State:
