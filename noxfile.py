@@ -31,6 +31,8 @@ QUICK = [
         "tests/core/test_env.py",
         "tests/core/test_rules.py",
         "tests/core/test_random.py",
+        "tests/core/test_plain_data.py",
+        "tests/core/test_changes.py",
     ),
     *(
         "tests/core/vector/test_prefetch.py",

@@ -6,7 +6,7 @@ imported when it is first used.
 
 from typing import TYPE_CHECKING
 
-from ngym_core.errors import TaskError, UnknownNameError, UnknownTaskError
+from ngym_core.errors import StateError, TaskError, UnknownNameError, UnknownTaskError
 from ngym_core.lazy import attach
 from ngym_core.plugins import manager as _manager
 from ngym_core.plugins.hookspecs import hookimpl
@@ -23,12 +23,13 @@ from ngym_core.plugins.registry import (
 )
 
 if TYPE_CHECKING:
-    from ngym_core import info, random, rules, scheduler, spaces, stimuli, tasks, tasktools, testing, wrappers
+    from ngym_core import info, random, rules, scheduler, spaces, state, stimuli, tasks, tasktools, testing, wrappers
     from ngym_core.env import Rewards, Timing, TrialEnv
     from ngym_core.info import describe, show_all_tags, show_all_tasks, show_all_wrappers, show_info
     from ngym_core.random import Draws, TruncExp
     from ngym_core.rollout import run_env
     from ngym_core.rules import AnswerAtOnce, FixateThenChoose, ProduceInterval, RespondWhenDue, Rule, TakeAtOnce
+    from ngym_core.state import get_state, load_state, save_state, set_state
     from ngym_core.testing import check_task
     from ngym_core.trial_table import load_trial_table
     from ngym_core.trials import Trial, Trials
@@ -46,6 +47,7 @@ __all__ = [
     "RespondWhenDue",
     "Rewards",
     "Rule",
+    "StateError",
     "StepBatch",
     "TakeAtOnce",
     "TaskError",
@@ -66,8 +68,10 @@ __all__ = [
     "all_wrappers",
     "check_task",
     "describe",
+    "get_state",
     "hookimpl",
     "info",
+    "load_state",
     "load_trial_table",
     "make",
     "make_vec",
@@ -75,12 +79,15 @@ __all__ = [
     "register",
     "rules",
     "run_env",
+    "save_state",
     "scheduler",
+    "set_state",
     "show_all_tags",
     "show_all_tasks",
     "show_all_wrappers",
     "show_info",
     "spaces",
+    "state",
     "stimuli",
     "tasks",
     "tasktools",
@@ -96,6 +103,7 @@ __getattr__, __dir__ = attach(
         ".random": ["Draws", "TruncExp"],
         ".rollout": ["run_env"],
         ".rules": ["AnswerAtOnce", "FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"],
+        ".state": ["get_state", "load_state", "save_state", "set_state"],
         ".testing": ["check_task"],
         ".trial_table": ["load_trial_table"],
         ".trials": ["Trial", "Trials"],
@@ -103,12 +111,14 @@ __getattr__, __dir__ = attach(
         ".wrappers.base": ["StepBatch", "TrialWrapper"],
     },
     modules=[
+        "changes",
         "env",
         "errors",
         "files",
         "info",
         "lazy",
         "parameters",
+        "plain_data",
         "plugins",
         "random",
         "rollout",
@@ -116,6 +126,7 @@ __getattr__, __dir__ = attach(
         "sampling",
         "scheduler",
         "spaces",
+        "state",
         "stimuli",
         "tasks",
         "tasktools",

@@ -63,21 +63,33 @@ class ParameterWatch:
         found = [value for values in self._values for value in values if isinstance(value, (Parameters, dict, list))]
         self._containers = {id(value): value for value in found}
         self._contents = {key: _contents(value) for key, value in self._containers.items()}
+        self._checks = list(zip(self._layers, self._read, self._values, self._sizes, strict=True))
+        self._pairs = [(value, self._contents[key]) for key, value in self._containers.items()]
 
     @property
     def changed(self) -> bool:
         """Whether a parameter differs from the remembered one."""
+        # Comparisons of tuples, lists and dictionaries look at identity first: this takes two microseconds.
         try:
-            for i, attributes in enumerate(self._layers):
-                if self._read[i](attributes) != self._values[i]:  # compares by identity first
+            for attributes, read, values, size in self._checks:
+                if read(attributes) != values:
                     return True
-                if len(attributes) != self._sizes[i]:
-                    if _public(attributes) != self._names[i]:
-                        return True
-                    self._sizes[i] = len(attributes)
-            return any(_contents(self._containers[key]) != contents for key, contents in self._contents.items())
+                if len(attributes) != size and self._has_other_names():
+                    return True
+            for container, contents in self._pairs:
+                if container != contents:
+                    return True
         except (KeyError, ValueError):  # an attribute was removed; arrays that are not the same
             return True
+        return False
+
+    def _has_other_names(self) -> bool:
+        """Return whether there are other parameters than before; the number of private attributes may change."""
+        if [_public(attributes) for attributes in self._layers] != self._names:
+            return True
+        self._sizes = [len(attributes) for attributes in self._layers]
+        self._checks = list(zip(self._layers, self._read, self._values, self._sizes, strict=True))
+        return False
 
     def changes(self) -> list[dict[str, Any]]:
         """Return the parameters that differ from the remembered ones: for each layer, name -> value."""
@@ -122,17 +134,17 @@ def _nothing(attributes: dict[str, Any]) -> tuple[()]:
     return ()
 
 
-def _contents(container: Any) -> tuple[Any, ...]:
-    """Return what a dictionary or a list holds."""
-    return tuple(container) if isinstance(container, list) else tuple(container.items())
+def _contents(container: Any) -> Any:
+    """Return a plain list or dictionary of what a container holds."""
+    return list(container) if isinstance(container, list) else dict(container)
 
 
-def _set_contents(container: Any, contents: tuple[Any, ...]) -> None:
+def _set_contents(container: Any, contents: Any) -> None:
     """Change what a dictionary or a list holds; parameters have been checked before."""
     if isinstance(container, list):
         container[:] = contents
     elif isinstance(container, Parameters):
-        container.state = dict(contents)
+        container.state = contents
     else:
         container.clear()
         container.update(contents)

@@ -13,13 +13,14 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core._copying import copy_attributes
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
-from ngym_core.state import arguments_of, get_state, set_state
+from ngym_core.state import InitSignature, arguments_of, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 from ngym_core.trials.durations import has_own_state, to_steps
 
@@ -106,6 +107,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     blank: ClassVar[float] = 0
     _one_at_a_time: ClassVar[bool] = False
     _parameters: dict[str, Any]
+    __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete the metadata and record whether the task is written in NeuroGym's style."""
@@ -149,6 +151,14 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._has_next_trial = False  # an episode ended, and the first trial of the next has begun already
         self._ob_now: Any = None
         self._draw_from(Draws())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy that goes on as this env would, also where functions in its attributes refer to it."""
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        attributes = {name: value for name, value in vars(self).items() if name != "_rng"}
+        vars(copied).update(copy_attributes(attributes, memo))
+        return copied
 
     def __str__(self) -> str:
         """Show the class in angle brackets, as Gymnasium does."""

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from enum import Enum
-from types import SimpleNamespace
+from functools import partial
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -77,8 +78,10 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
             return {key: encode(item, packages, seen) for key, item in value.items()}
         return {KIND: "dict", "keys": parts(value), "values": parts(value.values())}
     if isinstance(value, GENERATORS):
-        bits = value.bit_generator if isinstance(value, np.random.Generator) else value._bit_generator
+        bits = _bits(value)
         return {KIND: "generator", "class": kind.__name__, "state": encode(bits.state)}
+    if isinstance(value, FunctionType) and any(isinstance(held, GENERATORS) for held in _held(value)):
+        return {KIND: "function", "held": parts(held if isinstance(held, GENERATORS) else None for held in _held(value))}
     if hasattr(kind, "__next__"):
         raise TypeError(f"{value!r} is an iterator: its position is no value that can be saved.")
     if not _is_data(value, packages):
@@ -91,6 +94,11 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
     else:
         content = {"attributes": {name: encode(item, packages, seen) for name, item in vars(value).items()}}
     return {KIND: "object", "class": kind.__name__, "number": number, **content}
+
+
+def _held(function: FunctionType) -> list[Any]:
+    """Return what a function has taken from where it was made, such as a random generator."""
+    return [cell.cell_contents for cell in function.__closure__ or ()]
 
 
 def _is_data(value: Any, packages: frozenset[str]) -> bool:
@@ -177,11 +185,16 @@ class Decoder:
             array = np.empty(len(plain["items"]), object)
             array[:] = self._items(plain["items"], current.ravel().tolist() if isinstance(current, np.ndarray) else None)
             return array.reshape(plain["shape"])
-        if kind == "generator":
+        if kind == "generator":  # a new one, which is right also where the current one is shared
             state = self.decode(plain["state"])
             bits = getattr(np.random, state["bit_generator"])()
             bits.state = state
             return {made.__name__: made for made in GENERATORS}[plain["class"]](bits)
+        if kind == "function":
+            for held, own in zip(plain["held"], _held(current), strict=True):
+                if held is not None:
+                    self._later.append(partial(_set_generator, own, self.decode(held)))
+            return current
         if kind == "object":
             return self._object(plain, current)
         raise StateError(f"The state is damaged: there is no kind of value {kind!r}.")
@@ -198,6 +211,16 @@ class Decoder:
         made = self._made[plain["number"]] = type(current).__new__(type(current))  # type: ignore[call-overload]
         vars(made).update({name: self.decode(item, vars(current).get(name)) for name, item in plain["attributes"].items()})
         return made
+
+
+def _bits(generator: Any) -> Any:
+    """Return the bit generator of a random generator, which holds its state."""
+    return generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator
+
+
+def _set_generator(generator: Any, other: Any) -> None:
+    """Give a random generator the state of another."""
+    _bits(generator).state = _bits(other).state
 
 
 def checksum(plain: Any) -> int:

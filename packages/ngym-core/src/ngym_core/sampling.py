@@ -14,6 +14,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
@@ -74,6 +75,14 @@ class IsolatedState:
         # What is in the memo of `deepcopy` is not copied: the layers stay the same objects, only their attributes differ.
         memo: dict[int, Any] = {id(thing): thing for thing in [*self._layers, *shared]}
         self._states = [copy.deepcopy(layer.__dict__, memo) for layer in self._layers]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> IsolatedState:
+        """Return a second state of the copied env."""
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        copied._layers = copy.deepcopy(self._layers, memo)
+        copied._states = [copy_attributes(state, memo) for state in self._states]
+        return copied
 
     def __enter__(self) -> None:
         """Exchange the attributes of the env with these; other threads that want to do so wait."""

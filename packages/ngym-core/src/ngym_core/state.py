@@ -72,7 +72,8 @@ def get_state(env: gymnasium.Env[Any, Any]) -> State:
         >>> (env.step(0)[0] == other.step(0)[0]).all().item()
         True
     """
-    return seal_state("env", describe_stack(env), layer_states(env))
+    content = {"layers": layer_states(env), "session": _session_state(env, env.unwrapped._draws)}  # type: ignore[attr-defined]
+    return seal_state("env", describe_stack(env), content)
 
 
 def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
@@ -85,7 +86,9 @@ def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
     Raises:
         StateError: A damaged state, or one of another env. Nothing is changed then.
     """
-    set_layer_states(env, open_state("env", describe_stack(env), state))
+    content = open_state("env", describe_stack(env), state)
+    set_layer_states(env, content["layers"])
+    _set_session_state(env, env.unwrapped._draws, content["session"])  # type: ignore[attr-defined]
 
 
 # ---- the envelope of a state ----------------------------------------------------------------------
@@ -147,11 +150,20 @@ def _difference(given: Any, expected: Any) -> str:
     return f"{given}, here {expected}"
 
 
+class InitSignature:
+    """Descriptor for a class whose `__new__` takes any arguments: `inspect.signature` shows those of `__init__`."""
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        """Return the signature of the class."""
+        signature = inspect.signature(owner.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
 def arguments_of(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a constructor by name, with the defaults of those that are not given."""
-    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    parameters = inspect.signature(cls).parameters
     defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
-    return {**defaults, **dict(zip(list(parameters)[1:], args, strict=False)), **kwargs}
+    return {**defaults, **dict(zip(parameters, args, strict=False)), **kwargs}
 
 
 def describe_stack(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
@@ -233,11 +245,7 @@ def draws_state(env: gymnasium.Env[Any, Any], draws: Draws) -> State:
     Returns:
         The state of the draws and, for an env in NeuroGym's style, that of its attributes in this sequence.
     """
-    session = draws.carried.get("session")
-    if session is None:
-        return {"draws": draws.state, "session": None}
-    with session:
-        return {"draws": draws.state, "session": layer_states(outermost_trial_layer(env))}
+    return {"draws": draws.state, "session": _session_state(env, draws)}
 
 
 def set_draws_state(env: gymnasium.Env[Any, Any], draws: Draws, state: Mapping[str, Any]) -> None:
@@ -249,11 +257,25 @@ def set_draws_state(env: gymnasium.Env[Any, Any], draws: Draws, state: Mapping[s
         state: What `draws_state` returned.
     """
     draws.state = state["draws"]
-    if state["session"] is not None:
+    _set_session_state(env, draws, state["session"])
+
+
+def _session_state(env: gymnasium.Env[Any, Any], draws: Draws) -> list[Any] | None:
+    """Return the attributes of an env in NeuroGym's style in the sequence of trials that is sampled with these draws."""
+    session = draws.carried.get("session")
+    if session is None:
+        return None
+    with session:
+        return layer_states(outermost_trial_layer(env))
+
+
+def _set_session_state(env: gymnasium.Env[Any, Any], draws: Draws, state: list[Any] | None) -> None:
+    """Set the attributes that `_session_state` returned."""
+    if state is not None:
         layer = outermost_trial_layer(env)
         session = session_of(layer, draws)
         with session:
-            set_layer_states(layer, state["session"])
+            set_layer_states(layer, state)
         draws.carried["session"] = session  # setting the state of the draws has removed it
 
 
@@ -306,8 +328,8 @@ def load_state(path: str | Path) -> State:
         OSError: The file cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+            arrays = {name: loaded[name] for name in loaded.files}
 
         def with_arrays(value: Any) -> Any:
             if isinstance(value, dict):

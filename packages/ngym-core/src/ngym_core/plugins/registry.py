@@ -309,7 +309,7 @@ def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
         registered = gymnasium.spec(spec.id)
         env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs})
     for wrapper in wrappers:
-        which, arguments = wrapper if isinstance(wrapper, tuple) else (wrapper, {})
+        which, arguments = wrapper if isinstance(wrapper, (tuple, list)) else (wrapper, {})  # JSON has lists
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
     return env
 

@@ -15,7 +15,7 @@ from ngym_core.random import Draws
 from ngym_core.sampling import IsolatedState, is_one_at_a_time, tasks_of
 from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
-from ngym_core.vector.lane_state import pack_draws, unpack_draws
+from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector.prefetch import Prefetcher
 from ngym_core.wrappers.base import TrialWrapper
 
@@ -57,12 +57,32 @@ class Backend:
 
     Attributes:
         num_tr: Number of trials begun in this episode, (n,).
+        watch: Notices changed parameters.
     """
 
     def __init__(self, env: Any, n: int) -> None:
         self.env, self.n = env, n
         self.task: TrialEnv = env.unwrapped
         self.num_tr = np.zeros(n, np.int64)
+        self.watch = ParameterWatch(env)
+        self._spaces = env.observation_space, env.action_space
+
+    def follow_changes(self) -> None:
+        """Let parameters of the task and its wrappers that were changed count from each lane's next trial on.
+
+        Raises:
+            ValueError: A space was changed.
+        """
+        if not self.watch.changed:
+            return
+        for name, space in zip(("observation_space", "action_space"), self._spaces, strict=True):
+            if getattr(self.env, name) != space:
+                raise ValueError(
+                    f"The {name} of {self.env} was changed to {getattr(self.env, name)}; these lanes are made for {space}. "
+                    "Make a new vector env."
+                )
+        self.parameters_changed()
+        self.watch.remember()
 
     def seed(self, lane: int, seed: int | None) -> None:
         """Restart a lane's randomness; the lane must begin a trial next."""
@@ -115,7 +135,7 @@ class Backend:
     def restart(self, lanes: Any) -> None:
         """Follow the parameters of the task, before `set_lanes` sets all lanes to these states; by default nothing."""
 
-    def parameters_changed(self, watch: ParameterWatch) -> None:
+    def parameters_changed(self) -> None:
         """Let changed parameters of the task count from each lane's next trial on."""
         raise NotImplementedError
 
@@ -223,9 +243,9 @@ class RuleBackend(Backend):
             )
         self.num_tr[lanes] = state["num_tr"]
 
-    def parameters_changed(self, watch: ParameterWatch) -> None:
+    def parameters_changed(self) -> None:
         """Put the draws back to where each lane's next trial is drawn, and forget what was prefetched."""
-        with watch.before():
+        with self.watch.before():
             self._prefetch.rewind()
         lanes = self.get_lanes(self._lanes)
         self.restart(lanes)
@@ -249,6 +269,7 @@ class RuleBackend(Backend):
 
     def begin(self, lanes: Array) -> None:
         """Begin a new trial in the given lanes."""
+        self.follow_changes()
         slots = self._prefetch.advance(lanes)
         self._facts.put(lanes, self._prefetch.facts.take(slots))
         self._conditions.put(lanes, self._prefetch.conditions.take(slots))
@@ -349,6 +370,7 @@ class LoopBackend(Backend):
 
     def begin(self, lanes: Array) -> None:
         """Begin a new trial in the given lanes."""
+        self.follow_changes()
         for lane in lanes:
             with self._states[lane]:
                 self._ob[lane] = self._inner.reset()[0]
@@ -363,6 +385,7 @@ class LoopBackend(Backend):
 
     def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
         """Step one lane after another."""
+        self.follow_changes()
         space = self.env.action_space
         reward, ends = np.zeros(self.n), np.zeros(self.n, bool)
         info: Info = {"gt": np.zeros((self.n, *(space.shape or ())), space.dtype), "_gt": np.ones(self.n, bool)}
@@ -411,7 +434,7 @@ class LoopBackend(Backend):
                 set_layer_states(self.env, part["layers"])
             self._ob[lane], self.num_tr[lane] = part["ob"], part["num_tr"]
 
-    def parameters_changed(self, watch: ParameterWatch) -> None:
+    def parameters_changed(self) -> None:
         """Change the parameters in each lane, which has its own copies of them."""
         for state in self._states:
-            state.update(watch.changes())
+            state.update(self.watch.changes())

@@ -12,11 +12,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ngym_core.changes import ParameterWatch
 from ngym_core.plain_data import decode, encode
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
+from ngym_core.vector._lane_state import put_lanes, take_lanes
 from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
-from ngym_core.vector.lane_state import put_lanes, take_lanes
 from ngym_core.wrappers.base import StepBatch
 
 __all__ = ["TrialVectorEnv"]
@@ -86,7 +85,6 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._backend: Backend = (
             RuleBackend(env, num_envs, memory) if can_step_by_rule(env) else LoopBackend(env, num_envs, self._add_info)
         )
-        self._watch = ParameterWatch(env)
         self._wrappers = [(w, w.init_memory(num_envs)) for w in split_wrappers(env)[0] if w._changes_steps]
         self._can_pause = any(w._pauses for w, _ in self._wrappers)
         self._last_ob: dict[int, Array] = {}  # what a pausing wrapper saw last, (N, ...), by its index
@@ -112,7 +110,6 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             TypeError: A mask that is no boolean array.
         """
         mask = self._reset_mask(options)
-        self._follow_changes()
         seeds = [None] * self.num_envs if seed is None else seed
         if isinstance(seeds, (int, np.integer)):
             seeds = [int(seeds) + i for i in range(self.num_envs)]
@@ -153,7 +150,6 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             gymnasium.error.InvalidAction: Actions of another shape or outside the space.
         """
         actions = self._check_actions(actions)
-        self._follow_changes()
         over = self._episode_over
         waiting = np.count_nonzero(over)
         if not self._all_started or (waiting and self.autoreset_mode == AutoresetMode.DISABLED):
@@ -208,7 +204,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             >>> (ob[0] == ob[2]).all().item()
             True
         """
-        self._follow_changes()
+        self._backend.follow_changes()
         chosen = self._lane_indices(lanes)
         content = {
             "layers": layer_states(self.env),
@@ -235,8 +231,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         content = open_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, state)
         if lanes is None:
             set_layer_states(self.env, content["layers"])
-            if self._watch.changed:
-                self._watch.remember()
+            if self._backend.watch.changed:
+                self._backend.watch.remember()
                 self._backend.restart(content["backend"])
         self._backend.set_lanes(chosen, content["backend"])
         for (_, memory), plain in zip(self._wrappers, content["wrappers"], strict=True):
@@ -249,7 +245,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made from, by `copy.deepcopy` or pickle: it goes on as this env would."""
-        self._follow_changes()
+        self._backend.follow_changes()
         return self.__dict__.copy()
 
     def _lane_indices(self, lanes: Sequence[int] | None) -> Array:
@@ -275,26 +271,6 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     def close_extras(self, **kwargs: Any) -> None:
         """Close the env and its wrappers."""
         self.env.close()
-
-    def _follow_changes(self) -> None:
-        """Let parameters of the task and its wrappers that were changed count from each lane's next trial on.
-
-        Raises:
-            ValueError: A space was changed.
-        """
-        if not self._watch.changed:
-            return
-        for name, space in (
-            ("observation_space", self.single_observation_space),
-            ("action_space", self.single_action_space),
-        ):
-            if getattr(self.env, name) != space:
-                raise ValueError(
-                    f"The {name} of {self.env} was changed to {getattr(self.env, name)}; these lanes are made for {space}. "
-                    "Make a new vector env."
-                )
-        self._backend.parameters_changed(self._watch)
-        self._watch.remember()
 
     @property
     def np_random(self) -> np.random.Generator:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
 from ngym_core.sampling import conditions_of_trial, layers, outermost_trial_layer, sample_trials
-from ngym_core.state import get_state, set_state
+from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 
 __all__ = ["StepBatch", "TrialWrapper"]
@@ -134,6 +134,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     _changes_steps: ClassVar[bool] = False
     _pauses: ClassVar[bool] = False
     chance: float | None
+    __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Record which hooks the wrapper defines."""
