@@ -169,11 +169,12 @@ def test_dataset_copies_are_independent():
 def test_dataset_state_has_the_batches_left_of_an_iteration(left):
     dataset = Dataset(ID, batch_size=1, seq_len=10, max_batch=5, seed=0)
     other = Dataset(ID, batch_size=1, seq_len=10, max_batch=5)
-    batches = iter(dataset)
+    iter(dataset)
     for _ in range(5 - left):
-        next(batches)
+        next(dataset)
     other.load_state_dict(dataset.state_dict())
-    assert same(list(other), list(batches))
+    assert same(list(other), [next(dataset) for _ in range(left)])
+    assert next(dataset, None) is None
     other.load_state_dict(dataset.state_dict())  # an iteration that has ended: the next one is whole
     assert len(list(other)) == 5
     assert len(list(other)) == 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ngym_core.plain_data import decode, encode
 from ngym_core.state import State
-from ngym_core.vector.lane_state import pack_draws, unpack_draws
 from ngym_data._chunks import Mark, Origin, StepChunk
 
 __all__ = ["RowPosition", "positions_from_state", "positions_state", "rest_of_trial"]
@@ -31,6 +30,14 @@ class RowPosition:
     rest: StepChunk | None
     mark: Mark
 
+    def pending(self) -> list[StepChunk]:
+        """Return the steps that the row delivers before those of its next trial."""
+        if self.rest is None:
+            return []
+        # As if one step was before the rest: whether a trial has begun is seen from that. No trial lies before the mark.
+        origin = Origin(self.mark, self.mark, np.array([len(self.rest) + 1]), np.array([-1]))
+        return [replace(self.rest, origin=origin, first=1)]
+
 
 def positions_state(positions: Sequence[RowPosition]) -> State:
     """Return the positions of rows as plain data.
@@ -40,15 +47,14 @@ def positions_state(positions: Sequence[RowPosition]) -> State:
 
     Returns:
         ``left``: number of steps left of each row's trial, (rows,); ``steps``: name -> those of all rows, one after
-        another; ``conditions``: those of each trial that has begun; ``draws``, ``sessions`` and ``skip``: the mark of each row.
+        another; ``conditions``: those of each trial that has begun; ``draws`` and ``skip``: the mark of each row.
     """
     rests = [position.rest for position in positions if position.rest is not None]
     return {
         "left": np.array([0 if position.rest is None else len(position.rest) for position in positions]),
         "steps": {name: np.concatenate([rest.values(name) for rest in rests]) for name in (rests[0].steps if rests else ())},
         "conditions": encode([rest.conditions for rest in rests]),
-        "draws": pack_draws([position.mark.draws["draws"] for position in positions]),
-        "sessions": [position.mark.draws["session"] for position in positions],
+        "draws": [position.mark.draws for position in positions],
         "skip": np.array([position.mark.skip for position in positions]),
     }
 
@@ -56,24 +62,22 @@ def positions_state(positions: Sequence[RowPosition]) -> State:
 def positions_from_state(state: Mapping[str, Any]) -> list[RowPosition]:
     """Return the positions that `positions_state` made plain data of."""
     positions, first, conditions = [], 0, iter(decode(state["conditions"]))
-    columns = state["left"].tolist(), unpack_draws(state["draws"]), state["sessions"], state["skip"].tolist()
-    for left, draws, session, skip in zip(*columns, strict=True):
-        rest, mark = None, Mark({"draws": draws, "session": session}, skip)
+    for left, draws, skip in zip(state["left"].tolist(), state["draws"], state["skip"].tolist(), strict=True):
+        rest = None
         if left:
             steps = {name: values[first : first + left] for name, values in state["steps"].items()}
-            rest = rest_of_trial([steps], next(conditions), mark)
+            rest = rest_of_trial([steps], next(conditions))
             first += left
-        positions.append(RowPosition(rest, mark))
+        positions.append(RowPosition(rest, Mark(draws, skip)))
     return positions
 
 
-def rest_of_trial(parts: Sequence[dict[str, Array]], conditions: Mapping[str, Array], mark: Mark) -> StepChunk:
+def rest_of_trial(parts: Sequence[dict[str, Array]], conditions: Mapping[str, Array]) -> StepChunk:
     """Return a chunk of the last steps of a trial.
 
     Args:
         parts: Consecutive steps: name -> a value for each, see `StepChunk`.
         conditions: Name -> (trials, ...) values of all trials; that of the first part's ``trial`` is taken.
-        mark: Where the stream stands after the trial.
     """
     steps: dict[str, tuple[Array, None]] = {n: (np.concatenate([part[n] for part in parts]), None) for n in parts[0]}
     of_trial: dict[str, Array] = {}
@@ -81,7 +85,4 @@ def rest_of_trial(parts: Sequence[dict[str, Array]], conditions: Mapping[str, Ar
         numbers = steps["trial"][0]
         of_trial = {name: column[numbers[:1]] for name, column in conditions.items()}
         numbers[:] = 0
-    chunk = StepChunk(steps, 1, of_trial)
-    # as if one step was before it: whether a trial has begun is seen from that; no trial of a later call comes before the mark
-    chunk.first, chunk.origin = 1, Origin(mark, mark, np.array([len(chunk) + 1]), np.array([-1]))
-    return chunk
+    return StepChunk(steps, 1, of_trial)

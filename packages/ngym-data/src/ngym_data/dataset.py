@@ -397,7 +397,7 @@ class Dataset:
 
     def _go_to(self, positions: Sequence[RowPosition]) -> None:
         """Let each row go on from a position; what was generated in advance is thrown away."""
-        self._go_on([[] if p.rest is None else [p.rest] for p in positions], [position.mark for position in positions])
+        self._go_on([position.pending() for position in positions], [position.mark for position in positions])
 
     def _go_on(self, pending: list[list[StepChunk]], after: list[Mark]) -> None:
         """Let each row go on with pending steps and, after these, from a place; the buffer is empty."""
@@ -445,7 +445,7 @@ class Dataset:
         if end - now > in_buffer and left is not None:  # steps for which the buffer has no room
             parts.append({name: left.values(name, end - now - in_buffer) for name in left.steps})
         conditions = self._conditions if in_buffer or left is None else left.conditions
-        return RowPosition(rest_of_trial(parts, conditions, mark), mark)
+        return RowPosition(rest_of_trial(parts, conditions), mark)
 
     def _place(self) -> Place:
         """Return where the rows stand; it is worked out when it is asked for, or else before the buffer is refilled."""
