@@ -179,7 +179,6 @@ class Dataset:
         self._make_draws()
         self._go_to([RowPosition(None, self._mark(draws)) for draws in self._draws])
 
-
     @property
     def cycle(self) -> int:
         """Number of batches that are generated at a time."""
@@ -404,7 +403,9 @@ class Dataset:
         self._pending = pending
         self._after = after  # where the trials end that were generated
         self._sought = [False] * len(after)  # whether the draws of each row stand there, or after trials of other splits
-        self._segments: list[list[tuple[int, int, int, Origin]]] = [[] for _ in after]  # of the buffer: at, length, ...
+        self._segments: list[list[tuple[int, int, int, Origin | None]]] = [
+            [] for _ in after
+        ]  # of the buffer: at, length, ...
         self._condition_parts: list[tuple[dict[str, Array], int]] = []
         self._conditions: dict[str, Array] = {}
         self._buffer_steps = self._windows_per_refill() * self.seq_len
@@ -429,13 +430,11 @@ class Dataset:
     def _position(self, row: int, step: int) -> RowPosition:
         """Return where a row stands at a step of the buffer, or at its end."""
         left = self._pending[row][0] if self._pending[row] else None
-        for at, length, first, origin in self._segments[row]:
-            if step < at + length:
-                break
-        else:  # at the end of the buffer
-            if left is None:
-                return RowPosition(None, self._after[row])
-            at, length, first, origin = step, 0, left.first, left.origin
+        segments = [segment for segment in self._segments[row] if step < segment[0] + segment[1]]
+        if not segments and left is None:
+            return RowPosition(None, self._after[row])
+        at, length, first, origin = segments[0] if segments else (step, 0, left.first, left.origin)  # type: ignore[union-attr]
+        assert origin is not None  # all chunks that were generated have one
         now = first + step - at
         end, mark = origin.present(now)
         if end == now:
@@ -544,7 +543,7 @@ class Dataset:
             if at < self._buffer_steps:
                 left = self._buffer.put(row, at, chunk, self._num_buffered_trials)
                 taken = len(chunk) - (0 if left is None else len(left))
-                self._segments[row].append((at, taken, chunk.first, chunk.origin))  # type: ignore[arg-type]
+                self._segments[row].append((at, taken, chunk.first, chunk.origin))
                 at += taken
                 self._condition_parts.append((chunk.conditions, chunk.trials))
                 self._num_buffered_trials += chunk.trials

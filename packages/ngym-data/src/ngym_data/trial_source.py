@@ -100,7 +100,9 @@ class TrialSource:
         self._arguments["loss_weights"] = loss_weights
         self._watch = ParameterWatch(self.env)
         self.spaces = self.env.observation_space, self.env.action_space
-        own_state = is_one_at_a_time(self.env) or any(has_own_state(v) for t in tasks_of(self.env) for v in t.timing.values())
+        own_state = is_one_at_a_time(self.env) or any(
+            has_own_state(v) for t in tasks_of(self.env) for v in t.timing.values()
+        )
         # Trials are made by a copy, so that a parameter cannot change in the midst of a call. A task that keeps its state
         # in attributes makes each stream in a copy of them, within the same object: its functions may refer to that.
         self._own_env = self.env if own_state else _copy_env(self.env)
