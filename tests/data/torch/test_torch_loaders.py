@@ -349,7 +349,7 @@ def test_trial_loader_refuses_the_state_of_another():
     ):
         with pytest.raises(StateError, match=message):
             loader.load_state_dict(state)
-        assert len(list(loader)) == 7
+        assert len(list(loader)) == len(loader)
     with pytest.raises(StateError, match="the state of 'trials'; expected one of 'data'"):
         Dataset(ID).load_state_dict(state)
 
@@ -383,6 +383,11 @@ class Rows(IterableDataset):
         else:
             yield from islice(self.dataset, 3)
 
+
+class Passes(Rows):
+    def __iter__(self):
+        return iter(self.dataset)
+
     def state_dict(self):
         return self.dataset.state_dict()
 
@@ -400,7 +405,7 @@ class Loads(Rows):
         yield from islice(self.dataset, 3)
 
 
-@pytest.mark.parametrize("kind", [Rows, Calls, Loads])
+@pytest.mark.parametrize("kind", [Rows, Passes, Calls, Loads])
 def test_dataset_refuses_to_be_copied_to_several_workers(kind):
     dataset = Dataset(ID, batch_size=4, seq_len=10, seed=0)
     rows = kind(dataset.to_torch() if kind is Loads else dataset)
@@ -424,6 +429,7 @@ def test_dataset_parts_in_workers_and_a_single_worker_are_taken():
 
 @pytest.mark.parametrize("max_batch", [None, 4])
 @pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.filterwarnings("ignore:Exception ignored in")  # torch destroys an iterator that was made in part
 def test_dataset_in_a_data_loader_names_its_own_loader(max_batch, num_workers):
     loader = DataLoader(Dataset(ID, max_batch=max_batch), batch_size=None, num_workers=num_workers)
     with pytest.raises(TypeError, match=r"to_torch\(num_workers=...\)"):
@@ -447,19 +453,18 @@ def test_torch_data_loader_collates_trials_of_all_tasks(id_):
 def test_trial_dataset_items_have_the_same_types_by_both_roads(id_):
     dataset = TrialDataset(id_, trials=6, seed=0)
     for one, other in zip((dataset[2], dataset[4]), dataset.__getitems__([2, 4]), strict=True):
-        for a, b in zip(
-            (*one[2].items(), *one[2]["conditions"].items()), (*other[2].items(), *other[2]["conditions"].items())
-        ):
-            assert a[0] == b[0]
-            assert type(a[1]) is type(b[1])
-            assert not isinstance(a[1], np.generic)
-            assert not isinstance(a[1], np.ndarray) or a[1].dtype.kind in "biuf"
+        assert one[2].keys() == other[2].keys()
+        for name, value in {**one[2], **one[2]["conditions"]}.items():
+            assert type(value) is type({**other[2], **other[2]["conditions"]}[name])
+            assert not isinstance(value, np.generic)
+            assert not isinstance(value, np.ndarray) or value.dtype.kind in "biuf"
 
 
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning")  # torchdata calls it
 def test_torchdata_stateful_data_loader_goes_on_from_a_state():
     stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
     for make in (
-        lambda: stateful(Rows(Dataset(ID, batch_size=2, seq_len=10, seed=0)), batch_size=None),
+        lambda: stateful(Passes(Dataset(ID, batch_size=2, seq_len=10, seed=0, max_batch=4)), batch_size=None),
         lambda: stateful(TrialDataset(ID, trials=30, seed=0), batch_size=10),
         lambda: stateful(TrialDataset(ID, trials=30, seed=0), batch_size=10, num_workers=2),
     ):

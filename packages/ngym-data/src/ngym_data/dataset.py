@@ -159,7 +159,8 @@ class Dataset:
     def _with_rows(self, rows: Sequence[int]) -> Dataset:
         """Return a dataset of some rows, whose positions are still to be set."""
         size = check_size("The number of rows", len(rows))
-        part = copy.copy(self)
+        part = object.__new__(type(self))
+        part.__dict__.update(self.__dict__)
         part.rows, part.batch_size, part._process = rows, size, os.getpid()
         part._source = copy.copy(self._source)
         return part
@@ -403,9 +404,8 @@ class Dataset:
         self._pending = pending
         self._after = after  # where the trials end that were generated
         self._sought = [False] * len(after)  # whether the draws of each row stand there, or after trials of other splits
-        self._segments: list[list[tuple[int, int, int, Origin | None]]] = [
-            [] for _ in after
-        ]  # of the buffer: at, length, ...
+        # what the buffer has of each row: at which step, how many, the first of the chunk, and the chunk's origin
+        self._segments: list[list[tuple[int, int, int, Origin | None]]] = [[] for _ in after]
         self._condition_parts: list[tuple[dict[str, Array], int]] = []
         self._conditions: dict[str, Array] = {}
         self._buffer_steps = self._windows_per_refill() * self.seq_len

@@ -132,7 +132,7 @@ class StreamLoader:
         self._follow_changes()
         dataset = copy.copy(self.dataset)
         dataset._go_to(self._positions())
-        prefetched = {"_thread": None, "_prefetched": deque(), "_worker_batches": None, "_worker_marks": []}
+        prefetched: dict[str, Any] = {"_thread": None, "_prefetched": deque(), "_worker_batches": None, "_worker_marks": []}
         return {**self.__dict__, **prefetched, "dataset": dataset}
 
     def _positions(self) -> list[RowPosition]:

@@ -100,9 +100,8 @@ class TrialSource:
         self._arguments["loss_weights"] = loss_weights
         self._watch = ParameterWatch(self.env)
         self.spaces = self.env.observation_space, self.env.action_space
-        own_state = is_one_at_a_time(self.env) or any(
-            has_own_state(v) for t in tasks_of(self.env) for v in t.timing.values()
-        )
+        durations = [value for task in tasks_of(self.env) for value in task.timing.values()]
+        own_state = is_one_at_a_time(self.env) or any(map(has_own_state, durations))
         # Trials are made by a copy, so that a parameter cannot change in the midst of a call. A task that keeps its state
         # in attributes makes each stream in a copy of them, within the same object: its functions may refer to that.
         self._own_env = self.env if own_state else _copy_env(self.env)
@@ -268,13 +267,14 @@ class TrialSource:
             among the n, (k,), which are the same for all streams.
         """
         total, draws = n * len(streams), BatchedDraws(streams, n) if self.batched else streams[0]
-        trials: Trials | None = self._sample(total, draws, self._crossed_conditions(total, draws))
+        generated = self._sample(total, draws, self._crossed_conditions(total, draws))
+        trials: Trials | None = generated
         numbers = np.arange(n)
         if self._holdout is not None:
-            kept = self._holdout.in_split(trials.conditions)
+            kept = self._holdout.in_split(generated.conditions)
             if not kept.all():
                 numbers = np.nonzero(kept)[0]
-                trials = select(trials, numbers) if len(numbers) else None
+                trials = select(generated, numbers) if len(numbers) else None
         self._num_generated += total
         self._num_kept_steps += 0 if trials is None else int(trials.lengths.sum())
         return trials, numbers
@@ -403,7 +403,7 @@ def _text(value: Any) -> str:
 def _same(one: Any, other: Any) -> bool:
     """Return whether two values of a parameter are equal."""
     try:
-        return one is other or bool(np.all(one == other)) and np.shape(one) == np.shape(other)
+        return one is other or (np.shape(one) == np.shape(other) and bool(np.all(one == other)))
     except ValueError:  # arrays within a list
         return False
 
