@@ -81,7 +81,7 @@ class StepChunk:
     steps: Mapping[str, IndexedValues]
     trials: int
     conditions: dict[str, Array]
-    origin: Origin | None = None
+    origin: Origin = None  # type: ignore[assignment]  # a dataset sets it
     first: int = 0
 
     @classmethod

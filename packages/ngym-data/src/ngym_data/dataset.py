@@ -45,6 +45,10 @@ class Dataset:
     `cache_len` or `memory`: a batch continues where the one before it ended, so that the state of a
     network can be carried over. Batches are new arrays, which the caller may modify.
 
+    A parameter that is changed (an attribute of `dataset.env` or of one of its wrappers, an item of `timing`) counts in each
+    row from the trial on that begins next, as in an env that is changed in the same trial; assign a new array to change
+    one. `state_dict` and copies (`copy.deepcopy`, pickle) go on at the step where the rows stand.
+
     Args:
         env: A task's id, or an env with wrappers.
         env_kwargs: Parameters of the task, if `env` is an id.
@@ -405,7 +409,7 @@ class Dataset:
         self._after = after  # where the trials end that were generated
         self._sought = [False] * len(after)  # whether the draws of each row stand there, or after trials of other splits
         # what the buffer has of each row: at which step, how many, the first of the chunk, and the chunk's origin
-        self._segments: list[list[tuple[int, int, int, Origin | None]]] = [[] for _ in after]
+        self._segments: list[list[tuple[int, int, int, Origin]]] = [[] for _ in after]
         self._condition_parts: list[tuple[dict[str, Array], int]] = []
         self._conditions: dict[str, Array] = {}
         self._buffer_steps = self._windows_per_refill() * self.seq_len
@@ -434,7 +438,6 @@ class Dataset:
         if not segments and left is None:
             return RowPosition(None, self._after[row])
         at, length, first, origin = segments[0] if segments else (step, 0, left.first, left.origin)  # type: ignore[union-attr]
-        assert origin is not None  # all chunks that were generated have one
         now = first + step - at
         end, mark = origin.present(now)
         if end == now:
