@@ -45,3 +45,29 @@ class ChangingStorage(ngym.TrialEnv):
 def dense():
     """Store all trials densely, so that each step has its own value."""
     return patch.object(observations, "MIN_TRIALS_TO_ENCODE", 2**62)
+
+
+def steps_of(dataset, steps):
+    """The first steps of each part of the batches that each row delivers, (rows, steps, ...)."""
+    batches = [dataset() for _ in range(-(-steps // dataset.seq_len))]
+    return joined(batches, steps, 1 if dataset.batch_first else 0)
+
+
+def joined(parts, steps, axis):
+    """The first steps of consecutive batches, the rows first."""
+    if isinstance(parts[0], dict):
+        return {name: joined([part[name] for part in parts], steps, axis) for name in parts[0]}
+    if isinstance(parts[0], tuple):
+        return tuple(joined(list(part), steps, axis) for part in zip(*parts, strict=True))
+    whole = np.concatenate(parts, axis=axis)
+    return (whole if axis else whole.swapaxes(0, 1))[:, :steps]
+
+
+def same(one, other):
+    """Whether two samples, batches or states hold the same, bit for bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, (tuple, list)):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    numbers = isinstance(one, np.ndarray) and one.dtype.kind == "f"
+    return np.array_equal(one, other, equal_nan=numbers)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import doctest
+import pickle
 import subprocess
 import sys
 from itertools import islice
@@ -10,10 +12,12 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.errors import StateError
 from ngym_data import Dataset, TrialDataset
+from tests.data.streams import same
 
 torch = pytest.importorskip("torch")
-from torch.utils.data import DataLoader, DistributedSampler  # noqa: E402
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset, get_worker_info  # noqa: E402
 
 from ngym_data import torch_loaders  # noqa: E402
 
@@ -220,3 +224,252 @@ def test_docstring_examples_of_torch_loaders_run():
     done = doctest.testmod(torch_loaders)
     assert done.failed == 0
     assert done.attempted > 0
+
+
+# ---- states, copies and changed parameters -----------------------------------------------------------
+
+
+def plain_batches(tensors):
+    """Batches of tensors as arrays."""
+    if isinstance(tensors, dict):
+        return {name: plain_batches(part) for name, part in tensors.items()}
+    if isinstance(tensors, (tuple, list)):
+        return type(tensors)(map(plain_batches, tensors))
+    return tensors.numpy() if isinstance(tensors, torch.Tensor) else tensors
+
+
+STREAM = {"batch_size": 5, "seq_len": 30, "seed": 3, "info": True, "cache_len": 70}
+
+
+@pytest.mark.parametrize("workers", [(0, 0), (0, 2), (2, 0), (2, 1)])
+@pytest.mark.parametrize("batches", [0, 1, 5])
+def test_stream_loader_goes_on_from_a_state_and_as_a_copy(workers, batches):
+    loader, other = (Dataset(ID, VARIED, **STREAM).to_torch(num_workers=n) for n in workers)
+    list(islice(loader, batches))
+    state = loader.state_dict()
+    dataset = Dataset(ID, VARIED, **STREAM)
+    for _ in range(batches):
+        dataset()
+    assert same(dataset.state_dict()["content"]["rows"]["left"], state["content"]["rows"]["left"])
+    copied = copy.deepcopy(loader) if batches else pickle.loads(pickle.dumps(loader))
+    other.load_state_dict(state)
+    alone = Dataset(ID, VARIED, **STREAM)
+    alone.load_state_dict(state)
+    for one, two, three in islice(zip(loader, other, copied, strict=False), 6):
+        expected = dataset()
+        assert equal(one, expected)
+        assert equal(two, expected)
+        assert equal(three, expected)
+        assert same(alone(), expected)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_stream_loader_state_has_the_batches_left_of_an_iteration(num_workers):
+    loader = Dataset(ID, batch_size=2, seq_len=30, seed=3, max_batch=5).to_torch(num_workers=num_workers)
+    other = Dataset(ID, batch_size=2, seq_len=30, max_batch=5).to_torch()
+    batches = iter(loader)
+    list(islice(batches, 3))
+    other.load_state_dict(loader.state_dict())
+    assert same(plain_batches(list(other)), plain_batches(list(batches)))
+    assert len(list(other)) == 5
+    other.load_state_dict(loader.state_dict())
+    assert len(list(other)) == 5
+
+
+def test_stream_loader_refuses_the_state_of_other_rows_and_goes_on():
+    loaders = [Dataset(ID, batch_size=2, seq_len=30, seed=3).to_torch(rank=rank) for rank in (0, 1)]
+    dataset = Dataset(ID, batch_size=2, seq_len=30, seed=3)
+    assert equal(next(iter(loaders[0])), dataset())
+    with pytest.raises(StateError, match="other data: rows=2 to 3, here rows=0 to 1"):
+        loaders[0].load_state_dict(loaders[1].state_dict())
+    assert equal(next(iter(loaders[0])), dataset())
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("batches", [0, 1, 4])
+def test_stream_loader_follows_changed_parameters_from_the_next_trial_on(num_workers, batches):
+    loader, dataset = Dataset(ID, VARIED, **STREAM).to_torch(num_workers=num_workers), Dataset(ID, VARIED, **STREAM)
+    for batch in islice(loader, batches):
+        assert equal(batch, dataset())
+    for level in (300, 700):
+        for data in (loader.dataset, dataset):
+            data.env.unwrapped.timing["delay"] = level
+        for batch in islice(loader, 4):
+            assert equal(batch, dataset())
+
+
+def test_stream_loader_loses_no_batch_if_one_fails():
+    class Breaks(type(ngym.make("ReadySetGo-v0"))):
+        calls = 0
+
+        def _new_trials(self, trials):
+            Breaks.calls += 1
+            if Breaks.calls == 12:
+                raise RuntimeError("broken")
+            super()._new_trials(trials)
+
+    loader = Dataset(Breaks(), batch_size=2, seq_len=10, cache_len=10, memory=500, seed=0).to_torch()
+    batches, failed = [], 0
+    while len(batches) < 20:
+        try:
+            batches += islice(loader, 1)
+        except RuntimeError:
+            failed += 1
+            loader.state_dict()
+    assert failed == 1
+    dataset = Dataset("ReadySetGo-v0", batch_size=2, seq_len=10, seed=0)
+    assert all(equal(batch, dataset()) for batch in batches)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_trial_loader_goes_on_from_a_state(num_workers, shuffle):
+    loader, other = (TrialDataset(ID, VARIED, 50, seed=1, session=8).to_torch(8, shuffle=shuffle) for _ in range(2))
+    list(loader)
+    batches = iter(loader)
+    list(islice(batches, 3))
+    state = loader.state_dict()
+    left = TrialDataset(ID, VARIED, 50, seed=1, session=8).to_torch(8, shuffle=shuffle, num_workers=num_workers)
+    for loaded in (other, left):
+        loaded.load_state_dict(state)
+    expected = plain_batches(list(batches))
+    assert len(expected) == 4
+    next_one = plain_batches(list(loader))
+    for loaded in (other, left):
+        assert same(plain_batches(list(loaded)), expected)
+        assert same(plain_batches(list(loaded)), next_one)
+
+
+def test_trial_loader_refuses_the_state_of_another():
+    state = TrialDataset(ID, trials=50, seed=1).to_torch(8).state_dict()
+    for loader, message in (
+        (TrialDataset(ID, trials=50, seed=2).to_torch(8), "other data: seed=1, here seed=2"),
+        (TrialDataset(ID, trials=50, seed=1).to_torch(9), "other data: batch_size=8, here batch_size=9"),
+        (TrialDataset(ID, trials=50, seed=1).to_torch(8, shuffle=True), "shuffle=False, here shuffle=True"),
+    ):
+        with pytest.raises(StateError, match=message):
+            loader.load_state_dict(state)
+        assert len(list(loader)) == len(loader)
+    with pytest.raises(StateError, match="the state of 'trials'; expected one of 'data'"):
+        Dataset(ID).load_state_dict(state)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_workers": 1, "persistent_workers": True}])
+def test_trial_loader_follows_changed_parameters(options):
+    dataset, other = (TrialDataset(ID, trials=20, seed=1) for _ in range(2))
+    loader = dataset.to_torch(10, **options)
+    before = list(loader)
+    for data in (dataset, other):
+        data.env.unwrapped.timing["delay"] = 300
+    after = list(loader)
+    assert not equal(before[0], other[:10])
+    assert equal(after[0], other[:10])
+    assert equal(after[1], other[10:])
+
+
+# ---- loaders of others ---------------------------------------------------------------------------------
+
+
+class Rows(IterableDataset):
+    """What a user may write: an iterable over a dataset."""
+
+    def __init__(self, dataset, part=False):
+        self.dataset, self.part = dataset, part
+
+    def __iter__(self):
+        worker = get_worker_info()
+        if self.part and worker is not None:
+            yield from islice(self.dataset.part(range(worker.id, self.dataset.batch_size, worker.num_workers)), 3)
+        else:
+            yield from islice(self.dataset, 3)
+
+
+class Passes(Rows):
+    def __iter__(self):
+        return iter(self.dataset)
+
+    def state_dict(self):
+        return self.dataset.state_dict()
+
+    def load_state_dict(self, state):
+        self.dataset.load_state_dict(state)
+
+
+class Calls(Rows):
+    def __iter__(self):
+        yield self.dataset()
+
+
+class Loads(Rows):
+    def __iter__(self):
+        yield from islice(self.dataset, 3)
+
+
+@pytest.mark.parametrize("kind", [Rows, Passes, Calls, Loads])
+def test_dataset_refuses_to_be_copied_to_several_workers(kind):
+    dataset = Dataset(ID, batch_size=4, seq_len=10, seed=0)
+    rows = kind(dataset.to_torch() if kind is Loads else dataset)
+    message = r"copied to each of 2 torch workers[\s\S]*to_torch\(num_workers=...\)[\s\S]*dataset.part\(rows\)"
+    with pytest.raises(RuntimeError, match=message):
+        list(DataLoader(rows, batch_size=None, num_workers=2))
+
+
+def test_dataset_parts_in_workers_and_a_single_worker_are_taken():
+    dataset = Dataset(ID, batch_size=4, seq_len=10, seed=0)
+    parts = list(DataLoader(Rows(dataset, part=True), batch_size=None, num_workers=2))
+    whole = list(DataLoader(Rows(dataset), batch_size=None, num_workers=1))
+    assert len(parts) == 6
+    assert len(whole) == 3
+    expected = [dataset() for _ in range(3)]
+    for k, batch in enumerate(whole):
+        assert equal(tuple(batch), expected[k])
+        for worker in range(2):
+            assert torch.equal(parts[2 * k + worker][0], batch[0][:, worker::2])
+
+
+@pytest.mark.parametrize("max_batch", [None, 4])
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.filterwarnings("ignore:Exception ignored in")  # torch destroys an iterator that was made in part
+def test_dataset_in_a_data_loader_names_its_own_loader(max_batch, num_workers):
+    loader = DataLoader(Dataset(ID, max_batch=max_batch), batch_size=None, num_workers=num_workers)
+    with pytest.raises(TypeError, match=r"to_torch\(num_workers=...\)"):
+        list(loader)
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_torch_data_loader_collates_trials_of_all_tasks(id_):
+    dataset = TrialDataset(id_, trials=6, seed=0)
+    inputs, target, info = next(iter(DataLoader(dataset, batch_size=6)))
+    expected = dataset[:]
+    assert np.array_equal(inputs, expected[0])
+    assert np.array_equal(target, expected[1])
+    for name, column in expected[2]["conditions"].items():
+        got = info["conditions"][name]
+        texts = [list(texts) for texts in zip(*got, strict=True)] if column.ndim > 1 else got
+        assert np.array_equal(got if isinstance(got, torch.Tensor) else texts, column)
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_trial_dataset_items_have_the_same_types_by_both_roads(id_):
+    dataset = TrialDataset(id_, trials=6, seed=0)
+    for one, other in zip((dataset[2], dataset[4]), dataset.__getitems__([2, 4]), strict=True):
+        assert one[2].keys() == other[2].keys()
+        for name, value in {**one[2], **one[2]["conditions"]}.items():
+            assert type(value) is type({**other[2], **other[2]["conditions"]}[name])
+            assert not isinstance(value, np.generic)
+            assert not isinstance(value, np.ndarray) or value.dtype.kind in "biuf"
+
+
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning")  # torchdata calls it
+def test_torchdata_stateful_data_loader_goes_on_from_a_state():
+    stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
+    for make in (
+        lambda: stateful(Passes(Dataset(ID, batch_size=2, seq_len=10, seed=0, max_batch=4)), batch_size=None),
+        lambda: stateful(TrialDataset(ID, trials=30, seed=0), batch_size=10),
+        lambda: stateful(TrialDataset(ID, trials=30, seed=0), batch_size=10, num_workers=2),
+    ):
+        loader, other = make(), make()
+        batches = iter(loader)
+        next(batches)
+        other.load_state_dict(loader.state_dict())
+        assert same(plain_batches(list(other)), plain_batches(list(batches)))

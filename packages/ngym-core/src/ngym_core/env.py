@@ -158,6 +158,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         memo[id(self)] = copied
         attributes = {name: value for name, value in vars(self).items() if name != "_rng"}
         vars(copied).update(copy_attributes(attributes, memo))
+        copied._set_legacy_normal(self._legacy_normal())
         return copied
 
     def __str__(self) -> str:
@@ -245,6 +246,19 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             rng = (self._np_random, np.random.RandomState(self._np_random.bit_generator))  # type: ignore[union-attr]
             self.__dict__["_rng"] = rng
         return rng[1]
+
+    def _legacy_normal(self) -> list[Any] | None:
+        """Return the normal number that `rng` keeps, since it makes them in pairs: whether it has one, and which."""
+        rng = vars(self).get("_rng")
+        if rng is None or rng[0] is not self._np_random:
+            return None
+        state = rng[1].get_state(legacy=False)
+        return [int(state["has_gauss"]), float(state["gauss"])]
+
+    def _set_legacy_normal(self, kept: list[Any] | None) -> None:
+        """Set what `_legacy_normal` returned."""
+        if kept is not None:
+            self.rng.set_state({**self.rng.get_state(legacy=False), "has_gauss": kept[0], "gauss": kept[1]})
 
     # ---- trials ----------------------------------------------------------------------------------
 
@@ -371,6 +385,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def _state_was_set(self) -> None:
         """Follow the draws, after a state was set."""
         self._np_random = self._draws.np_random
+        if isinstance(vars(self).get("_rng"), list):
+            self._set_legacy_normal(vars(self).pop("_rng"))
 
     # ---- reset and step --------------------------------------------------------------------------
 

@@ -78,8 +78,9 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
             return {key: encode(item, packages, seen) for key, item in value.items()}
         return {KIND: "dict", "keys": parts(value), "values": parts(value.values())}
     if isinstance(value, GENERATORS):
-        bits = _bits(value)
-        return {KIND: "generator", "class": kind.__name__, "state": encode(bits.state)}
+        # a RandomState makes normal numbers in pairs, and keeps the second
+        state = value.get_state(legacy=False) if isinstance(value, np.random.RandomState) else value.bit_generator.state
+        return {KIND: "generator", "class": kind.__name__, "state": encode(state)}
     if isinstance(value, FunctionType) and any(isinstance(held, GENERATORS) for held in _held(value)):
         return {KIND: "function", "held": parts(held if isinstance(held, GENERATORS) else None for held in _held(value))}
     if hasattr(kind, "__next__"):
@@ -188,12 +189,13 @@ class Decoder:
         if kind == "generator":  # a new one, which is right also where the current one is shared
             state = self.decode(plain["state"])
             bits = getattr(np.random, state["bit_generator"])()
-            bits.state = state
-            return {made.__name__: made for made in GENERATORS}[plain["class"]](bits)
+            made = {made.__name__: made for made in GENERATORS}[plain["class"]](bits)
+            _set_generator_state(made, state)
+            return made
         if kind == "function":
             for held, own in zip(plain["held"], _held(current), strict=True):
                 if held is not None:
-                    self._later.append(partial(_set_generator, own, self.decode(held)))
+                    self._later.append(partial(_set_generator_state, own, self.decode(held["state"])))
             return current
         if kind == "object":
             return self._object(plain, current)
@@ -213,14 +215,12 @@ class Decoder:
         return made
 
 
-def _bits(generator: Any) -> Any:
-    """Return the bit generator of a random generator, which holds its state."""
-    return generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator
-
-
-def _set_generator(generator: Any, other: Any) -> None:
-    """Give a random generator the state of another."""
-    _bits(generator).state = _bits(other).state
+def _set_generator_state(generator: Any, state: Any) -> None:
+    """Set the state of a random generator."""
+    if isinstance(generator, np.random.RandomState):
+        generator.set_state(state)
+    else:
+        generator.bit_generator.state = state
 
 
 def checksum(plain: Any) -> int:

@@ -207,6 +207,8 @@ def layer_states(env: gymnasium.Env[Any, Any]) -> list[Any]:
             state = {name: encode(v, packages, seen) for name, v in vars(layer).items() if name not in NOT_STATE}
         except TypeError as error:
             raise TypeError(f"The state of {layer} cannot be taken: {error}") from error
+        if "_rng" in vars(layer):
+            state["_rng"] = layer._legacy_normal()  # type: ignore[attr-defined]
         if "_memory_draws" in vars(layer):
             state["_memory_draws"] = layer._memory_draws is layer.task._draws  # type: ignore[attr-defined]
         states.append(state)

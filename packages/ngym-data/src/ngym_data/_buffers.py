@@ -111,3 +111,7 @@ class WindowBuffer:
             index = self._index[name][:, steps]
             window[name] = values.take(index if self.batch_first else index.T, axis=0)
         return window
+
+    def steps(self, row: int, first: int, last: int) -> dict[str, Array]:
+        """Return the steps `first` to `last - 1` of a row as new arrays: name -> (last - first, ...)."""
+        return {name: values.take(self._index[name][row, first:last], axis=0) for name, values in self._values.items()}

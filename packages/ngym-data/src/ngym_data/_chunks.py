@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.state import State
 from ngym_core.trials import Trials
 
-__all__ = ["StepChunk", "value_slice"]
+__all__ = ["Mark", "Origin", "StepChunk", "value_slice"]
 
 Array: TypeAlias = NDArray[Any]
 IndexedValues: TypeAlias = tuple[Array, "NDArray[np.int64] | None"]
@@ -19,6 +20,47 @@ IndexedValues: TypeAlias = tuple[Array, "NDArray[np.int64] | None"]
 
 INDEX_BYTES = 4
 """Bytes of one step's index into the values of a `WindowBuffer`, int32."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place between two trials of a stream.
+
+    Attributes:
+        draws: A state of the stream's draws before it.
+        skip: Number of trials that are generated, be they of the split or not, from there to the place.
+    """
+
+    draws: State
+    skip: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the trials of a chunk lie in their stream.
+
+    Attributes:
+        before: The place after the trial before them.
+        call: The place where the call began in which they were generated.
+        ends: Number of steps up to the end of each trial, (trials,).
+        numbers: Number of each trial among those that were generated in the call, (trials,).
+    """
+
+    before: Mark
+    call: Mark
+    ends: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+
+    def after(self, k: int) -> Mark:
+        """Return the place after trial k; that of -1 is before the first."""
+        return self.before if k < 0 else replace(self.call, skip=self.call.skip + int(self.numbers[k]) + 1)
+
+    def present(self, step: int) -> tuple[int, Mark]:
+        """Return the end of the trial that has begun before a step, and the place after it; at a trial's end, the step."""
+        k = int(np.searchsorted(self.ends, step))  # the first trial that does not end before the step
+        if step == 0:
+            return 0, self.before
+        return int(self.ends[k]), self.after(k)
 
 
 @dataclass
@@ -32,11 +74,15 @@ class StepChunk:
             (bool), ``period`` (int8) and ``trial`` (int32, the number of the trial within the chunk).
         trials: Number of trials.
         conditions: Name -> (trials, ...) values; empty without `info`.
+        origin: Where the trials lie in the stream.
+        first: Number of steps of these trials that are before the chunk.
     """
 
     steps: Mapping[str, IndexedValues]
     trials: int
     conditions: dict[str, Array]
+    origin: Origin = None  # type: ignore[assignment]  # a dataset sets it
+    first: int = 0
 
     @classmethod
     def split(cls, trials: Trials, rows: int, period_of: Callable[[Trials], Array] | None) -> list[StepChunk]:
@@ -100,7 +146,12 @@ class StepChunk:
                 steps[name] = values.take(index[taken:], axis=0), None
             else:
                 steps[name] = values[part].copy(), index[taken:] - part.start
-        return StepChunk(steps, self.trials, self.conditions)
+        return StepChunk(steps, self.trials, self.conditions, self.origin, self.first + taken)
+
+    def values(self, name: str, last: int | None = None) -> Array:
+        """Return what the steps up to a last one (excluded) show under a name, a value for each, as a new array."""
+        values, index = self.steps[name]
+        return np.array(values[:last]) if index is None else values[index[:last]]
 
 
 def value_slice(index: NDArray[np.int64] | None, first: int, last: int) -> slice | None:

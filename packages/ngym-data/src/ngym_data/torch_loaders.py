@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ngym_core.state import State, describe_stack, open_state, seal_state
+from ngym_data._positions import RowPosition, positions_from_state, positions_state
 from ngym_data.trial_source import check_size
 
 try:
@@ -18,10 +22,10 @@ except ImportError as error:
     raise ImportError("Torch loaders need torch: pip install 'ngym-data[torch]'.") from error
 
 if TYPE_CHECKING:
-    from ngym_data.dataset import Dataset
+    from ngym_data.dataset import Dataset, Place
     from ngym_data.trial_dataset import TrialDataset
 
-__all__ = ["StreamLoader", "trial_loader"]
+__all__ = ["StreamLoader", "TrialLoader"]
 
 
 class StreamLoader:
@@ -33,6 +37,9 @@ class StreamLoader:
 
     An iteration has `max_batch` batches, of the parts and shapes of `Dataset.__call__`; the next iteration, also after
     a break, continues the streams. Conditions that are not numbers (for example, missing in some trials) are left out.
+
+    A state, a copy and a changed parameter go on from the batches that were returned; prefetched ones are made again. With
+    workers, each of these costs as much as a refill of the buffer, in this process; a change also starts new workers.
 
     Args:
         dataset: The rows, for one rank.
@@ -81,8 +88,10 @@ class StreamLoader:
         self._pin = self._device is not None and self._device.type != "cpu" if pin_memory is None else pin_memory
         self._axis = 0 if dataset.batch_first else 1
         self._thread: ThreadPoolExecutor | None = None
-        self._prefetched: deque[Future[Any]] = deque()
+        self._prefetched: deque[Future[tuple[Place, Any]]] = deque()
         self._worker_batches: Iterator[Any] | None = None
+        self._worker_marks: list[tuple[State, int]] = []  # of each: a state of its rows, and the batches returned since then
+        self._num_batches, self._continues = 0, False
 
     def __len__(self) -> int:
         """Number of batches of one iteration, see `Dataset`."""
@@ -90,38 +99,102 @@ class StreamLoader:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield `max_batch` batches, or batches without end."""
-        num_batches = 0
+        self.dataset._check_process()
+        num_batches, self._continues = self._num_batches if self._continues else 0, False
         while self.dataset.max_batch is None or num_batches < self.dataset.max_batch:
-            num_batches += 1
+            self._follow_changes()
             batch = self._next_from_workers() if self._num_workers else self._next_from_thread()
+            self._num_batches = num_batches = num_batches + 1
             yield batch if self._device is None else _map_tensors(lambda t: t.to(self._device, non_blocking=True), batch)
+        self._num_batches = 0
 
-    def _generate(self) -> Any:
-        """Generate the next batch, in pinned memory if wanted."""
-        return self._pinned(_to_tensors(self.dataset()))
+    def state_dict(self) -> State:
+        """Return where the rows stand after the batches that were returned, see `Dataset.state_dict`."""
+        self._follow_changes()
+        return self.dataset._state_at(self._positions(), self._num_batches)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the rows go on from a state, see `Dataset.load_state_dict`; the numbers of workers may differ.
+
+        Args:
+            state: What `state_dict` of a loader or a dataset returned.
+
+        Raises:
+            StateError: A damaged state, or one of something else. Nothing is changed then.
+        """
+        wait(self._prefetched)
+        self.dataset.load_state_dict(state)
+        self._num_batches, self._continues = self.dataset._num_batches, True
+        self._forget_prefetched()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes of a copy, which prefetches its own batches."""
+        self._follow_changes()
+        dataset = copy.copy(self.dataset)
+        dataset._go_to(self._positions())
+        prefetched: dict[str, Any] = {"_thread": None, "_prefetched": deque(), "_worker_batches": None, "_worker_marks": []}
+        return {**self.__dict__, **prefetched, "dataset": dataset}
+
+    def _positions(self) -> list[RowPosition]:
+        """Return where each row stands after the batches that were returned."""
+        if self._worker_batches is not None and self._worker_marks:
+            positions = []
+            for indices, (state, num_batches) in zip(self._shares(), self._worker_marks, strict=True):
+                part = self.dataset._share(indices)
+                part._go_to(positions_from_state(state))
+                for _ in range(num_batches):
+                    part._next_batch()
+                positions += part._positions()
+            return positions
+        wait(self._prefetched)
+        # one that failed has left the rows where they were
+        places = (future.result()[0] for future in self._prefetched if future.exception() is None)
+        place = next(places, None)
+        return self.dataset._positions() if place is None else place.positions()
+
+    def _shares(self) -> list[list[int]]:
+        """Return the indices of the rows of each worker."""
+        return [rows.tolist() for rows in np.array_split(np.arange(self.dataset.batch_size), self._num_workers)]
+
+    def _follow_changes(self) -> None:
+        """Make all trials that have not begun with the present parameters of the env, if these have changed."""
+        if self.dataset._source.changed:
+            self.dataset._go_to(self._positions())
+            self._forget_prefetched()
+            self.dataset._renew()
+
+    def _forget_prefetched(self) -> None:
+        """Begin to prefetch anew, from where the dataset stands."""
+        self._prefetched.clear()
+        self._worker_batches, self._worker_marks = None, []
+
+    def _generate(self) -> tuple[Place, Any]:
+        """Generate the next batch, in pinned memory if wanted; return it and where the rows stood before."""
+        place = self.dataset._place()
+        return place, self._pinned(_to_tensors(self.dataset._next_batch()))
 
     def _next_from_thread(self) -> Any:
         """Return the next batch, generated by a thread of this process."""
         if self._prefetch == 0:
-            return self._generate()
+            return self._generate()[1]
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "ngym-data")  # one thread, so that batches keep their order
         while len(self._prefetched) <= self._prefetch:
             self._prefetched.append(self._thread.submit(self._generate))
-        batch = self._prefetched[0].result()  # an error raised here leaves the batch in the queue
-        self._prefetched.popleft()
-        return batch
+        return self._prefetched.popleft().result()[1]  # after an error, the next in the queue is the batch that failed
 
     def _next_from_workers(self) -> Any:
         """Return the next batch, whose rows are concatenated from those of each worker."""
         if self._worker_batches is None:
-            rows = _WorkerRows(self.dataset)
+            rows = _WorkerRows(self.dataset, self._shares())
             options = {"num_workers": self._num_workers, "prefetch_factor": max(1, self._prefetch)}
-            loader: DataLoader[Any] = DataLoader(rows, batch_size=None, collate_fn=_to_tensors, **options)  # type: ignore[arg-type]
-            self._worker_batches = iter(loader)
+            loader: DataLoader[Any] = DataLoader(rows, batch_size=None, collate_fn=_second_to_tensors, **options)  # type: ignore[arg-type]
+            self._worker_batches, self._worker_marks = iter(loader), []
         # a DataLoader takes the batches of its workers in turn, so these are one of each
-        parts = [next(self._worker_batches) for _ in range(self._num_workers)]
-        return self._pinned(_concatenate_rows(parts, self._axis))
+        states, parts = zip(*[next(self._worker_batches) for _ in range(self._num_workers)], strict=True)
+        before = self._worker_marks or [({}, 0)] * self._num_workers
+        self._worker_marks = [(s, n + 1) if new is None else (new, 1) for new, (s, n) in zip(states, before, strict=True)]
+        return self._pinned(_concatenate_rows(list(parts), self._axis))
 
     def _pinned(self, batch: Any) -> Any:
         """Return a batch in pinned memory, if wanted."""
@@ -129,22 +202,23 @@ class StreamLoader:
 
 
 class _WorkerRows(IterableDataset[Any]):
-    """Endless batches of the rows of a dataset that the current worker has.
+    """Endless batches of the rows of a dataset that the current worker has, from where they stand.
 
     Args:
         dataset: The dataset.
+        shares: Indices of the rows of each worker.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, shares: list[list[int]]) -> None:
+        self.dataset, self.shares = dataset, shares
 
-    def __iter__(self) -> Iterator[Any]:
-        """Yield batches from the first step of each row."""
+    def __iter__(self) -> Iterator[tuple[State | None, Any]]:
+        """Yield where the rows stand, before the buffer is refilled (else None), and a batch."""
         worker = get_worker_info()
-        rows = self.dataset.rows
-        part = self.dataset.part(rows if worker is None else np.array_split(rows, worker.num_workers)[worker.id].tolist())
+        part = self.dataset._share(self.shares[0 if worker is None else worker.id])
         while True:
-            yield part()
+            state = positions_state(part._positions()) if part._next_step == part._buffer_steps else None
+            yield state, part._next_batch()
 
 
 class _TrialBatchSampler(Sampler[Any]):
@@ -161,6 +235,7 @@ class _TrialBatchSampler(Sampler[Any]):
 
     Attributes:
         epoch: Number of the order of the next iteration.
+        first: Number of the first batch of the next iteration.
 
     Raises:
         ValueError: A batch size below 1.
@@ -169,7 +244,7 @@ class _TrialBatchSampler(Sampler[Any]):
     def __init__(self, dataset: TrialDataset, batch_size: int, shuffle: bool, rank: tuple[int, int]) -> None:
         self.dataset, self.batch_size, self.shuffle = dataset, check_size("batch_size", batch_size), shuffle
         self.rank, self.ranks = rank
-        self.epoch = 0
+        self.epoch = self.first = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Set the order of the next iteration; each iteration also adds 1 to it."""
@@ -183,8 +258,8 @@ class _TrialBatchSampler(Sampler[Any]):
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the trial numbers of each batch of one iteration."""
         order = self.dataset.order(self.epoch) if self.shuffle else np.arange(len(self.dataset))
-        self.epoch += 1
-        for batch in self._batches(order):
+        self.epoch, first, self.first = self.epoch + 1, self.first, 0
+        for batch in islice(self._batches(order), first, None):
             yield batch.tolist()
 
     def _batches(self, order: Any) -> Iterator[Any]:
@@ -196,20 +271,15 @@ class _TrialBatchSampler(Sampler[Any]):
                 yield batch
 
 
-def trial_loader(
-    dataset: TrialDataset,
-    batch_size: int = 64,
-    *,
-    shuffle: bool = False,
-    rank: int | None = None,
-    world_size: int | None = None,
-    **options: Any,
-) -> DataLoader[Any]:
-    """Return a torch `DataLoader` of batches of whole trials.
+class TrialLoader(DataLoader[Any]):
+    """A torch `DataLoader` of batches of whole trials, as tensors.
 
-    ``DataLoader(dataset, batch_size=64, num_workers=2)`` works as well (with Lightning's sampler, for example). This
-    loader is faster, because it gets batches as such instead of collating single trials, and because it shuffles session
-    by session.
+    A batch has observations (batch, steps, *observation shape), ground truth (batch, steps, *action shape) and a dictionary,
+    see `TrialDataset.__getitem__`. Conditions that are not numbers are left out.
+
+    ``DataLoader(dataset, batch_size=64, num_workers=2)`` works as well (with Lightning's sampler, for example), and so does
+    torchdata's `StatefulDataLoader`. This loader is faster, because it gets batches as such instead of collating single
+    trials, and because it shuffles session by session.
 
     Args:
         dataset: The trials.
@@ -220,10 +290,6 @@ def trial_loader(
         world_size: Number of ranks; by default that of `torch.distributed`, or 1.
         **options: Options of `DataLoader`: `num_workers`, `prefetch_factor`, `pin_memory`, ...
 
-    Returns:
-        A loader of observations (batch, steps, *observation shape), ground truth (batch, steps, *action shape) and a
-        dictionary, see `TrialDataset.__getitem__`, as tensors. Conditions that are not numbers are left out.
-
     Raises:
         ValueError: A batch size below 1, or a rank that does not exist.
 
@@ -233,18 +299,65 @@ def trial_loader(
         >>> [tuple(inputs.shape) for inputs, target, info in loader]
         [(64, 22, 3), (36, 22, 3)]
     """
-    default_rank, default_world_size = _rank_and_world_size()
-    rank = default_rank if rank is None else rank
-    world_size = default_world_size if world_size is None else world_size
-    if not 0 <= rank < world_size:
-        raise ValueError(f"rank={rank!r} must lie between 0 and world_size - 1 = {world_size - 1}.")
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]
-        batch_size=None,  # the sampler yields batches, so that torch does not collate trials
-        sampler=_TrialBatchSampler(dataset, batch_size, shuffle, (rank, world_size)),
-        collate_fn=_to_tensors,
-        **options,
-    )
+
+    def __init__(
+        self,
+        dataset: TrialDataset,
+        batch_size: int = 64,
+        *,
+        shuffle: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
+        **options: Any,
+    ) -> None:
+        default_rank, default_world_size = _rank_and_world_size()
+        rank = default_rank if rank is None else rank
+        world_size = default_world_size if world_size is None else world_size
+        if not 0 <= rank < world_size:
+            raise ValueError(f"rank={rank!r} must lie between 0 and world_size - 1 = {world_size - 1}.")
+        self._batches = _TrialBatchSampler(dataset, batch_size, shuffle, (rank, world_size))
+        self._epoch, self._num_batches = 0, 0  # the iteration that began last, and the batches that it has returned
+        super().__init__(
+            dataset,  # type: ignore[arg-type]
+            batch_size=None,  # the sampler yields batches, so that torch does not collate trials
+            sampler=self._batches,
+            collate_fn=_to_tensors,
+            **options,
+        )
+
+    def __iter__(self) -> Any:
+        """Yield the batches of an iteration, or those that are left of that of a loaded state."""
+        trials: Any = self.dataset
+        if trials._source.changed:
+            self._iterator = None  # persistent workers have copies of the trials as they were
+            trials._renew()
+        self._epoch, self._num_batches = self._batches.epoch, self._batches.first
+        for batch in super().__iter__():
+            self._num_batches += 1
+            yield batch
+        self._epoch, self._num_batches = self._batches.epoch, 0
+
+    def state_dict(self) -> State:
+        """Return which batches are left of the iteration, as plain data."""
+        return seal_state("trials", self._describe(), {"epoch": self._epoch, "batches": self._num_batches})
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next iteration have the batches that were left of that of a state.
+
+        Args:
+            state: What `state_dict` returned, of a loader with the same trials, batch size, shuffling and ranks.
+
+        Raises:
+            StateError: A damaged state, or one of something else. Nothing is changed then.
+        """
+        content = open_state("trials", self._describe(), state)
+        self._epoch, self._num_batches = self._batches.epoch, self._batches.first = content["epoch"], content["batches"]
+
+    def _describe(self) -> dict[str, Any]:
+        """Return what a state must agree in with this loader."""
+        batches, trials = self._batches, self._batches.dataset
+        order = {"batch_size": batches.batch_size, "shuffle": batches.shuffle, "rank": batches.rank, "ranks": batches.ranks}
+        return {**describe_stack(trials.env), "data": {**trials._describe(), **order}}
 
 
 def _rank_and_world_size() -> tuple[int, int]:
@@ -264,6 +377,11 @@ def _to_tensors(batch: Any) -> Any:
             name: _to_tensors(part) for name, part in batch.items() if isinstance(part, dict) or part.dtype.kind in "biuf"
         }
     return torch.as_tensor(batch)
+
+
+def _second_to_tensors(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Return a pair of anything and a batch with the batch as tensors."""
+    return pair[0], _to_tensors(pair[1])
 
 
 def _map_tensors(function: Any, batch: Any) -> Any:

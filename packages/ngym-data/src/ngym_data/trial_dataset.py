@@ -16,7 +16,7 @@ from ngym_data.splits import SPLITS
 from ngym_data.trial_source import MEMORY_BYTES, TrialSource, check_size
 
 if TYPE_CHECKING:
-    from torch.utils.data import DataLoader
+    from ngym_data.torch_loaders import TrialLoader
 
 __all__ = ["TrialDataset"]
 
@@ -53,6 +53,10 @@ class TrialDataset:
         loss_weights: Period -> weight of its steps in the loss, see `Dataset`.
         session: Number of trials in a session; by default 128, or fewer if these would take more than 32 MiB (images).
         memory: Bytes for all arrays of the cached sessions; 64 MiB by default. At least one session is cached.
+
+    A parameter that is changed (an attribute of `dataset.env` or of one of its wrappers, an item of `timing`) counts for
+    all trials that are asked for afterwards: trial i is then that of the changed parameters, as if the dataset had been
+    made with them. Worker processes of a loader have copies, in which it counts from the next iteration on.
 
     Attributes:
         env: The env.
@@ -102,6 +106,7 @@ class TrialDataset:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the cache, so that copies in other processes are small."""
+        self._renew()
         return {**self.__dict__, "_cache": OrderedDict(), "_cached_bytes": 0}
 
     def __len__(self) -> int:
@@ -135,7 +140,7 @@ class TrialDataset:
             * `length`: number of steps of the trial;
             * `period`: (steps,) int8 index of each step's period in `periods`, -1 outside all periods;
             * `weight`: (steps,) float32 weight in the loss, 0 outside the mask, if there are `loss_weights`;
-            * `conditions`: name -> value.
+            * `conditions`: name -> value: a number or a text of Python, an array of numbers, or a list of texts.
 
             For several, all arrays get a first axis (trials, ...), `length` is (trials,), and shorter trials are padded
             with zeros (`period`: -1) to the longest. The caller may modify the arrays.
@@ -149,22 +154,31 @@ class TrialDataset:
         if np.ndim(i):
             return self._batch(self._trial_numbers(i))
         inputs, target, info = self._batch(self._trial_numbers([i]))
-        conditions = {name: _python_scalar(column[0]) for name, column in info["conditions"].items()}
-        steps: dict[str, Any] = {name: info[name][0] for name in ("mask", "period", "weight") if name in info}
-        return inputs[0], target[0], {**steps, "length": int(info["length"][0]), "conditions": conditions}
+        return _one_of(inputs, target, info, 0)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
-        """Return several trials as a list, padded to the longest; torch's `DataLoader` calls it for a batch."""
+        """Return several trials as a list, padded to the longest; torch's `DataLoader` calls it for a batch.
+
+        Each is what `dataset[i]` returns, but for the padding.
+        """
         inputs, target, info = self[list(indices)]
-        columns = info.pop("conditions")
-        return [
-            (
-                inputs[k],
-                target[k],
-                {n: v[k] for n, v in info.items()} | {"conditions": {n: c[k] for n, c in columns.items()}},
-            )
-            for k in range(len(inputs))
-        ]
+        return [_one_of(inputs, target, info, k) for k in range(len(inputs))]
+
+    def _describe(self) -> dict[str, Any]:
+        """Return what the trials depend on beside the env, as plain data."""
+        return {**self._source.describe(), "trials": len(self), "seed": self.seed, "session": self.session}
+
+    def _renew(self) -> None:
+        """Make all trials with the present parameters of the env, if these have changed; each access does that.
+
+        Raises:
+            ValueError: They change a space.
+        """
+        if self._source.changed:
+            self._source = self._source.renewed()
+            self.periods = self._source.periods
+            self._cache.clear()
+            self._cached_bytes = 0
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the numbers of all trials in a random order that needs few sessions at a time, (trials,).
@@ -185,20 +199,20 @@ class TrialDataset:
             rng.shuffle(order[first : first + trials_at_a_time])
         return order
 
-    def to_torch(self, batch_size: int = 64, **options: Any) -> DataLoader[Any]:
+    def to_torch(self, batch_size: int = 64, **options: Any) -> TrialLoader:
         """Return a loader of torch tensors.
 
         Args:
             batch_size: Trials in a batch.
-            **options: See `ngym_data.torch_loaders.trial_loader`.
+            **options: See `ngym_data.torch_loaders.TrialLoader`.
 
         Raises:
             ImportError: torch is not installed.
-            ValueError: See `trial_loader`.
+            ValueError: See `TrialLoader`.
         """
-        from ngym_data.torch_loaders import trial_loader
+        from ngym_data.torch_loaders import TrialLoader
 
-        return trial_loader(self, batch_size, **options)
+        return TrialLoader(self, batch_size, **options)
 
     # ---- sessions --------------------------------------------------------------------------------
 
@@ -216,6 +230,7 @@ class TrialDataset:
 
     def _batch(self, numbers: NDArray[np.int64]) -> Sample:
         """Return trials as a batch, see `__getitem__`."""
+        self._renew()
         session_numbers, session_index = np.unique(numbers // self.session, return_inverse=True)
         sessions = [self._session(int(number)) for number in session_numbers]
         within = numbers % self.session  # number of each trial within its session
@@ -283,6 +298,14 @@ class SessionArrays:
         self.nbytes = sum(array.nbytes for array in arrays)
 
 
-def _python_scalar(value: Any) -> Any:
-    """Return a NumPy scalar as a Python value, anything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+def _one_of(inputs: Array, target: Array, info: dict[str, Any], k: int) -> Sample:
+    """Return one trial of a batch."""
+    steps: dict[str, Any] = {name: info[name][k] for name in ("mask", "period", "weight") if name in info}
+    conditions = {name: _python_value(column[k]) for name, column in info["conditions"].items()}
+    return inputs[k], target[k], {**steps, "length": int(info["length"][k]), "conditions": conditions}
+
+
+def _python_value(value: Any) -> Any:
+    """Return a NumPy scalar, or an array that is not one of numbers, as a Python value, which torch can collate."""
+    numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    return value if numbers or not isinstance(value, (np.generic, np.ndarray)) else value.tolist()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -11,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
+from ngym_core.changes import PLAYED, ParameterWatch
 from ngym_core.errors import unknown_name
-from ngym_core.sampling import sample_as_data, tasks_of
+from ngym_core.parameters import Parameters
+from ngym_core.plain_data import Decoder, checksum, encode
+from ngym_core.sampling import is_one_at_a_time, layers, outermost_trial_layer, sample_as_data, session_of, tasks_of
+from ngym_core.state import State, draws_state, set_draws_state
 from ngym_core.trials import Trials, concatenate, select
-from ngym_core.vector import can_batch
-from ngym_data._chunks import StepChunk
+from ngym_core.trials.durations import has_own_state
+from ngym_core.vector import BatchedDraws, can_batch
+from ngym_data._chunks import Mark, StepChunk
 from ngym_data.splits import Holdout, SplitDraws, check_split, cross_conditions, stream_seed
 
 __all__ = ["MEMORY_BYTES", "TrialSource", "check_size"]
@@ -36,6 +43,7 @@ class TrialSource:
     """The trials of one split of a task, as seen by an agent that plays the ground truth.
 
     A stream is an independent sequence of trials with its own seed: a row of a `Dataset`, a session of a `TrialDataset`.
+    A source makes trials with the parameters that the env had when the source was made, see `changed` and `renewed`.
 
     Args:
         env: A task's id, or an env with wrappers.
@@ -51,6 +59,8 @@ class TrialSource:
         task: The task within the env.
         seed: Seed of all streams of all splits.
         split: Name of the split.
+        spaces: Observation space and action space.
+        parameters: Public attributes of each layer of the env, name -> value.
         periods: Names of the periods; the number of a period is its index here.
         weights: (periods + 1,) float32 loss weights in the order of `periods`, the last one outside all periods; or None.
         trial_len: Mean length of a trial in steps, estimated.
@@ -86,6 +96,16 @@ class TrialSource:
         self.env = _make_env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
         self.seed = self.task.np_random_seed if seed is None else seed
+        self._arguments: dict[str, Any] = {"split": split, "holdout": holdout, "conditions": conditions}
+        self._arguments["loss_weights"] = loss_weights
+        self._watch = ParameterWatch(self.env)
+        self.spaces = self.env.observation_space, self.env.action_space
+        durations = [value for task in tasks_of(self.env) for value in task.timing.values()]
+        own_state = is_one_at_a_time(self.env) or any(map(has_own_state, durations))
+        # Trials are made by a copy, so that a parameter cannot change in the midst of a call. A task that keeps its state
+        # in attributes makes each stream in a copy of them, within the same object: its functions may refer to that.
+        self._own_env = self.env if own_state else _copy_env(self.env)
+        self.parameters = [_parameters(layer) for layer in layers(self._own_env)]
         self._holdout = Holdout(holdout, split) if holdout else None
         # where the caller gives all held-out conditions, combinations outside the split are left out beforehand
         given = self._holdout is not None and set(self._holdout.values) <= set(conditions or {})
@@ -125,7 +145,10 @@ class TrialSource:
     def stream_draws(self, number: int) -> ngym.Draws:
         """Return the source of randomness of a stream, at its first trial."""
         seed = self.stream_seed(number)
-        return ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
+        draws = ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
+        if self._own_env is self.env:  # the state of its attributes now: the env may be played before the first trial
+            session_of(outermost_trial_layer(self.env), draws)
+        return draws
 
     def trials_for(self, steps: int) -> int:
         """Return how many trials to generate so that nearly always at least `steps` steps of the split result."""
@@ -133,27 +156,128 @@ class TrialSource:
         # the length of n independent trials deviates by their deviation times sqrt(n)
         return math.ceil(mean + SPARE_DEVIATIONS * self._deviation * math.sqrt(mean))
 
-    def sample(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> Trials | None:
-        """Generate the next n trials of a stream and return those that belong to the split.
+    # ---- parameters that change, and positions in a stream ------------------------------------------
+
+    @property
+    def changed(self) -> bool:
+        """Whether a parameter of the env differs from the one that this source uses."""
+        return self._watch.changed
+
+    def describe(self) -> dict[str, str]:
+        """Return what the streams depend on beside the env and the seed, as texts."""
+        return {name: _text(value) for name, value in self._arguments.items()}
+
+    def parameters_state(self) -> list[Any]:
+        """Return the parameters of each layer of the env as plain data; a function or a space is none."""
+        seen: dict[int, Any] = {}
+        return [{name: encode(value, seen=seen) for name, value in layer.items()} for layer in self.parameters]
+
+    def with_parameters(self, state: Sequence[Any]) -> TrialSource:
+        """Give the env the parameters of a state and return a source that uses them; if it raises, nothing has changed.
 
         Args:
-            n: Number of trials to generate.
-            draws: The stream.
-            combination: Number of the combination of crossed conditions of each trial, (n,), taken modulo
-                `num_combinations`; by default drawn uniformly.
+            state: What `parameters_state` returned.
+        """
+        if checksum(state) == checksum(self.parameters_state()):
+            return self
+        found = layers(self.env)
+        before, decoder = [dict(vars(layer)) for layer in found], Decoder()
+        contents = [(value, copy.copy(value)) for own in before for value in own.values() if isinstance(value, Parameters)]
+        try:
+            for layer, own, parameters in zip(found, before, state, strict=True):
+                vars(layer).update({name: decoder.decode(value, own.get(name)) for name, value in parameters.items()})
+            decoder.commit()
+            return self.renewed()
+        except BaseException:
+            for layer, own in zip(found, before, strict=True):
+                vars(layer).clear()
+                vars(layer).update(own)
+            for value, content in contents:
+                value.state = content.state
+            raise
+
+    def renewed(self) -> TrialSource:
+        """Return a source that uses the present parameters of the env.
+
+        Raises:
+            ValueError: They change a space, or the shape of observations or actions.
+        """
+        names = ("observation space", "action space")
+        for name, old, new in zip(names, self.spaces, (self.env.observation_space, self.env.action_space), strict=True):
+            if old != new:
+                raise ValueError(f"The {name} of {self.env} was changed from {old} to {new}: make a new data set for that.")
+        source = TrialSource(self.env, None, seed=self.seed, **self._arguments)
+        for name in ("ob_like", "gt_like"):
+            old, new = getattr(self, name), getattr(source, name)
+            if (old.shape, old.dtype) != (new.shape, new.dtype):
+                what = f"from {old.shape[1:]} {old.dtype} to {new.shape[1:]} {new.dtype}"
+                raise ValueError(f"The steps of {self.env} were changed {what}: make a new data set for that.")
+        # the numbers of periods stay the same
+        source.periods = tuple(dict.fromkeys([*self.periods, *source.periods]))
+        source.weights = source._loss_weights(self._arguments["loss_weights"])
+        return source
+
+    def draws_state(self, draws: ngym.Draws) -> State:
+        """Return where a stream stands, as plain data."""
+        return draws_state(self._own_env, draws)
+
+    def seek(self, streams: Sequence[ngym.Draws], marks: Sequence[Mark], most: int) -> None:
+        """Let streams go on from marks; the trials that these skip are generated and thrown away.
+
+        Args:
+            streams: The streams.
+            marks: The mark of each.
+            most: Number of trials that are generated in one call, at most.
+        """
+        left = np.array([mark.skip for mark in marks])
+        # functions in `timing` are no data: they must be those of the time when the states were taken
+        with self._watch.before() if self._own_env is self.env else nullcontext():
+            for draws, mark in zip(streams, marks, strict=True):
+                set_draws_state(self._own_env, draws, mark.draws)
+            while (longest := int(left.max(initial=0))) > 0:
+                # powers of two, so that streams that differ in what is left share most calls
+                n = 1 << (min(longest, most).bit_length() - 1)
+                some = np.nonzero(left >= n)[0][: max(1, most // n) if self.batched else 1]
+                self.generate([streams[i] for i in some], n)
+                left[some] -= n
+
+    def take_over(self, draws: ngym.Draws, before: TrialSource) -> None:
+        """Let a stream of an earlier source go on with the parameters of this one.
+
+        Only streams of a task that keeps its state in attributes need that: they have copies of the parameters too.
+        """
+        if "session" not in draws.carried:
+            return
+        found = layers(self._own_env)
+        with session_of(outermost_trial_layer(self._own_env), draws):
+            for layer, old, new in zip(found, before.parameters, self.parameters, strict=True):
+                _change(vars(layer), old, new, found)
+
+    # ---- generating ----------------------------------------------------------------------------------
+
+    def generate(self, streams: Sequence[ngym.Draws], n: int) -> tuple[Trials | None, NDArray[np.int64]]:
+        """Generate the next n trials of each of some streams and return those that belong to the split.
+
+        Args:
+            streams: The streams; a single one if trials cannot be `batched`.
+            n: Number of trials to generate for each.
 
         Returns:
-            At most n trials; None if none belongs to the split.
+            At most n trials for each, one stream after another, None if none belongs to the split; and their numbers
+            among the n, (k,), which are the same for all streams.
         """
-        generated = self._sample(n, draws, self._crossed_conditions(n, draws, combination))
+        total, draws = n * len(streams), BatchedDraws(streams, n) if self.batched else streams[0]
+        generated = self._sample(total, draws, self._crossed_conditions(total, draws))
         trials: Trials | None = generated
+        numbers = np.arange(n)
         if self._holdout is not None:
             kept = self._holdout.in_split(generated.conditions)
             if not kept.all():
-                trials = select(generated, np.nonzero(kept)[0]) if kept.any() else None
-        self._num_generated += n
+                numbers = np.nonzero(kept)[0]
+                trials = select(generated, numbers) if len(numbers) else None
+        self._num_generated += total
         self._num_kept_steps += 0 if trials is None else int(trials.lengths.sum())
-        return trials
+        return trials, numbers
 
     def _crossed_conditions(self, n: int, draws: ngym.Draws, combination: Array | None = None) -> dict[str, Array]:
         """Return the crossed conditions of n trials, name -> (n, ...) values; see `sample`."""
@@ -184,7 +308,7 @@ class TrialSource:
         return concatenate(parts)
 
     def _sample(self, n: int, draws: ngym.Draws, crossed: Mapping[str, Array]) -> Trials:
-        return sample_as_data(self.env, n, draws, {**self._forced, **crossed})
+        return sample_as_data(self._own_env, n, draws, {**self._forced, **crossed})
 
     # ---- periods, weights, checks ------------------------------------------------------------------
 
@@ -244,6 +368,49 @@ def _make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
     if env_kwargs:
         raise TypeError(f"env_kwargs={dict(env_kwargs)!r} goes with an id; {env} is an env already.")
     return env
+
+
+def _copy_env(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+    """Return a copy of an env that shares its arrays: a task may have large ones, and only replaces them."""
+    arrays = {id(v): v for layer in layers(env) for v in vars(layer).values() if isinstance(v, np.ndarray)}
+    return copy.deepcopy(env, arrays)
+
+
+def _parameters(layer: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """Return the public attributes of a layer, those that are changed item by item as copies."""
+    public = {name: value for name, value in vars(layer).items() if not name.startswith("_") and name not in PLAYED}
+    return {name: copy.copy(value) if isinstance(value, (dict, list)) else value for name, value in public.items()}
+
+
+def _change(attributes: dict[str, Any], old: Mapping[str, Any], new: Mapping[str, Any], shared: Sequence[Any]) -> None:
+    """Change the parameters in which old and new ones differ; what the task itself has changed is its state, and stays."""
+    for name, value in new.items():
+        if name in old and _same(old[name], value):
+            continue
+        if isinstance(value, Parameters) and name in attributes:
+            _change(attributes[name], old[name], value, shared)
+        elif name not in attributes or _fingerprint(attributes[name]) == _fingerprint(old.get(name)):
+            attributes[name] = copy.deepcopy(value, {id(layer): layer for layer in shared})
+
+
+def _text(value: Any) -> str:
+    """Return an argument as text: equal values have equal texts, be they lists or arrays."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name}: {_text(item)}' for name, item in sorted(value.items()))}}}"
+    return str(np.asarray(value).tolist())
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two values of a parameter are equal."""
+    try:
+        return one is other or (np.shape(one) == np.shape(other) and bool(np.all(one == other)))
+    except ValueError:  # arrays within a list
+        return False
+
+
+def _fingerprint(value: Any) -> int:
+    """Return a number that two equal values of a parameter have, and all functions."""
+    return checksum(encode(value))
 
 
 def check_size(name: str, value: Any) -> int:

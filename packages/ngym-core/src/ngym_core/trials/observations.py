@@ -153,7 +153,7 @@ class Observations:
         """Return all steps of all trials, one trial after another, see `Trials.flat_steps`."""
         if self._segments is not None and name in self._segments:
             return self._segments.values(name), self._segments.index
-        array = self.array(name)
+        array = self.array(name)[:, : self._periods.steps()]  # trials that were selected may be padded to longer ones
         rows = self._rows((0, self._periods.total), array.shape[1])
         return array.reshape(-1, *array.shape[2:]), None if rows is None else rows.index
 

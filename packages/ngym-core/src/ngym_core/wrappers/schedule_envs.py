@@ -31,6 +31,7 @@ class MultiEnvs(TrialWrapper):
 
     Attributes:
         i_env: Index of the task that the trial being played comes from.
+        chosen: Index of the task that the next trials come from.
 
     Raises:
         ValueError: No task, tasks with different spaces, or `env_input` with observations that are no vector.
@@ -54,7 +55,7 @@ class MultiEnvs(TrialWrapper):
         self.envs = list(envs)
         super().__init__(envs[0])
         self.env_input = env_input
-        self.i_env = self._chosen = 0
+        self.i_env = self.chosen = 0
         self.action_space = envs[0].action_space
         self.observation_space = space = envs[0].observation_space
         for env in envs:
@@ -106,7 +107,7 @@ class MultiEnvs(TrialWrapper):
         Raises:
             IndexError: There is no such task.
         """
-        self._chosen = int(self._checked(np.array([i]))[0])
+        self.chosen = int(self._checked(np.array([i]))[0])
 
     def _checked(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the indices of tasks after a check."""
@@ -116,7 +117,7 @@ class MultiEnvs(TrialWrapper):
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""
-        return np.full(n, self._chosen)
+        return np.full(n, self.chosen)
 
     def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
         """Return n consecutive trials, those of each task made at once."""
