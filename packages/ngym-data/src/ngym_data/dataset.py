@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.state import State, describe_stack, open_state, seal_state
+from ngym_core.trials import join_columns
 from ngym_data._buffers import WindowBuffer
 from ngym_data._chunks import Mark, Origin, StepChunk
 from ngym_data._positions import RowPosition, positions_from_state, positions_state, rest_of_trial
@@ -581,16 +582,10 @@ def concatenate_conditions(parts: Sequence[Mapping[str, Array]], counts: Sequenc
         counts: Number of rows of each table.
 
     Returns:
-        One table with all names. The values that a part lacks are None. Columns whose parts differ in the shape of a
-        value, or lack some, have the type object.
+        One table with all names. Numbers stay numbers, and are NaN where a part lacks them, see `join_columns`.
     """
-    table: dict[str, Array] = {}
-    for name in dict.fromkeys(name for part in parts for name in part):
-        columns = [part.get(name, np.full(n, None)) for part, n in zip(parts, counts, strict=True)]
-        if len({column.shape[1:] for column in columns}) > 1:
-            columns = [object_array(list(column)) for column in columns]
-        table[name] = np.concatenate(columns)
-    return table
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: join_columns([part.get(name) for part in parts], counts) for name in names}
 
 
 def object_array(values: list[Any]) -> Array:
