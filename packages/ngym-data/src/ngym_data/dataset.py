@@ -116,12 +116,8 @@ class Dataset:
             cache_len=cache_len,
             memory=check_size("memory", memory),
         )
-        self.env, self.seq_len, self.batch_first, self.info = (
-            source.env,
-            self.streams.seq_len,
-            batch_first,
-            self.streams.info,
-        )
+        self.env, self.batch_first = source.env, batch_first
+        self.seq_len, self.info = self.streams.seq_len, self.streams.info
         self._num_batches, self._ended, self._continues = 0, False, False
 
     @property
