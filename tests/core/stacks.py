@@ -9,6 +9,7 @@ import itertools
 import numpy as np
 
 import ngym_core as ngym
+from ngym_core.sampling import layers
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
 from ngym_core.wrappers import MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
 
@@ -53,6 +54,7 @@ STEP = {
     "TimeOut": ("TimeOut", {"time_out": 300}),
 }
 WRAPPERS = TRIAL | STEP
+CHOICE = {"RandomGroundTruth", "SideBias", "TrialHistory", "TrialHistoryV2"}
 
 
 def appends(env):
@@ -66,8 +68,13 @@ NEEDS = {  # what a task must have, for each wrapper that does not go with all
     "VariableMapping": lambda env: env.rule.pays_ground_truth and 2 <= env.action_space.n - 1 <= 6,
     "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).start),
     **dict.fromkeys(
-        ["RandomGroundTruth", "ScheduleAttr", "SideBias", "TrialHistory", "TrialHistoryV2"],
+        ["RandomGroundTruth", "SideBias", "TrialHistory", "TrialHistoryV2"],
         lambda env: hasattr(env, "choices") and "ground_truth" in env.sample_trials(1, seed=0).forceable,
+    ),
+    "ScheduleAttr": lambda env: (
+        hasattr(env, "choices")
+        and "ground_truth" in env.sample_trials(1, seed=0).forceable
+        and not any(type(layer).__name__ in CHOICE for layer in layers(env))
     ),
 }
 
@@ -78,8 +85,9 @@ def goes_with(name, id_):
 
 
 def pairs(id_, kinds):
-    """All pairs of wrappers of some kinds that go with a task, in both orders."""
-    return [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
+    """All pairs of wrappers of some kinds that go with a task and with each other, in both orders."""
+    found = [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
+    return [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
 
 
 def build(id_, names, **kwargs):

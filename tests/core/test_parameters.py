@@ -31,3 +31,66 @@ def test_parameters_keep_their_checks_when_copied():
         assert copied == timing
         with pytest.raises(KeyError):
             copied["other"] = 1
+
+
+DOORS = {
+    "item": lambda p, key, value: p.__setitem__(key, value),
+    "update with a mapping": lambda p, key, value: p.update({key: value}),
+    "update with pairs": lambda p, key, value: p.update([(key, value)]),
+    "update with a name": lambda p, key, value: p.update(**{key: value}),
+    "|=": lambda p, key, value: p.__ior__({key: value}),
+    "|= with pairs": lambda p, key, value: p.__ior__([(key, value)]),
+    "setdefault": lambda p, key, value: p.setdefault(key, value) if key not in p else p.update({key: value}),
+    "constructor": lambda p, key, value: type(p)(p.kind, p, {key: value}),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "error", "message"),
+    [
+        ("timing", "stimulos", 100, KeyError, "Unknown timing key 'stimulos'. Did you mean 'stimulus'"),
+        ("timing", "set", 83, KeyError, "Unknown timing key 'set'"),
+        ("timing", "self", 83, KeyError, "Unknown timing key 'self'"),
+        ("timing", "stimulus", -1, ValueError, r"timing\['stimulus'\]=-1 must hold finite numbers of ms from 0"),
+        ("timing", "stimulus", object(), TypeError, "must be a number of ms, a sequence"),
+        ("rewards", "corect", 1, KeyError, "Unknown reward key 'corect'. Did you mean 'correct'"),
+        ("rewards", "correct", float("nan"), ValueError, "reward 'correct' must be a finite number, not nan"),
+        *(("rewards", "correct", wrong, TypeError, "reward 'correct' must be a number") for wrong in ("a", None, 1j, [1])),
+    ],
+)
+def test_parameters_check_keys_and_values_whatever_way_they_come_in(door, kind, key, value, error, message):
+    parameters = getattr(Toy(), kind)
+    before = dict(parameters)
+    with pytest.raises(error, match=message):
+        DOORS[door](parameters, key, value)
+    assert parameters == before
+
+
+@pytest.mark.parametrize("door", [d for d in DOORS if d != "constructor"])
+def test_parameters_take_right_values_whatever_way_they_come_in(door):
+    timing = Toy().timing
+    DOORS[door](timing, "stimulus", 700)
+    assert timing["stimulus"] == 700
+
+
+def test_parameters_change_nothing_if_one_of_several_values_is_wrong():
+    timing = Toy().timing
+    before = dict(timing)
+    with pytest.raises(ValueError, match="timing"):
+        timing.update({"stimulus": 700, "delay": -5})
+    assert timing == before
+
+
+def test_parameters_keep_the_keys_that_the_task_needs():
+    rewards = Toy(rewards={"miss": -1.0}).rewards
+    for remove in (lambda: rewards.pop("correct"), rewards.popitem, rewards.clear, lambda: rewards.__delitem__("correct")):
+        with pytest.raises(TypeError, match=r"reward keys \[.*'correct'.*\] cannot be removed: the task needs them"):
+            remove()
+    assert rewards.pop("miss") == -1.0
+    assert rewards.pop("miss", 5) == 5
+    with pytest.raises(KeyError):
+        del rewards["miss"]
+    assert rewards.setdefault("miss", -2.0) == -2.0
+    assert rewards.setdefault("miss", -3.0) == -2.0
+    assert type(rewards | {"x": 1}) is type(rewards.copy()) is dict

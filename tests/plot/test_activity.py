@@ -100,6 +100,16 @@ def test_plot_population_state_has_the_variance_of_the_principal_components():
     assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
 
 
+@pytest.mark.parametrize("trial", [-1, -40, np.int64(-2)])
+def test_plots_of_a_trial_counted_from_the_end_are_those_of_its_number(trial):
+    record = recording()
+    (ax, one), (other, same) = (plot_population_state(record, trial=t) for t in (trial, trial % 40))
+    assert list(one) == list(same) == [f"trial {trial % 40}"]
+    assert np.array_equal(one[f"trial {trial % 40}"], same[f"trial {trial % 40}"], equal_nan=True)
+    assert [text.get_text() for text in ax.texts] == [text.get_text() for text in other.texts]
+    assert plot_unit_traces(record, 0, trial=trial).get_title(loc="left") == f"Trial {trial % 40}"
+
+
 def test_plot_population_state_of_a_single_trial_has_the_same_space():
     record = recording(jitter=False)
     _, means = plot_population_state(record, "ground_truth")

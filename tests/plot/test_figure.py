@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ngym_plot import plot_env, visualize_run
-from ngym_plot.figure import TimeAxis
+from ngym_plot.figure import TimeAxis, new_figure
 
+from .figures import FIGURES, figure_of
 from .inspection import panels
 from .observers import random_run
 
@@ -61,6 +62,26 @@ def test_save_figure_adds_an_extension_and_closes_the_figure(tmp_path, name, wri
     figure = plot_env(ID, 20, fname=tmp_path / "new" / name, seed=0)
     assert [p.name for p in (tmp_path / "new").iterdir()] == [written]
     assert not plt.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_without_a_window_do_not_stay_open_in_pyplot(name):
+    own = plt.figure()
+    first = figure_of(FIGURES[name]())
+    for _ in range(25):  # matplotlib warns of more than 20 open figures
+        figure = new_figure()
+    assert len(plt.get_fignums()) <= 11
+    assert plt.gcf() is figure
+    assert plt.fignum_exists(own.number)
+    assert not plt.fignum_exists(first.number)
+    first.canvas.draw()  # who holds a figure can still draw it
+
+
+def test_figures_with_windows_stay_open(monkeypatch):
+    monkeypatch.setattr(plt, "get_backend", lambda: "QtAgg")
+    for _ in range(12):
+        new_figure()
+    assert len(plt.get_fignums()) == 12
 
 
 def test_save_figure_leaves_no_file_when_it_fails(tmp_path, monkeypatch):

@@ -1,22 +1,29 @@
 from __future__ import annotations
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ngym_core import UnknownNameError
-from ngym_plot import PsychometricFit, fit_psychometric, plot_psychometric, plot_psychometric_curves, stages
+from ngym_plot import FitWarning, PsychometricFit, fit_psychometric, plot_psychometric, plot_psychometric_curves, stages
 from ngym_plot.psychometric import _ChoiceCounts, _count_choices
 from ngym_plot.stats import wilson_interval
 
 from .observers import table
 
 LEVELS = np.array([-51.2, -25.6, -12.8, -6.4, 0, 6.4, 12.8, 25.6, 51.2])
+STRENGTHS = LEVELS[LEVELS >= 0]
+PARAMETERS = ("slope", "bias", "lapse", "low", "high")
 
 
 def observer(slope, bias, lapse, n=6000, scale=1.0, seed=0, **kwargs):
     rng = np.random.default_rng(seed)
-    evidence = rng.choice(LEVELS * scale, n)
+    levels = STRENGTHS if kwargs.get("guess_rate") is not None else LEVELS
+    evidence = rng.choice(levels * scale, n)
     p = PsychometricFit(slope / scale, bias * scale, lapse, **kwargs)(evidence)
     return evidence, (rng.random(n) < p).astype(float)
 
@@ -47,6 +54,44 @@ def test_psychometric_intervals_cover_the_truth_in_95_percent_of_observers(link,
         held.append([low <= true <= high for (low, high), true in zip(intervals, truth, strict=True)])
     for share in np.mean(held, axis=0):
         assert 0.92 <= share <= 0.98
+
+
+@pytest.mark.parametrize(("link", "truth"), [("logit", (0.2, 15.0, 0.05)), ("probit", (0.12, 15.0, 0.05))])
+def test_psychometric_intervals_with_a_guess_rate_cover_the_truth_in_95_percent_of_observers(link, truth):
+    """150 observers: a standard error of 1.8 %; of 200, it was 0.935 to 0.97."""
+    held = []
+    for seed in range(150):
+        evidence, choice = observer(*truth, n=3000, seed=5000 + seed, link=link, guess_rate=0.5)
+        fit = fit_psychometric(evidence, choice, link=link, guess_rate=0.5, resamples=300, seed=9999)
+        intervals = [fit.interval(name) for name in ("slope", "bias", "lapse")]
+        held.append([low <= true <= high for (low, high), true in zip(intervals, truth, strict=True)])
+    for share in np.mean(held, axis=0):
+        assert 0.92 <= share <= 0.98
+
+
+@pytest.mark.parametrize("guess_rate", [0.0, 0.25, 0.5, 0.9])
+def test_fit_psychometric_recovers_parameters_with_a_guess_rate(guess_rate):
+    truth = {"slope": 0.2, "bias": 15.0, "lapse": 0.02}
+    fit = fit_psychometric(*observer(**truth, n=100_000, guess_rate=guess_rate), guess_rate=guess_rate, resamples=50)
+    assert (fit.slope, fit.bias, fit.lapse) == pytest.approx((0.2, 15, 0.02), rel=0.15)
+    assert fit([-1e6, 1e6]) == pytest.approx([guess_rate, 1 - fit.lapse])
+    assert fit.interval("low") == (guess_rate, guess_rate)
+    assert fit.interval("lapse") == fit.interval("high")
+    assert fit.lapses is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"guess_rate": 1.0}, r"guess_rate=1.0 must be a probability from 0 to below 1; 0.5 with two alternatives"),
+        ({"guess_rate": -0.1}, "guess_rate=-0.1 must be a probability"),
+        ({"guess_rate": np.nan}, "guess_rate=nan must be a probability"),
+        ({"guess_rate": 0.5, "lapses": "separate"}, "lapses must be 'equal' or 'none', not 'separate'"),
+    ],
+)
+def test_fit_psychometric_rejects_a_guess_rate_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        fit_psychometric([1, 2], [0, 1], **options)
 
 
 def test_fit_psychometric_estimates_are_unbiased():
@@ -97,18 +142,105 @@ def test_psychometric_intervals_shrink_with_trials_and_the_band_contains_the_cur
     assert np.array_equal(few.resamples, again.resamples)
 
 
-def test_fit_psychometric_of_a_perfect_observer_warns():
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_fit_psychometric_of_a_perfect_observer_has_an_open_slope(sign, link):
     evidence = np.repeat(LEVELS[LEVELS != 0], 30)
-    with pytest.warns(UserWarning, match="The choices are mixed at no evidence: the slope is not determined"):
-        fit = fit_psychometric(evidence, (evidence > 0).astype(float), resamples=100)
-    assert fit(6.4) > 0.99
-    assert np.isfinite(fit.resamples).all()
+    with pytest.warns(FitWarning, match=r"mixed at no evidence: the slope is not determined.*\(slope at its bound -?9.77\)"):
+        fit = fit_psychometric(evidence, (sign * evidence > 0).astype(float), link=link, resamples=100)
+    assert fit(sign * 6.4) > 0.99
+    assert fit.at_bound == {"slope": pytest.approx(sign * 500 / 51.2)}
+    assert not fit.determined
+    low, high = np.sort(sign * np.array(fit.interval("slope")))
+    assert 0.1 < low < 1
+    assert high == np.inf
+    low, high = fit.interval("bias")
+    assert -6.5 < low < -4  # the step may be anywhere between the weakest evidence of both signs
+    assert 4 < high < 6.5
+    assert 0 == fit.interval("lapse")[0] < fit.interval("lapse")[1] < 0.05
+    assert np.isnan(fit.band(LEVELS)).all()
 
 
-def test_fit_psychometric_of_constant_choices_warns():
-    with pytest.warns(UserWarning, match="All 9 choices are the same: slope and bias are not determined"):
-        fit = fit_psychometric(LEVELS, np.ones(9))
-    assert (fit(LEVELS) > 0.5).all()
+@pytest.mark.parametrize("made", [0.0, 1.0])
+@pytest.mark.parametrize("options", [{}, {"lapses": "separate"}, {"lapses": "none"}, {"guess_rate": 0.5}])
+def test_fit_psychometric_of_constant_choices_has_open_intervals(made, options):
+    with pytest.warns(FitWarning, match="All 9 choices are the same: slope and bias are not determined .* record trials"):
+        fit = fit_psychometric(LEVELS, np.full(9, made), resamples=20, **options)
+    assert {"slope", "bias"} <= set(fit.at_bound) or options
+    assert fit.interval("slope") == fit.interval("bias") == (-np.inf, np.inf)
+    if options.get("lapses") != "none":
+        assert fit.interval("lapse")[1] == np.inf
+    if not options:
+        assert ((fit(LEVELS) > 0.5) == made).all()
+
+
+@pytest.mark.parametrize("p", [0.5, 0.8, 0.99])
+def test_fit_psychometric_of_choices_without_regard_to_the_evidence_leaves_bias_and_lapses_open(p):
+    """Of 100 observers, 97 to 100 were left open."""
+    is_open = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        evidence = rng.choice(LEVELS, 1000)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitWarning)  # the estimate may be at a bound or not
+            fit = fit_psychometric(evidence, rng.random(1000) < p, resamples=30)
+        low, high = fit.interval("slope")
+        is_open.append([low <= 0 <= high, fit.interval("bias") == (-np.inf, np.inf), fit.interval("lapse") == (0, np.inf)])
+    assert (np.mean(is_open, axis=0) >= 0.85).all()
+
+
+def test_fit_psychometric_names_the_bound_of_a_bias_outside_of_the_evidence():
+    evidence, choice = np.tile(LEVELS, 400), np.tile(np.arange(400) >= 40, (9, 1)).T.ravel()
+    choice[np.nonzero(evidence == 51.2)[0][:10]] = True  # a little more at the greatest evidence
+    with pytest.warns(FitWarning, match=r"do not determine all parameters \(.*bias at its bound -102"):
+        fit = fit_psychometric(evidence, choice, lapses="none")
+    assert fit.at_bound["bias"] == pytest.approx(fit.bias) == pytest.approx(-102.4)
+
+
+@pytest.mark.parametrize("outlier", [1e4, 1e8])
+def test_one_outlier_of_the_evidence_changes_neither_fit_nor_interval(outlier):
+    evidence, choice = observer(0.1, 2, 0.05, n=2000)
+    fit = fit_psychometric(evidence, choice, resamples=200)
+    other = fit_psychometric(np.r_[evidence, outlier], np.r_[choice, 1], resamples=200)
+    for name in PARAMETERS:
+        assert getattr(other, name, 0) == pytest.approx(getattr(fit, name, 0), rel=0.05, abs=0.05)
+        assert other.interval(name) == pytest.approx(fit.interval(name), rel=0.2, abs=0.3)
+
+
+@pytest.mark.parametrize("offset", [-1e4, 300.0, 1e6])
+def test_fit_psychometric_follows_a_shift_of_the_evidence(offset):
+    evidence, choice = observer(0.1, 2, 0.05, n=2000)
+    fit, shifted = (fit_psychometric(evidence + shift, choice, resamples=50) for shift in (0, offset))
+    assert (shifted.slope, shifted.bias - offset, shifted.lapse) == pytest.approx((fit.slope, fit.bias, fit.lapse), rel=1e-3)
+    assert np.subtract(shifted.interval("bias"), offset) == pytest.approx(fit.interval("bias"), abs=0.05)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_psychometric_estimates_lie_in_intervals_that_are_open_where_nothing_is_known(data):
+    n = data.draw(st.integers(2, 40))
+    values = st.one_of(st.integers(-3, 3), st.floats(-100, 100, width=16), st.just(1e6))
+    evidence = np.array(data.draw(st.lists(values, min_size=n, max_size=n)), float)
+    choice = np.array(data.draw(st.lists(st.sampled_from([0.0, 1.0, np.nan]), min_size=n, max_size=n)))
+    options = data.draw(st.sampled_from([{}, {"lapses": "separate"}, {"lapses": "none"}, {"guess_rate": 0.5}]))
+    known = ~np.isnan(choice)
+    if len(np.unique(evidence[known])) < 2:
+        with pytest.raises(ValueError, match="A curve needs at least two"):
+            fit_psychometric(evidence, choice, **options)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        fit = fit_psychometric(evidence, choice, resamples=20, **options)
+    estimates = {"slope": fit.slope, "bias": fit.bias, "lapse": fit.lapse}
+    for name, estimate in estimates.items():
+        low, high = fit.interval(name)
+        assert np.isfinite(estimate)
+        assert low <= estimate <= high
+    if len(np.unique(choice[known])) == 1:
+        assert fit.interval("slope") == fit.interval("bias") == (-np.inf, np.inf)
+    if not fit.determined:
+        assert np.isinf(fit.interval("slope")).any()
+        assert np.isnan(fit.band(evidence)).all()
 
 
 def test_fit_psychometric_bins_evidence_of_many_values():
@@ -178,9 +310,43 @@ def test_plot_psychometric_draws_points_curve_and_band():
 
 def test_plot_psychometric_draws_wilson_intervals():
     evidence, choice = np.repeat([-1.0, 1.0], 20), np.r_[np.zeros(20), np.ones(15), np.zeros(5)]
-    ax, _ = plot_psychometric(evidence, choice, resamples=0)
+    with pytest.warns(FitWarning, match="slope at its bound"):
+        ax, _ = plot_psychometric(evidence, choice, resamples=0)
     segments = np.array(ax.collections[0].get_segments())[:, :, 1]
     assert pytest.approx(np.array(wilson_interval(np.array([0, 0.75]), np.array([20, 20])))) == segments.T
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [
+        (LEVELS > 3, "slope > 1.1"),
+        (LEVELS < 3, "slope < -1.1"),
+        (LEVELS < 100, "slope unknown, bias unknown"),
+    ],
+)
+def test_plot_psychometric_says_what_is_not_determined(choice, text):
+    with pytest.warns(FitWarning):
+        ax, _ = plot_psychometric(np.tile(LEVELS, 30), np.tile(choice, 30), legend="agent", resamples=50)
+    curve = ax.lines[1]
+    assert curve.get_linestyle() == "--"
+    assert curve.get_label().startswith(text)
+    assert [label.get_text() for label in ax.get_legend().get_texts()] == ["agent", curve.get_label()]
+    assert len(ax.collections) == 1  # no band
+    with pytest.warns(FitWarning):
+        ax, _ = plot_psychometric(np.tile(LEVELS, 30), np.tile(choice, 30), resamples=0)
+    assert "slope at its bound" in ax.lines[1].get_label()
+
+
+def test_plot_psychometric_curves_with_a_guess_rate_fits_correct_choices_by_strength():
+    columns = table(4000)
+    ax, fits = plot_psychometric_curves(columns, guess_rate=0.5, lapses="none", resamples=0)
+    correct = np.where(columns["choice"] == 0, np.nan, columns["correct"])
+    assert fits[""] == fit_psychometric(columns["coh"], correct, guess_rate=0.5, lapses="none")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Strength of evidence (coh)", "P(correct)")
+    levels = ax.lines[0].get_xdata()
+    assert levels.min() == 0
+    signed = {**columns, "coh": np.where(columns["ground_truth"] == 1, 1, -1) * columns["coh"]}
+    assert plot_psychometric_curves(signed, guess_rate=0.5, lapses="none", resamples=0)[1] == fits
 
 
 def test_plot_psychometric_curves_fits_the_trials_of_a_table():
@@ -207,7 +373,9 @@ def test_plot_psychometric_curves_by_block():
 def test_plot_psychometric_curves_by_stage_of_training():
     early, late = table(1500, slope=0.02), table(1500, slope=0.3, seed=1)
     columns = {name: np.concatenate([early[name], late[name]]) for name in early}
-    _, fits = plot_psychometric_curves(columns, by=stages(columns, 2), link="probit", resamples=0)
+    # 1,500 trials of a flat curve hardly determine its lapse rate.
+    options = {"link": "probit", "lapses": "none", "resamples": 0}
+    _, fits = plot_psychometric_curves(columns, by=stages(columns, 2), **options)
     assert list(fits) == ["trials 1 to 1500", "trials 1501 to 3000"]
     first, second = fits.values()
     assert second.slope > 5 * first.slope

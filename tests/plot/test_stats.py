@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ngym_plot.stats import bin_values, mean_interval, median_interval, running_mean, wilson_interval
 
@@ -47,8 +49,33 @@ def test_median_interval_covers_the_true_median():
 def test_bin_values_numbers_few_values_and_bins_many_by_quantiles():
     assert bin_values(np.array([5.0, -1.0, 5.0, 2.0]), 3).tolist() == [2, 0, 2, 1]
     assert np.bincount(bin_values(np.arange(100)[::-1], 4)).tolist() == [25, 25, 25, 25]
-    with_ties = np.r_[np.zeros(40), np.arange(1, 61)]  # the lowest of four bins would be empty
-    assert set(bin_values(with_ties, 4)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("ties", "others", "sizes"),
+    [
+        (40, np.arange(1, 61), [40, 20, 20, 20]),
+        (90, np.arange(1, 11), [90, 3, 4, 3]),  # three quartiles are ties
+        (90, -np.arange(1, 11), [10, 90]),
+        (90, np.arange(-5, 6), [5, 91, 3, 2]),
+    ],
+)
+def test_bin_values_leaves_other_values_out_of_the_bin_of_many_ties(ties, others, sizes):
+    values = np.random.default_rng(0).permutation(np.r_[np.zeros(ties), others])
+    assert np.bincount(bin_values(values, 4)).tolist() == sizes
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-9, 9), min_size=1), st.integers(1, 12))
+def test_bin_values_are_ordered_and_none_is_empty(values, max_bins):
+    values = np.array(values)
+    bins = bin_values(values, max_bins)
+    assert set(bins) == set(range(bins.max() + 1))
+    assert bins.max() < max_bins
+    assert min(len(np.unique(values)), 2 if max_bins > 1 else 1) <= bins.max() + 1
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(bins[order]) >= 0).all()
+    assert all(len(set(bins[values == value])) == 1 for value in values)
 
 
 def test_running_mean_leaves_out_missing_values():

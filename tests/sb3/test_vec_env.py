@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import gymnasium
 import numpy as np
 import pytest
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.monitor import Monitor
 
 import ngym_core as ngym
+from ngym_core.errors import StateError
+from ngym_core.testing import _equal
 from ngym_core.wrappers.base import TrialWrapper
 from ngym_sb3 import NgymVecEnv, evaluate_policy, make_sb3_env
 from tests.core.stacks import STEP, TRIAL, WRAPPERS, build, goes_with
@@ -132,7 +138,7 @@ def test_single_envs_with_wrappers_pass_check_env(name):
 
 @pytest.mark.parametrize("names", list(zip(TRIAL, [*STEP] * 2, strict=False)), ids="-".join)
 def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
-    stack = build(ID, (*names, "SideBias"))
+    stack = build(ID, names if "ScheduleAttr" in names else (*names, "SideBias"))  # both decide the ground truth
     env = make_sb3_env(stack, 4, trials_per_episode=2, seed=0)
     agent = PPO("MlpPolicy", env, n_steps=64, batch_size=64, n_epochs=1, seed=0, device="cpu").learn(512)
     table = evaluate_policy(agent, env, 20, seed=1)
@@ -169,3 +175,99 @@ def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
 def test_make_sb3_env_rejects_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def play(env, steps, seed=1):
+    rng = np.random.default_rng(seed)
+    returned = []
+    for _ in range(steps):
+        actions = rng.integers(env.action_space.n, size=env.num_envs) * (rng.random(env.num_envs) < 0.4)
+        returned.append(copy.deepcopy(env.step(actions)))
+    for *_, infos in returned:
+        for info in infos:
+            info.get("episode", {}).pop("t", None)  # wall-clock time
+    return returned
+
+
+@pytest.mark.parametrize("carry", ["episode", "trial"])
+@pytest.mark.parametrize(
+    ("id_", "wrappers"), [(ID, []), (ID, ["PassAction-v0", ("SideBias-v0", SIDES)]), ("MatchingPenny-v0", [])]
+)
+def test_vec_env_goes_on_from_a_state_and_in_copies(id_, wrappers, carry):
+    def make():
+        return make_sb3_env(id_, 3, wrappers=wrappers, trials_per_episode=3, carry=carry, seed=2)
+
+    env = make()
+    env.reset()
+    play(env, 37)
+    state = env.get_state()
+    others = [copy.deepcopy(env), pickle.loads(pickle.dumps(env)), make()]
+    others[-1].set_state(pickle.loads(pickle.dumps(state)))
+    expected = play(env, 200)
+    assert all(_equal(play(other, 200), expected) for other in others)
+    env.set_state(state)
+    assert _equal(play(env, 200), expected)
+
+
+def test_vec_env_refuses_other_states():
+    env = make_sb3_env(ID, 2, seed=0)
+    env.reset()
+    state = env.get_state()
+    cases = [
+        (make_sb3_env(ID, 3, seed=0), "goes with other number: 2, here 3"),
+        (make_sb3_env(ID, 2, carry="trial"), "goes with other episodes"),
+        (make_sb3_env("GoNogo-v0", 2), "goes with other layers"),
+    ]
+    for other, message in cases:
+        with pytest.raises(StateError, match=message):
+            other.set_state(state)
+    with pytest.raises(StateError, match="damaged"):
+        env.set_state({**state, "content": {}})
+
+
+def test_set_attr_counts_from_the_next_trial_on():
+    env = make_sb3_env(ID, 32, trials_per_episode=4, wrappers=[("TimeOut-v0", {"time_out": 300})], seed=0)
+    env.reset()
+    play(env, 30)
+    env.set_attr("cohs", [6.4])
+    begun = 0
+    for *_, infos in play(env, 200):
+        for info in infos:
+            if "trial" in info:
+                begun += 1
+                assert info["trial"]["coh"] == 6.4
+    assert begun > 100
+    env.set_attr("time_out", 500)  # a wrapper's own
+    assert env.vector_env.env.time_out == 500
+    assert "time_out" not in vars(env.vector_env.task)
+    env.set_attr("trials_per_episode", 2)
+    assert env.trials_per_episode == 2
+
+
+def test_set_attr_refuses_unknown_names_and_spaces():
+    env = make_sb3_env(ID, 2)
+    with pytest.raises(ngym.UnknownNameError, match="Unknown attribute of .* 'coh'. Did you mean 'cohs'"):
+        env.set_attr("coh", [6.4])
+    with pytest.raises(ValueError, match="observation_space of lanes that were made cannot be changed"):
+        env.set_attr("observation_space", env.observation_space)
+
+
+def test_curriculum_by_callback_changes_the_trials_that_follow():
+    class Harder(BaseCallback):
+        def __init__(self):
+            super().__init__()
+            self.begun = []
+
+        def _on_step(self):
+            if self.n_calls == 20:
+                self.training_env.set_attr("cohs", [6.4])
+            if self.n_calls > 20:
+                self.begun += [info["trial"]["coh"] for info in self.locals["infos"] if "trial" in info]
+            return True
+
+    harder = Harder()
+    PPO("MlpPolicy", make_sb3_env(ID, 8, trials_per_episode=5, seed=0), n_steps=64, batch_size=64, seed=0).learn(
+        1024, harder
+    )
+    assert len(harder.begun) > 20
+    assert set(harder.begun) == {6.4}

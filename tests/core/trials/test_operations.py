@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ngym_core.trials import add_channels, concatenate, end_trials, select, set_period
-from ngym_core.trials.operations import to_column
+from ngym_core.trials.operations import join_columns, to_column
 
 from ..toy import Toy, ragged_trials
 
@@ -29,7 +29,9 @@ def test_concatenate_of_one_part_returns_it():
 def test_concatenate_fills_periods_and_conditions_that_some_parts_lack():
     one, two = Toy().sample_trials(2, seed=0), ragged_trials(3)
     joined = concatenate([one, two])
-    assert joined.conditions["ground_truth"].tolist() == [*one.conditions["ground_truth"].tolist(), None, None, None]
+    np.testing.assert_array_equal(
+        joined.conditions["ground_truth"], [*one.conditions["ground_truth"], np.nan, np.nan, np.nan]
+    )
     assert joined.lengths.tolist() == [*one.lengths.tolist(), 4, 6, 5]
     assert joined.start["stimulus"].tolist() == [1, 1, 0, 0, 0]
     assert joined.end["stimulus"].tolist() == [4, 4, 0, 0, 0]
@@ -89,3 +91,30 @@ def test_to_column_of_values_of_different_shapes_holds_objects():
     ragged = to_column([[1, 2], [3]])
     assert ragged.dtype == object
     assert ragged.tolist() == [[1, 2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected", "kind"),
+    [
+        ([np.array([1, 2]), np.array([3])], [1, 2, 3], np.int64),
+        ([np.array([1, 2]), np.array([0.5])], [1.0, 2.0, 0.5], np.float64),
+        ([np.array([1]), None], [1.0, np.nan], np.float64),
+        ([None, np.array([True])], [np.nan, 1.0], np.float64),
+        ([np.array([[1, 2]]), None], [[1.0, 2.0], [np.nan, np.nan]], np.float64),
+        ([np.array(["a"]), np.array(["long"])], ["a", "long"], np.dtype("<U4")),
+    ],
+)
+def test_join_columns_keeps_types_and_leaves_missing_numbers_out(columns, expected, kind):
+    joined = join_columns(columns, [1 if c is None else len(c) for c in columns])
+    assert joined.dtype == kind
+    np.testing.assert_array_equal(joined, expected)
+
+
+def test_join_columns_never_turns_numbers_into_text():
+    joined = join_columns([np.array([1, 8]), np.array(["match"]), np.array([0.5]), None], [2, 1, 1, 1])
+    assert joined.tolist() == [1, 8, "match", 0.5, None]
+    assert [type(value) for value in joined] == [int, int, str, float, type(None)]
+    shapes = join_columns([np.array([1]), np.array([[1, 2]])], [1, 1])
+    assert shapes[0] == 1
+    assert shapes[1].tolist() == [1, 2]
+    assert join_columns([np.array(["a"]), None], [1, 2]).tolist() == ["a", None, None]

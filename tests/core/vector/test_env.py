@@ -11,6 +11,8 @@ import ngym_core as ngym
 from ..comparison import compare
 from ..toy import Toy
 
+PDM = "PerceptualDecisionMaking-v0"
+
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 @pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
@@ -82,3 +84,29 @@ def test_vector_env_rejects_invalid_resets():
         env.reset(options={"reset_mask": np.zeros(3, bool)})
     with pytest.raises(ValueError, match="num_envs=0 must be an integer from 1"):
         ngym.TrialVectorEnv(Toy(), 0)
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize("id_", [PDM, "MatchingPenny-v0"])
+def test_info_has_an_array_of_its_own_under_each_name(id_, mode):
+    def arrays(info):
+        for value in info.values():
+            if isinstance(value, dict):
+                yield from arrays(value)
+            elif value.dtype != object:
+                yield value
+
+    env = ngym.TrialVectorEnv(
+        ngym.make(id_, wrappers=["ReactionTime"] if id_ == PDM else ["TimeOut"], num_trials_before_reset=2),
+        3,
+        autoreset_mode=mode,
+    )
+    _, info = env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        found = list(arrays(info))
+        assert not any(np.shares_memory(a, b) for i, a in enumerate(found) for b in found[:i])
+        if mode == "Disabled" and env._episode_over.any():
+            _, info = env.reset(options={"reset_mask": env._episode_over.copy()})
+            continue
+        *_, info = env.step(rng.integers(env.single_action_space.n, size=3))

@@ -6,14 +6,15 @@ import pickle
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 import ngym_core as ngym
 from ngym_core.sampling import sample_as_data
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
-from ngym_core.wrappers import SideBias
+from ngym_core.wrappers import FullInput, SideBias
 
-from ..stacks import STEP, TRIAL, WRAPPERS, build
+from ..stacks import STEP, TRIAL, WRAPPERS, build, goes_with
 from ..toy import Toy
 
 PDM = "PerceptualDecisionMaking-v0"
@@ -90,3 +91,34 @@ def test_wrapper_keeps_nothing_in_its_attributes_while_trials_are_made(name):
         env.sample_trials(7, seed=seed)
         sample_as_data(env, 5, ngym.Draws(seed), {})
         assert attributes(env) == before
+
+
+IDS_TO_CHECK = [PDM, "yang19.dms-v0", "Bandit-v0", "ReadySetGo-v0", "Null-v0", "SpatialSuppressMotion-v0", "MemoryRecall-v0"]
+
+
+class Marked(ngym.TrialWrapper):
+    """A wrapper of another package, with metadata of its own."""
+
+    metadata = {"description": "Marks trials."}
+
+    def draw_conditions(self, n, draws, forced):
+        return forced, {"mark": draws.random("mark", n)}
+
+
+@pytest.mark.parametrize("name", [*WRAPPERS, "FullInput", "Marked"])
+@pytest.mark.filterwarnings("ignore")
+def test_gymnasiums_checker_passes_around_every_task_that_a_wrapper_goes_with(name):
+    for id_ in IDS_TO_CHECK:
+        if name == "FullInput" and ngym.make(id_).action_space.shape:
+            continue
+        if name not in WRAPPERS or goes_with(name, id_):
+            env = (
+                Marked(ngym.make(id_))
+                if name == "Marked"
+                else build(id_, (name,))
+                if name in WRAPPERS
+                else FullInput(ngym.make(id_))
+            )
+            assert env.metadata["render_modes"] == ngym.make(id_).metadata["render_modes"]
+            assert "description" in env.metadata
+            check_env(env, skip_render_check=True)

@@ -91,3 +91,16 @@ def test_multi_envs_env_input_rejects_images():
     env.observation_space = gym.spaces.Box(-1, 1, (4, 4))
     with pytest.raises(ValueError, match="env_input needs a vector of channels, not Box"):
         MultiEnvs([env], env_input=True)
+
+
+def test_mixed_tasks_keep_the_types_of_conditions_and_name_the_task():
+    tasks = [ngym.make(id_) for id_ in ("yang19.go-v0", "yang19.dms-v0")]
+    env = ScheduleEnvs(tasks, SequentialBlockSchedule(2, [2, 1]))
+    conditions = env.sample_trials(6, seed=0).conditions
+    go = conditions["i_env"] == 0
+    assert conditions["task"].tolist() == ["yang19.go-v0", "yang19.go-v0", "yang19.dms-v0"] * 2
+    assert all(type(value) is int for value in conditions["ground_truth"][go])
+    assert all(type(value) is str for value in conditions["ground_truth"][~go])
+    assert conditions["anti"].dtype == float
+    assert np.array_equal(np.isnan(conditions["anti"]), ~go)
+    assert np.array_equal(np.isnan(conditions["sample_theta"]), go)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn, Self
 
 from ngym_core.errors import unknown_name
 from ngym_core.trials.durations import check_duration
 
 __all__ = ["Parameters"]
 
+MISSING: Any = object()
+
 
 class Parameters(dict[str, Any]):
     """The timing or the rewards of a task: a dictionary that rejects keys the task does not have and wrong values.
+
+    Values are checked whatever way they come in, and of several none is set if one is wrong. Keys that the task has by
+    default cannot be removed. Copies and unions (``timing | {...}``) are plain dictionaries.
 
     Args:
         kind: ``timing`` or ``reward``; it chooses the check of values, and errors name it.
@@ -25,26 +30,28 @@ class Parameters(dict[str, Any]):
     Raises:
         UnknownNameError: A key that the task does not have, here or in a later assignment.
         ValueError: A duration or reward that is negative (durations only) or not finite.
-        TypeError: A duration of another type, see `check_duration`.
+        TypeError: A reward that is no number, a duration of another type, see `check_duration`, or the removal of a key.
 
     Example:
         >>> from ngym_core.parameters import Parameters
         >>> timing = Parameters("timing", {"stimulus": 1000, "decision": 200}, {"stimulus": 500})
         >>> timing["decision"] = ("uniform", (200, 400))
+        >>> timing |= {"stimulus": 600}
         >>> timing
-        {'stimulus': 500, 'decision': ('uniform', (200, 400))}
+        {'stimulus': 600, 'decision': ('uniform', (200, 400))}
     """
 
     def __init__(
         self, kind: str, default: Mapping[str, Any], given: Mapping[str, Any] | None = None, optional: Sequence[str] = ()
     ) -> None:
         super().__init__(default)
-        self.kind, self.optional = kind, tuple(optional)
-        self.update(given or {})
+        self.kind, self.required, self.optional = kind, tuple(default), tuple(optional)
+        self.update({} if given is None else given)
 
     def __reduce__(self) -> Any:
         """Copy and pickle like a plain dictionary of its kind."""
-        return type(self), (self.kind, dict(self), None, self.optional)
+        given = {key: value for key, value in self.items() if key not in self.required}
+        return type(self), (self.kind, {key: self[key] for key in self.required}, given, self.optional)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -58,15 +65,54 @@ class Parameters(dict[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Change a value, after a check of its key and itself."""
-        if key not in self and key not in self.optional:
-            raise unknown_name(f"{self.kind} key", key, [*self, *self.optional])
+        self.update({key: value})
+
+    def update(self, given: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **named: Any) -> None:  # type: ignore[override]
+        """Change several values, after a check of all."""
+        changes = dict(given, **named)
+        for key, value in changes.items():
+            self._check(key, value)
+        super().update(changes)
+
+    def __ior__(self, given: Any) -> Self:  # type: ignore[override,misc]
+        """Change several values, after a check of all."""
+        self.update(given)
+        return self
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key; an optional one that is missing gets this value, after a check."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __delitem__(self, key: str) -> None:
+        """Remove an optional key."""
+        self.pop(key)
+
+    def pop(self, key: str, default: Any = MISSING) -> Any:
+        """Remove an optional key and return its value, or the default if it is missing."""
+        if key in self.required:
+            self._refuse_removal(key)
+        return super().pop(key) if default is MISSING else super().pop(key, default)
+
+    def popitem(self) -> NoReturn:
+        """Raise: the task needs all keys."""
+        self._refuse_removal(*self)
+
+    def clear(self) -> NoReturn:
+        """Raise: the task needs all keys."""
+        self._refuse_removal(*self)
+
+    def _refuse_removal(self, *keys: str) -> NoReturn:
+        raise TypeError(f"The {self.kind} keys {list(keys)} cannot be removed: the task needs them. Assign another value.")
+
+    def _check(self, key: str, value: Any) -> None:
+        """Raise if the task has no such key, or if its value is none of its kind."""
+        if key not in self.required and key not in self.optional:
+            raise unknown_name(f"{self.kind} key", key, [*self.required, *self.optional])
         if self.kind == "timing":
             check_duration(key, value)
-        elif isinstance(value, Real) and not math.isfinite(value):
+        elif not isinstance(value, Real):
+            raise TypeError(f"The {self.kind} {key!r} must be a number, not {value!r}.")
+        elif not math.isfinite(value):
             raise ValueError(f"The {self.kind} {key!r} must be a finite number, not {value!r}.")
-        super().__setitem__(key, value)
-
-    def update(self, given: Mapping[str, Any]) -> None:  # type: ignore[override]
-        """Change several values, each after a check."""
-        for key, value in given.items():
-            self[key] = value

@@ -154,11 +154,13 @@ def _column(table: TrialTable, name: str) -> Any:
 
 def _concatenate(columns: list[Any]) -> Array:
     arrays = [np.asarray(c) for c in columns]
-    if len({a.shape[1:] for a in arrays}) == 1 and all(a.dtype != object for a in arrays):
+    kinds = {"number" if a.dtype.kind in "biuf" else a.dtype.kind for a in arrays}
+    if len({a.shape[1:] for a in arrays}) == 1 and len(kinds) == 1 and "O" not in kinds:
         return np.concatenate(arrays)
     # Shapes or types differ between tables: go cell by cell.
     cells = [cell for array in arrays for cell in array]
-    if not any(cell is None for cell in cells) and len({np.shape(cell) for cell in cells}) == 1:
+    types = {"number" if isinstance(cell, (bool, int, float, np.number, np.bool_)) else type(cell) for cell in cells}
+    if not any(cell is None for cell in cells) and len(types) == 1 and len({np.shape(cell) for cell in cells}) == 1:
         return np.array(cells)
     rows = [np.asarray(np.nan if cell is None else cell) for cell in cells]
     if any(row.dtype.kind not in "biuf" for row in rows) or len({r.ndim for r in rows if r.ndim}) > 1:

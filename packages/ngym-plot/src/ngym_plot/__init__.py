@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from ngym_plot.behaviour import HistoryKernel, fit_history, plot_confusion, plot_delay_dependence, plot_history_kernel
     from ngym_plot.chronometric import plot_chronometric
     from ngym_plot.config import PlotConfig
-    from ngym_plot.psychometric import PsychometricFit, fit_psychometric, plot_psychometric, plot_psychometric_curves
+    from ngym_plot.psychometric import (
+        FitWarning,
+        PsychometricFit,
+        fit_psychometric,
+        plot_psychometric,
+        plot_psychometric_curves,
+    )
     from ngym_plot.rollout import plot_env, plot_env_1dbox, visualize_run
     from ngym_plot.session import plot_session
     from ngym_plot.training import plot_training
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "FitWarning",
     "HistoryKernel",
     "PlotConfig",
     "PsychometricFit",
@@ -59,7 +66,13 @@ __getattr__, __dir__ = attach(
         ".behaviour": ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"],
         ".chronometric": ["plot_chronometric"],
         ".config": ["PlotConfig"],
-        ".psychometric": ["PsychometricFit", "fit_psychometric", "plot_psychometric", "plot_psychometric_curves"],
+        ".psychometric": [
+            "FitWarning",
+            "PsychometricFit",
+            "fit_psychometric",
+            "plot_psychometric",
+            "plot_psychometric_curves",
+        ],
         ".rollout": ["plot_env", "plot_env_1dbox", "visualize_run"],
         ".session": ["plot_session"],
         ".training": ["plot_training"],

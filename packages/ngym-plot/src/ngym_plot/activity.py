@@ -160,7 +160,7 @@ def plot_unit_traces(
         ax.set_ylabel(f"Activity of unit {unit}")
         if by is not None and trial is None:
             ax.legend()
-        _finish(ax, aligned, title if title is not None or trial is None else f"Trial {trial}")
+        _finish(ax, aligned, title if title is not None or trial is None else f"Trial {selected[0]}")
     return ax
 
 
@@ -216,11 +216,13 @@ def plot_population_state(
     drawn = [c - 1 for c in components]
     explained = singular_values**2 / (singular_values**2).sum()
     if trial is not None:
-        means = {f"trial {trial}": _align(recording, align, "ms", _selected_trials(recording, trial, None)).mean()}
+        selected = _selected_trials(recording, trial, None)
+        means = {f"trial {selected[0]}": _align(recording, align, "ms", selected).mean()}
+        aligned = aligned.subset(np.isin(np.arange(aligned.n), selected))
     paths = {label: (mean - center) @ axes[drawn].T for label, mean in means.items()}
     with style():
         ax = axes_or_new(ax, (4.4, 3.8))
-        periods = aligned.periods() if trial is None else aligned.subset(np.arange(aligned.n) == trial).periods()
+        periods = aligned.periods()
         for (label, path), color in zip(paths.items(), group_colors(len(paths)), strict=True):
             ax.plot(*path.T, color=color, label=label or None)
             known = path[np.isfinite(path).all(axis=1)]

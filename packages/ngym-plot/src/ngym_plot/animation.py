@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
 from ngym_core.files import atomic_write
-from ngym_plot.figure import style
+from ngym_plot.figure import new_figure, style
 from ngym_plot.panels import to_uint8
 
 __all__ = ["plot_env_3dbox"]
@@ -53,7 +53,7 @@ def plot_env_3dbox(ob: ArrayLike, fname: str | Path = "", env: Any = None) -> Fu
     images = to_uint8(frames, getattr(env, "observation_space", None))
     height, width = images.shape[1:3]
     with style():
-        figure = plt.figure(figsize=(4, 4 * height / width), layout="none")
+        figure = new_figure(figsize=(4, 4 * height / width), layout="none")
     ax = figure.add_axes((0, 0, 1, 1))
     ax.axis("off")
     artist = ax.imshow(images[0], cmap="gray", vmin=0, vmax=255)

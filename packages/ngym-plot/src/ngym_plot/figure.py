@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ __all__ = [
     "axes_or_new",
     "draw_reference_line",
     "group_colors",
+    "new_figure",
     "palette_color",
     "save_figure",
     "style",
@@ -37,6 +40,14 @@ Array: TypeAlias = NDArray[Any]
 
 MAX_POINTS = 12
 """Up to this many values of evidence get a point each in a curve; more of them are put into bins."""
+
+
+_MAX_OPEN_FIGURES = 10
+"""pyplot keeps this many of our figures where no window shows them; matplotlib warns of more than 20 figures."""
+_FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Backends of matplotlib whose figures nobody sees, and so nobody closes."""
+_open_figures: deque[weakref.ref[Figure]] = deque()
+"""Our figures that pyplot keeps, the oldest first."""
 
 
 @contextmanager
@@ -69,7 +80,29 @@ def group_colors(n: int) -> list[str]:
 
 def axes_or_new(ax: Axes | None, figsize: tuple[float, float] = (4.0, 3.2)) -> Axes:
     """Return the caller's axes or, for None, those of a new figure (width, height in inches)."""
-    return plt.subplots(figsize=figsize)[1] if ax is None else ax
+    return new_figure(figsize=figsize).add_subplot() if ax is None else ax
+
+
+def new_figure(**options: Any) -> Figure:
+    """Make the current figure of pyplot.
+
+    Without windows pyplot would keep every figure for good: it forgets our oldest ones, which stay what they are for
+    whoever holds them.
+
+    Args:
+        options: Passed to `matplotlib.pyplot.figure`.
+
+    Returns:
+        The figure.
+    """
+    figure = plt.figure(**options)
+    if plt.get_backend().lower() in _FILE_BACKENDS:
+        _open_figures.append(weakref.ref(figure))
+        while len(_open_figures) > _MAX_OPEN_FIGURES:
+            oldest = _open_figures.popleft()()
+            if oldest is not None and oldest is not figure:
+                plt.close(oldest)
+    return figure
 
 
 def draw_reference_line(ax: Axes, *, x: float | None = None, y: float | None = None) -> None:

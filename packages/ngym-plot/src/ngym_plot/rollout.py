@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 import ngym_core as ngym
 from ngym_plot import panels
 from ngym_plot.config import PlotConfig
-from ngym_plot.figure import TimeAxis, save_figure, style
+from ngym_plot.figure import TimeAxis, new_figure, save_figure, style
 
 __all__ = ["plot_env", "plot_env_1dbox", "visualize_run"]
 
@@ -243,7 +243,7 @@ class RunFigure:
         shared = {"sharex": options.pop("sharex", "col"), "squeeze": False}
         ratios = {"height_ratios": heights, "width_ratios": (1, 0.16)}
         with style(self.config):
-            figure: Any = plt.figure(**options) if into is None else into
+            figure: Any = new_figure(**options) if into is None else into
             grid = figure.subplots(rows, 2, gridspec_kw=ratios, **shared)
             for side in grid[:, 1]:
                 side.axis("off")

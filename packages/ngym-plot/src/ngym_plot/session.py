@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ngym_core.errors import nearest
 from ngym_plot.config import PlotConfig
-from ngym_plot.figure import palette_color, save_figure, style
+from ngym_plot.figure import new_figure, palette_color, save_figure, style
 from ngym_plot.stats import running_mean
 from ngym_plot.trial_table import Table, column, numeric_column
 
@@ -79,7 +79,7 @@ def plot_session(
     with style(config):
         heights = (1.4, 1.0, 1.2)
         size = (config.width, config.panel_height * sum(heights) + 0.4)
-        figure: Any = plt.figure(figsize=size) if fig is None else fig
+        figure: Any = new_figure(figsize=size) if fig is None else fig
         axes = figure.subplots(3, 1, sharex=True, height_ratios=heights)
         trials = np.arange(1, drawn.sum() + 1)
         _draw_choices(axes[0], trials, rows, no_response)

@@ -55,18 +55,24 @@ def bin_values(values: Array, max_bins: int) -> NDArray[np.int64]:
 
     Args:
         values: (n,).
-        max_bins: Up to this many different values get a bin each; more of them are binned by quantiles, with about
-            equal numbers of values in each bin.
+        max_bins: Up to this many different values get a bin each; more of them are put into bins with about equal
+            numbers of values, as far as equal values, which share a bin, allow.
 
     Returns:
         Bin of each value, (n,), numbered from 0 in ascending order of the values; no bin is empty.
     """
-    different, bin_of_value = np.unique(values, return_inverse=True)
+    different, bin_of_value, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(different) <= max_bins:
         return np.asarray(bin_of_value)
-    edges = np.unique(np.quantile(values, np.arange(1, max_bins) / max_bins))
-    # Ties can leave bins empty; the second np.unique renumbers the bins that have values.
-    return np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
+    # Quantiles would put all values into one bin where most of them are ties: fill one bin after another instead.
+    bins = np.zeros(len(different), np.int64)
+    current, size, left = 0, 0, len(values)  # `left` is the number of values that are not in an earlier bin
+    for i, count in enumerate(counts.tolist()):
+        if size and current < max_bins - 1 and size + count / 2 > left / (max_bins - current):
+            current, size, left = current + 1, 0, left - size
+        bins[i] = current
+        size += count
+    return np.asarray(bins[bin_of_value])
 
 
 def running_mean(values: ArrayLike, window: int) -> NDArray[np.float64]:

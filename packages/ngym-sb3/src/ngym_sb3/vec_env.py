@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 import ngym_core as ngym
-from ngym_core.errors import nearest
+from ngym_core.errors import nearest, unknown_name
+from ngym_core.plain_data import decode, encode
+from ngym_core.sampling import layers
+from ngym_core.state import describe_stack, open_state, seal_state
 
 __all__ = ["NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
 
@@ -21,6 +24,8 @@ Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
 
 CARRY_OPTIONS = ("episode", "trial")
+COUNTS = ("last_rewards", "_episode_rewards", "_episode_steps", "_trials", "_full_performances")
+"""Attributes that count over episodes and trials, (N,) each."""
 
 
 def make_sb3_env(
@@ -211,21 +216,73 @@ class NgymVecEnv(VecEnv):
         """Close the task and its wrappers."""
         self.vector_env.close()
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what the env will do next, as plain data, see `ngym_core.state`.
+
+        Example:
+            >>> import numpy as np
+            >>> from ngym_sb3 import make_sb3_env
+            >>> env = make_sb3_env("PerceptualDecisionMaking-v0", n_envs=2, seed=0)
+            >>> _ = env.reset()
+            >>> state = env.get_state()
+            >>> first = env.step(np.zeros(2, int))[0]
+            >>> env.set_state(state)
+            >>> (env.step(np.zeros(2, int))[0] == first).all().item()
+            True
+        """
+        content = {"lanes": self.vector_env.get_state(), "seeds": encode(self._seeds)}
+        return seal_state("sb3 env", self._described(), {**content, **{name: getattr(self, name).copy() for name in COUNTS}})
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state.
+
+        Args:
+            state: What `get_state` returned, of an env with the same task, wrappers, parameters and lanes.
+
+        Raises:
+            StateError: A damaged state, or one of another env. Nothing is changed then.
+        """
+        content = open_state("sb3 env", self._described(), state)
+        self.vector_env.set_state(content["lanes"])
+        self._seeds = decode(content["seeds"])
+        for name in COUNTS:
+            getattr(self, name)[:] = content[name]
+
+    def _described(self) -> dict[str, Any]:
+        """Return what a state must agree in with this env."""
+        described = describe_stack(self.vector_env.env)
+        return {**described, "number": self.num_envs, "episodes": [self.trials_per_episode, self.carry]}
+
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """Return an attribute of the vector env, of a wrapper or of the task, once for each lane."""
-        layers = (self, self.vector_env, self.vector_env.env)
-        holder = next((layer for layer in layers if hasattr(layer, attr_name)), self.vector_env.task)
+        holders = (self, self.vector_env, self.vector_env.env)
+        holder = next((holder for holder in holders if hasattr(holder, attr_name)), self.vector_env.task)
         return [getattr(holder, attr_name)] * len(list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
-        """Set an attribute of the task, which all lanes share.
+        """Set an attribute of a wrapper or of the task, which all lanes share. It counts from each lane's next trial on.
 
         Raises:
-            ValueError: Indices of some lanes only.
+            ValueError: Indices of some lanes only, or a space.
+            UnknownNameError: An attribute that none of them has.
         """
         if indices is not None and len(list(self._get_indices(indices))) != self.num_envs:
             raise ValueError("All lanes share one task: an attribute is set for all of them (indices=None) or for none.")
-        setattr(self.vector_env.task, attr_name, value)
+        if attr_name in ("observation_space", "action_space"):
+            raise ValueError(f"The {attr_name} of lanes that were made cannot be changed; make a new env.")
+        if attr_name == "trials_per_episode":
+            self.vector_env.trials_per_episode = value
+            return
+        found = layers(self.vector_env.env)
+        names = [
+            {*vars(layer), *(n for n in dir(type(layer)) if not callable(getattr(type(layer), n, None)))} for layer in found
+        ]
+        # The outermost layer that has the attribute itself: wrappers only read those of what they wrap.
+        holder = next((layer for layer, own in zip(found, names, strict=True) if attr_name in own), None)
+        if holder is None:
+            valid = {name for own in names for name in own if not name.startswith("_")}
+            raise unknown_name(f"attribute of {self.vector_env.env}", attr_name, valid)
+        setattr(holder, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
         """Call a method of the task (or of a wrapper), once for each lane."""
@@ -236,8 +293,6 @@ class NgymVecEnv(VecEnv):
     ) -> list[bool]:
         """Return for each lane whether the task has a wrapper; always true for Stable-Baselines3's `Monitor`."""
         from stable_baselines3.common.monitor import Monitor
-
-        from ngym_core.sampling import layers
 
         # Stable-Baselines3 warns where Monitor is missing, but the infos here have its episode statistics already.
         wrapped = wrapper_class is Monitor or any(isinstance(layer, wrapper_class) for layer in layers(self.vector_env.env))

@@ -12,7 +12,7 @@ from ngym_core.trials._kernels import Span, Steps, highest
 from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
 
-__all__ = ["add_channels", "concatenate", "end_trials", "select", "set_period", "to_column"]
+__all__ = ["add_channels", "concatenate", "end_trials", "join_columns", "select", "set_period", "to_column"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -24,7 +24,7 @@ def concatenate(parts: Sequence[Trials]) -> Trials:
         parts: Trials of tasks with the same shape of observations and actions.
 
     Returns:
-        All trials. A period that some of them lack has no steps there, a condition is None.
+        All trials. A period that some of them lack has no steps there; for conditions see `join_columns`.
     """
     if len(parts) == 1:
         return parts[0]
@@ -37,13 +37,49 @@ def concatenate(parts: Sequence[Trials]) -> Trials:
         )
         joined._periods.spans[name] = (to_steps(start, 1), to_steps(end, 1))
     for name in dict.fromkeys(name for p in parts for name in p.conditions):
-        joined.conditions[name] = to_column([v for p in parts for v in p.conditions.get(name, [None] * p.n)])
+        joined.conditions[name] = join_columns([p.conditions.get(name) for p in parts], [p.n for p in parts])
     row = 0
     for part in parts:
         rows = slice(row, row + part.n)
         joined.ob[rows, : part.ob.shape[1]] = part.ob
         joined.gt[rows, : part.gt.shape[1]] = part.gt
         row += part.n
+    return joined
+
+
+def join_columns(columns: Sequence[Array | None], counts: Sequence[int]) -> Array:
+    """Concatenate columns of one name from several tables, some of which may lack it.
+
+    Args:
+        columns: (n, ...) values of each table; None where it has no such column.
+        counts: Number of rows of each table.
+
+    Returns:
+        Numbers stay numbers, and are NaN where they are missing. Texts, and values that differ in kind or shape, become
+        objects if some are missing or differ: each keeps its own type, and what is missing is None.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_core.trials import join_columns
+        >>> join_columns([np.array([1, 2]), None], [2, 1]), join_columns([np.array([1]), np.array(["left"])], [1, 1])
+        (array([ 1.,  2., nan]), array([1, 'left'], dtype=object))
+    """
+    present = [column for column in columns if column is not None]
+    shape = present[0].shape[1:]
+    numbers = all(column.dtype.kind in "biuf" for column in present)
+    if all(column.shape[1:] == shape for column in present):
+        if numbers and len(present) < len(columns):
+            missing = [np.full((n, *shape), np.nan) if c is None else c for c, n in zip(columns, counts, strict=True)]
+            return np.concatenate(missing)
+        if numbers or (len({column.dtype.kind for column in present}) == 1 and len(present) == len(columns)):
+            return np.concatenate(present)
+    joined, row = np.empty(sum(counts), object), 0
+    for column, n in zip(columns, counts, strict=True):
+        for i in range(n):
+            joined[row + i] = (
+                None if column is None else column[i].item() if column.ndim == 1 and column.dtype != object else column[i]
+            )
+        row += n
     return joined
 
 

@@ -297,12 +297,12 @@ class RuleBackend(Backend):
             self._facts.put(paused_lanes, paused_facts)
         info: Info = {"new_trial": ends, "gt": gt}
         if np.count_nonzero(ends):
-            mask, lanes = ends.copy(), ends.nonzero()[0]
-            info["performance"], info["_performance"] = np.zeros(self.n), mask
-            np.copyto(info["performance"], now.performance, where=mask)
-            info["ended_trial"], info["_ended_trial"] = self._conditions_entry(lanes, mask), mask
+            lanes = ends.nonzero()[0]
+            info["performance"], info["_performance"] = np.zeros(self.n), ends.copy()
+            np.copyto(info["performance"], now.performance, where=ends)
+            info["ended_trial"], info["_ended_trial"] = self._conditions_entry(lanes, ends), ends.copy()
             self.begin(lanes)
-            info["trial"], info["_trial"] = self._conditions_entry(lanes, mask), mask
+            info["trial"], info["_trial"] = self._conditions_entry(lanes, ends), ends.copy()
         return reward, ends, info
 
     def observe(self) -> Array:
@@ -322,7 +322,8 @@ class RuleBackend(Backend):
     def _conditions_entry(self, lanes: Array, mask: Array) -> Info:
         """Return the conditions of the given lanes as Gymnasium's vector envs do: (n, ...) values, each with a mask."""
         entry: Info = self._conditions.select(lanes)
-        entry.update(dict.fromkeys(self._masks, mask))
+        for name in self._masks:  # each has its own, which the caller may change
+            entry[name] = mask.copy()
         return entry
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:

@@ -170,7 +170,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         if self._wrappers:
             ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(stepped)[0], pausing)
         if waiting < self.num_envs:
-            info["_new_trial"] = info["_gt"] = stepped
+            info["_new_trial"], info["_gt"] = stepped, stepped.copy()
         else:
             info = {}
         if waiting:  # next-step autoreset: these lanes took no step, they begin an episode
@@ -439,7 +439,7 @@ def _split_info(info: Info, over: Array) -> tuple[Info, Info]:
         for part, lanes, others in ((final, in_final, in_rest), (rest, in_rest, in_final)):
             if np.count_nonzero(lanes):
                 part[key] = _select_lanes(value, lanes) if np.count_nonzero(others) else value
-                part[f"_{key}"] = lanes
+                part[f"_{key}"] = lanes.copy()
     return final, rest
 
 

@@ -155,6 +155,9 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         gymnasium.Wrapper.__init__(self, env)
         if not isinstance(env.unwrapped, TrialEnv):
             raise TypeError(f"Trial wrapper must be used on TrialEnv, not {type(env.unwrapped).__name__}.")
+        own: Any = type(self).metadata  # Gymnasium's property, unless the class has its own
+        if isinstance(own, Mapping):
+            self.metadata = {**env.metadata, **own}
         self._memory: Any = None
         self._memory_draws: Draws | None = None
         self._last_ob: Any = None

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
+from ngym_core.spaces import Box, names_of
 from ngym_core.trials import Trials
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
@@ -21,7 +22,7 @@ class Noise(TrialWrapper):
 
     With `perf_th` the noise follows the agent's performance: after each trial it rises by `step_noise` if the
     mean performance over the last `w` trials is above `perf_th`, and falls otherwise. `info` reports it
-    as `std_noise`.
+    as `std_noise`. Other observations than images have no bounds then.
 
     Args:
         env: A task with a `Box` observation.
@@ -60,6 +61,8 @@ class Noise(TrialWrapper):
             raise ValueError(f"std_noise={std_noise!r} and step_noise={step_noise!r} must be numbers from 0.")
         if w < 1 or not (perf_th is None or 0 <= perf_th <= 1):
             raise ValueError(f"perf_th={perf_th!r} must lie within 0 and 1, and w={w!r} be at least 1.")
+        if np.issubdtype(space.dtype, np.floating) and (np.isfinite(space.low).any() or np.isfinite(space.high).any()):
+            self.observation_space = Box(-np.inf, np.inf, names_of(space) or None, shape=space.shape, dtype=space.dtype)
         self.std_noise, self.perf_th, self.w, self.step_noise = std_noise, perf_th, w, step_noise
 
     def init_memory(self, n: int) -> Any:

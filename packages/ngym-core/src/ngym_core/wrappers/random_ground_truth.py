@@ -9,10 +9,10 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.wrappers._choices import ChoiceWrapper
 
 
-class RandomGroundTruth(TrialWrapper):
+class RandomGroundTruth(ChoiceWrapper):
     """Draw the ground truth of each trial with given probabilities.
 
     Args:
@@ -34,20 +34,21 @@ class RandomGroundTruth(TrialWrapper):
 
     def __init__(self, env: gymnasium.Env[Any, Any], p: Sequence[float] | None = None) -> None:
         super().__init__(env)
-        if not hasattr(self.task, "choices"):
-            raise AttributeError("RandomGroundTruth requires task to have attribute choices.")
         self.p = self._probabilities(p)
 
     def _probabilities(self, p: Any) -> Any:
         """Return the probability of each choice, (choices,), after a check; equal ones for None."""
-        k = len(self.task.choices)  # type: ignore[attr-defined]
+        k = self.n_ch
         p = np.full(k, 1 / k) if p is None else np.asarray(p, float)
         if p.shape[-1:] != (k,) or (p < 0).any() or not np.allclose(p.sum(axis=-1), 1):
             raise ValueError(f"p={p} must be {k} probabilities that sum to 1, one for each choice.")
         return p
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials."""
-        p = self._probabilities(forced.pop("p")) if "p" in forced else self.p
-        ground_truth = draws.choice("ground_truth", n, self.task.choices, p)  # type: ignore[attr-defined]
-        return {"ground_truth": ground_truth, **forced}, {}
+        p = self._probabilities(forced.pop("p") if "p" in forced else self.p)
+        return {"ground_truth": draws.choice("ground_truth", n, self.choices, p), **forced}, {}
+
+    def choice_weights(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return the probabilities of the choices."""
+        return np.atleast_2d(self._probabilities(forced.pop("p") if "p" in forced else self.p)), {}

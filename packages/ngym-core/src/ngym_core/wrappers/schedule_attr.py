@@ -9,7 +9,9 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
+from ngym_core.sampling import layers
 from ngym_core.scheduler import BaseSchedule, RandomBlockSchedule, SequentialBlockSchedule
+from ngym_core.wrappers._choices import refuse_forced
 from ngym_core.wrappers.base import TrialWrapper
 
 
@@ -47,11 +49,13 @@ class ScheduleAttr(TrialWrapper):
             raise ValueError(f"All entries of attr_list must have the same names: {[sorted(a) for a in attr_list]}.")
         self.schedule = schedule
         self.attr_list = attr_list
-        self._columns = {name: np.array([attributes[name] for attributes in attr_list]) for name in attr_list[0]}
+        self.scheduled = tuple(attr_list[0])
+        refuse_forced(self, layers(env))
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the conditions of n trials that the schedule selects."""
         selected = self.schedule.take(n, draws)
         has_blocks = isinstance(self.schedule, (SequentialBlockSchedule, RandomBlockSchedule))
-        scheduled = {name: column[selected] for name, column in self._columns.items()}
+        columns = {name: np.array([attributes[name] for attributes in self.attr_list]) for name in self.attr_list[0]}
+        scheduled = {name: column[selected] for name, column in columns.items()}
         return {**scheduled, **forced}, {"block": selected} if has_blocks else {}

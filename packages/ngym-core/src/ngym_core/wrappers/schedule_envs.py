@@ -21,8 +21,9 @@ from ngym_core.wrappers.base import TrialWrapper
 class MultiEnvs(TrialWrapper):
     """Combine several tasks into one env; `set_i` selects the task that the next trials come from.
 
-    Each task has its own random streams. The index of the task is recorded as the condition `i_env` of the trial. The
-    number of trials of an episode is that of the first task.
+    Each task has its own random streams. The index and the name of the task are recorded as the conditions `i_env` and
+    `task` of the trial; conditions that a task lacks are NaN (numbers) or None in its trials. The number of trials of an
+    episode is that of the first task.
 
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape.
@@ -83,6 +84,11 @@ class MultiEnvs(TrialWrapper):
         return "\n".join([f"<{type(self).__name__}", *(f"\t{env}" for env in self.envs), ">"])
 
     @property
+    def names(self) -> list[str]:
+        """Name of each task: its id, or that of its class."""
+        return [env.unwrapped.spec.id if env.unwrapped.spec else type(env.unwrapped).__name__ for env in self.envs]
+
+    @property
     def spec(self) -> None:  # type: ignore[override]
         """None: Gymnasium has no spec of several envs."""
         return
@@ -126,6 +132,7 @@ class MultiEnvs(TrialWrapper):
         ]
         trials = parts[0] if len(parts) == 1 else select(concatenate(parts), np.argsort(np.concatenate(rows)))
         trials.set("i_env", i_env)
+        trials.set("task", np.array(self.names)[i_env])
         if self.env_input:
             add_channels(trials, np.eye(len(self.envs))[i_env][:, None])
         return trials

@@ -9,11 +9,11 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.scheduler import BlockLength, RandomBlockSchedule
-from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.scheduler import BaseSchedule, BlockLength, RandomBlockSchedule, check_block_length
+from ngym_core.wrappers._choices import ChoiceWrapper
 
 
-class SideBias(TrialWrapper):
+class SideBias(ChoiceWrapper):
     """Make some choices right more often than others, in blocks that follow one another in random order.
 
     The block and its probabilities are recorded as the conditions `block` and `probs` of the trial.
@@ -43,20 +43,41 @@ class SideBias(TrialWrapper):
 
     def __init__(self, env: gymnasium.Env[Any, Any], probs: Any, block_dur: BlockLength = 200) -> None:
         super().__init__(env)
-        if not hasattr(self.task, "choices"):
-            raise AttributeError("SideBias requires task to have attribute choices.")
-        self.choices: Any = self.task.choices
-        self.choice_prob = _probabilities(probs, len(self.choices))
-        self.n_block = len(self.choice_prob)
-        self.block_dur = block_dur
-        self.schedule = RandomBlockSchedule(self.n_block, [block_dur] * self.n_block, random_start=True)
+        self.choice_prob, self.block_dur = probs, block_dur
+        self._schedule: BaseSchedule | None = None
+        _probabilities(probs, self.n_ch)
+        check_block_length(block_dur)
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Draw the block of n trials, and the ground truth of each with the probabilities of its block."""
+    @property
+    def n_block(self) -> int:
+        """Number of kinds of blocks."""
+        return len(self.choice_prob)
+
+    @property
+    def schedule(self) -> BaseSchedule:
+        """The schedule of blocks: random blocks of `block_dur` trials, unless another is set."""
+        return self._schedule or RandomBlockSchedule(self.n_block, [self.block_dur] * self.n_block, random_start=True)
+
+    @schedule.setter
+    def schedule(self, value: BaseSchedule) -> None:
+        self._schedule = value
+
+    def _blocks(self, n: int, draws: Draws) -> tuple[Any, Any]:
+        """Return the block of n trials, (n,), and the probabilities of the choices in it, (n, choices)."""
+        choice_prob = _probabilities(self.choice_prob, self.n_ch)
         block = self.schedule.take(n, draws)
-        probs = self.choice_prob[block]
+        return block, choice_prob[block]
+
+    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Draw the block of n trials, and the ground truth of each with the probabilities of its block."""
+        block, probs = self._blocks(n, draws)
         ground_truth = draws.choice("ground_truth", n, self.choices, probs)
         return {"ground_truth": ground_truth, **forced}, {"block": block, "probs": probs}
+
+    def choice_weights(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return the probabilities of the choices in the block of each trial."""
+        block, probs = self._blocks(n, draws)
+        return probs, {"block": block}
 
 
 def _probabilities(probs: Any, n_choices: int) -> Any:

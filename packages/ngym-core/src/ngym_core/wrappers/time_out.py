@@ -43,10 +43,15 @@ class TimeOut(TrialWrapper):
         space = env.observation_space
         if not isinstance(space, gymnasium.spaces.Box) or (space.low > 0).any() or (space.high < 0).any():
             raise ValueError(f"TimeOut shows 0 in all channels; observations of {space} cannot be 0.")
-        if not self.task.dt <= time_out < np.inf:
-            raise ValueError(f"time_out={time_out!r} must be a number of ms from one time step ({self.task.dt} ms).")
         self.time_out = time_out
-        self.steps = int(to_steps(time_out, self.task.dt))
+        self.steps  # noqa: B018  # checks the duration
+
+    @property
+    def steps(self) -> int:
+        """Duration in steps."""
+        if not self.task.dt <= self.time_out < np.inf:
+            raise ValueError(f"time_out={self.time_out!r} must be a number of ms from one time step ({self.task.dt} ms).")
+        return int(to_steps(self.time_out, self.task.dt))
 
     def init_memory(self, n: int) -> Any:
         """Return the remaining steps of the time-outs of n lanes, (n,)."""

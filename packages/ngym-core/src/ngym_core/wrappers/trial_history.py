@@ -10,39 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.random import Draws
-from ngym_core.scheduler import BlockLength, RandomBlockSchedule
-from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.scheduler import BlockLength, RandomBlockSchedule, check_block_length
+from ngym_core.wrappers._choices import ChoiceWrapper
 
 Array = NDArray[Any]
 
 
-class _History(TrialWrapper):
-    """Base of both: a subclass draws, for each trial, which choice would follow on each choice."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
-        super().__init__(env)
-        if not hasattr(self.task, "choices"):
-            raise AttributeError(f"{type(self).__name__} requires task to have attribute choices.")
-        self.choices: Any = self.task.choices
-        self.n_ch = len(self.choices)
-
-    def _chain(self, after: Array, n: int, draws: Draws) -> tuple[Array, Array]:
-        """Return the choices of n trials, each of which follows on that of the trial before.
-
-        Args:
-            after: For each trial, which choice follows on each, (n, choices).
-            n: Number of trials.
-            draws: Randomness, and the choice before the first trial (`carried`).
-
-        Returns:
-            The ground truth of each trial and that of the trial before, (n,) each.
-        """
-        before, own = draws.follow("previous", after, lambda stream: stream.index("first", 1, self.n_ch)[0])
-        choices = np.asarray(self.choices)
-        return choices[own], choices[before]
-
-
-class TrialHistoryV2(_History):
+class TrialHistoryV2(ChoiceWrapper):
     """Draw the ground truth of each trial with probabilities that depend on that of the trial before.
 
     The ground truth before is recorded as the condition `previous` of the trial, the probabilities as `probs`.
@@ -79,19 +53,24 @@ class TrialHistoryV2(_History):
             raise ValueError(f"probs={probs!r} must be {shape} probabilities, and each row must sum to 1.")
         return array
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials, each by that of the trial before."""
-        probs = self._checked(forced.pop("probs")) if "probs" in forced else self.probs
+        probs = self._checked(forced.pop("probs") if "probs" in forced else self.probs)
         edges = np.cumsum(probs, axis=-1)
         u = draws.random("next", n)[:, None, None]
         # A last edge below 1 by rounding could count one choice too many.
         after = np.minimum((u >= edges / edges[..., -1:]).sum(axis=-1), self.n_ch - 1)
-        ground_truth, previous = self._chain(after, n, draws)
-        recorded = {"probs": np.broadcast_to(probs, (n, self.n_ch, self.n_ch)), "previous": previous}
-        return {"ground_truth": ground_truth, **forced}, recorded
+        choices, (own, before) = np.asarray(self.choices), self.chain(after, draws, forced)
+        recorded = {"probs": np.broadcast_to(probs, (n, self.n_ch, self.n_ch)), "previous": choices[before]}
+        return {"ground_truth": choices[own], **forced}, recorded
+
+    def choice_weights(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
+        """Return the probabilities of the choices after each choice."""
+        probs = self._checked(forced.pop("probs") if "probs" in forced else self.probs)
+        return probs.reshape(-1, self.n_ch, self.n_ch), {}
 
 
-class TrialHistory(_History):
+class TrialHistory(ChoiceWrapper):
     """Draw the ground truth by habits that change between blocks, among a number of choices that changes too.
 
     In a block one habit holds: with probability `probs` the ground truth follows on the one before as the habit says,
@@ -143,20 +122,35 @@ class TrialHistory(_History):
             raise ValueError(f"n_choices={n_choices!r} must be a least and a greatest number from 2 to {self.n_ch}.")
         if not habits:
             raise ValueError("There must be at least one habit.")
-        self.probs, self.habits, self.least = probs, np.array(habits), least
-        self.habit_schedule = RandomBlockSchedule(len(habits), [block_dur] * len(habits), random_start=True)
-        counts = most - least + 1
-        self.choice_schedule = RandomBlockSchedule(counts, [block_nch] * counts, random_start=True)
+        self.probs, self.habits, self.n_choices = probs, tuple(habits), (least, most)
+        self.block_dur, self.block_nch = block_dur, block_nch
+        for length in (block_dur, block_nch):
+            check_block_length(length)
 
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _blocks(self, n: int, draws: Draws) -> tuple[Array, Array]:
+        """Return the habit and the number of choices of n trials, (n,) each."""
+        (least, most), habits = self.n_choices, np.array(self.habits)
+        by_habit = RandomBlockSchedule(len(habits), [self.block_dur] * len(habits), random_start=True)
+        by_number = RandomBlockSchedule(most - least + 1, [self.block_nch] * (most - least + 1), random_start=True)
+        return habits[by_habit.take(n, draws.child("habit"))], least + by_number.take(n, draws.child("choices"))
+
+    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials, each by that of the trial before."""
-        habit = self.habits[self.habit_schedule.take(n, draws.child("habit"))]
-        k = self.least + self.choice_schedule.take(n, draws.child("choices"))
+        habit, k = self._blocks(n, draws)
         u, other = draws.random("follows", n)[:, None], draws.index("other", n, k - 1)[:, None]
         previous = np.arange(self.n_ch)
         favored = (previous + habit[:, None]) % k[:, None]
         after = np.where(u < self.probs, favored, other + (other >= favored))
         # Any choice may follow where the one before is not in use any more.
         after = np.where(previous < k[:, None], after, draws.index("fresh", n, k)[:, None])
-        ground_truth, before = self._chain(after, n, draws)
-        return {"ground_truth": ground_truth, **forced}, {"habit": habit, "n_choices": k, "previous": before}
+        choices, (own, before) = np.asarray(self.choices), self.chain(after, draws, forced)
+        return {"ground_truth": choices[own], **forced}, {"habit": habit, "n_choices": k, "previous": choices[before]}
+
+    def choice_weights(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
+        """Return the probabilities of the choices after each choice."""
+        habit, k = self._blocks(n, draws)
+        previous, choice, k_ = np.arange(self.n_ch)[:, None], np.arange(self.n_ch), k[:, None, None]
+        favored = choice == (previous + habit[:, None, None]) % k_
+        followed = np.where(favored, self.probs, (1 - self.probs) / np.maximum(k_ - 1, 1))
+        weights = np.where(previous < k_, followed, 1 / k_) * (choice < k_)
+        return weights, {"habit": habit, "n_choices": k}

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.scheduler import BlockLength, RandomBlockSchedule
+from ngym_core.scheduler import BlockLength, RandomBlockSchedule, check_block_length
 from ngym_core.spaces import actions, names_of
 from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
@@ -51,11 +51,13 @@ class VariableMapping(TrialWrapper):
                 f"`choice`. The task has {names_of(space)}."
             )
         self.mappings = np.array(list(permutations(self.answers.tolist())))
-        self.schedule = RandomBlockSchedule(len(self.mappings), [block_dur] * len(self.mappings))
+        check_block_length(block_dur)
+        self.block_dur = block_dur
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Change the ground truth of n trials by the mapping of their block."""
-        mapping = trials.set("mapping", self.mappings[self.schedule.take(trials.n, draws)])
+        schedule = RandomBlockSchedule(len(self.mappings), [self.block_dur] * len(self.mappings))
+        mapping = trials.set("mapping", self.mappings[schedule.take(trials.n, draws)])
         # Action -> action, for each trial; actions above those that change stay as they are.
         table = np.broadcast_to(np.arange(self.answers.max() + 1), (trials.n, self.answers.max() + 1)).copy()
         table[:, self.answers] = mapping

@@ -1,0 +1,163 @@
+"""Wrappers that decide which choice is right: together they multiply their probabilities, or refuse each other."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.scheduler import SequentialBlockSchedule
+from ngym_core.testing import _equal
+from ngym_core.wrappers import ScheduleAttr, ScheduleEnvs
+
+from ..comparison import compare
+
+PDM = "PerceptualDecisionMaking-v0"
+BIAS = [[0.8, 0.2], [0.3, 0.7]]
+HISTORY = [[0.9, 0.1], [0.4, 0.6]]
+P = [0.25, 0.75]
+WRAPPERS = {
+    "SideBias": ("SideBias", {"probs": BIAS, "block_dur": 50}),
+    "TrialHistoryV2": ("TrialHistoryV2", {"probs": HISTORY}),
+    "TrialHistory": ("TrialHistory", {"probs": 0.85, "habits": (0, 1), "block_dur": 40}),
+    "RandomGroundTruth": ("RandomGroundTruth", {"p": P}),
+}
+
+
+def weights(name, conditions):
+    """Probabilities that one wrapper states for each trial: (n, before, choice)."""
+    n = len(conditions["ground_truth"])
+    if name == "SideBias":
+        return np.asarray(BIAS)[conditions["block"]][:, None].repeat(2, axis=1)
+    if name == "TrialHistoryV2":
+        return np.broadcast_to(HISTORY, (n, 2, 2))
+    if name == "RandomGroundTruth":
+        return np.broadcast_to(P, (n, 2, 2))
+    repeats = np.where(conditions["habit"] == 0, 0.85, 0.15)
+    return np.where(np.eye(2, dtype=bool), repeats[:, None, None], 1 - repeats[:, None, None])
+
+
+@pytest.mark.parametrize("names", [p for k in (2, 3) for p in itertools.permutations(WRAPPERS, k)], ids="-".join)
+def test_choice_wrappers_combine_their_probabilities_exactly(names):
+    env = ngym.make(PDM, wrappers=[WRAPPERS[name] for name in names])
+    conditions = env.sample_trials(12_000, seed=1).conditions
+    right = conditions["ground_truth"]
+    history = {"TrialHistory", "TrialHistoryV2"} & set(names)
+    before = conditions["previous"] if history else np.zeros_like(right)
+    if history:
+        assert np.array_equal(before[1:], right[:-1])
+    product = np.prod([weights(name, conditions) for name in names], axis=0)
+    product = (product / product.sum(axis=-1, keepdims=True))[np.arange(len(right)), before]
+    assert np.allclose(conditions["probs"], product, atol=1e-12)  # what is reported is what held
+    # by frequencies: of the trials with one probability of choice 1, that share has it (4 standard errors)
+    for p in np.unique(product[:, 1].round(12)):
+        group = right[np.isclose(product[:, 1], p)]
+        if len(group) > 100:
+            assert group.mean() == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / len(group)) + 1e-9)
+
+
+def test_side_bias_and_trial_history_have_their_closed_form():
+    """One block for ever: a Markov chain whose stationary distribution is known."""
+    wrappers = [("SideBias", {"probs": [[0.8, 0.2]], "block_dur": 10}), ("TrialHistoryV2", {"probs": HISTORY})]
+    step = np.asarray(HISTORY) * [0.8, 0.2]
+    step /= step.sum(axis=1, keepdims=True)
+    stationary = step[1, 0] / (step[1, 0] + step[0, 1])  # of choice 0
+    for order in (wrappers, wrappers[::-1]):
+        right = ngym.make(PDM, wrappers=order).sample_trials(40_000, seed=3).conditions["ground_truth"]
+        assert (right == 0).mean() == pytest.approx(stationary, abs=0.01)
+        for i, j in itertools.product(range(2), repeat=2):
+            after = right[1:][right[:-1] == i] == j
+            assert after.mean() == pytest.approx(step[i, j], abs=4 * np.sqrt(step[i, j] * (1 - step[i, j]) / len(after)))
+
+
+@pytest.mark.parametrize("names", list(itertools.permutations(WRAPPERS, 2)), ids="-".join)
+def test_combined_choices_are_the_same_in_env_lanes_and_blocks(names):
+    def build():
+        return ngym.make(PDM, wrappers=[WRAPPERS[name] for name in names], num_trials_before_reset=4)
+
+    compare(build, "SameStep", steps=60)
+    whole = build().sample_trials(30, seed=5).conditions
+    env, draws = build(), ngym.Draws(5)
+    parts = [env.sample_trials(n, draws=draws).conditions for n in (1, 9, 20)]
+    assert _equal(whole, {name: np.concatenate([part[name] for part in parts]) for name in whole})
+
+
+@pytest.mark.parametrize("names", [("TrialHistoryV2",), ("TrialHistory",), ("SideBias", "TrialHistoryV2")], ids="-".join)
+def test_previous_is_the_ground_truth_that_was_played_also_if_forced(names):
+    env = ngym.make(PDM, wrappers=[WRAPPERS[name] for name in names])
+    forced = np.random.default_rng(0).integers(0, 2, 200)
+    trials = env.sample_trials(200, seed=0, ground_truth=forced).conditions
+    assert np.array_equal(trials["ground_truth"], forced)
+    assert np.array_equal(trials["previous"][1:], forced[:-1])
+
+
+def test_choice_wrappers_refuse_probabilities_that_exclude_each_other():
+    with pytest.raises(ValueError, match="SideBias and TrialHistoryV2 together leave no choice with a probability above 0"):
+        ngym.make(
+            PDM,
+            wrappers=[("SideBias", {"probs": [[1, 0]], "block_dur": 5}), ("TrialHistoryV2", {"probs": [[0, 1], [0, 1]]})],
+        ).sample_trials(10, seed=0)
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_choice_wrappers_and_a_schedule_of_the_ground_truth_refuse_each_other(name):
+    schedule = (
+        ScheduleAttr,
+        {"schedule": SequentialBlockSchedule(2, [3, 2]), "attr_list": [{"ground_truth": 0}, {"ground_truth": 1}]},
+    )
+    for order in ([WRAPPERS[name], schedule], [schedule, WRAPPERS[name]]):
+        with pytest.raises(ValueError, match=r"both decide \['ground_truth'\]: one would overrule the other"):
+            ngym.make(PDM, wrappers=order)
+
+
+def test_two_schedules_of_one_condition_refuse_each_other():
+    def schedule(name):
+        return (ScheduleAttr, {"schedule": SequentialBlockSchedule(2, [3, 2]), "attr_list": [{name: 0}, {name: 51.2}]})
+
+    ngym.make(
+        PDM,
+        wrappers=[
+            schedule("coh"),
+            (ScheduleAttr, {**schedule("coh")[1], "attr_list": [{"ground_truth": 0}, {"ground_truth": 1}]}),
+        ],
+    )
+    with pytest.raises(ValueError, match=r"ScheduleAttr and ScheduleAttr both decide \['coh'\]"):
+        ngym.make(PDM, wrappers=[schedule("coh"), schedule("coh")])
+
+
+def test_choice_wrappers_refuse_those_of_one_of_several_tasks():
+    tasks = [ngym.make(PDM, wrappers=[WRAPPERS["TrialHistoryV2"]]), ngym.make(PDM)]
+    mixed = ScheduleEnvs(tasks, SequentialBlockSchedule(2, [1, 1]))
+    with pytest.raises(ValueError, match="SideBias and TrialHistoryV2 in one of several tasks decide the same condition"):
+        ngym.wrappers.SideBias(mixed, BIAS)
+
+
+# ---- parameters of wrappers count from the next trial on ---------------------------------------------
+
+CHANGES = {
+    "SideBias": [("block_dur", 7), ("choice_prob", [[0.5, 0.5], [0.1, 0.9], [0.9, 0.1]])],
+    "TrialHistoryV2": [("probs", [[0.2, 0.8], [0.8, 0.2]])],
+    "TrialHistory": [("probs", 0.6), ("habits", (1,)), ("block_dur", 3), ("block_nch", 4)],
+    "RandomGroundTruth": [("p", [0.9, 0.1])],
+    "VariableMapping": [("block_dur", 2)],
+    "CatchTrials": [("catch_prob", 0.9)],
+    "TimeOut": [("time_out", 500)],
+    "Noise": [("std_noise", 2.0)],
+    "ReactionTime": [("urgency", -0.5)],
+}
+NAMES = {"choice_prob": "probs"}
+
+
+@pytest.mark.parametrize(("name", "changed", "value"), [(n, c, v) for n, changes in CHANGES.items() for c, v in changes])
+def test_changed_parameters_of_wrappers_count_as_if_given_at_first(name, changed, value):
+    def play(env):
+        env.reset(seed=3)
+        return [env.step(0 if i % 3 else int(env.unwrapped.gt_now)) for i in range(300)]
+
+    arguments = dict(WRAPPERS[name][1]) if name in WRAPPERS else {}
+    later = ngym.make(PDM, wrappers=[(name, arguments)])
+    setattr(later, changed, value)
+    given = ngym.make(PDM, wrappers=[(name, {**arguments, NAMES.get(changed, changed): value})])
+    assert _equal(play(later), play(given))
