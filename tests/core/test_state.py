@@ -400,3 +400,32 @@ def test_np_random_restarts_all_tasks_of_a_mixture():
         return env.reset(), play(env, 200)
 
     assert _equal(trials(0)[1][50:], trials(1)[1][50:])
+
+
+@pytest.mark.parametrize("trials", [0, 1, 2, 3])
+def test_state_includes_the_second_of_two_normal_numbers(trials):
+    """`numpy.random.RandomState` makes normal numbers in pairs: an odd number of them leaves one over."""
+
+    class OneNormal(ngym.TrialEnv):
+        def __init__(self):
+            super().__init__()
+            self.own = np.random.RandomState(3)
+            self.observation_space = ngym.spaces.Box(-np.inf, np.inf, shape=(2,), dtype=np.float32)
+            self.action_space = ngym.spaces.Discrete(2)
+
+        def _new_trial(self, **kwargs):
+            self.add_period("go", 100)
+            self.add_ob(self.rng.randn(), "go", where=0)
+            self.add_ob(self.own.randn(), "go", where=1)
+            return kwargs
+
+    env, other = OneNormal(), OneNormal()
+    env.reset(seed=0)
+    for _ in range(trials):
+        env.new_trial()
+    other.set_state(through_json(env.get_state()))
+    copied = copy.deepcopy(env)
+    for one in (env, other, copied):
+        one.new_trial()
+    assert np.array_equal(other.ob, env.ob)
+    assert np.array_equal(copied.ob, env.ob)

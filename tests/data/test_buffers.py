@@ -90,5 +90,5 @@ def test_dataset_buffers_fewer_windows_where_trials_are_larger_than_estimated(by
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0 < dataset.cycle <= before
-    assert dataset._buffer.nbytes < 2**20
+    assert dataset.streams._buffer.nbytes < 2**20
     assert peak < most * 2**20

@@ -240,7 +240,7 @@ def test_dataset_info_can_be_modified():
             array[...] = 0
 
 
-def test_dataset_conditions_that_some_trials_lack_are_none():
+def test_dataset_conditions_that_some_trials_lack_are_missing():
     class Sometimes(ngym.TrialEnv):
         def __init__(self):
             super().__init__(dt=100)
@@ -256,7 +256,7 @@ def test_dataset_conditions_that_some_trials_lack_are_none():
 
     dataset = Dataset(Sometimes(), batch_size=2, seq_len=6, cache_len=0, seed=0, info=True)
     conditions = dataset()[2]["conditions"]
-    assert conditions["other"][:, 0].tolist() == [None, None, 3, None, None, 3]
+    assert np.array_equal(conditions["other"][:, 0], [np.nan, np.nan, 3, np.nan, np.nan, 3], equal_nan=True)
     assert list(conditions["odd"][0, 0]) == [1, 2]
 
 

@@ -443,6 +443,21 @@ def test_dataset_pays_one_refill_for_a_change():
     assert sum(generated) < 2.5 * refill
 
 
+def test_dataset_of_a_task_that_holds_an_iterator_has_no_state():
+    class Listed(Style):
+        def __init__(self):
+            super().__init__()
+            self.sides = iter([1, 2] * 10_000)
+
+        def _new_trial(self, **kwargs):
+            return super()._new_trial(ground_truth=next(self.sides))
+
+    dataset = Dataset(Listed(), batch_size=2, seq_len=30, seed=0)
+    assert set(steps_of(dataset, 300)[1].ravel()) == {0, 1, 2}
+    with pytest.raises(TypeError, match="is an iterator: its position is no value that can be saved"):
+        dataset.state_dict()
+
+
 def part(steps, first, last):
     """Some of the steps that `steps_of` returned."""
     if isinstance(steps, dict):

@@ -58,8 +58,8 @@ def test_holdout_leaves_the_ratios_of_probabilities():
 
 def test_split_draws_discard_no_trial_of_a_drawn_condition():
     for split in ("train", "holdout"):
-        assert Dataset(ID, holdout={"coh": [12.8]}, split=split)._source.kept_share == 1
-    assert 0 < Dataset("PulseDecisionMaking", holdout={"ground_truth": 0})._source.kept_share < 1
+        assert Dataset(ID, holdout={"coh": [12.8]}, split=split).streams.source.kept_share == 1
+    assert 0 < Dataset("PulseDecisionMaking", holdout={"ground_truth": 0}).streams.source.kept_share < 1
 
 
 def test_holdout_of_several_conditions_is_of_their_combination():

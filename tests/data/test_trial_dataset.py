@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import pickle
 import sys
 import tracemalloc
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ngym_core as ngym
+from ngym_core.sampling import tasks_of
 from ngym_data import TrialDataset
 
 ID = "DelayComparison-v0"
@@ -244,3 +246,29 @@ def test_trial_dataset_loader_without_torch_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "ngym_data.torch_loaders", raising=False)
     with pytest.raises(ImportError, match=r"Torch loaders need torch: pip install 'ngym-data\[torch\]'"):
         TrialDataset("ReadySetGo").to_torch()
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_trial_dataset_follows_changed_parameters(id_):
+    def change(env):
+        for task in tasks_of(env):
+            for period, duration in task.timing.items():
+                if isinstance(duration, (int, float)) and duration > 0:
+                    task.timing[period] = duration + 3 * task.dt
+
+    dataset, other = (TrialDataset(id_, trials=8, seed=0, session=4) for _ in range(2))
+    dataset[:]
+    copied = copy.deepcopy(dataset)
+    before = dataset[5]
+    change(dataset.env)
+    change(other.env)
+    assert same(dataset[5], other[5])
+    assert same(copied[5], before)
+    assert same(pickle.loads(pickle.dumps(dataset))[6], other[6])
+
+
+def test_trial_dataset_refuses_a_change_of_a_space():
+    dataset = TrialDataset(ID, trials=8, seed=0)
+    dataset.env.unwrapped.action_space = ngym.spaces.Discrete(7)
+    with pytest.raises(ValueError, match=r"The action space of <.*> was changed from .* make a new data set"):
+        dataset[0]

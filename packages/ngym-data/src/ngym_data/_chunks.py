@@ -27,12 +27,23 @@ class Mark:
     """A place between two trials of a stream.
 
     Attributes:
-        draws: A state of the stream's draws before it.
+        known: A state of the stream's draws before it, or the error if it cannot be taken.
         skip: Number of trials that are generated, be they of the split or not, from there to the place.
     """
 
-    draws: State
+    known: State | TypeError
     skip: int
+
+    @property
+    def draws(self) -> State:
+        """The state of the draws.
+
+        Raises:
+            TypeError: It cannot be taken.
+        """
+        if isinstance(self.known, TypeError):
+            raise self.known
+        return self.known
 
 
 @dataclass(frozen=True)

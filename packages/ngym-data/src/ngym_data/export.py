@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.files import atomic_write
-from ngym_data.dataset import concatenate_conditions, object_array
+from ngym_data._streams import concatenate_conditions, object_array
 from ngym_data.trial_dataset import Sample, TrialDataset
 
 __all__ = ["Rerun", "SavedTrials", "export_trials", "load_trials", "read_manifest", "rerun"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.trials import Trials
-from ngym_data.dataset import concatenate_conditions
+from ngym_data._streams import concatenate_conditions
 from ngym_data.splits import SPLITS
 from ngym_data.trial_source import MEMORY_BYTES, TrialSource, check_size
 
@@ -62,6 +62,7 @@ class TrialDataset:
         env: The env.
         periods: Names of the periods; `info["period"]` holds indices into it.
         session: Number of trials in a session.
+        source: Source of the trials, for loaders.
 
     Raises:
         TypeError: See `Dataset`.
@@ -93,11 +94,11 @@ class TrialDataset:
         session: int | None = None,
         memory: int = MEMORY_BYTES,
     ) -> None:
-        self._source = TrialSource(
+        self.source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
         )
-        self.env = self._source.env
-        self.periods = self._source.periods
+        self.env = self.source.env
+        self.periods = self.source.periods
         self.session = check_size("session", self._default_session() if session is None else session)
         self._trials = check_size("trials", trials)
         self._memory = check_size("memory", memory)
@@ -106,7 +107,7 @@ class TrialDataset:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the cache, so that copies in other processes are small."""
-        self._renew()
+        self.renew()
         return {**self.__dict__, "_cache": OrderedDict(), "_cached_bytes": 0}
 
     def __len__(self) -> int:
@@ -116,15 +117,15 @@ class TrialDataset:
     @property
     def seed(self) -> int:
         """Seed of all trials."""
-        return self._source.seed
+        return self.source.seed
 
     def _default_session(self) -> int:
         """Return the number of trials in a session within both bounds, at least 1."""
-        return min(MAX_SESSION_TRIALS, max(1, int(MAX_SESSION_BYTES / (self._source.trial_len * self._source.step_bytes))))
+        return min(MAX_SESSION_TRIALS, max(1, int(MAX_SESSION_BYTES / (self.source.trial_len * self.source.step_bytes))))
 
     def session_seed(self, number: int) -> int:
         """Return the seed of a session, numbered from 0."""
-        return self._source.stream_seed(number)
+        return self.source.stream_seed(number)
 
     def __getitem__(self, i: Any) -> Sample:
         """Return one trial, or several as a batch.
@@ -164,19 +165,15 @@ class TrialDataset:
         inputs, target, info = self[list(indices)]
         return [_one_of(inputs, target, info, k) for k in range(len(inputs))]
 
-    def _describe(self) -> dict[str, Any]:
-        """Return what the trials depend on beside the env, as plain data."""
-        return {**self._source.describe(), "trials": len(self), "seed": self.seed, "session": self.session}
-
-    def _renew(self) -> None:
+    def renew(self) -> None:
         """Make all trials with the present parameters of the env, if these have changed; each access does that.
 
         Raises:
             ValueError: They change a space.
         """
-        if self._source.changed:
-            self._source = self._source.renewed()
-            self.periods = self._source.periods
+        if self.source.changed:
+            self.source = self.source.renewed()
+            self.periods = self.source.periods
             self._cache.clear()
             self._cached_bytes = 0
 
@@ -188,12 +185,12 @@ class TrialDataset:
         Args:
             epoch: Number of the order, from 0; each has its own.
         """
-        key = (SPLITS.index(self._source.split), epoch, 0)  # three numbers: `stream_seed` has two
-        rng = np.random.default_rng(np.random.SeedSequence(self._source.seed, spawn_key=key))
+        key = (SPLITS.index(self.source.split), epoch, 0)  # three numbers: `stream_seed` has two
+        rng = np.random.default_rng(np.random.SeedSequence(self.source.seed, spawn_key=key))
         sessions = rng.permutation(-(-len(self) // self.session))
         order = (sessions[:, None] * self.session + np.arange(self.session)).ravel()
         order = order[order < len(self)]
-        session_bytes = self.session * self._source.trial_len * self._source.step_bytes
+        session_bytes = self.session * self.source.trial_len * self.source.step_bytes
         trials_at_a_time = self.session * max(1, int(self._memory / 2 / session_bytes))
         for first in range(0, len(order), trials_at_a_time):
             rng.shuffle(order[first : first + trials_at_a_time])
@@ -230,7 +227,7 @@ class TrialDataset:
 
     def _batch(self, numbers: NDArray[np.int64]) -> Sample:
         """Return trials as a batch, see `__getitem__`."""
-        self._renew()
+        self.renew()
         session_numbers, session_index = np.unique(numbers // self.session, return_inverse=True)
         sessions = [self._session(int(number)) for number in session_numbers]
         within = numbers % self.session  # number of each trial within its session
@@ -239,8 +236,8 @@ class TrialDataset:
         for session, some in zip(sessions, rows, strict=True):
             lengths[some] = session.lengths[within[some]]
         steps = int(lengths.max(initial=0))
-        inputs = np.zeros((len(numbers), steps, *self._source.ob_like.shape[1:]), self._source.ob_like.dtype)
-        target = np.zeros((len(numbers), steps, *self._source.gt_like.shape[1:]), self._source.gt_like.dtype)
+        inputs = np.zeros((len(numbers), steps, *self.source.ob_like.shape[1:]), self.source.ob_like.dtype)
+        target = np.zeros((len(numbers), steps, *self.source.gt_like.shape[1:]), self.source.gt_like.dtype)
         period = np.full((len(numbers), steps), -1, np.int8)
         for session, some in zip(sessions, rows, strict=True):
             chosen, width = within[some], min(steps, session.period.shape[1])  # a session may be padded to more steps
@@ -249,8 +246,8 @@ class TrialDataset:
             period[some, :width] = session.period[chosen, :width]
         mask = np.arange(steps) < lengths[:, None]
         info: dict[str, Any] = {"mask": mask, "length": lengths, "period": period}
-        if self._source.weights is not None:
-            info["weight"] = self._source.weights[period] * mask
+        if self.source.weights is not None:
+            info["weight"] = self.source.weights[period] * mask
         parts = [{n: c[within[r]] for n, c in s.conditions.items()} for s, r in zip(sessions, rows, strict=True)]
         columns = concatenate_conditions(parts, [len(r) for r in rows])
         # the parts follow by session: back to the order of the batch (the empty array is for an empty batch)
@@ -263,8 +260,8 @@ class TrialDataset:
         session = self._cache.get(number)
         if session is None:
             first = number * self.session
-            trials = self._source.first_trials(self.session, self._source.stream_draws(number), first)
-            session = self._cache[number] = SessionArrays(trials, self._source)
+            trials = self.source.first_trials(self.session, self.source.stream_draws(number), first)
+            session = self._cache[number] = SessionArrays(trials, self.source)
             self._cached_bytes += session.nbytes
             # least recently used first; the session itself stays, however large it is
             while self._cached_bytes > self._memory and len(self._cache) > 1:
