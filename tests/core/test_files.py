@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 
@@ -79,7 +80,7 @@ def test_atomic_write_syncs_the_content_before_the_rename_and_the_folder_after(t
     synced, fsync = [], os.fsync
 
     def record(number):
-        synced.append((os.path.isdir(f"/proc/self/fd/{number}"), (tmp_path / "file.txt").exists()))
+        synced.append((stat.S_ISDIR(os.fstat(number).st_mode), (tmp_path / "file.txt").exists()))
         fsync(number)
 
     monkeypatch.setattr(os, "fsync", record)
