@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import functools
+
 import gymnasium
 import numpy as np
 import pytest
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 import ngym_core as ngym
 from ngym_core.wrappers.base import TrialWrapper
@@ -169,3 +172,15 @@ def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
 def test_make_sb3_env_rejects_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_trial_monitor_in_subproc_vec_env_has_one_folder_for_each_process(tmp_path):
+    settings = {"save_dir": tmp_path / "run", "verbose": False}
+    make = functools.partial(ngym.make, "PerceptualDecisionMaking-v0", wrappers=[("Monitor", settings)])
+    env = SubprocVecEnv([make, make], start_method="fork")
+    env.reset()
+    ended = sum(np.array([info["new_trial"] for info in env.step([0, 0])[3]], int) for _ in range(100))
+    env.close()
+    folders = sorted(path.name for path in tmp_path.iterdir())
+    assert folders == ["run", "run-1"]
+    assert [len(ngym.load_trial_table(tmp_path / name)["trial"]) for name in folders] == ended.tolist()
