@@ -230,7 +230,7 @@ def test_monitor_rejects_a_folder_with_files_that_no_monitor_wrote(tmp_path):
 # ---- folders ------------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version", "ignore:.*A Box observation space m")
+@pytest.mark.filterwarnings("ignore:.*WARN")  # advice of `check_env`
 @pytest.mark.parametrize("save_dir", [None, "run", ".", "../run"])
 def test_monitor_touches_no_file_before_the_first_row(tmp_path, monkeypatch, save_dir):
     (tmp_path / "cwd").mkdir()
