@@ -378,6 +378,13 @@ def test_monitor_in_a_forked_process_saves_its_own_trials_only(tmp_path):
     assert load_trial_table(tmp_path / "run-1")["trial"].tolist() == list(range(parent, parent + later[0]))
 
 
+def test_monitor_in_a_process_of_multiprocessing_saves_when_it_ends(tmp_path):
+    end = "from multiprocessing import get_context as context; env.close()\np = context('fork').Process(target=play, args=[300])"
+    done = run_script(tmp_path, PLAY + end + "\np.start(); p.join(); sys.exit(p.exitcode)")
+    assert done.returncode == 0, done.stderr
+    assert len(load_trial_table(tmp_path / "run-1")["trial"]) > 3
+
+
 def test_killed_monitor_loses_at_most_the_trials_since_the_last_save(tmp_path):
     done = run_script(tmp_path, PLAY + "os.kill(os.getpid(), signal.SIGKILL)", 5)
     assert done.returncode == -signal.SIGKILL
