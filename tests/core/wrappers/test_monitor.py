@@ -379,8 +379,8 @@ def test_monitor_in_a_forked_process_saves_its_own_trials_only(tmp_path):
 
 
 def test_monitor_in_a_process_of_multiprocessing_saves_when_it_ends(tmp_path):
-    end = "from multiprocessing import get_context as context; env.close()\np = context('fork').Process(target=play, args=[300])"
-    done = run_script(tmp_path, PLAY + end + "\np.start(); p.join(); sys.exit(p.exitcode)")
+    end = "import multiprocessing; env.close(); p = multiprocessing.get_context('fork').Process(target=play, args=[300])\n"
+    done = run_script(tmp_path, PLAY + end + "p.start(); p.join(); sys.exit(p.exitcode)")
     assert done.returncode == 0, done.stderr
     assert len(load_trial_table(tmp_path / "run-1")["trial"]) > 3
 
