@@ -6,20 +6,56 @@ import numpy as np
 import pytest
 
 from ngym_core.trial_table import TrialRecorder, concatenate_tables, load_trial_table, save_trial_table
+from ngym_core.wrappers.base import StepBatch
 
 
 def table(*numbers, **columns):
     return {"trial": np.array(numbers), **{name: np.array(column) for name, column in columns.items()}}
 
 
-def test_recorder_restore_puts_trials_before_those_recorded_since():
-    recorder = TrialRecorder(1, 100)
-    recorder.restore(table(2, 3))  # as if they were recorded
-    recorder.restore(table(0, 1))
-    assert recorder.num_pending == 4
-    assert recorder.pop()["trial"].tolist() == [0, 1, 2, 3]
+def batch(lanes, ended):
+    m = len(lanes)
+    return StepBatch(
+        np.array(lanes), np.zeros((m, 2)), np.ones(m), np.ones(m, int), np.ones(m, int), np.array(ended), np.ones(m)
+    )
+
+
+def test_recorder_pop_returns_each_trial_once():
+    recorder = TrialRecorder(2, 100)
+    recorder.add(batch([0, 1], [True, True]))
+    recorder.add(batch([1], [True]))
+    assert recorder.num_pending == 3
+    assert recorder.pop()["lane"].tolist() == [0, 1, 1]
     assert recorder.num_pending == 0
     assert recorder.pop() == {}
+
+
+def test_recorder_state_holds_unfinished_trials_and_no_recorded_ones():
+    recorder = TrialRecorder(2, 100)
+    recorder.add(batch([0, 1], [True, False]))
+    state = recorder.state
+    other = TrialRecorder(2, 100)
+    other.state = state
+    assert other.num_pending == 0
+    for each in (recorder, other):
+        each.add(batch([0, 1], [True, True]))
+    assert recorder.pop()["steps"].tolist() == [1, 1, 2]
+    table = other.pop()
+    assert (table["trial"].tolist(), table["steps"].tolist()) == ([1, 2], [1, 2])
+    assert table["cumulative_reward"].tolist() == [2, 2]
+    recorder.state = state
+    assert recorder.num_trials == 1
+
+
+def test_recorder_put_lanes_sets_some_lanes_and_keeps_the_number_of_trials():
+    recorder = TrialRecorder(2, 100)
+    recorder.add(batch([0, 1], [True, False]))
+    part = recorder.take_lanes(np.array([1]))
+    recorder.add(batch([1], [True]))
+    recorder.put_lanes(np.array([0]), part)
+    assert recorder.num_trials == 2
+    recorder.add(batch([0, 1], [True, True]))
+    assert recorder.pop()["steps"].tolist() == [1, 2, 2, 1]
 
 
 def test_concatenate_tables_fills_what_some_tables_lack():

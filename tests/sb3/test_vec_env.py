@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 
 import gymnasium
@@ -10,6 +11,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 import ngym_core as ngym
 from ngym_core.errors import StateError
@@ -271,3 +273,15 @@ def test_curriculum_by_callback_changes_the_trials_that_follow():
     )
     assert len(harder.begun) > 20
     assert set(harder.begun) == {6.4}
+
+
+def test_trial_monitor_in_subproc_vec_env_has_one_folder_for_each_process(tmp_path):
+    settings = {"save_dir": tmp_path / "run", "verbose": False}
+    make = functools.partial(ngym.make, "PerceptualDecisionMaking-v0", wrappers=[("Monitor", settings)])
+    env = SubprocVecEnv([make, make], start_method="fork")
+    env.reset()
+    ended = sum(np.array([info["new_trial"] for info in env.step([0, 0])[3]], int) for _ in range(100))
+    env.close()
+    folders = sorted(path.name for path in tmp_path.iterdir())
+    assert folders == ["run", "run-1"]
+    assert [len(ngym.load_trial_table(tmp_path / name)["trial"]) for name in folders] == ended.tolist()

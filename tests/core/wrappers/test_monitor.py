@@ -1,25 +1,38 @@
 from __future__ import annotations
 
+import copy
 import csv
+import functools
+import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import textwrap
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 import ngym_core as ngym
 from ngym_core.plugins.manager import PackManager
+from ngym_core.testing import _equal
 from ngym_core.trial_table import MEASURED_COLUMNS, load_trial_table
 from ngym_core.wrappers.monitor import Monitor
 
+from ..neurogym_style import Dots
+from ..test_state import through_json
 from ..toy import Toy
 
 
 def monitored(tmp_path, env=None, **kwargs):
     return Monitor(env or Toy(), save_dir=tmp_path / "run", verbose=False, **kwargs)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def play(env, steps, seed=0):
@@ -178,6 +191,9 @@ def test_monitor_reads_its_config_from_a_file_or_a_dictionary(tmp_path):
         ({"trigger": "minute"}, "trigger='minute' must be 'trial' or 'step'"),
         ({"interval": 0}, "interval=0 must be an integer from 1"),
         ({"interval": True}, "interval=True must be an integer from 1"),
+        ({"interval_seconds": 0}, "interval_seconds=0 must be a number above 0"),
+        ({"interval_seconds": float("nan")}, "interval_seconds=nan must be a number above 0"),
+        ({"interval_seconds": "1"}, "interval_seconds='1' must be a number above 0"),
         ({"plot_steps": 2.5}, r"plot_steps=2\.5 must be an integer from 1"),
     ],
 )
@@ -204,10 +220,207 @@ def test_monitor_default_folders_differ_between_runs(tmp_path, monkeypatch, caps
     assert "Toy: 5 trials saved in monitor" in capsys.readouterr().out
 
 
-def test_monitor_rejects_the_folder_of_another_run(tmp_path):
-    monitored(tmp_path)
+def test_monitor_rejects_a_folder_with_files_that_no_monitor_wrote(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="holds something already; name a new folder"):
         monitored(tmp_path)
+
+
+# ---- folders ------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*WARN")  # advice of `check_env`
+@pytest.mark.parametrize("save_dir", [None, "run", ".", "../run"])
+def test_monitor_touches_no_file_before_the_first_row(tmp_path, monkeypatch, save_dir):
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("Monitor", {"save_dir": save_dir, "verbose": False})])
+    gymnasium.make(env.spec).reset(seed=0)
+    check_env(copy.deepcopy(env), skip_render_check=True)
+    pickle.loads(pickle.dumps(env)).get_state()
+    ngym.TrialVectorEnv(env, 2).close()
+    env.reset(seed=0)
+    env.step(0)
+    env.close()
+    assert names_in(tmp_path) == ["cwd"]
+    assert names_in(tmp_path / "cwd") == []
+    with env:
+        play(env, 100)
+    assert len(ngym.load_trial_table(env.save_dir)["trial"])
+
+
+def test_monitor_takes_a_numbered_folder_where_another_env_has_the_one_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = Monitor(Toy(), save_dir="run", verbose=False)
+    spec_env = Monitor(Toy(), save_dir="run", verbose=False)
+    monkeypatch.chdir("/")
+    expected = {}
+    for name, env in {"run": first, "run-1": spec_env, "run-2": copy.deepcopy(first)}.items():
+        expected[name] = [t["ground_truth"] for t in play(env, 150, seed=len(expected))]
+    later = Monitor(Toy(), save_dir=tmp_path / "run", verbose=False)
+    expected["run-3"] = [t["ground_truth"] for t in play(later, 100, seed=9)]
+    for env in (first, spec_env, later):
+        env.close()
+    del env
+    gc.collect()
+    for name, truths in expected.items():
+        assert load_trial_table(tmp_path / name)["ground_truth"].tolist() == truths
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+@pytest.mark.parametrize("lanes", [0, 3])
+def test_monitor_copies_write_their_own_trials_only(tmp_path, how, lanes):
+    env = monitored(tmp_path, ngym.make("PerceptualDecisionMaking-v0"))
+    env = ngym.TrialVectorEnv(env, lanes) if lanes else env
+    env.reset(seed=0)
+    action = np.zeros(lanes, int) if lanes else 0
+    for _ in range(100):
+        env.step(action)
+    other = how(env)
+    for each in (other, env):
+        for _ in range(100):
+            each.step(action)
+        each.close()
+    copied, table = load_trial_table(tmp_path / "run-1"), load_trial_table(tmp_path / "run")
+    after = len(table["trial"]) - len(copied["trial"])
+    assert after > 3
+    for name, column in copied.items():
+        assert np.array_equal(table[name][after:], column, equal_nan=column.dtype.kind == "f"), name
+
+
+# ---- states -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("saved", [False, True])
+@pytest.mark.parametrize("task", [lambda: ngym.make("PerceptualDecisionMaking-v0"), Dots])
+@pytest.mark.parametrize("lanes", [0, 3])
+def test_monitor_goes_on_from_a_state_with_every_played_trial_once(tmp_path, lanes, task, saved):
+    def make(name):
+        env = Monitor(task(), save_dir=tmp_path / name, verbose=False)
+        return ngym.TrialVectorEnv(env, lanes) if lanes else env
+
+    def steps(env):
+        return [copy.deepcopy(env.step(np.zeros(lanes, int) if lanes else 0)) for _ in range(100)]
+
+    env, other = make("one"), make("two")
+    env.reset(seed=0)
+    steps(env)
+    state = env.get_state()
+    expected = steps(env)
+    if saved:
+        (env.env if lanes else env).save()
+    env.set_state(state)
+    other.set_state(through_json(state))
+    assert _equal(steps(env), expected)
+    assert _equal(steps(other), expected)
+    env.close()
+    other.close()
+    table, rest = load_trial_table(tmp_path / "one"), load_trial_table(tmp_path / "two")
+    n, m = len(table["trial"]), len(rest["trial"])
+    assert m > 3
+    for name, column in rest.items():
+        assert np.array_equal(table[name][n - m :], column, equal_nan=column.dtype.kind == "f"), name
+        assert np.array_equal(table[name][n - 2 * m : n - m], column, equal_nan=column.dtype.kind == "f"), name
+    assert table["trial"][: n - m].tolist() == list(range(n - m))
+
+
+# ---- processes ----------------------------------------------------------------------------------
+
+PLAY = """
+import atexit, gc, os, signal, sys
+import ngym_core as ngym
+
+def play(steps):
+    played = 0
+    for _ in range(steps):
+        played += env.step(env.unwrapped.gt_now)[4]["new_trial"]
+    return played
+
+settings = {"save_dir": "run", "interval": INTERVAL, "verbose": False}
+env = ngym.make("PerceptualDecisionMaking", wrappers=[("Monitor", settings)])
+env.reset(seed=0)
+print(play(500), flush=True)
+"""
+ENDS = {
+    "return": "",
+    "exit": "sys.exit(3)",
+    "exception": "raise ValueError('over')",
+    "interrupt": "os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(60)",
+    "terminate": "os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(60)",
+    "hangup": "os.kill(os.getpid(), signal.SIGHUP); import time; time.sleep(60)",
+    "handler": "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3)); os.kill(os.getpid(), signal.SIGTERM)",
+    "garbage": "del env; gc.collect(); os._exit(0)",
+    "fork": "pid = os.fork(); pid and os.waitpid(pid, 0); pid or sys.exit()",
+    "fork closes": "pid = os.fork(); pid and os.waitpid(pid, 0); pid or (env.close(), os._exit(0))",
+}
+STATUS = {"exit": 3, "exception": 1, "interrupt": -signal.SIGINT, "terminate": -signal.SIGTERM, "hangup": -signal.SIGHUP}
+
+
+def run_script(tmp_path, script, interval=10**6):
+    command = [sys.executable, "-c", script.replace("INTERVAL", str(interval))]
+    return subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_monitor_has_saved_all_trials_however_a_program_ends(tmp_path, end):
+    done = run_script(tmp_path, PLAY + ENDS[end])
+    assert done.returncode == STATUS.get(end, 3 if end == "handler" else 0), done.stderr
+    assert load_trial_table(tmp_path / "run")["trial"].tolist() == list(range(int(done.stdout.split()[0])))
+    assert names_in(tmp_path) == ["run"]
+    assert sorted(path.suffix for path in (tmp_path / "run").iterdir()) == [".csv", ".json", ".npz"]
+
+
+def test_monitor_in_a_forked_process_saves_its_own_trials_only(tmp_path):
+    done = run_script(tmp_path, PLAY + "pid = os.fork()\npid and os.waitpid(pid, 0)\nprint(play(300), flush=True)")
+    parent, *later = map(int, done.stdout.split())
+    assert len(load_trial_table(tmp_path / "run")["trial"]) == parent + later[1]
+    assert load_trial_table(tmp_path / "run-1")["trial"].tolist() == list(range(parent, parent + later[0]))
+
+
+def test_monitor_in_a_process_of_multiprocessing_saves_when_it_ends(tmp_path):
+    end = "import multiprocessing; env.close(); p = multiprocessing.get_context('fork').Process(target=play, args=[300])\n"
+    done = run_script(tmp_path, PLAY + end + "p.start(); p.join(); sys.exit(p.exitcode)")
+    assert done.returncode == 0, done.stderr
+    assert len(load_trial_table(tmp_path / "run-1")["trial"]) > 3
+
+
+def test_killed_monitor_loses_at_most_the_trials_since_the_last_save(tmp_path):
+    done = run_script(tmp_path, PLAY + "os.kill(os.getpid(), signal.SIGKILL)", 5)
+    assert done.returncode == -signal.SIGKILL
+    played = int(done.stdout)
+    assert load_trial_table(tmp_path / "run")["trial"].tolist() == list(range(played - played % 5))
+
+
+@pytest.mark.parametrize("terminate", [False, True])
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_monitor_in_processes_of_a_vector_env_has_one_folder_each(tmp_path, context, terminate):
+    settings = {"save_dir": tmp_path / "run", "verbose": False}
+    make = functools.partial(ngym.make, "PerceptualDecisionMaking-v0", wrappers=[("Monitor", settings)])
+    env = gymnasium.vector.AsyncVectorEnv([make] * 3, context=context)
+    assert names_in(tmp_path) == []
+    env.reset(seed=[5, 6, 7])
+    ended = np.zeros(3, int)
+    for _ in range(200):
+        ended += env.step(np.zeros(3, int))[4]["new_trial"]
+    env.close(terminate=terminate)
+    folders = names_in(tmp_path)
+    assert folders == ["run", "run-1", "run-2"]
+    tables = [load_trial_table(tmp_path / folder) for folder in folders]
+    assert sorted(len(table["trial"]) for table in tables) == sorted(ended)
+    assert len({str(table["coh"]) for table in tables}) == 3
+
+
+def test_monitor_saves_after_an_interval_of_seconds(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("ngym_core.wrappers.monitor.time.monotonic", lambda: now[0])
+    env = monitored(tmp_path, interval_seconds=20)
+    play(env, 100)
+    assert not list((tmp_path / "run").glob("trials*"))
+    now[0] = 20.0
+    play(env, 100)
+    assert len(list((tmp_path / "run").glob("trials*.npz"))) == 1
+    env.close()
 
 
 # ---- failures -----------------------------------------------------------------------------------
@@ -225,6 +438,28 @@ def test_monitor_keeps_the_trials_of_a_failed_save(tmp_path, monkeypatch):
     table = load_trial_table(tmp_path / "run")
     assert table["trial"].tolist() == list(range(len(trials)))
     assert table["ground_truth"].tolist() == [t["ground_truth"] for t in trials]
+
+
+def test_monitor_warns_once_of_a_full_disk_and_tries_again_later(tmp_path, monkeypatch):
+    env, tries, now = monitored(tmp_path, interval=1), [], [100.0]
+    monkeypatch.setattr("ngym_core.wrappers.monitor.time.monotonic", lambda: now[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez_compressed", lambda *args, **kwargs: (tries.append(now[0]), refuse()))
+        with pytest.warns(UserWarning, match="this one failed: no space left"):
+            trials = play(env, 300)
+        now[0] += 60
+        trials += play(env, 300)  # a second warning would be an error
+    assert tries == [100, 160]
+    now[0] += 60
+    trials += play(env, 20)
+    env.close()
+    assert load_trial_table(tmp_path / "run")["ground_truth"].tolist() == [t["ground_truth"] for t in trials]
+
+
+def test_monitor_says_at_exit_how_many_trials_could_not_be_saved(tmp_path):
+    script = PLAY + "import shutil; shutil.rmtree('run'); open('run', 'w').close()"
+    done = run_script(tmp_path, script)
+    assert f"PerceptualDecisionMaking: {int(done.stdout)} trials could not be saved: " in done.stderr
 
 
 def refuse(*args, **kwargs):

@@ -119,13 +119,33 @@ class TrialRecorder:
         Returns:
             The columns of `MEASURED_COLUMNS`, and the conditions under their names.
         """
-        parts, self._parts, self.num_pending = self._parts, [], 0
-        return concatenate_tables(parts)
+        return concatenate_tables(self.pop_parts())
 
-    def restore(self, table: TrialTable) -> None:
-        """Put back trials that could not be saved. The next `pop` returns them, before those recorded since."""
-        self._parts.insert(0, table)  # tables stay in the order in which trials ended
-        self.num_pending += len(table["trial"])
+    def pop_parts(self) -> list[TrialTable]:
+        """Return the same as `pop` as one table for each step that ended trials, for `concatenate_tables`."""
+        parts, self._parts, self.num_pending = self._parts, [], 0
+        return parts
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The number of trials, and what the unfinished ones have accumulated; not the trials that are recorded."""
+        return self.take_lanes(np.arange(len(self._steps)))
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        self.put_lanes(np.arange(len(self._steps)), state)
+
+    def take_lanes(self, lanes: Array) -> dict[str, Any]:
+        """Return the number of trials, and what the unfinished trials of some lanes, (m,), have accumulated."""
+        columns = {name: getattr(self, f"_{name}")[lanes] for name in ("steps", "due", "reward", "total")}
+        return {"num_trials": self.num_trials, **columns}
+
+    def put_lanes(self, lanes: Array, part: Mapping[str, Any]) -> None:
+        """Set what `take_lanes` returned. The number of trials is set only with all lanes, whose trials it counts."""
+        for name in ("steps", "due", "reward", "total"):
+            getattr(self, f"_{name}")[lanes] = part[name]
+        if len(lanes) == len(self._steps):
+            self.num_trials = int(part["num_trials"])
 
 
 def concatenate_tables(parts: Sequence[TrialTable]) -> TrialTable:

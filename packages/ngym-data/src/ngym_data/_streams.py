@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.state import State, describe_stack
+from ngym_core.trials import join_columns
 from ngym_data._buffers import WindowBuffer
 from ngym_data._chunks import Mark, Origin, StepChunk
 from ngym_data._positions import RowPosition, positions_from_state, positions_state, rest_of_trial
