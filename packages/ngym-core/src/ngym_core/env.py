@@ -57,6 +57,9 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         abort: Whether breaking fixation ends the trial.
         chance: Mean performance of random actions (each as likely as the others at each step); None if not known.
         sure_rewards: False if the right action may go unrewarded by chance.
+        has_answer: False if no action is ever right and none earns anything (`check_task` reports it otherwise).
+        observable_answer: False if what a trial shows does not tell its answer, by design: a bandit, a hidden context.
+        unused_channels: Names of channels to which nothing may ever be written.
         blank: Value of a channel that shows nothing, for wrappers that empty channels.
         can_prefetch: Whether the next trials can be made in advance: False if they depend on what the agent does.
         dt: Time step in ms.
@@ -104,6 +107,9 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     chance: ClassVar[float | None] = None
     sure_rewards: ClassVar[bool] = True
     can_prefetch: ClassVar[bool] = True
+    has_answer: ClassVar[bool] = True
+    observable_answer: ClassVar[bool] = True
+    unused_channels: ClassVar[tuple[str, ...]] = ()
     blank: ClassVar[float] = 0
     _one_at_a_time: ClassVar[bool] = False
     _parameters: dict[str, Any]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import re
+import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +24,9 @@ from ngym_core.env import TrialEnv
 from ngym_core.errors import TaskError, UnknownTaskError
 from ngym_core.plugins.registry import make
 from ngym_core.random import Draws
+from ngym_core.rules import FixateThenChoose, ProduceInterval, RespondWhenDue, TakeAtOnce, edges
 from ngym_core.sampling import sample_trials, tasks_of
+from ngym_core.spaces import channels, names_of
 from ngym_core.trials import Trials
 from ngym_core.vector import TrialVectorEnv
 
@@ -35,6 +41,18 @@ TIMED_BYTES = 64 * 2**20
 """Size of the observations of the trials that are generated to measure the speed, at most."""
 RANDOM_BYTES = 512 * 2**20
 """Size of the observations of the trials that are played with random actions, at most."""
+LATE_STEPS = 200
+"""Steps in which the observations of a task's own `_step` are compared with those of the trial."""
+PROBED_TRIALS = 1200
+"""Trials without noise from which the channels and the probe of the answer are judged."""
+PROBED_BYTES = 16 * 2**20
+"""Size of the observations of those trials that are generated at a time, at most."""
+BINS = 4
+"""Parts of a period whose mean observations the probe sees."""
+PROBE_ERRORS = 5.0
+"""Standard errors above chance from which on a probe tells the answer; built-in tasks reach more than 10."""
+RIDGE = 1e-4
+"""Weight of the penalty in the regressions of the probe, relative to the mean square of the features."""
 EXPECTED_WARNINGS = (
     "minimum value is -infinity",  # Gaussian noise has no bounds
     "maximum value is infinity",
@@ -108,32 +126,46 @@ def check_task(
         raise TaskError(f"{task} cannot be made: {type(error).__name__}: {error}") from error
     name = task if isinstance(task, str) else str(env)
     trials, random_trials = _limit_trials(build, trials, PLAYED_BYTES), _limit_trials(build, random_trials, RANDOM_BYTES)
-    checks: list[Callable[[], Iterator[str]]] = [
-        lambda: _check_spaces(build, seeds[0], trials),
-        lambda: _check_oracle(build, seeds, trials),
-        lambda: _check_replay(build, seeds, trials),
-        lambda: _check_batches(build, seeds[0]),
-        lambda: _check_forced(build, seeds[0]),
-        lambda: _check_lanes(build, seeds[0], trials),
-        lambda: _check_gymnasium(build),
-    ]
     measured: dict[str, Any] = {}
 
     def check_chance() -> Iterator[str]:
         measured["chance"] = getattr(build(), "chance", None)
-        measured["random"] = _performance(build, seeds, random_trials // len(seeds), oracle=False)
+        measured["random"] = _performance(build, seeds, random_trials // len(seeds), _play_randomly)
         yield from _check_chance(measured["chance"], measured["random"])
 
+    # Name -> a check, and those whose breach would break it too: a mistake is named once.
+    checks: dict[str, tuple[Callable[[], Iterator[str]], tuple[str, ...]]] = {
+        "trials": (lambda: _check_trials(build, seeds[0], trials), ()),
+        "ground truth": (lambda: _check_ground_truth(build, seeds[0]), ("trials",)),
+        "returns": (lambda: _check_returns(build, seeds[0], trials), ("trials",)),
+        "oracle": (lambda: _check_oracle(build, seeds, trials), ("ground truth",)),
+        "rewards": (lambda: _check_rewards(build, seeds[0], trials), ("oracle", "returns")),
+        "replay": (lambda: _check_replay(build, seeds, trials), ("trials",)),
+        "batches": (lambda: _check_batches(build, seeds[0]), ("replay",)),
+        "forced": (lambda: _check_forced(build, seeds[0]), ("batches",)),
+        "observations": (lambda: _check_observations(build, seeds[0]), ("ground truth", "returns", "forced")),
+        "lanes": (lambda: _check_lanes(build, seeds[0], trials), ("returns", "oracle", "batches")),
+        "gymnasium": (lambda: _check_gymnasium(build), ("returns", "replay")),
+        "chance": (check_chance, ("oracle",)),
+    }
     breaches: list[str] = []
-    for check in [*checks, check_chance]:
+    broken: set[str] = set()
+    for check_name, (check, needs) in checks.items():
+        if not broken.isdisjoint(needs):
+            broken.add(check_name)
+            continue
         try:
-            breaches += check()
-        except Exception as error:  # a task may break in any way; all of them are reported together
-            breaches.append(f"{type(error).__name__}: {error}")
+            for breach in check():
+                broken.add(check_name)
+                if breach not in breaches:
+                    breaches.append(breach)
+        except Exception as error:  # a task may break in any way; the checks that follow would break alike
+            breaches.append(f"{type(error).__name__}: {error}{_place(error, env)}")
+            break
     if breaches:
         title = f"{name} breaks {len(breaches)} promise{'s' if len(breaches) > 1 else ''}:"
         raise TaskError("\n".join([title, *(f"  - {breach}" for breach in breaches), NEXT]))
-    oracle = _performance(build, seeds, trials, oracle=True)
+    oracle = _performance(build, seeds, trials, _play_oracle)
     return Check(name, measured["chance"], float(oracle.mean()), float(measured["random"].mean()), _speed(build()))
 
 
@@ -155,7 +187,25 @@ class _Played:
     returns: list[tuple[Any, ...]]
 
 
-def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0, keep: bool = False) -> _Played:
+def _play_oracle(env: Any) -> Any:
+    """Return the ground truth."""
+    return np.array(env.unwrapped.gt_now)
+
+
+def _play_randomly(env: Any) -> Any:
+    """Return an action, each as likely as the others."""
+    return env.action_space.sample()
+
+
+def _play_nothing(env: Any) -> Any:
+    """Return the action 0, or numbers as near to 0 as the space has."""
+    space = env.action_space
+    return np.clip(np.zeros(space.shape, space.dtype), space.low, space.high) if space.shape else 0
+
+
+def _play(
+    env: Any, seed: int, trials: int, agent: Callable[[Any], Any], *, agent_seed: int = 0, keep: bool = False
+) -> _Played:
     """Play whole trials; stop after `MAX_TRIAL_STEPS` steps in a trial."""
     rng = np.random.default_rng([agent_seed, seed])
     space = env.action_space
@@ -166,7 +216,7 @@ def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0
     rewards: list[float] = []
     reward, steps = 0.0, 0
     while len(performance) < trials and steps < MAX_TRIAL_STEPS:
-        action = np.array(env.unwrapped.gt_now) if oracle else space.sample()
+        action = agent(env)
         back = env.step(action if space.shape else int(action))
         if keep:
             returns.append(back)
@@ -179,31 +229,83 @@ def _play(env: Any, seed: int, trials: int, *, oracle: bool, agent_seed: int = 0
     return _Played(np.array(performance), np.array(rewards), returns)
 
 
-def _performance(build: Callable[[], Any], seeds: tuple[int, ...], trials: int, *, oracle: bool) -> Array:
-    return np.concatenate([_play(build(), seed, trials, oracle=oracle).performance for seed in seeds])
+def _performance(build: Callable[[], Any], seeds: tuple[int, ...], trials: int, agent: Callable[[Any], Any]) -> Array:
+    return np.concatenate([_play(build(), seed, trials, agent).performance for seed in seeds])
 
 
-def _check_spaces(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
-    """Check observations, ground truth and types at every step, and that returns share nothing."""
+def _place(error: Exception, env: Any) -> str:
+    """Return where in the file of its task an error was raised, if it was raised there."""
+    file = getattr(sys.modules.get(type(env.unwrapped).__module__), "__file__", None)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" (in {frames[-1].name}, line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
+
+
+def _check_trials(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
+    """Check that trials can be generated, and that their ground truth can be played."""
     env = build()
     truths = (gt for trial in sample_trials(env, trials, seed, None, {}) for gt in trial.gt)
     wrong = next((gt for gt in truths if not env.action_space.contains(gt)), None)
     if wrong is not None:
-        yield f"the ground truth {wrong} is not in {env.action_space}"
+        yield f"the ground truth {wrong} is not in {env.action_space}: set an action that the space has"
+
+
+def _check_returns(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
+    """Check what `reset` and `step` return: spaces, types, that returns share nothing, and that none is late."""
+    env = build()
+    for agent in (_play_oracle, _play_randomly):
+        returns = _play(env, seed, trials, agent, keep=True).returns
+        breaches = list(_check_types(env, returns))
+        if breaches:
+            yield from breaches
+            return
+    yield from _check_late(build(), seed)
+
+
+def _check_types(env: Any, returns: list[tuple[Any, ...]]) -> Iterator[str]:
+    """Check spaces and types at every step, and that returns share nothing; name the first step for each mistake."""
+    for step, (ob, *_) in enumerate(returns):
+        if not env.observation_space.contains(ob):
+            space = f"{env.observation_space} ({np.dtype(env.observation_space.dtype)})"
+            yield (
+                f"step {step}: the observation {_shown(ob)} ({np.asarray(ob).dtype}) is not in {space}: widen the space, or "
+                "return observations of its shape, type and bounds"
+            )
+            break
+    for step, (_, reward, *_) in enumerate(returns):
+        if not isinstance(reward, (int, float, np.floating)) or not np.isfinite(reward):
+            yield f"step {step}: the reward {reward!r} is not a finite number: return one at every step"
+            break
+    for step, (_, _, terminated, truncated, _) in enumerate(returns):
+        if type(terminated) is not bool or type(truncated) is not bool:
+            yield (
+                f"step {step}: terminated={terminated!r} and truncated={truncated!r} must be Python booleans: "
+                "convert them with bool()"
+            )
+            break
+    for step, (one, two) in enumerate(zip(returns, returns[1:], strict=False)):
+        if np.shares_memory(one[0], two[0]) or _share(one[4], two[4]):
+            yield f"steps {step} and {step + 1} return the same array or dictionary: return a new one, or a copy, at each step"
+            break
+
+
+def _check_late(env: Any, seed: int) -> Iterator[str]:
+    """Check that a task's own `_step` returns the observation after the step, not the one before."""
+    task = env.unwrapped
+    if type(task)._step is TrialEnv._step:
         return
-    for oracle in (True, False):
-        played = _play(env, seed, trials, oracle=oracle, keep=True)
-        for step, (ob, reward, terminated, truncated, _) in enumerate(played.returns):
-            if not env.observation_space.contains(ob):
-                yield f"step {step}: the observation {_shown(ob)} is not in {env.observation_space}"
-            if not np.isfinite(reward) or not isinstance(reward, (int, float, np.floating)):
-                yield f"step {step}: the reward {reward!r} is not a finite number"
-            if type(terminated) is not bool or type(truncated) is not bool:
-                yield f"step {step}: terminated={terminated!r} and truncated={truncated!r} must be Python booleans"
-        for step, (one, two) in enumerate(zip(played.returns, played.returns[1:], strict=False)):
-            if np.shares_memory(one[0], two[0]) or _share(one[4], two[4]):
-                yield f"steps {step} and {step + 1} return the same array or dictionary"
-                break
+    env.reset(seed=seed)
+    late = []
+    for _ in range(LATE_STEPS):
+        before = task.ob[task.t_ind].copy()
+        action = _play_oracle(task)
+        ob = task.step(action if task.action_space.shape else int(action))[0]
+        if not np.array_equal(before, task.ob[task.t_ind]):
+            late.append(np.array_equal(ob, before))
+    if late and all(late):
+        yield (
+            "the observations are one step late: `_step` returns a copy of that before the step; return `self.ob_now` itself, "
+            "not a copy (`step` returns the observation after the step in its place)"
+        )
 
 
 def _share(one: Any, two: Any) -> bool:
@@ -221,36 +323,214 @@ def _parts(info: dict[str, Any]) -> Iterator[Any]:
             yield value
 
 
+def _check_ground_truth(build: Callable[[], Any], seed: int) -> Iterator[str]:
+    """Check that there is a ground truth, and that it stands where the rule pays it."""
+    env = build()
+    task = env.unwrapped
+    if not task.has_answer or isinstance(task.rule, TakeAtOnce):  # what an action earns is a condition there
+        return
+    trials = sample_trials(task, _limit_trials(build, 64, PLAYED_BYTES), seed, None, {})
+    due = (trials.gt != 0).reshape(*trials.gt.shape[:2], -1).any(axis=2)
+    if task.rule.is_interactive:
+        if not any(np.any(back[4]["gt"]) for back in _play(env, seed, 4, _play_oracle, keep=True).returns[1:]):
+            yield f"there is no ground truth: it is 0 at every step; return it from `{type(task.rule).__name__}.ground_truth`"
+        return
+    if not due.any():
+        yield (
+            f"there is no ground truth: it is 0 at every step of {trials.n} trials; set the right action with "
+            "set_groundtruth, or say `has_answer = False` in the class if no action is right"
+        )
+        return
+    name, (opens, closes) = _time_to_answer(task, trials)
+    steps = np.arange(due.shape[1])
+    inside = (steps >= np.reshape(opens, (-1, 1))) & (steps < np.reshape(closes, (-1, 1)))
+    outside = (due & ~inside).any(axis=1) & ~(due & inside).any(axis=1)
+    if outside.any():
+        k = int(outside.argmax())
+        step = int(due[k].argmax())
+        period = next((p for p in trials.start if trials.start[p][k] <= step < trials.end[p][k]), f"step {step}")
+        yield (
+            f"the ground truth stands outside the time to answer in {outside.sum()} of {trials.n} trials: it asks for an "
+            f"action in {period!r}, but {type(task.rule).__name__} pays answers in {name} only; set it there"
+        )
+
+
+def _time_to_answer(task: TrialEnv, trials: Trials) -> tuple[str, tuple[Any, Any]]:
+    """Return the name and the edges of the steps in which a rule of ours pays an answer; of other rules, all steps."""
+    rule = task.rule
+    if isinstance(rule, FixateThenChoose):
+        return repr(rule.decision), trials.span(rule.decision)
+    if isinstance(rule, ProduceInterval):
+        return repr(rule.window), edges(trials, rule.window)
+    if isinstance(rule, RespondWhenDue):
+        return f"the steps after {rule.fixation!r}", (edges(trials, rule.fixation)[1], trials.gt.shape[1])
+    return "the trial", (0, trials.gt.shape[1])
+
+
 def _check_oracle(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
     """Check that the ground truth earns full performance, and at least the reward of random actions."""
     sure = getattr(build().unwrapped, "sure_rewards", True)
     for seed in seeds:
-        oracle = _play(build(), seed, trials, oracle=True)
+        oracle = _play(build(), seed, trials, _play_oracle)
         if len(oracle.performance) < trials:
-            yield f"seed {seed}: trial {len(oracle.performance)} of the oracle does not end within {MAX_TRIAL_STEPS} steps"
-            continue
+            yield (
+                f"seed {seed}: trial {len(oracle.performance)} of the oracle does not end within {MAX_TRIAL_STEPS} steps: "
+                'return {"new_trial": True} from `_step`, or shorten the periods'
+            )
+            return
         short = np.nonzero(oracle.performance < 1 - 1e-9)[0]
         if len(short):
             yield (
                 f"seed {seed}: the oracle's performance is {oracle.performance[short[0]]:g} in trial {short[0]} "
-                f"({len(short)} of {trials} below 1)"
+                f"({len(short)} of {trials} below 1): give full performance to an agent that plays the ground truth"
             )
+            return
         for agent in range(3) if sure else ():
-            random = _play(build(), seed, trials, oracle=False, agent_seed=agent).reward
+            random = _play(build(), seed, trials, _play_randomly, agent_seed=agent).reward
             better = np.nonzero(random > oracle.reward[: len(random)] + 1e-9)[0]
             if len(better):
                 k = better[0]
-                yield f"seed {seed}: random actions earn {random[k]:g} in trial {k}, the oracle {oracle.reward[k]:g}"
-                break
+                yield (
+                    f"seed {seed}: random actions earn {random[k]:g} in trial {k}, the oracle {oracle.reward[k]:g}: pay the "
+                    "ground truth the most, or say `sure_rewards = False` in the class if chance decides"
+                )
+                return
+
+
+def _check_rewards(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
+    """Check that something can be earned: a reward above 0, or less loss than by doing nothing."""
+    task = build().unwrapped
+    if not task.has_answer:
+        return
+    oracle, idle = (_play(build(), seed, trials, agent).reward for agent in (_play_oracle, _play_nothing))
+    if oracle.max() <= 0 and oracle.mean() <= idle.mean() + 1e-9:
+        yield (
+            f"no reward can be earned: the ground truth earns {oracle.max():g} at best in {trials} trials, and doing nothing "
+            f"{idle.mean():g} on average, with the rewards {dict(task.rewards)}; pay the right action more, or say "
+            "`has_answer = False` in the class"
+        )
+
+
+class _NoiselessDraws(Draws):
+    """Draws whose Gaussian noise is 0."""
+
+    def normal(self, name: str, shape: tuple[int, ...], first: int = 0, rows: Array | None = None) -> NDArray[np.float32]:
+        noise = super().normal(name, shape, first, rows)
+        noise.fill(0)
+        return noise
+
+
+def _check_observations(build: Callable[[], Any], seed: int) -> Iterator[str]:
+    """Check that every channel is written, and that the observations tell the answer; of the task without its wrappers.
+
+    Images are not checked: what they show may need more than a simple classifier, and more trials.
+    """
+    env = build()
+    task = env.unwrapped
+    space = task.observation_space
+    if not task.has_answer or len(space.shape or ()) != 1:
+        return
+    chunk = min(PROBED_TRIALS, _limit_trials(lambda: task, PROBED_TRIALS, PROBED_BYTES))
+    draws = _NoiselessDraws(seed)
+    written, features, answers = np.zeros(space.shape, bool), [], []
+    for _ in range(0, PROBED_TRIALS, chunk):
+        trials = sample_trials(task, chunk, None, draws, {})
+        ob = trials.ob
+        written |= (ob != 0).any(axis=(0, 1)) & (ob != task.blank)[trials.mask].any(axis=0)
+        features.append(_features(trials))
+        answers.append(_answers(trials))
+    if task.rule.is_interactive:  # what the rule shows is not in the trials
+        for agent in (_play_oracle, _play_randomly):
+            shown = [back[0][: len(written)] for back in _play(env, seed, 4, agent, keep=True).returns]
+            written |= np.any(np.array(shown) != 0, axis=0)
+    names = names_of(space)
+    for name in task.unused_channels:
+        written[channels(space, name)] = True
+    blank = np.nonzero(~written)[0]
+    if len(blank):
+        named = [name for name in names if np.isin(np.atleast_1d(names[name]), blank).any()]
+        yield (
+            f"nothing is ever written to the channels {blank.tolist()} of {named or 'the observations'}: show something there, "
+            "take them out of the space, or name them in `unused_channels` of the class"
+        )
+    elif task.observable_answer and not task.rule.is_interactive:
+        yield from _check_answer(np.concatenate(features), np.concatenate(answers))
+
+
+def _features(trials: Trials) -> Array:
+    """Return what the probe sees of n trials: of each period, the mean of each of its parts and the sum, (n, features)."""
+    ob = trials.ob
+    sums = np.concatenate([np.zeros((trials.n, 1, ob.shape[2])), np.cumsum(ob, axis=1, dtype=float)], axis=1)
+    rows, found = np.arange(trials.n), []
+    starts, ends = trials.start or {"": np.zeros(trials.n, int)}, trials.end or {"": trials.lengths}
+    for period, start in starts.items():
+        cuts = [start + (ends[period] - start) * part // BINS for part in range(BINS + 1)]
+        for first, last in itertools.pairwise(cuts):
+            found.append((sums[rows, last] - sums[rows, first]) / np.maximum(last - first, 1)[:, None])
+        found.append(sums[rows, ends[period]] - sums[rows, start])
+    return np.concatenate(found, axis=1)
+
+
+def _answers(trials: Trials) -> Array:
+    """Return the last ground truth of each trial that is not 0, (n,) or (n, k); 0 in trials without one."""
+    due = trials.mask & (trials.gt != 0).reshape(*trials.gt.shape[:2], -1).any(axis=2)
+    last = np.where(due.any(axis=1), due.shape[1] - 1 - due[:, ::-1].argmax(axis=1), trials.lengths - 1)
+    return trials.gt[np.arange(trials.n), last]
+
+
+def _check_answer(features: Array, answers: Array) -> Iterator[str]:
+    """Check that a simple classifier, or a regression for continuous actions, tells the answers better than chance."""
+    if discrete := answers.ndim == 1:
+        if np.unique(answers[answers != 0]).size > 1:  # whether there is an answer is easier to tell than which
+            features, answers = features[answers != 0], answers[answers != 0]
+        answers = answers[:, None] == np.unique(answers)
+    answers = answers.reshape(len(answers), -1).astype(float)
+    half = len(answers) // 2
+    train, test = answers[:half], answers[half:]
+    score, chance, error = 0.0, 0.0, 1 / math.sqrt(len(test))  # of correlations
+    if discrete:
+        chance = test.mean(axis=0).max()
+        error = math.sqrt(chance * (1 - chance) / len(test))
+    if 1 - chance < 2 * PROBE_ERRORS * error or not (answers.std(axis=0) > 0).any():
+        return  # the answer is nearly always the same: only its time may differ, which the probe cannot tell
+    for predicted in _predict(features[:half], train, features[half:]):
+        if discrete:
+            score = max(score, float((predicted.argmax(axis=1) == test.argmax(axis=1)).mean()))
+        else:
+            score = max(score, *(_correlation(one, two) for one, two in zip(predicted.T, test.T, strict=True)))
+    if score < chance + PROBE_ERRORS * error:
+        kind = "accuracy" if discrete else "correlation"
+        yield (
+            f"the observations do not tell the answer: a classifier predicts the ground truth of {len(test)} trials without "
+            f"noise with {kind} {score:.2f}, chance is {chance:.2f}; show what decides it, or say `observable_answer = False` in "
+            "the class if it is hidden"
+        )
+
+
+def _predict(train: Array, answers: Array, test: Array) -> Iterator[Array]:
+    """Return the predictions of ridge regressions on the features, and on all their products up to three."""
+    varied = train.std(axis=0) > 1e-9
+    if not varied.any():
+        return
+    mean, scale = train[:, varied].mean(axis=0), train[:, varied].std(axis=0) * math.sqrt(varied.sum())
+    train, test = (train[:, varied] - mean) / scale, (test[:, varied] - mean) / scale
+    for degree in (1, 3):
+        kernel = (1 + train @ train.T) ** degree
+        ridge = RIDGE * np.trace(kernel) / len(kernel) * np.eye(len(kernel))
+        yield (1 + test @ train.T) ** degree @ np.linalg.solve(kernel + ridge, answers)
+
+
+def _correlation(one: Array, two: Array) -> float:
+    return float(np.corrcoef(one, two)[0, 1]) if min(one.std(), two.std()) > 1e-9 else 0.0
 
 
 def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
     """Check that a seed replays, in a new env and in a used one, and that another seed makes other trials."""
     used = build()
     for seed in seeds:
-        first = _play(build(), seed, trials, oracle=False, keep=True)
+        first = _play(build(), seed, trials, _play_randomly, keep=True)
         for which, env in (("a new env", build()), ("a used env", used)):
-            again = _play(env, seed, trials, oracle=False, keep=True)
+            again = _play(env, seed, trials, _play_randomly, keep=True)
             if not _equal(first.returns, again.returns):
                 yield f"seed {seed} does not replay in {which}"
     made = [sample_trials(build(), trials, seed, None, {}) for seed in seeds[:2]]

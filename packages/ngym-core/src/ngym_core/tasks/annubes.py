@@ -108,6 +108,7 @@ class AnnubesEnv(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = ReportThroughout()
     chance = 1 - 2**-10
+    unused_channels = ("fixation",)  # `fix_intensity` is 0 by default
 
     def __init__(
         self,

@@ -55,6 +55,8 @@ class Bandit(TrialEnv):
     rule = TakeAtOnce()
     chance = 1.0  # the arms are equal by default
     sure_rewards = False
+    observable_answer = False
+    unused_channels = ("none",)
 
     def __init__(
         self,
@@ -184,6 +186,7 @@ class DawTwoStep(TrialEnv):
     rule = TwoSteps()
     chance = 1 / 3
     sure_rewards = False
+    observable_answer = False
 
     def __init__(self, dt: float = 100, rewards: Rewards = None, timing: None = None, **kwargs: Any) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)

@@ -69,6 +69,7 @@ class ChangingEnvironment(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = FixateThenChoose()
     chance = (1 - 5**-5) / 4
+    observable_answer = False  # the context is hidden by default
 
     def __init__(
         self,

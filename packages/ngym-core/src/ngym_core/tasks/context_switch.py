@@ -48,6 +48,7 @@ class ContextSwitch(TrialEnv):
     default_rewards = {"correct": 1.0, "fail": 0.0}
     rule = AnswerAtOnce()
     chance = 1 / 2
+    observable_answer = False  # the context is hidden
 
     def __init__(
         self, dt: float = 100, rewards: Rewards = None, timing: None = None, p_switch: float = 0.1, **kwargs: Any

@@ -196,6 +196,8 @@ class CVLearning(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": -1.0}
     rule = ShapedChoice()
     can_prefetch = False
+    observable_answer = False  # in stage 0 nothing is shown
+    unused_channels = ("stimulus", "distractor")
 
     def __init__(
         self,

@@ -112,6 +112,7 @@ class HierarchicalReasoning(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = ReportRuleThenChoose()
     chance = (1 - 5**-7) / 20
+    observable_answer = False  # the rule of the block is hidden
 
     def __init__(self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)

@@ -30,6 +30,7 @@ class Null(TrialEnv):
 
     rule = Nothing()
     chance = 1.0
+    has_answer = False
 
     def __init__(self, dt: float = 100, **kwargs: Any) -> None:
         super().__init__(dt, **kwargs)

@@ -181,12 +181,14 @@ class Decide1(Compare):
 
     default_timing = {**Compare.default_timing, "stimulus": ("choice", [200, 400, 600])}
     stim_mod = (True, False)
+    unused_channels = ("stimulus_mod2",)
 
 
 class Decide2(Compare):
     """Choose the stronger of two stimuli in the second modality."""
 
     stim_mod = (False, True)
+    unused_channels = ("stimulus_mod1",)
 
 
 class ContextDecide1(Compare):
@@ -209,12 +211,14 @@ class DelayDecide1(CompareOverDelay):
     """Choose the stronger of two successive stimuli in the first modality."""
 
     stim_mod = (True, False)
+    unused_channels = ("stimulus_mod2",)
 
 
 class DelayDecide2(CompareOverDelay):
     """Choose the stronger of two successive stimuli in the second modality."""
 
     stim_mod = (False, True)
+    unused_channels = ("stimulus_mod1",)
 
 
 class ContextDelayDecide1(CompareOverDelay):
