@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -127,6 +129,104 @@ class WarnsGymnasium(Toy):
         return super().reset(seed=seed)
 
 
+class NoGroundTruth(Toy):
+    def _new_trials(self, trials):
+        super()._new_trials(trials)
+        trials.gt[:] = 0
+
+
+class GroundTruthInTheStimulus(Toy):
+    def _new_trials(self, trials):
+        super()._new_trials(trials)
+        trials.set_groundtruth(0, "decision")
+        trials.set_groundtruth(trials.conditions["ground_truth"], "stimulus", where="choice")
+
+
+class GroundTruthInTheFixation(GroundTruthInTheStimulus):
+    rule = ngym.RespondWhenDue(fixation=("fixation", "stimulus"))
+
+
+class NothingToEarn(Toy):
+    default_rewards = {"abort": -0.1, "correct": 0.0, "fail": 0.0}
+
+
+class OnlyLosses(Toy):
+    default_rewards = {"abort": -0.1, "correct": -1.0, "fail": -2.0, "miss": -1.0}
+
+
+class UnwrittenChannel(Toy):
+    def __init__(self):
+        super().__init__()
+        self.observation_space = ngym.spaces.Box(
+            -np.inf, np.inf, {"fixation": 0, "stimulus": [1, 2], "context": 3}, shape=(4,)
+        )
+
+
+class OnlyNoiseInAChannel(UnwrittenChannel):
+    def _new_trials(self, trials):
+        super()._new_trials(trials)
+        trials.add_randn(0, 1, "delay", where="context")
+
+
+class StimulusTellsNothing(Toy):
+    def _new_trials(self, trials):
+        super()._new_trials(trials)
+        other = trials.choice("shown", [0, 1], allow="any")
+        trials.set_ob(np.eye(2)[other] * trials.conditions["strength"][:, None], "stimulus", where="stimulus")
+
+
+class StimulusOfTheTrialBefore(Toy):
+    def _new_trials(self, trials):
+        super()._new_trials(trials)
+        before = trials.draws.previous("side", trials.conditions["ground_truth"], 0)
+        trials.set_ob(np.eye(2)[before] * trials.conditions["strength"][:, None], "stimulus", where="stimulus")
+
+
+class PositionTellsNothing(Toy):
+    class Point(ngym.Rule):
+        def prepare(self, task, trials):
+            return {"last": trials.lengths - 1}
+
+        def step_one(self, task, now, action):
+            now.performance = float(np.abs(action - now.gt).max() < 0.1)
+            return now.performance, bool(now.step >= now.last)
+
+        def step_many(self, task, now, action):
+            now.performance[:] = np.abs(action - now.gt).max(axis=1) < 0.1
+            return now.performance.astype(float), now.step >= now.last
+
+    rule = Point()
+
+    def __init__(self):
+        super().__init__()
+        self.action_space = ngym.spaces.Box(-1, 1, shape=(2,))
+
+    def _new_trials(self, trials):
+        shown = trials.choice("shown", [0, 1], allow="any")
+        trials.add_period(["fixation", "stimulus", "delay", "decision"])
+        trials.add_ob(1, "fixation", where="fixation")
+        trials.add_ob(np.eye(2)[shown], "stimulus", where="stimulus")
+        position = trials.uniform("position", -1, 1)
+        trials.set_groundtruth(np.stack([position, -position], axis=1), "decision")
+
+
+class LateByACopy(Toy):
+    def _step(self, action):
+        _, *rest = super()._step(action)
+        return self.ob_now.copy(), *rest
+
+
+class LateByAnIndex(Dots):
+    def _step(self, action):
+        _, *rest = super()._step(action)
+        return self.ob[self.t_ind], *rest
+
+
+class BreaksDownInAStep(Toy):
+    def _step(self, action):
+        raise RuntimeError("no step today")
+
+
 class BreaksDown(Toy):
     def _new_trials(self, trials):
         raise RuntimeError("no stimulus today")
@@ -135,7 +235,35 @@ class BreaksDown(Toy):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (BreaksDown, "RuntimeError: no stimulus today"),
+        (BreaksDown, r"RuntimeError: no stimulus today \(in _new_trials, line \d+ of test_testing.py\)"),
+        (BreaksDownInAStep, r"RuntimeError: no step today \(in _step, line \d+ of test_testing.py\)"),
+        (
+            NoGroundTruth,
+            "no ground truth: it is 0 at every step of 64 trials; set the right action with set_groundtruth",
+        ),
+        (
+            GroundTruthInTheStimulus,
+            "in 64 of 64 trials: it asks for an action in 'stimulus', .* in 'decision' only; set it there",
+        ),
+        (
+            GroundTruthInTheFixation,
+            r"RespondWhenDue pays answers in the steps after \('fixation', 'stimulus'\) only",
+        ),
+        (
+            NothingToEarn,
+            "the ground truth earns 0 at best in 20 trials, and doing nothing 0 on average, with .*; pay",
+        ),
+        (OnlyLosses, "no reward can be earned: the ground truth earns -1 at best"),
+        (UnwrittenChannel, r"nothing is ever written to the channels \[3\] of \['context'\]: show something there, take"),
+        (OnlyNoiseInAChannel, r"nothing is ever written to the channels \[3\] of \['context'\]"),
+        (
+            StimulusTellsNothing,
+            r"observations do not tell the answer: .* with accuracy 0\.\d\d, chance is 0\.5\d; show what",
+        ),
+        (StimulusOfTheTrialBefore, "the observations do not tell the answer"),
+        (PositionTellsNothing, r"the observations do not tell the answer: .* with correlation 0\.\d\d, chance is 0\.00"),
+        (LateByACopy, "the observations are one step late: .* return `self.ob_now` itself, not a copy"),
+        (LateByAnIndex, "the observations are one step late"),
         (OutsideItsSpace, r"the observation .* is not in Box\(0.0, 0.5"),
         (OtherType, "the observation .* is not in Box"),
         (TruthIsNoAction, r"the ground truth 7 is not in Discrete\(3\)"),
@@ -157,11 +285,33 @@ class BreaksDown(Toy):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*not within the observation space")
-def test_check_task_finds_each_broken_promise(task, message):
-    with pytest.raises(TaskError, match=message) as caught:
+def test_check_task_names_each_broken_promise_once(task, message):
+    with pytest.raises(TaskError) as caught:
         check_task(task)
-    assert str(caught.value).startswith(f"<{task.__name__}> breaks ")
-    assert str(caught.value).endswith("check again; help(ngym_core.testing) describes the checks.")
+    title, *breaches, hint = str(caught.value).splitlines()
+    assert title == f"<{task.__name__}> breaks 1 promise:"
+    assert len(breaches) == 1
+    assert re.search(message, breaches[0])
+    assert hint.endswith("check again; help(ngym_core.testing) describes the checks.")
+
+
+@pytest.mark.parametrize(
+    ("task", "meant"),
+    [
+        (NoGroundTruth, {"has_answer": False}),
+        (NothingToEarn, {"has_answer": False}),
+        (UnwrittenChannel, {"unused_channels": ("context",)}),
+        (StimulusTellsNothing, {"observable_answer": False}),
+    ],
+)
+def test_check_task_passes_what_a_task_says_it_means(task, meant):
+    assert check_task(type("Meant", (task,), meant)).oracle == 1
+
+
+def test_check_task_reports_a_channel_that_is_not_the_unused_one():
+    task = type("Meant", (UnwrittenChannel,), {"unused_channels": ("stimulus",)})
+    with pytest.raises(TaskError, match=r"the channels \[3\] of \['context'\]"):
+        check_task(task)
 
 
 def test_check_task_reports_all_broken_promises_together():

@@ -99,6 +99,13 @@ def check_task(
     the same trials one at a time, many at a time and in lanes, apply forced conditions, share no
     array or dictionary between returns, and pass Gymnasium's own checker without a warning.
 
+    It must also be what it is for: have a ground truth that stands where its rule pays it, and a reward to
+    earn; write to every channel, and show what decides the answer (a simple classifier must predict it from
+    trials without Gaussian noise better than chance; images are not judged, nor is when to answer). A task
+    says in its class where it means something else: `has_answer`, `observable_answer`, `unused_channels`,
+    `sure_rewards`, `can_prefetch`, see `TrialEnv`. A mistake is named once, with what to do: checks that
+    it would break too wait until it is mended.
+
     Args:
         task: An id, or a function that makes the env.
         seeds: Seeds to play.
@@ -282,9 +289,9 @@ def _check_types(env: Any, returns: list[tuple[Any, ...]]) -> Iterator[str]:
                 "convert them with bool()"
             )
             break
-    for step, (one, two) in enumerate(zip(returns, returns[1:], strict=False)):
+    for step, (one, two) in enumerate(itertools.pairwise(returns)):
         if np.shares_memory(one[0], two[0]) or _share(one[4], two[4]):
-            yield f"steps {step} and {step + 1} return the same array or dictionary: return a new one, or a copy, at each step"
+            yield f"steps {step} and {step + 1} return the same array or dictionary: return a new one at each step"
             break
 
 
@@ -303,8 +310,8 @@ def _check_late(env: Any, seed: int) -> Iterator[str]:
             late.append(np.array_equal(ob, before))
     if late and all(late):
         yield (
-            "the observations are one step late: `_step` returns a copy of that before the step; return `self.ob_now` itself, "
-            "not a copy (`step` returns the observation after the step in its place)"
+            "the observations are one step late: `_step` returns a copy of that before the step; return `self.ob_now` "
+            "itself, not a copy (`step` returns the observation after the step in its place)"
         )
 
 
@@ -333,7 +340,8 @@ def _check_ground_truth(build: Callable[[], Any], seed: int) -> Iterator[str]:
     due = (trials.gt != 0).reshape(*trials.gt.shape[:2], -1).any(axis=2)
     if task.rule.is_interactive:
         if not any(np.any(back[4]["gt"]) for back in _play(env, seed, 4, _play_oracle, keep=True).returns[1:]):
-            yield f"there is no ground truth: it is 0 at every step; return it from `{type(task.rule).__name__}.ground_truth`"
+            rule = type(task.rule).__name__
+            yield f"there is no ground truth: it is 0 at every step; return it from `{rule}.ground_truth`"
         return
     if not due.any():
         yield (
@@ -405,8 +413,8 @@ def _check_rewards(build: Callable[[], Any], seed: int, trials: int) -> Iterator
     oracle, idle = (_play(build(), seed, trials, agent).reward for agent in (_play_oracle, _play_nothing))
     if oracle.max() <= 0 and oracle.mean() <= idle.mean() + 1e-9:
         yield (
-            f"no reward can be earned: the ground truth earns {oracle.max():g} at best in {trials} trials, and doing nothing "
-            f"{idle.mean():g} on average, with the rewards {dict(task.rewards)}; pay the right action more, or say "
+            f"no reward can be earned: the ground truth earns {oracle.max():g} at best in {trials} trials, and doing "
+            f"nothing {idle.mean():g} on average, with the rewards {dict(task.rewards)}; pay the right action more, or say "
             "`has_answer = False` in the class"
         )
 
@@ -450,8 +458,8 @@ def _check_observations(build: Callable[[], Any], seed: int) -> Iterator[str]:
     if len(blank):
         named = [name for name in names if np.isin(np.atleast_1d(names[name]), blank).any()]
         yield (
-            f"nothing is ever written to the channels {blank.tolist()} of {named or 'the observations'}: show something there, "
-            "take them out of the space, or name them in `unused_channels` of the class"
+            f"nothing is ever written to the channels {blank.tolist()} of {named or 'the observations'}: show something "
+            "there, take them out of the space, or name them in `unused_channels` of the class"
         )
     elif task.observable_answer and not task.rule.is_interactive:
         yield from _check_answer(np.concatenate(features), np.concatenate(answers))
@@ -501,9 +509,9 @@ def _check_answer(features: Array, answers: Array) -> Iterator[str]:
     if score < chance + PROBE_ERRORS * error:
         kind = "accuracy" if discrete else "correlation"
         yield (
-            f"the observations do not tell the answer: a classifier predicts the ground truth of {len(test)} trials without "
-            f"noise with {kind} {score:.2f}, chance is {chance:.2f}; show what decides it, or say `observable_answer = False` in "
-            "the class if it is hidden"
+            f"the observations do not tell the answer: a classifier predicts the ground truth of {len(test)} trials "
+            f"without noise with {kind} {score:.2f}, chance is {chance:.2f}; show what decides it, or say "
+            "`observable_answer = False` in the class if it is hidden"
         )
 
 
@@ -532,10 +540,14 @@ def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int)
         for which, env in (("a new env", build()), ("a used env", used)):
             again = _play(env, seed, trials, _play_randomly, keep=True)
             if not _equal(first.returns, again.returns):
-                yield f"seed {seed} does not replay in {which}"
+                yield (
+                    f"seed {seed} does not replay in {which}: draw all that is random from the trials (or `rng`), and carry "
+                    "nothing over a reset but in `carried`"
+                )
+                return
     made = [sample_trials(build(), trials, seed, None, {}) for seed in seeds[:2]]
     if len(made) == 2 and made[0].draws.state["streams"] and _equal(*[(m.ob, m.conditions) for m in made]):
-        yield f"the seeds {seeds[0]} and {seeds[1]} make the same trials"
+        yield f"the seeds {seeds[0]} and {seeds[1]} make the same trials: draw from the trials' own `draws`"
 
 
 def _check_batches(build: Callable[[], Any], seed: int) -> Iterator[str]:
@@ -546,15 +558,21 @@ def _check_batches(build: Callable[[], Any], seed: int) -> Iterator[str]:
         parts = [trial for n in sizes for trial in sample_trials(env, n, None, draws, {})]
         for k, (one, two) in enumerate(zip(whole, parts, strict=True)):
             if not _equal((one.ob, one.gt, one.conditions, one.end), (two.ob, two.gt, two.conditions, two.end)):
-                yield f"trial {k} generated in batches of {sizes[0]} differs from the same trial generated in a batch of 24"
-                break
+                yield (
+                    f"trial {k} generated in batches of {sizes[0]} differs from the same trial generated in a batch of 24: "
+                    "let trials depend on those before only by what is `carried`"
+                )
+                return
     if getattr(build().unwrapped, "can_prefetch", True):
         env = build()
         env.reset(seed=seed)
         for k, trial in enumerate(whole[:8]):
             if not _equal((trial.ob, trial.gt), (env.unwrapped.ob, env.unwrapped.gt)):
-                yield f"trial {k} of sample_trials(seed={seed}) is not the trial that reset(seed={seed}) plays"
-                break
+                yield (
+                    f"trial {k} of sample_trials(seed={seed}) is not the trial that reset(seed={seed}) plays: say "
+                    "`can_prefetch = False` in the class if trials depend on what the agent does"
+                )
+                return
             env.new_trial()
 
 
@@ -568,9 +586,16 @@ def _check_forced(build: Callable[[], Any], seed: int) -> Iterator[str]:
         made = [sample_trials(env, 16, seed, None, {name: values[first[k]]}) for k in sorted({0, len(rows) - 1})]
         for trials, k in zip(made, sorted({0, len(rows) - 1}), strict=True):
             if not (trials.conditions[name] == values[first[k]]).all():
-                yield f"the condition {name!r} forced to {_shown(values[first[k]])} is not kept"
+                yield (
+                    f"the condition {name!r} forced to {_shown(values[first[k]])} is not kept: do not overwrite it after "
+                    "it is drawn"
+                )
+                break
         if len(made) == 2 and _same_trials(env.unwrapped, *made):
-            yield f"forcing the condition {name!r} changes neither observations nor ground truth nor rewards"
+            yield (
+                f"forcing the condition {name!r} changes neither observations nor ground truth nor rewards: use what "
+                "`choice` (or another draw) returns, or record it with `set`"
+            )
 
 
 def _same_trials(task: TrialEnv, one: Trials, two: Trials) -> bool:
@@ -593,7 +618,7 @@ def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[s
         lanes.action_space.seed(seed)
         back: tuple[Any, ...] = lanes.reset(seed=seed)
         if not _equal(back, singles.reset(seed=seed)):
-            yield f"lanes ({mode.value}) begin otherwise than single envs with their seeds"
+            yield f"lanes ({mode.value}) begin otherwise than single envs with their seeds: keep no state but in `carried`"
             return
         for step in range(10 * trials):
             actions = lanes.action_space.sample()
@@ -602,7 +627,10 @@ def _check_lanes(build: Callable[[], Any], seed: int, trials: int) -> Iterator[s
             before, back = back, lanes.step(actions)
             for name, one, two in zip(RETURN_NAMES, back, singles.step(actions), strict=True):
                 if not _equal(one, two):
-                    yield f"step {step}: the {name} of lanes ({mode.value}) and of single envs with their seeds differ"
+                    yield (
+                        f"step {step}: the {name} of lanes ({mode.value}) and of single envs with their seeds differ: make "
+                        "`step_one` and `step_many` of the rule agree"
+                    )
                     return
             if not lanes.observation_space.contains(back[0]):
                 yield f"step {step}: the observations of lanes are not in {lanes.observation_space}"
@@ -630,7 +658,10 @@ def _check_chance(chance: float | None, performance: Array) -> Iterator[str]:
         return
     error = 3.5 * np.sqrt(max(float(performance.var()), chance * (1 - chance), 1e-4) / len(performance))
     if abs(performance.mean() - chance) > error:
-        yield f"random actions score {performance.mean():.3f} +- {error:.3f} in {len(performance)} trials, not {chance:.3f}"
+        yield (
+            f"random actions score {performance.mean():.3f} +- {error:.3f} in {len(performance)} trials, not {chance:.3f}: "
+            "correct `chance` of the class, or say None if it is not known"
+        )
 
 
 def _speed(env: Any) -> float:
