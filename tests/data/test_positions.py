@@ -327,7 +327,7 @@ def test_dataset_follows_changes_at_every_step_and_several_times(steps, cache_le
 
 
 def test_dataset_follows_changes_in_a_task_of_neurogym_style():
-    dataset, reference = Dataset(Style(), batch_size=2, seq_len=5, seed=0), Style()
+    dataset, reference = Dataset(Style(), batch_size=2, seq_len=5, cache_len=40, seed=0), Style()
     seen = steps_of(dataset, 15)[0]
     dataset.env.level = 7.0
     dataset.env.timing["fixation"] = 400
@@ -452,7 +452,7 @@ def test_dataset_of_a_task_that_holds_an_iterator_has_no_state():
         def _new_trial(self, **kwargs):
             return super()._new_trial(ground_truth=next(self.sides))
 
-    dataset = Dataset(Listed(), batch_size=2, seq_len=30, seed=0)
+    dataset = Dataset(Listed(), batch_size=2, seq_len=30, cache_len=60, seed=0)
     assert set(steps_of(dataset, 300)[1].ravel()) == {0, 1, 2}
     with pytest.raises(TypeError, match="is an iterator: its position is no value that can be saved"):
         dataset.state_dict()

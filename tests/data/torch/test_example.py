@@ -20,9 +20,10 @@ def test_supervised_example_learns_its_task():
     assert float(re.search(r"all test trials: (\S+) right", done.stdout)[1]) > 0.65
 
 
-def test_readme_blocks_of_ngym_data_run():
+def test_readme_blocks_of_ngym_data_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "packages" / "ngym-data" / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names = {}
     for block in blocks:
         exec(block, names)
