@@ -87,7 +87,9 @@ def goes_with(name, id_):
 def pairs(id_, kinds):
     """All pairs of wrappers of some kinds that go with a task and with each other, in both orders."""
     found = [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
-    return [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
+    found = [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
+    draws_choice = any(type(layer).__name__ in CHOICE for layer in layers(ngym.make(id_)))
+    return [p for p in found if not (draws_choice and p[0] in ("MultiEnvs", "ScheduleEnvs") and p[1] in CHOICE)]
 
 
 def build(id_, names, **kwargs):
