@@ -31,7 +31,7 @@ def test_train_saves_continues_and_rejects_other_settings(tmp_path, monkeypatch,
     assert "before: performance" in out
     assert "after:  performance" in out
     assert "\nall   " in out
-    files = {"model.zip", "progress.csv", "progress.npz", "config.json", "trials.csv", "trials.npz"}
+    files = {"model.zip", "progress.csv", "progress.npz", "config.json", "unlogged.json", "trials.csv", "trials.npz"}
     assert files <= {p.name for p in (tmp_path / "run").iterdir()} <= files | {"behaviour.png"}
     code, out = command(*words, 1536)
     assert code == 0

@@ -138,7 +138,8 @@ class Trainer:
     Args:
         task: Task id.
         config: Settings of the agent and its training.
-        out: Folder for the agent, its settings (``config.json``) and tables: a new or empty one, or that of earlier
+        out: Folder for the agent, its settings (``config.json``), tables, and losses that the next row of the table gets
+            (``unlogged.json``): a new or empty one, or that of earlier
             training with the same task and settings (except for `steps`, which may grow), which continues.
 
     Attributes:
@@ -167,6 +168,8 @@ class Trainer:
         self.task, self.config = registry.task_spec(task.removeprefix("ngym_core:")).id, config or TrainingConfig()
         self.out = None if out is None else Path(out)
         self._log = _TableWriter()
+        # Steps of the last two saves -> what was measured (losses) but is logged with the next row only.
+        self._unlogged: dict[str, dict[str, float]] = {}
         env = self.config.make_env(self.task)
         # The folder is checked before anything is written to it.
         if self.out is not None and (self.out / "config.json").is_file():
@@ -181,6 +184,8 @@ class Trainer:
                 rows = load_trial_table(self.out / "progress.npz")
                 # The table is saved before the model: if only the table was, its last rows will be logged once more.
                 self._log.rows = [{name: column[rows["steps"] <= self.steps] for name, column in rows.items()}]
+            if (self.out / "unlogged.json").exists():
+                self._unlogged = json.loads((self.out / "unlogged.json").read_text())
             with atomic_write(self.out / "config.json") as temporary:
                 temporary.write_text(json.dumps(self._settings(), indent=2))
 
@@ -216,7 +221,10 @@ class Trainer:
         rollout_steps = config.rollout_steps * config.envs  # over all lanes
         part_steps = max(1, round(STEPS_BETWEEN_SAVES / rollout_steps)) * rollout_steps
         self.model.set_logger(Logger(None, [self._log]))
+        for name, value in self._unlogged.get(str(self.steps), {}).items():
+            self.model.logger.record(name, value)
         while self.steps < config.steps:
+            begin = str(self.steps)
             # The seed depends on the steps taken, so that a part is the same whether or not training was stopped before.
             seed = int(np.random.SeedSequence((config.seed, self.steps)).generate_state(1)[0]) // 2
             self.model.set_random_seed(seed)
@@ -227,12 +235,17 @@ class Trainer:
                 reset_num_timesteps=False,
                 log_interval=1 if config.algo in ("recurrent-ppo", "ppo") else 50,  # the others update more often
             )
+            measured = {k: float(v) for k, v in self.model.logger.name_to_value.items() if not k.startswith("time/")}
+            self._unlogged = {begin: self._unlogged.get(begin, {}), str(self.steps): measured}
             self._save_model()
 
     def _save_model(self) -> None:
         """Save progress table and agent, if there is a folder."""
         if self.out is None:
             return
+        # Before the model: after a kill in between, the entry of the model that is there still is among the two.
+        with atomic_write(self.out / "unlogged.json") as temporary:
+            temporary.write_text(json.dumps(self._unlogged))
         if self._log.rows:
             self._log.rows = [concatenate_tables(self._log.rows)]
             save_trial_table(self.out / "progress", self._log.rows[0])
