@@ -57,6 +57,45 @@ def test_neurogym_style_wrapper_shows_its_own_observations():
     assert np.array_equal(env.step(0)[0], -env.task.ob[1])
 
 
+INTERACTIVE = [id_ for id_ in ngym.all_envs(collections=True) if ngym.make(id_).unwrapped.rule.is_interactive]
+
+
+@pytest.mark.parametrize("id_", INTERACTIVE)
+def test_neurogym_style_wrapper_may_not_narrow_observations_that_actions_change(id_):
+    class Narrow(ngym.TrialWrapper):
+        rows = slice(1)
+
+        def new_trial(self, **kwargs):
+            trial = self.env.new_trial(**kwargs)
+            self.ob = self.env.ob[:, self.rows]
+            return trial
+
+    env = Narrow(ngym.make(id_))
+    channels = env.observation_space.shape[-1]
+    if channels > 1:
+        with pytest.raises(ValueError, match=f"Narrow replaces `ob` by rows of 1 channels.* its {channels} channels"):
+            env.reset(seed=0)
+    Narrow.rows = slice(None)
+    assert np.array_equal(env.reset(seed=0)[0], ngym.make(id_).reset(seed=0)[0])
+
+
+def test_neurogym_style_wrapper_may_narrow_other_observations():
+    class Narrow(ngym.TrialWrapper):
+        def __init__(self, env):
+            super().__init__(env)
+            self.observation_space = ngym.spaces.Box(-np.inf, np.inf, shape=(2,))
+
+        def new_trial(self, **kwargs):
+            trial = self.env.new_trial(**kwargs)
+            self.ob = self.env.ob[:, 1:]
+            return trial
+
+    for task in (Toy(), Dots()):
+        env = Narrow(task)
+        assert np.array_equal(env.reset(seed=0)[0], task.ob[0, 1:])
+        assert np.array_equal(env.step(0)[0], task.ob[1, 1:])
+
+
 def test_neurogym_style_step_can_change_observations():
     class Rising(Toy):
         def _step(self, action):

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 import ngym_core as ngym
 
 from ..comparison import compare
+from ..neurogym_style import Dots
 from ..toy import Toy
 
 PDM = "PerceptualDecisionMaking-v0"
@@ -110,3 +111,35 @@ def test_info_has_an_array_of_its_own_under_each_name(id_, mode):
             _, info = env.reset(options={"reset_mask": env._episode_over.copy()})
             continue
         *_, info = env.step(rng.integers(env.single_action_space.n, size=3))
+
+
+KINDS = [1, 0.5, True, "text", None, 2, 1.5, "other", [1, 2], 3]
+
+
+class Changing(Dots):
+    """A task in NeuroGym's style with a condition of another kind in each trial."""
+
+    def __init__(self, kinds):
+        super().__init__()
+        self.num_tr_exp = 2
+        self.kinds, self.given = kinds, -1
+
+    def _new_trial(self, **kwargs):
+        self.given += 1
+        return {**super()._new_trial(**kwargs), "number": self.given, "kind": self.kinds[self.given % len(self.kinds)]}
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("kinds", [KINDS, KINDS[::-1], [1, 0.5], [True, 7, 0.25], [2, "a"], [[1, 2], [1.5, 2.5], [3]]])
+def test_lanes_report_conditions_as_they_are_whatever_their_kinds(kinds, mode):
+    lanes = ngym.TrialVectorEnv(Changing(kinds), 3, autoreset_mode=mode)
+    _, info = lanes.reset(seed=0)
+    rng, seen = np.random.default_rng(0), 0
+    for _ in range(200):
+        for entry in ("trial", "ended_trial"):
+            for lane in np.nonzero(info.get(f"_{entry}", []))[0]:
+                expected = kinds[info[entry]["number"][lane] % len(kinds)]
+                assert np.asarray(info[entry]["kind"][lane]).tolist() == expected
+                seen += 1
+        *_, info = lanes.step(rng.integers(3, size=3))
+    assert seen > 20

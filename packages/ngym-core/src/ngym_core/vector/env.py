@@ -372,6 +372,14 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         extra = {"final_obs": final_ob, "_final_obs": over.copy(), "final_info": final_info, "_final_info": over.copy()}
         return {**rest, **extra}
 
+    def _add_info(self, vector_infos: Info, env_info: Info, env_num: int) -> Info:
+        """Add the info of one lane, as Gymnasium does; values of another type than the first lane's stay as they are."""
+        for key, value in env_info.items():
+            if isinstance(column := vector_infos.get(key), np.ndarray):
+                added = np.asarray(value)
+                vector_infos[key] = _with_room_for(column, vector_infos[f"_{key}"], added.dtype, added.shape)
+        return super()._add_info(vector_infos, env_info, env_num)
+
     def _merge(self, info: Info, other: Info) -> Info:
         """Join the infos of different lanes; masks say which lane has an entry."""
         for key, value in other.items():
@@ -383,7 +391,12 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
                 info[key] = info[key] | value
             else:
                 mask = other[f"_{key}"]
-                info[key][mask] = value[mask]
+                info[key] = column = _with_room_for(info[key], info[f"_{key}"], value.dtype, value.shape[1:])
+                if column.ndim == value.ndim:
+                    column[mask] = value[mask]
+                else:  # rows as objects are set one by one
+                    for lane in np.nonzero(mask)[0].tolist():
+                        column[lane] = value[lane]
         return info
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
@@ -425,6 +438,25 @@ def _columns(entry: Info, lanes: Array) -> dict[str, Array]:
             column[missing] = None
         columns[name] = column
     return columns
+
+
+def _with_room_for(column: Array, kept: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
+    """Return an entry of info, (N, ...), that can hold values of a type and shape as well: wider numbers, or objects.
+
+    Args:
+        column: The entry.
+        kept: Which lanes have a value in it, (N,) bool.
+        dtype: Type of the values to add.
+        shape: Shape of each.
+    """
+    if column.dtype == object:
+        return column
+    if column.shape[1:] == shape and column.dtype.kind in "biuf" and dtype.kind in "biuf":
+        return column.astype(np.result_type(column.dtype, dtype), copy=False)
+    objects = np.full(len(column), None, object)
+    for lane in np.nonzero(kept)[0].tolist():
+        objects[lane] = column[lane].item() if column.ndim == 1 else column[lane]
+    return objects
 
 
 def _split_info(info: Info, over: Array) -> tuple[Info, Info]:

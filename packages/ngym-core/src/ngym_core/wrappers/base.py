@@ -182,6 +182,28 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """The task inside."""
         return self.env.unwrapped  # type: ignore[return-value]
 
+    @property
+    def ob(self) -> Array:
+        """Observations of the trial, (steps, *observation shape); a wrapper in NeuroGym's style may replace them.
+
+        Raises:
+            ValueError: Rows without channels that the task paints anew at each step, when they are set.
+        """
+        if "ob" in vars(self):
+            return vars(self)["ob"]  # type: ignore[no-any-return]
+        return self.env.ob  # type: ignore[attr-defined, no-any-return]
+
+    @ob.setter
+    def ob(self, value: Array) -> None:
+        shape = self.task.observation_space.shape
+        if self.task.rule.is_interactive and shape and np.shape(value)[-1:] < shape[-1:]:
+            raise ValueError(
+                f"{type(self).__name__} replaces `ob` by rows of {np.shape(value)[-1]} channels. What {self.task} shows "
+                f"depends on the agent's actions: it writes to its {shape[-1]} channels at each step. Change the "
+                "observations in `on_step` instead."
+            )
+        vars(self)["ob"] = value
+
     def own_draws(self, draws: Draws) -> Draws:
         """Return the randomness and the `carried` state of this wrapper.
 
