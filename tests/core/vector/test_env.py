@@ -130,7 +130,9 @@ class Changing(Dots):
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-@pytest.mark.parametrize("kinds", [KINDS, KINDS[::-1], [1, 0.5], [True, 7, 0.25], [2, "a"], [[1, 2], [1.5, 2.5], [3]]])
+@pytest.mark.parametrize(
+    "kinds", [KINDS, KINDS[::-1], [1, 0.5], [True, 7, 0.25], [2, "a"], [[1, 2], [1.5, 2.5], [3]], [["a"], ["abc"]]]
+)
 def test_lanes_report_conditions_as_they_are_whatever_their_kinds(kinds, mode):
     lanes = ngym.TrialVectorEnv(Changing(kinds), 3, autoreset_mode=mode)
     _, info = lanes.reset(seed=0)

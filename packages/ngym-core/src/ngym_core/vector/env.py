@@ -441,7 +441,7 @@ def _columns(entry: Info, lanes: Array) -> dict[str, Array]:
 
 
 def _with_room_for(column: Array, kept: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
-    """Return an entry of info, (N, ...), that can hold values of a type and shape as well: wider numbers, or objects.
+    """Return an entry of info, (N, ...), that can hold values of a type and shape as well: wider ones, or objects.
 
     Args:
         column: The entry.
@@ -451,7 +451,8 @@ def _with_room_for(column: Array, kept: Array, dtype: np.dtype[Any], shape: tupl
     """
     if column.dtype == object:
         return column
-    if column.shape[1:] == shape and column.dtype.kind in "biuf" and dtype.kind in "biuf":
+    alike = column.dtype.kind == dtype.kind or {column.dtype.kind, dtype.kind} <= set("biuf")
+    if column.shape[1:] == shape and alike:
         return column.astype(np.result_type(column.dtype, dtype), copy=False)
     objects = np.full(len(column), None, object)
     for lane in np.nonzero(kept)[0].tolist():
