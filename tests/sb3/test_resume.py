@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_sb3 import Trainer, TrainingConfig, training
+from ngym_sb3 import Trainer, TrainingConfig
 
 ID = "PerceptualDecisionMaking-v0"
 CONFIG = TrainingConfig(steps=1536, envs=4, rollout=32, units=8, seed=3)
@@ -28,29 +28,27 @@ print("ended", flush=True)
 
 
 def run(folder, kill_after=None):
-    """Train in a process of its own, which is killed at a moment after so many seconds of training; whether it ended."""
+    """Train in a process of its own, killed after so many seconds of training; return whether it ended, and the seconds."""
     command = [sys.executable, "-c", PROGRAM, ID, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
         assert process.stdout.readline() == "begins\n"
+        start = time.perf_counter()
         if kill_after is not None:
             time.sleep(kill_after)
             process.send_signal(signal.SIGKILL)
-        return "ended" in process.stdout.read()
+        return "ended" in process.stdout.read(), time.perf_counter() - start
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_training_that_is_killed_ends_with_the_same_agent_and_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "STEPS_BETWEEN_SAVES", 128)
-    whole = Trainer(ID, CONFIG, out=tmp_path / "whole")
-    start = time.perf_counter()
-    whole.train()
-    seconds = time.perf_counter() - start
-    moments = np.random.default_rng(0).uniform(0.05, 0.5, 5) * seconds
-    ended = [run(tmp_path / "killed", moment) for moment in moments]
-    assert not all(ended)
-    while not run(tmp_path / "killed"):
-        pass
-    resumed = Trainer(ID, CONFIG, out=tmp_path / "killed")
+def test_training_that_is_killed_ends_with_the_same_agent_and_table(tmp_path):
+    # In a process of its own as well: with another number of threads, sums are rounded otherwise.
+    ended, seconds = run(tmp_path / "whole")
+    assert ended
+    moments = np.random.default_rng(0).uniform(0.02, 0.3, 5) * seconds
+    killed = [not run(tmp_path / "killed", moment)[0] for moment in moments]
+    assert sum(killed) >= 3  # on a machine that is busy in between, training may end earlier than that
+    assert run(tmp_path / "killed")[0]
+    whole, resumed = (Trainer(ID, CONFIG, out=tmp_path / name) for name in ("whole", "killed"))
     assert resumed.steps == whole.steps == 1536
     weights = [dict(trainer.model.policy.named_parameters()) for trainer in (whole, resumed)]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
