@@ -21,7 +21,7 @@ def assert_same(one, two, where=""):
         pairs = zip(one, two, strict=True)
         assert all((a is None) == (b is None) and np.array_equal(a, b) for a, b in pairs), where
     else:
-        assert np.array_equal(one, two), where
+        assert np.array_equal(one, two, equal_nan=one.dtype.kind == "f"), where
 
 
 def compare(build, mode, steps=600, n=3, busy=0.3):

@@ -14,7 +14,7 @@ from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
 from ngym_core.wrappers import FullInput, SideBias
 
-from ..stacks import STEP, TRIAL, WRAPPERS, build, goes_with
+from ..stacks import IDS, STEP, TRIAL, WRAPPERS, build, goes_with
 from ..toy import Toy
 
 PDM = "PerceptualDecisionMaking-v0"
@@ -93,9 +93,6 @@ def test_wrapper_keeps_nothing_in_its_attributes_while_trials_are_made(name):
         assert attributes(env) == before
 
 
-IDS_TO_CHECK = [PDM, "yang19.dms-v0", "Bandit-v0", "ReadySetGo-v0", "Null-v0", "SpatialSuppressMotion-v0", "MemoryRecall-v0"]
-
-
 class Marked(ngym.TrialWrapper):
     """A wrapper of another package, with metadata of its own."""
 
@@ -105,20 +102,18 @@ class Marked(ngym.TrialWrapper):
         return forced, {"mark": draws.random("mark", n)}
 
 
-@pytest.mark.parametrize("name", [*WRAPPERS, "FullInput", "Marked"])
+def around(id_):
+    """A task with each wrapper that goes with it: ours, and one of another package."""
+    yield Marked(ngym.make(id_))
+    if not ngym.make(id_).action_space.shape and goes_with("PassAction", id_):
+        yield FullInput(ngym.make(id_))
+    yield from (build(id_, (name,)) for name in WRAPPERS if goes_with(name, id_))
+
+
+@pytest.mark.parametrize("id_", IDS)
 @pytest.mark.filterwarnings("ignore")
-def test_gymnasiums_checker_passes_around_every_task_that_a_wrapper_goes_with(name):
-    for id_ in IDS_TO_CHECK:
-        if name == "FullInput" and ngym.make(id_).action_space.shape:
-            continue
-        if name not in WRAPPERS or goes_with(name, id_):
-            env = (
-                Marked(ngym.make(id_))
-                if name == "Marked"
-                else build(id_, (name,))
-                if name in WRAPPERS
-                else FullInput(ngym.make(id_))
-            )
-            assert env.metadata["render_modes"] == ngym.make(id_).metadata["render_modes"]
-            assert "description" in env.metadata
-            check_env(env, skip_render_check=True)
+def test_gymnasiums_checker_passes_around_every_task_that_a_wrapper_goes_with(id_):
+    for env in around(id_):
+        assert env.metadata["render_modes"] == ngym.make(id_).metadata["render_modes"]
+        assert "description" in env.metadata
+        check_env(env, skip_render_check=True)

@@ -52,3 +52,9 @@ def test_catch_trials_reject_an_observation_space_that_is_not_a_box():
     env.observation_space = gym.spaces.Discrete(3)
     with pytest.raises(ValueError, match=r"CatchTrials empties channels of a Box, not Discrete\(3\)"):
         ngym.plugins.registry.wrapper_spec("CatchTrials").load()(env)
+
+
+def test_catch_trials_of_two_wrappers_are_all_reported():
+    trials = make(("CatchTrials", {"catch_prob": 0.4}), ("CatchTrials", {"catch_prob": 0.3})).sample_trials(3000, seed=0)
+    assert np.array_equal(trials.conditions["catch"], ~trials.gt.any(axis=1))
+    assert trials.conditions["catch"].mean() == pytest.approx(1 - 0.6 * 0.7, abs=0.045)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -93,12 +94,52 @@ def test_previous_is_the_ground_truth_that_was_played_also_if_forced(names):
     assert np.array_equal(trials["previous"][1:], forced[:-1])
 
 
-def test_choice_wrappers_refuse_probabilities_that_exclude_each_other():
-    with pytest.raises(ValueError, match="SideBias and TrialHistoryV2 together leave no choice with a probability above 0"):
-        ngym.make(
-            PDM,
-            wrappers=[("SideBias", {"probs": [[1, 0]], "block_dur": 5}), ("TrialHistoryV2", {"probs": [[0, 1], [0, 1]]})],
-        ).sample_trials(10, seed=0)
+@pytest.mark.parametrize("names", [p for k in (2, 3) for p in itertools.combinations(WRAPPERS, k)], ids="-".join)
+def test_choice_wrappers_draw_the_same_trials_in_any_order(names):
+    first, *others = (
+        ngym.make(PDM, wrappers=[WRAPPERS[name] for name in order]).sample_trials(300, seed=2).conditions
+        for order in itertools.permutations(names)
+    )
+    assert all(_equal(first, dict(sorted(other.items(), key=lambda item: list(first).index(item[0])))) for other in others)
+
+
+def test_choice_wrappers_that_exclude_each_other_raise_where_it_occurs():
+    never = ("SideBias", {"probs": [[1.0, 0.0]]}), ("RandomGroundTruth", {"p": [0.0, 1.0]})
+    for stack in (never, never[::-1]):
+        env = ngym.make(PDM, wrappers=stack)
+        with pytest.raises(
+            ValueError,
+            match=r"^RandomGroundTruth and SideBias together leave no choice with a probability above 0 in a trial\.$",
+        ):
+            env.sample_trials(3, seed=0)
+        assert env.sample_trials(3, seed=0, ground_truth=1).conditions["ground_truth"].tolist() == [1, 1, 1]
+    # After 0 always 0: what would be impossible after 1 never occurs, and no sequence begins after 1.
+    stuck = ("SideBias", {"probs": [[1.0, 0.0]]}), ("TrialHistoryV2", {"probs": [[0.5, 0.5], [0.0, 1.0]]})
+    for seed in range(20):
+        env, draws = ngym.make(PDM, wrappers=stuck), ngym.Draws(seed)
+        conditions = env.sample_trials(5, draws=draws).conditions
+        assert set(conditions["ground_truth"]) == set(conditions["previous"]) == {0}
+        env.sample_trials(1, draws=draws, ground_truth=1)
+        with pytest.raises(ValueError, match="SideBias and TrialHistoryV2 together leave no choice .* that follows on 1"):
+            env.sample_trials(1, draws=draws)
+
+
+def test_trial_history_combines_among_fewer_choices():
+    few = ("TrialHistory", {"probs": 0.7, "block_dur": 20, "n_choices": (2, 3), "block_nch": 15})
+    bias = ("SideBias", {"probs": [[0.1, 0.2, 0.3, 0.4]]})
+    conditions = (
+        ngym.make("MultiSensoryIntegration-v0", wrappers=[few, bias], dim_ring=4).sample_trials(4000, seed=0).conditions
+    )
+    k = conditions["n_choices"]
+    unused = np.arange(4) >= k[:, None]
+    assert set(k) == {2, 3}
+    assert (conditions["ground_truth"] < k).all()
+    assert (conditions["probs"][unused] == 0).all()
+    # After a choice that is not used any more, any may follow: the bias alone remains.
+    fresh = conditions["previous"] >= k
+    alone = np.array([0.1, 0.2, 0.3, 0.4]) * ~unused
+    assert fresh.any()
+    assert np.allclose(conditions["probs"][fresh], (alone / alone.sum(axis=1, keepdims=True))[fresh])
 
 
 @pytest.mark.parametrize("name", WRAPPERS)
@@ -108,7 +149,7 @@ def test_choice_wrappers_and_a_schedule_of_the_ground_truth_refuse_each_other(na
         {"schedule": SequentialBlockSchedule(2, [3, 2]), "attr_list": [{"ground_truth": 0}, {"ground_truth": 1}]},
     )
     for order in ([WRAPPERS[name], schedule], [schedule, WRAPPERS[name]]):
-        with pytest.raises(ValueError, match=r"both decide \['ground_truth'\]: one would overrule the other"):
+        with pytest.raises(ValueError, match="both decide 'ground_truth': one would overrule the other"):
             ngym.make(PDM, wrappers=order)
 
 
@@ -123,15 +164,112 @@ def test_two_schedules_of_one_condition_refuse_each_other():
             (ScheduleAttr, {**schedule("coh")[1], "attr_list": [{"ground_truth": 0}, {"ground_truth": 1}]}),
         ],
     )
-    with pytest.raises(ValueError, match=r"ScheduleAttr and ScheduleAttr both decide \['coh'\]"):
+    with pytest.raises(ValueError, match="ScheduleAttr and ScheduleAttr both decide 'coh'"):
         ngym.make(PDM, wrappers=[schedule("coh"), schedule("coh")])
 
 
 def test_choice_wrappers_refuse_those_of_one_of_several_tasks():
     tasks = [ngym.make(PDM, wrappers=[WRAPPERS["TrialHistoryV2"]]), ngym.make(PDM)]
     mixed = ScheduleEnvs(tasks, SequentialBlockSchedule(2, [1, 1]))
-    with pytest.raises(ValueError, match="SideBias and TrialHistoryV2 in one of several tasks decide the same condition"):
+    with pytest.raises(
+        ValueError, match="SideBias and TrialHistoryV2 both decide 'ground_truth'. They combine where ScheduleEnvs"
+    ):
         ngym.wrappers.SideBias(mixed, BIAS)
+
+
+class Style(ngym.TrialWrapper):
+    """A wrapper in NeuroGym's style."""
+
+    def new_trial(self, **kwargs):
+        return self.env.new_trial(**kwargs)
+
+
+class Hard(ngym.TrialWrapper):
+    """A wrapper of another package that decides a condition and reports it."""
+
+    def draw_conditions(self, n, draws, forced):
+        hard = draws.random("hard", n) < 0.5
+        return {"coh": 6.4 * hard, **forced}, {"hard": hard}
+
+
+class Harder(Hard):
+    """Another."""
+
+
+class Right(ngym.TrialWrapper):
+    """A wrapper of another package that decides the ground truth."""
+
+    def draw_conditions(self, n, draws, forced):
+        return {"ground_truth": 1, **forced}, {}
+
+
+def test_choice_wrappers_combine_through_other_layers_but_not_through_neurogyms_style():
+    inner = ngym.make(PDM, wrappers=[WRAPPERS["SideBias"]])
+    for between in (ngym.wrappers.PassReward, gymnasium.wrappers.OrderEnforcing, Hard):
+        assert "habit" in ngym.wrappers.TrialHistory(between(inner)).sample_trials(3, seed=0).conditions
+    with pytest.raises(ValueError, match="TrialHistory and SideBias both decide .* where Style is not between them"):
+        ngym.wrappers.TrialHistory(Style(ngym.make(PDM, wrappers=[WRAPPERS["SideBias"]])))
+
+
+def scheduled_coh(env):
+    return ScheduleAttr(env, SequentialBlockSchedule(2, [3, 2]), [{"coh": 0.0}, {"coh": 51.2}])
+
+
+def test_wrappers_of_others_that_decide_the_same_condition_refuse_each_other():
+    with pytest.raises(ValueError, match="ScheduleAttr and Hard both decide 'coh'"):
+        scheduled_coh(Hard(ngym.make(PDM)))
+    for inner, name in ((scheduled_coh, "ScheduleAttr"), (Harder, "Harder")):
+        stack = Hard(ngym.wrappers.PassAction(inner(ngym.make(PDM))))
+        for play in (lambda stack=stack: stack.sample_trials(2, seed=0), lambda stack=stack: stack.reset(seed=0)):
+            with pytest.raises(ValueError, match=f"Hard and {name} both decide 'coh'"):
+                play()
+    for name, arguments in WRAPPERS.values():
+        with pytest.raises(ValueError, match=f"{name} and Right both decide 'ground_truth'"):
+            getattr(ngym.wrappers, name)(Right(ngym.make(PDM)), **arguments)
+        with pytest.raises(ValueError, match=f"Right and {name} both decide 'ground_truth'"):
+            Right(ngym.make(PDM, wrappers=[WRAPPERS[name]])).sample_trials(2, seed=0)
+
+
+class Overrules(ngym.TrialWrapper):
+    """A wrapper of another package that forgets what is forced."""
+
+    def draw_conditions(self, n, draws, forced):
+        return {**forced, "coh": np.full(n, 6.4)}, {}
+
+
+class OverrulesInStyle(ngym.TrialWrapper):
+    """One in NeuroGym's style."""
+
+    def new_trial(self, **kwargs):
+        return self.env.new_trial(**{**kwargs, "ground_truth": 1})
+
+
+def test_wrapper_that_overrules_what_is_forced_is_refused():
+    env = Overrules(ngym.make(PDM))
+    assert env.sample_trials(2, seed=0, coh=6.4).n == 2
+    with pytest.raises(ValueError, match=r"Overrules.draw_conditions overrules 'coh', which is forced .* \*\*forced"):
+        env.sample_trials(2, seed=0, coh=51.2)
+    env = ngym.wrappers.SideBias(OverrulesInStyle(ngym.make(PDM)), [[1.0, 0.0]])
+    for play in (lambda: env.sample_trials(4, seed=0), lambda: env.reset(seed=0)):
+        with pytest.raises(
+            ValueError, match="SideBias decides 'ground_truth', but a layer inside of it has decided otherwise"
+        ):
+            play()
+
+
+def test_what_wrappers_record_under_one_name_stays_for_each():
+    inner = ngym.make(PDM, wrappers=[("SideBias", {"probs": [[0.5, 0.5], [1.0, 0.0]], "block_dur": 3})])
+    conditions = scheduled_coh(inner).sample_trials(40, seed=0).conditions
+    assert np.array_equal(conditions["probs"], np.array([[0.5, 0.5], [1.0, 0.0]])[conditions["block"]])
+    assert np.array_equal(conditions["coh"], np.array([0.0, 51.2])[conditions["ScheduleAttr_block"]])
+    thrice = ngym.make(PDM, wrappers=[WRAPPERS["SideBias"]] * 3).sample_trials(9, seed=0)
+    assert {"block", "SideBias_block", "SideBias_SideBias_block"} <= set(thrice.conditions)
+    # also where the task itself has a condition of that name
+    ibl = "perceptualdecisionmaking.ibl20-v0"
+    plain = ngym.make(ibl).sample_trials(50, seed=0).conditions
+    wrapped = ngym.make(ibl, wrappers=[WRAPPERS["SideBias"]]).sample_trials(50, seed=0).conditions
+    assert np.array_equal(wrapped["block"], plain["block"])
+    assert "SideBias_block" in wrapped
 
 
 # ---- parameters of wrappers count from the next trial on ---------------------------------------------

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.scheduler import SequentialBlockSchedule, SequentialSchedule
+from ngym_core.scheduler import RandomSchedule, SequentialBlockSchedule, SequentialSchedule
 from ngym_core.spaces import names_of
 from ngym_core.wrappers import MultiEnvs, ScheduleEnvs
 
+from ..comparison import compare
 from ..toy import Toy
 
 
@@ -45,12 +46,47 @@ def test_schedule_envs_can_be_nested():
     env = ScheduleEnvs([inner, labelled(20)], SequentialBlockSchedule(2, [2, 1]))
     trials = env.sample_trials(9, seed=0)
     assert trials.ob[:, 0, 0].tolist() == [0, 10, 20] * 3
+    assert trials.conditions["i_env"].tolist() == [0, 0, 1] * 3
+    assert np.array_equal(trials.conditions["inner_i_env"], [0, 1, np.nan] * 3, equal_nan=True)
     env.reset(seed=0)
-    played = []
+    played, tasks = [], []
     for _ in range(9):
         played.append(env.unwrapped.ob[0, 0])
+        tasks.append(env.unwrapped)
         env.new_trial()
     assert played == [0, 10, 20] * 3
+    # The task plays itself that made the trial.
+    assert tasks == [*(task.unwrapped for task in inner.envs), env.envs[1].unwrapped] * 3
+
+
+def test_nested_envs_name_the_channels_of_each_env_input():
+    def pair(schedule, *envs):
+        return ScheduleEnvs(envs, schedule, env_input=True)
+
+    inner = [pair(SequentialSchedule(2), Toy(), Toy()) for _ in range(2)]
+    env = pair(SequentialBlockSchedule(2, [2, 2]), *inner)
+    names = names_of(env.observation_space)
+    assert (names["inner_env"], names["env"]) == (range(3, 5), range(5, 7))
+    trials = env.sample_trials(4, seed=0)
+    shown = [trials.ob[:, 0, list(names[name])].argmax(axis=1).tolist() for name in ("inner_env", "env")]
+    assert shown == [[0, 1, 0, 1], [0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("deeper", [False, True])
+def test_nested_envs_play_the_task_that_they_report_in_env_and_lanes(deeper):
+    def build():
+        inner = ScheduleEnvs([ngym.make(id_) for id_ in ("yang19.go-v0", "yang19.dms-v0")], SequentialSchedule(2))
+        if deeper:
+            inner = MultiEnvs([inner, ngym.make("yang19.anti-v0")])
+        return ScheduleEnvs([inner, ngym.make("yang19.ctxdm1-v0")], SequentialBlockSchedule(2, [2, 1]))
+
+    env = build()
+    env.reset(seed=0)
+    for _ in range(12):
+        conditions = env.new_trial()
+        assert env.unwrapped.spec.id == conditions["task"]
+        assert env.unwrapped.trial["task"] == conditions["task"]
+    compare(build, "SameStep", steps=60)
 
 
 def test_multi_envs_draw_each_task_from_another_stream():
@@ -91,6 +127,45 @@ def test_multi_envs_env_input_rejects_images():
     env.observation_space = gym.spaces.Box(-1, 1, (4, 4))
     with pytest.raises(ValueError, match="env_input needs a vector of channels, not Box"):
         MultiEnvs([env], env_input=True)
+
+
+MIX = ("yang19.go-v0", "yang19.dms-v0", "yang19.ctxdm1-v0")
+
+
+def mixed():
+    return ScheduleEnvs([ngym.make(id_) for id_ in MIX], RandomSchedule(3))
+
+
+def test_mixed_tasks_have_all_conditions_of_one_type_in_every_batch():
+    env, draws = mixed(), ngym.Draws(3)
+    whole = mixed().sample_trials(30, seed=3).conditions
+    parts = [env.sample_trials(n, draws=draws).conditions for n in (*[1] * 10, 20)]
+    for name, values in whole.items():
+        assert {part[name].dtype.kind for part in parts} == {values.dtype.kind}
+        joined = [value for part in parts for value in part[name].tolist()]
+        for one, other in zip(joined, values.tolist(), strict=True):
+            assert one == other or np.isnan([one, other]).all()
+            assert type(one) is type(other)
+    env.reset(seed=3)
+    trials = [env.unwrapped.trial, *(env.new_trial() for _ in range(9))]
+    assert all(set(trial) == set(whole) for trial in trials)
+    assert [trial["task"] for trial in trials] == whole["task"][:10].tolist()
+
+
+def test_mixed_tasks_have_the_conditions_of_each_task_alone():
+    env = mixed()
+    conditions = env.sample_trials(60, seed=0).conditions
+    i_env = conditions["i_env"]
+    assert np.array_equal(conditions["task"], np.array(MIX)[i_env])
+    draws = [ngym.Draws(0).child(f"env {i}") for i in range(3)]
+    alone = [env.envs[i].sample_trials((i_env == i).sum(), draws=draws[i]).conditions for i in range(3)]
+    for name in conditions.keys() - {"task", "i_env"}:
+        for i in range(3):
+            part = conditions[name][i_env == i]
+            if name in alone[i]:
+                assert part.tolist() == alone[i][name].tolist(), name
+            else:
+                assert all(v is None for v in part) if conditions[name].dtype == object else np.isnan(part).all(), name
 
 
 def test_mixed_tasks_keep_the_types_of_conditions_and_name_the_task():

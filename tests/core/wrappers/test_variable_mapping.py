@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.wrappers import VariableMapping
+
+from ..toy import Toy
 
 PDM = "PerceptualDecisionMaking-v0"
 
@@ -29,3 +32,18 @@ def test_variable_mapping_changes_in_blocks():
 def test_variable_mapping_rejects_too_few_and_too_many_actions(id_, k):
     with pytest.raises(ValueError, match=f"needs 2 to 6 actions that change their meaning, not {k}; name them"):
         make("VariableMapping", id_=id_)
+
+
+def test_variable_mapping_of_two_wrappers_reports_what_holds():
+    trials = make(("VariableMapping", {"block_dur": 7}), ("VariableMapping", {"block_dur": 5})).sample_trials(60, seed=0)
+    mapping, last = trials.conditions["mapping"], trials.gt[np.arange(60), trials.lengths - 1]
+    assert np.array_equal(last, mapping[np.arange(60), trials.conditions["ground_truth"]])
+    assert len(np.unique(mapping, axis=0)) == 2
+
+
+def test_variable_mapping_refuses_another_of_other_actions():
+    env = Toy()
+    env.action_space = ngym.spaces.Discrete(4, {"fixation": 0, "choice": [1, 2], "late": [2, 3]})
+    inner = VariableMapping(env, choice="choice")
+    with pytest.raises(ValueError, match=r"must change the same actions, not \[2, 3\] and \[1, 2\]"):
+        VariableMapping(inner, choice="late")

@@ -45,7 +45,7 @@ NOT_STATE = frozenset(
     {
         *("env", "envs", "spec", "_cached_spec", "metadata", "_metadata", "_saved_kwargs", "_parameters"),
         *("observation_space", "action_space", "_observation_space", "_action_space"),
-        *("_np_random", "_rng", "_top", "_ob_source", "_ob_now", "_memory_draws"),
+        *("_np_random", "_rng", "_top", "_ob_source", "_ob_now", "_memory_draws", "_decided_inside"),
     }
 )
 """Attributes of a layer that describe it or follow from others."""

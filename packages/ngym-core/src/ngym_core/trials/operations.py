@@ -38,12 +38,13 @@ def concatenate(parts: Sequence[Trials]) -> Trials:
         joined._periods.spans[name] = (to_steps(start, 1), to_steps(end, 1))
     for name in dict.fromkeys(name for p in parts for name in p.conditions):
         joined.conditions[name] = join_columns([p.conditions.get(name) for p in parts], [p.n for p in parts])
-    row = 0
-    for part in parts:
-        rows = slice(row, row + part.n)
-        joined.ob[rows, : part.ob.shape[1]] = part.ob
-        joined.gt[rows, : part.gt.shape[1]] = part.gt
-        row += part.n
+    for name in ("ob", "gt"):
+        arrays = [getattr(part, name) for part in parts]  # wrappers may have added channels
+        array, row = np.zeros((joined.n, highest(joined.lengths), *arrays[0].shape[2:]), arrays[0].dtype), 0
+        for part in arrays:
+            array[row : row + len(part), : part.shape[1]] = part
+            row += len(part)
+        joined._observations.set_array(name, array)
     return joined
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -12,41 +13,54 @@ from ngym_core.random import Draws
 from ngym_core.sampling import layers
 from ngym_core.wrappers.base import TrialWrapper
 
-Array = NDArray[Any]
-
-WEIGHTS = "choice_weights"
-"""Condition by which outer wrappers hand the probabilities of the choices to an inner one, which draws."""
+Array: TypeAlias = NDArray[Any]
+Factors: TypeAlias = Sequence[tuple[str, Array]]
+"""Name of each wrapper, and its probabilities: (n or 1, choices), or (n or 1, choices before, choices)."""
 
 
 class ChoiceWrapper(TrialWrapper):
     """Base of wrappers that draw the ground truth among the task's `choices`.
 
     One alone draws by `draw_alone`. Of several in one stack each states its probabilities (`choice_weights`); they are
-    multiplied and normalised, and the innermost one draws: so no wrapper overrules another. Then `probs` is what held in the
-    trial, and where any of them looks at the trial before, `previous` is its ground truth.
+    multiplied and normalised, and the innermost one draws: so no wrapper overrules another, and their order makes no
+    difference. Then `probs` is what held in the trial, and where any of them looks at the trial before, `previous` is its
+    ground truth.
 
     Args:
         env: A task that has `choices`.
 
     Raises:
         AttributeError: The task has no `choices`.
-        ValueError: A wrapper inside forces the ground truth, or belongs to one of several tasks.
+        ValueError: A wrapper inside decides the ground truth otherwise, or is not directly inside.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
-        name = type(self).__name__
         if not hasattr(self.task, "choices"):
-            raise AttributeError(f"{name} requires task to have attribute choices.")
+            raise AttributeError(f"{type(self).__name__} requires task to have attribute choices.")
         self.choices: Any = self.task.choices
         self.n_ch = len(self.choices)
-        inside = layers(env)
-        refuse_forced(self, inside)
-        self._inner = [layer for layer in inside if isinstance(layer, ChoiceWrapper)]
-        if self._inner and any("envs" in vars(layer) for layer in inside[: inside.index(self._inner[0])]):
-            raise ValueError(
-                f"{name} and {type(self._inner[0]).__name__} in one of several tasks decide the same condition."
-            )
+        self._draws_together = self._has_another_inside()
+        if not self._draws_together:
+            self._refuse_decided_inside(["ground_truth"])
+
+    def _has_another_inside(self) -> bool:
+        """Return whether a wrapper inside draws the ground truth as well, which then draws for both.
+
+        Raises:
+            ValueError: One to which the probabilities of this wrapper cannot be handed.
+        """
+        inside = layers(self.env)
+        other = next((layer for layer in inside if isinstance(layer, ChoiceWrapper)), None)
+        if other is None:
+            return False
+        for between in inside[: inside.index(other)]:
+            if "envs" in vars(between) or getattr(between, "_one_at_a_time", False):
+                raise ValueError(
+                    f"{type(self).__name__} and {type(other).__name__} both decide 'ground_truth'. They combine where "
+                    f"{type(between).__name__} is not between them: put {type(self).__name__} inside of it."
+                )
+        return True
 
     def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials, see `draw_conditions`."""
@@ -67,36 +81,64 @@ class ChoiceWrapper(TrialWrapper):
         raise NotImplementedError
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Draw the ground truth of n trials, or hand the probabilities to the wrapper inside that does."""
-        given = forced.pop(WEIGHTS, None)
-        if given is None and not self._inner:
-            return self.draw_alone(n, draws, forced)
-        weights, recorded = self.choice_weights(n, draws, forced)
-        product = weights if given is None else _product(weights, given)
-        if self._inner:
-            return {**forced, WEIGHTS: np.broadcast_to(product, (n, *product.shape[1:]))}, recorded
-        total = product.sum(axis=-1, keepdims=True)
-        if not (total > 0).all():
-            names = sorted({type(layer).__name__ for layer in layers(self._top_layer()) if isinstance(layer, ChoiceWrapper)})
-            raise ValueError(f"{' and '.join(names)} together leave no choice with a probability above 0 in some trial.")
-        probs = np.broadcast_to(product / total, (n, *product.shape[1:]))
-        after = np.minimum(
-            (draws.random("combined", n).reshape(n, *[1] * probs[0].ndim) >= np.cumsum(probs, -1)).sum(-1), self.n_ch - 1
-        )
-        if after.ndim == 1:
-            return {"ground_truth": np.asarray(self.choices)[after], **forced}, {**recorded, "probs": probs}
-        own, before = self.chain(after, draws, forced)
-        held = probs[np.arange(n), before]
-        choices = np.asarray(self.choices)
-        return {"ground_truth": choices[own], **forced}, {**recorded, "probs": held, "previous": choices[before]}
+        """Draw the ground truth of n trials."""
+        return self.draw_alone(n, draws, forced)
 
-    def chain(self, after: Array, draws: Draws, forced: dict[str, Any]) -> tuple[Array, Array]:
+    def _decide(
+        self, n: int, draws: Draws, forced: dict[str, Any], factors: Factors
+    ) -> tuple[dict[str, Any], dict[str, Any], Factors]:
+        """Draw the ground truth of n trials, or hand the probabilities to the wrapper inside that does."""
+        if not (factors or self._draws_together):
+            return super()._decide(n, draws, forced, factors)
+        weights, recorded = self.choice_weights(n, self.own_draws(draws), forced)
+        factors = [*factors, (type(self).__name__, weights)]
+        if self._draws_together:
+            return forced, recorded, factors
+        # A stream of no wrapper in particular: the order of the wrappers makes no difference.
+        drawn = self._draw_together(n, draws.child(f"{self._stream_prefix}choices"), forced, factors)
+        return {"ground_truth": drawn.pop("ground_truth"), **forced}, {**recorded, **drawn}, ()
+
+    def _draw_together(self, n: int, draws: Draws, forced: dict[str, Any], factors: Factors) -> dict[str, Array]:
+        """Draw the ground truth of n trials by the product of the probabilities of several wrappers.
+
+        Raises:
+            ValueError: A trial in which they exclude each other.
+        """
+        choices = np.asarray(self.choices)
+        chained = any(weights.ndim == 3 for _, weights in factors)
+        product = np.ones((n, *[1] * chained, 1))
+        for _, weights in sorted(factors, key=lambda factor: factor[0]):  # rounding does not depend on the order either
+            product = product * (weights[:, None] if chained and weights.ndim == 2 else weights)
+        total = product.sum(axis=-1, keepdims=True)
+        # Where none is possible, any: it may be after a choice that does not occur.
+        probs = np.where(total > 0, product, 1) / np.where(total > 0, total, self.n_ch)
+        u = draws.random("ground_truth", n).reshape(n, *[1] * (probs.ndim - 1))
+        drawn = np.minimum((u >= np.cumsum(probs, axis=-1)).sum(axis=-1), self.n_ch - 1)
+        recorded = {}
+        if chained:
+            drawn, before = self.chain(drawn, draws, forced, possible=total[..., 0] > 0)
+            probs, total = probs[np.arange(n), before], total[np.arange(n), before]
+            recorded["previous"] = choices[before]
+        if not (total > 0).all() and "ground_truth" not in forced:
+            row = int(np.argmin(total[:, 0]))
+            after = f" that follows on {recorded['previous'][row].item()!r}" if chained else ""
+            raise ValueError(
+                f"{' and '.join(sorted(name for name, _ in factors))} together leave no choice with a probability above 0 in "
+                f"a trial{after}."
+            )
+        return {"ground_truth": choices[drawn], "probs": probs * (total > 0), **recorded}
+
+    def chain(
+        self, after: Array, draws: Draws, forced: dict[str, Any], possible: Array | None = None
+    ) -> tuple[Array, Array]:
         """Return the choices of n trials, each of which follows on that of the trial before.
 
         Args:
             after: For each trial, which choice follows on each, (n, choices) indices.
             draws: Randomness, and the choice before the first trial (`carried`).
             forced: Conditions that are forced from outside: a ground truth among them is what the next trial follows on.
+            possible: After which choices a trial is possible, (n, choices) bool; by default after all. No sequence of
+                trials begins after another one.
 
         Returns:
             Index of the ground truth of each trial and of the trial before, (n,) each.
@@ -104,38 +146,17 @@ class ChoiceWrapper(TrialWrapper):
         if "ground_truth" in forced:
             right = np.broadcast_to(forced["ground_truth"], len(after))[:, None] == np.asarray(self.choices)
             after = np.where(right.any(axis=1)[:, None], right.argmax(axis=1)[:, None], after)
-        before, own = draws.follow("previous", after, lambda stream: stream.index("first", 1, self.n_ch)[0])
+        row = 0  # of the first trial of each sequence
+
+        def first(stream: Draws) -> Any:
+            candidates = (
+                np.arange(self.n_ch) if possible is None or not possible[row].any() else np.nonzero(possible[row])[0]
+            )
+            return candidates[stream.index("first", 1, len(candidates))[0]]
+
+        before, own = np.empty(len(after), np.int64), np.empty(len(after), np.int64)
+        for stream, k in draws.per_stream(len(after)):
+            rows = slice(row, row + k)
+            before[rows], own[rows] = stream.follow("previous", after[rows], first)
+            row += k
         return own, before
-
-    def _top_layer(self) -> gymnasium.Env[Any, Any]:
-        """Return the outermost wrapper of the stack."""
-        return self.task._top
-
-
-def _product(one: Array, other: Array) -> Array:
-    """Multiply probabilities, (n or 1, choices) or (n or 1, choices before, choices)."""
-    if one.ndim < other.ndim:
-        one = one[:, None]
-    elif other.ndim < one.ndim:
-        other = other[:, None]
-    product: Array = one * other
-    return product
-
-
-def refuse_forced(wrapper: gymnasium.Env[Any, Any], inside: list[gymnasium.Env[Any, Any]]) -> None:
-    """Raise if wrappers that decide the same condition for all trials are stacked.
-
-    Args:
-        wrapper: The outer wrapper.
-        inside: What it wraps.
-
-    Raises:
-        ValueError: Such a wrapper inside.
-    """
-    own = {"ground_truth"} if isinstance(wrapper, ChoiceWrapper) else set(getattr(wrapper, "scheduled", ()))
-    for layer in inside:
-        theirs = {"ground_truth"} if isinstance(layer, ChoiceWrapper) else set(vars(layer).get("scheduled", ()))
-        both = isinstance(wrapper, ChoiceWrapper) and isinstance(layer, ChoiceWrapper)
-        if own & theirs and not both:
-            names = f"{type(wrapper).__name__} and {type(layer).__name__}"
-            raise ValueError(f"{names} both decide {sorted(own & theirs)}: one would overrule the other. Use one of them.")

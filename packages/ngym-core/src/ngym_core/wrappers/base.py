@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, ClassVar, Self, TypeAlias
 
 import gymnasium
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
-from ngym_core.sampling import conditions_of_trial, layers, outermost_trial_layer, sample_trials
+from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, layers, outermost_trial_layer, sample_trials
 from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 
@@ -83,6 +84,14 @@ class StepBatch:
             self.info.setdefault(name, np.full(len(which), np.nan))[which] = values
 
 
+def _same_values(one: Any, other: Any) -> bool:
+    """Return whether two values of a condition are the same, of which one may hold for all trials."""
+    try:
+        return np.array_equal(*np.broadcast_arrays(one, other))
+    except ValueError:  # other shapes
+        return False
+
+
 def _select(value: Any, which: Array) -> Any:
     """Return the selected lanes of an attribute of a batch."""
     if isinstance(value, dict):
@@ -104,6 +113,10 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     A wrapper keeps nothing in its attributes from one hook to another: one object serves all lanes and data sets.
 
+    Wrappers whose `draw_conditions` decide the same condition refuse each other, but those of this package that draw the
+    ground truth multiply their probabilities. A condition that is recorded under one name by several layers keeps that name
+    for the innermost of them; the next records it after its class, such as ``SideBias_block``.
+
     A wrapper in NeuroGym's style defines ``new_trial(self, **kwargs)`` and calls ``self.env.new_trial(**kwargs)``,
     or overrides `step`; it works everywhere, only slower. Public attributes of what is wrapped can be
     read through it.
@@ -116,6 +129,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     Raises:
         TypeError: The task is not a `TrialEnv`.
+        ValueError: At the first trial: a wrapper inside decides the same condition, or overrules what is forced.
 
     Example:
         >>> import ngym_core as ngym
@@ -254,21 +268,80 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         return trials
 
-    def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
-        """Return n consecutive trials; users call `sample_trials` or `new_trial`."""
+    def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any], factors: Any = ()) -> Trials:
+        """Return n consecutive trials; users call `sample_trials` or `new_trial`.
+
+        Args:
+            n: Number of trials.
+            draws: Randomness of the sequence of trials.
+            forced: Conditions that are forced from outside.
+            factors: Probabilities of the choices from outer wrappers, see `ChoiceWrapper`.
+        """
         if self._one_at_a_time:
             return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
-        own_draws = self.own_draws(draws)
-        drawn = self.draw_conditions(n, own_draws, dict(forced))
+        to_force, recorded, factors = self._decide(n, draws, dict(forced), factors)
+        trials: Trials = outermost_trial_layer(self.env)._generate(n, draws, to_force, *([factors] if factors else []))
+        decided = [name for name in to_force if name not in forced]
+        if decided:
+            self._refuse_decided_inside(decided)
+            self._check_played(trials, {name: to_force[name] for name in decided})
+        for name, value in recorded.items():
+            while name in trials.conditions and name not in to_force:  # what an inner layer has recorded stays
+                name = f"{type(self).__name__}_{name}"
+            trials.set(name, value)
+        return self.edit_trials(trials, self.own_draws(draws))
+
+    def _decide(
+        self, n: int, draws: Draws, forced: dict[str, Any], factors: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], Any]:
+        """Return the conditions to force and to record in n trials, and the factors for wrappers inside."""
+        drawn = self.draw_conditions(n, self.own_draws(draws), dict(forced))
         if not isinstance(drawn, tuple) or len(drawn) != 2:
             raise TypeError(
                 f"{type(self).__name__}.draw_conditions must return two dictionaries, the conditions to force and those to "
                 f"record, not {type(drawn).__name__}."
             )
-        trials: Trials = outermost_trial_layer(self.env)._generate(n, draws, drawn[0])
-        for name, value in drawn[1].items():
-            trials.set(name, value)
-        return self.edit_trials(trials, own_draws)
+        to_force, recorded = drawn
+        for name in forced:
+            if name in to_force and to_force[name] is not forced[name] and not _same_values(to_force[name], forced[name]):
+                raise ValueError(
+                    f"{type(self).__name__}.draw_conditions overrules {name!r}, which is forced from outside. What is forced "
+                    "prevails: return {..., **forced}."
+                )
+        return to_force, recorded, factors
+
+    @cached_property
+    def _decided_inside(self) -> dict[str, str]:
+        """Which conditions wrappers inside decide: name -> class. They are asked for one trial that nobody plays."""
+        decided: dict[str, str] = {}
+        for layer in layers(self.env):
+            if isinstance(layer, TrialWrapper) and type(layer).draw_conditions is not TrialWrapper.draw_conditions:
+                names = layer.draw_conditions(1, layer.own_draws(Draws(0)), {})[0]
+                decided.update(dict.fromkeys(names, type(layer).__name__))
+        return decided
+
+    def _refuse_decided_inside(self, names: Iterable[str]) -> None:
+        """Raise if a wrapper inside decides one of the conditions that this one decides.
+
+        Raises:
+            ValueError: There is such a wrapper.
+        """
+        for name in names:
+            if name in self._decided_inside:
+                raise ValueError(
+                    f"{type(self).__name__} and {self._decided_inside[name]} both decide {name!r}: one would overrule the other. Use one "
+                    "of them."
+                )
+
+    def _check_played(self, trials: Trials, decided: Mapping[str, Any]) -> None:
+        """Raise if a layer inside has not played what was decided: what is recorded would not have held."""
+        for name, value in decided.items():
+            played = trials.conditions.get(name)
+            if played is not None and is_one_at_a_time(self.env) and not _same_values(played, value):
+                raise ValueError(
+                    f"{type(self).__name__} decides {name!r}, but a layer inside of it has decided otherwise: "
+                    f"{[type(layer).__name__ for layer in layers(self.env)]}. Conditions must be passed on by `new_trial`."
+                )
 
     def _build_one(self, forced: Mapping[str, Any]) -> Trials:
         """Return one trial, made by the `new_trial` of a wrapper in NeuroGym's style."""

@@ -65,7 +65,8 @@ class CatchTrials(TrialWrapper):
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Draw which trials are catch trials, and empty these."""
-        catch = trials.set("catch", draws.random("catch", trials.n) < self.catch_prob)
+        catch = draws.random("catch", trials.n) < self.catch_prob
+        trials.set("catch", catch | trials.conditions.get("catch", False))  # an inner wrapper may have emptied others
         trials.multiply_ob(~catch, self.period, self.where)
         if self.task.blank:  # images are not empty where they are 0
             trials.add_ob(catch * self.task.blank, self.period, self.where)

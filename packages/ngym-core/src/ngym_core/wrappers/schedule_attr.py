@@ -9,9 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.sampling import layers
 from ngym_core.scheduler import BaseSchedule, RandomBlockSchedule, SequentialBlockSchedule
-from ngym_core.wrappers._choices import refuse_forced
 from ngym_core.wrappers.base import TrialWrapper
 
 
@@ -23,11 +21,12 @@ class ScheduleAttr(TrialWrapper):
     Args:
         env: The task, with wrappers.
         schedule: Which set comes next.
-        attr_list: The sets: name of a condition -> value. They force what the task or an inner wrapper draws;
-            what a caller forces prevails.
+        attr_list: The sets: name of a condition -> value. They force what the task draws, or are what an inner wrapper
+            takes, such as `p` of `RandomGroundTruth`; what a caller forces prevails.
 
     Raises:
-        ValueError: Not as many sets as the schedule chooses from, or sets with different names.
+        ValueError: Not as many sets as the schedule chooses from, sets with different names, or a condition that an inner
+            wrapper decides.
 
     Example:
         >>> import ngym_core as ngym
@@ -49,8 +48,7 @@ class ScheduleAttr(TrialWrapper):
             raise ValueError(f"All entries of attr_list must have the same names: {[sorted(a) for a in attr_list]}.")
         self.schedule = schedule
         self.attr_list = attr_list
-        self.scheduled = tuple(attr_list[0])
-        refuse_forced(self, layers(env))
+        self._refuse_decided_inside(attr_list[0])
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the conditions of n trials that the schedule selects."""

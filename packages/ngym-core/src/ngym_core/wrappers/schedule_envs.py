@@ -11,10 +11,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ngym_core.random import Draws
-from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, tasks_of
+from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
 from ngym_core.scheduler import BaseSchedule
 from ngym_core.spaces import Box, names_of
-from ngym_core.trials import Trials, add_channels, concatenate, select
+from ngym_core.trials import Trials, add_channels, concatenate, join_columns, select
 from ngym_core.wrappers.base import TrialWrapper
 
 
@@ -22,8 +22,9 @@ class MultiEnvs(TrialWrapper):
     """Combine several tasks into one env; `set_i` selects the task that the next trials come from.
 
     Each task has its own random streams. The index and the name of the task are recorded as the conditions `i_env` and
-    `task` of the trial; conditions that a task lacks are NaN (numbers) or None in its trials. The number of trials of an
-    episode is that of the first task.
+    `task` of the trial. Each trial has the conditions of all tasks; those that its own task lacks are NaN (numbers) or None.
+    Of such wrappers one in another, the inner one records its index as `inner_i_env`. The number of trials of an episode is
+    that of the first task.
 
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape.
@@ -56,6 +57,7 @@ class MultiEnvs(TrialWrapper):
         super().__init__(envs[0])
         self.env_input = env_input
         self.i_env = self.chosen = 0
+        self._index_name: str = "i_env"
         self.action_space = envs[0].action_space
         self.observation_space = space = envs[0].observation_space
         for env in envs:
@@ -68,16 +70,18 @@ class MultiEnvs(TrialWrapper):
             if not isinstance(space, spaces.Box) or len(space.shape) != 1:
                 raise ValueError(f"env_input needs a vector of channels, not {space}.")
             k = space.shape[0]
-            self.observation_space = Box(
-                -np.inf, np.inf, {**names_of(space), "env": range(k, k + len(envs))}, shape=(k + len(envs),)
-            )
+            names = {f"inner_{name}" if name.endswith("env") else name: place for name, place in names_of(space).items()}
+            self.observation_space = Box(-np.inf, np.inf, {**names, "env": range(k, k + len(envs))}, shape=(k + len(envs),))
         self._share(self.task._draws)
         for i, env in enumerate(self.envs):
             for layer in layers(env):
                 if isinstance(layer, TrialWrapper):
                     layer._stream_prefix = f"env {i}/{layer._stream_prefix}"
+                if isinstance(layer, MultiEnvs):
+                    layer._index_name = f"inner_{layer._index_name}"
         for task in tasks_of(self):
             task.num_tr_exp = self.task.num_tr_exp
+        self._empty = _empty_columns([sample_trials(env, 1, None, Draws(0), {}).conditions for env in self.envs])
 
     def __str__(self) -> str:
         """Show the tasks, one on each line."""
@@ -119,28 +123,39 @@ class MultiEnvs(TrialWrapper):
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""
         return np.full(n, self.chosen)
 
-    def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
+    def _generate(  # type: ignore[override]  # outer wrappers do not multiply their probabilities with those of several envs
+        self, n: int, draws: Draws, forced: Mapping[str, Any]
+    ) -> Trials:
         """Return n consecutive trials, those of each task made at once."""
-        forced = dict(forced)
+        forced, index = dict(forced), self._index_name
         own_draws = self.own_draws(draws)
-        i_env = self._checked(np.broadcast_to(forced.pop("i_env"), n)) if "i_env" in forced else self.take(n, own_draws)
+        i_env = self._checked(np.broadcast_to(forced.pop(index), n)) if index in forced else self.take(n, own_draws)
         rows = [np.nonzero(i_env == i)[0] for i in range(len(self.envs))]
         parts = [
             outermost_trial_layer(env)._generate(len(r), draws.child(f"env {i}"), conditions_of_trials(forced, r, n))
             for i, (env, r) in enumerate(zip(self.envs, rows, strict=True))
             if len(r)
         ]
+        for part, i in zip(parts, np.unique(i_env), strict=True):
+            self._complete(part, self.names[i])
         trials = parts[0] if len(parts) == 1 else select(concatenate(parts), np.argsort(np.concatenate(rows)))
-        trials.set("i_env", i_env)
-        trials.set("task", np.array(self.names)[i_env])
+        trials.set(index, i_env)
         if self.env_input:
             add_channels(trials, np.eye(len(self.envs))[i_env][:, None])
         return trials
 
+    def _complete(self, trials: Trials, task: str) -> None:
+        """Record the name of the task of trials, and the conditions that only other tasks have as missing."""
+        conditions = trials.conditions
+        if "task" not in conditions:  # of such wrappers one in another the inner one knows it
+            trials.set("task", task)
+        for name, empty in self._empty.items():
+            conditions[name] = join_columns([conditions.get(name), empty], [trials.n, 0])
+
     def _install(self, trials: Trials) -> None:
         """Play the first of these trials in the task that it comes from."""
         before = self.task
-        self.i_env = int(trials.conditions["i_env"][0])
+        self.i_env = int(trials.conditions[self._index_name][0])
         self.env = self.envs[self.i_env]
         self.task.num_tr, self.task.performance = before.num_tr, 0
         super()._install(trials)
@@ -168,6 +183,12 @@ class MultiEnvs(TrialWrapper):
         """Let all tasks draw from these draws."""
         for task in tasks_of(self):
             task._draw_from(draws)
+
+
+def _empty_columns(tasks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Return the columns of the conditions of all tasks, of their type and without a value, from one trial of each."""
+    names = dict.fromkeys(name for conditions in tasks for name in conditions)
+    return {name: join_columns([conditions.get(name) for conditions in tasks], [1] * len(tasks))[:0] for name in names}
 
 
 class ScheduleEnvs(MultiEnvs):
