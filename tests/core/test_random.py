@@ -122,11 +122,11 @@ def test_trunc_exp_draws_at_once_from_a_window_almost_without_mass(args):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ((0,), "positive number, not 0"),
-        ((-3, 1), "positive number, not -3"),
-        ((math.nan,), "positive number, not nan"),
-        ((3, math.inf), "two numbers, not inf to inf"),
-        ((3, 0, math.nan), "two numbers, not 0 to nan"),
+        ((0,), r"vmean=0 must be a finite number above 0\."),
+        ((-3, 1), r"vmean=-3 must be a finite number above 0\."),
+        ((math.nan,), r"vmean=nan must be a finite number above 0\."),
+        ((3, math.inf), r"vmin=inf must be a finite number\."),
+        ((3, 0, math.nan), r"vmax=nan must be a number\."),
     ],
 )
 def test_trunc_exp_rejects_invalid_means_and_windows(args, message):

@@ -51,7 +51,7 @@ def test_random_schedule_never_repeats_and_replays_its_seed():
 def test_block_schedule_rejects_wrong_numbers_of_lengths(kind):
     with pytest.raises(ValueError, match=r"len\(block_lens\)=1 must be equal to n=2"):
         kind(2, [3])
-    with pytest.raises(ValueError, match=r"at least one trial, not 0"):
+    with pytest.raises(ValueError, match="block length=0 must be an integer from 1"):
         kind(2, [3, 0])
 
 
@@ -160,12 +160,12 @@ def test_random_schedule_rejects_invalid_weights(p):
 @pytest.mark.parametrize(
     ("length", "error", "message"),
     [
-        ((3, 2), ValueError, "its least length first"),
-        ((0, 2), ValueError, "at least one trial"),
-        ((1, 2, 3), TypeError, "must be two whole numbers"),
-        ((1.5, 2), TypeError, "must be two whole numbers"),
-        (1.5, ValueError, "needs a probability between 0 and 1, not 1.5"),
-        ("3", TypeError, "a whole number, a range of two, or a probability"),
+        ((3, 2), ValueError, "must be an integer from 1, two such integers"),
+        ((0, 2), ValueError, "two such integers"),
+        ((1, 2, 3), ValueError, "two such integers"),
+        ((1.5, 2), ValueError, "two such integers"),
+        (1.5, ValueError, "block length=1.5 must be .* or a probability between 0 and 1"),
+        ("3", TypeError, "block length=.3. must be an integer from 1"),
     ],
 )
 def test_block_schedule_rejects_lengths_of_other_kinds(length, error, message):

@@ -11,5 +11,5 @@ def test_context_decision_making_go_cue_extends_fixation():
     assert np.array_equal(plain.ob[..., 1:], cued.ob[..., 1:])
     for trial in cued:
         assert (trial.ob[:, 0] == 1).tolist() == [True] * trial.start["decision"] + [False]
-    with pytest.raises(ValueError, match="impl_context_modality=2 must be 0 or 1"):
+    with pytest.raises(ValueError, match=r"impl_context_modality=2 must be an integer from 0 to 1\."):
         ngym.make("ContextDecisionMaking", impl_context_modality=2)

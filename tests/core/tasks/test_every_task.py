@@ -175,12 +175,27 @@ def test_task_rejects_invalid_forced_values(id_, forced, message):
         ("AnnubesEnv", {"intensities": [np.nan]}, ValueError, "must be finite numbers"),
         ("AnnubesEnv", {"max_sequential": "two"}, TypeError, "max_sequential='two' must be a number, a dictionary"),
         ("AnnubesEnv", {"max_sequential": {"x": 1}}, ValueError, "expected numbers from 1"),
-        ("Bandit", {"p": [0.5, 1.5]}, ValueError, r"p=\[0\.5, 1\.5\] must be probabilities"),
+        (
+            "Bandit",
+            {"p": [0.5, 1.5]},
+            ValueError,
+            r"p=\[0\.5, 1\.5\] must be a sequence of one or more",
+        ),
         ("Bandit", {"n": 3, "p": [0.5]}, ValueError, r"p=\[0\.5\] must have a number for each of the 3 arms"),
         ("DelayComparison", {"vpairs": [(1, 2, 3)]}, ValueError, "must be pairs of magnitudes that are not all the same"),
-        ("Detection", {"stim_dur": -1}, ValueError, "stim_dur=-1 and delay=None must be times in ms from 0"),
-        ("PulseDecisionMaking", {"p_pulse": (0.3,)}, ValueError, "must be two probabilities"),
-        ("ReachingDelayResponse", {"lowbound": 2, "highbound": 1}, ValueError, "must be in order and lie within 0 and 2"),
+        ("Detection", {"stim_dur": -1}, ValueError, r"stim_dur=-1 must be a finite number of ms from 0\."),
+        (
+            "PulseDecisionMaking",
+            {"p_pulse": (0.3,)},
+            ValueError,
+            r"p_pulse=\(0\.3,\) must be a sequence of 2 finite",
+        ),
+        (
+            "ReachingDelayResponse",
+            {"lowbound": 2, "highbound": 1},
+            ValueError,
+            r"lowbound=2 must not be above highbound=1\.",
+        ),
     ],
 )
 def test_task_rejects_invalid_parameters(id_, arguments, error, message):

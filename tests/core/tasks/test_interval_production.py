@@ -23,5 +23,5 @@ def test_ready_set_go_rewards_its_ground_truth_most():
             assert {go: reward for reward, go in paid}[truth] == best
     assert ngym.make("ReadySetGo").sample_trials(2, seed=0, measure=1200).conditions["production"].tolist() == [1200, 1200]
     for wrong in ({"gain": 0}, {"prod_margin": -1}, {"gain": np.nan}):
-        with pytest.raises(ValueError, match="must be a positive number"):
+        with pytest.raises(ValueError, match="must be a finite number above 0"):
             ngym.make("ReadySetGo", **wrong)

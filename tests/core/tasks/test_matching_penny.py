@@ -39,7 +39,7 @@ def test_matching_penny_random_opponent_is_fair():
     assert abs(opponent.mean() - 0.5) < 3 * np.sqrt(0.25 / 5000)
     assert (trials.ob[1:, 0].argmax(axis=1) == opponent[:-1]).all()
     assert (ngym.make("MatchingPenny", opponent_type="random").sample_trials(9, opponent_action=1).gt == 1).all()
-    with pytest.raises(ValueError, match="Unknown opponent_type='mean'"):
+    with pytest.raises(ValueError, match="opponent_type='mean' must be one of 'mean_action', 'random'."):
         ngym.make("MatchingPenny", opponent_type="mean")
     with pytest.raises(ValueError, match="learning_rate=2 must be a probability"):
         ngym.make("MatchingPenny", learning_rate=2)

@@ -46,11 +46,14 @@ def test_memory_recall_rewards_distance_and_scores_elements():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"t_distribution": "normal"}, "t_distribution='normal' must be 'uniform'"),
-        ({"stim_dim": 0}, "stim_dim=0 and store_signal_dim=1 must be at least 1"),
-        ({"t_min": 20, "t_max": 10}, "t_min=20 must be at least 2, and t_max=10 not below it"),
-        ({"p_recall": 0.6}, r"p_recall=0\.6 must be a share from 0 to 0\.5"),
-        ({"chance": 0.2}, r"chance=0\.2 must be a share from 0\.5 to 1"),
+        (
+            {"t_distribution": "normal"},
+            "t_distribution='normal' must be one of 'uniform'.",
+        ),
+        ({"stim_dim": 0}, r"stim_dim=0 must be an integer from 1\."),
+        ({"t_min": 20, "t_max": 10}, r"t_max=10 must not be below t_min=20\."),
+        ({"p_recall": 0.6}, r"p_recall=0\.6 must be a finite number from 0 to 0\.5\."),
+        ({"chance": 0.2}, r"chance=0\.2 must be a finite number from 0\.5 to 1\."),
     ],
 )
 def test_memory_recall_rejects_invalid_parameters(wrong, message):

@@ -270,32 +270,3 @@ def test_what_wrappers_record_under_one_name_stays_for_each():
     wrapped = ngym.make(ibl, wrappers=[WRAPPERS["SideBias"]]).sample_trials(50, seed=0).conditions
     assert np.array_equal(wrapped["block"], plain["block"])
     assert "SideBias_block" in wrapped
-
-
-# ---- parameters of wrappers count from the next trial on ---------------------------------------------
-
-CHANGES = {
-    "SideBias": [("block_dur", 7), ("choice_prob", [[0.5, 0.5], [0.1, 0.9], [0.9, 0.1]])],
-    "TrialHistoryV2": [("probs", [[0.2, 0.8], [0.8, 0.2]])],
-    "TrialHistory": [("probs", 0.6), ("habits", (1,)), ("block_dur", 3), ("block_nch", 4)],
-    "RandomGroundTruth": [("p", [0.9, 0.1])],
-    "VariableMapping": [("block_dur", 2)],
-    "CatchTrials": [("catch_prob", 0.9)],
-    "TimeOut": [("time_out", 500)],
-    "Noise": [("std_noise", 2.0)],
-    "ReactionTime": [("urgency", -0.5)],
-}
-NAMES = {"choice_prob": "probs"}
-
-
-@pytest.mark.parametrize(("name", "changed", "value"), [(n, c, v) for n, changes in CHANGES.items() for c, v in changes])
-def test_changed_parameters_of_wrappers_count_as_if_given_at_first(name, changed, value):
-    def play(env):
-        env.reset(seed=3)
-        return [env.step(0 if i % 3 else int(env.unwrapped.gt_now)) for i in range(300)]
-
-    arguments = dict(WRAPPERS[name][1]) if name in WRAPPERS else {}
-    later = ngym.make(PDM, wrappers=[(name, arguments)])
-    setattr(later, changed, value)
-    given = ngym.make(PDM, wrappers=[(name, {**arguments, NAMES.get(changed, changed): value})])
-    assert _equal(play(later), play(given))

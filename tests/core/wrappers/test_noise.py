@@ -45,10 +45,10 @@ def test_noise_rises_and_falls_with_performance():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"std_noise": -1}, "std_noise=-1 and step_noise=0.0001 must be numbers from 0"),
-        ({"std_noise": np.inf}, "must be numbers from 0"),
-        ({"perf_th": 1.5}, r"perf_th=1\.5 must lie within 0 and 1, and w=200 be at least 1"),
-        ({"w": 0}, "w=0 be at least 1"),
+        ({"std_noise": -1}, r"std_noise=-1 must be a finite number from 0\."),
+        ({"std_noise": np.inf}, r"std_noise=inf must be a finite number from 0\."),
+        ({"perf_th": 1.5}, r"perf_th=1\.5 must be a probability from 0 to 1, or None\."),
+        ({"w": 0}, r"w=0 must be an integer from 1\."),
     ],
 )
 def test_noise_rejects_invalid_arguments(arguments, message):

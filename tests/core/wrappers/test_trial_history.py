@@ -45,7 +45,7 @@ def test_trial_history_changes_habits_and_number_of_choices_in_blocks():
     [
         ({"probs": 1.5}, r"probs=1\.5 must be a probability"),
         ({"n_choices": (2, 3)}, r"n_choices=\(2, 3\) must be a least and a greatest number from 2 to 2"),
-        ({"habits": ()}, "There must be at least one habit"),
+        ({"habits": ()}, r"habits=\(\) must be a sequence of one or more integers\."),
     ],
 )
 def test_trial_history_rejects_invalid_arguments(arguments, message):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 import gymnasium
 import gymnasium.error
@@ -14,8 +15,9 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._copying import copy_attributes
+from ngym_core.arguments import Count, Finite, InstanceOf, Milliseconds, check_arguments, check_attributes
 from ngym_core.neurogym_style import SingleTrial, Value
-from ngym_core.parameters import Parameters
+from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
@@ -27,8 +29,8 @@ from ngym_core.trials.durations import has_own_state, to_steps
 __all__ = ["Rewards", "Timing", "TrialEnv"]
 
 Info: TypeAlias = dict[str, Any]
-Rewards: TypeAlias = Mapping[str, float] | None
-Timing: TypeAlias = Mapping[str, Any] | None
+Rewards: TypeAlias = Annotated[Mapping[str, float], InstanceOf(Mapping, "a dictionary, event -> reward")] | None
+Timing: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary, period -> duration in ms")] | None
 Step: TypeAlias = tuple[Any, Any, bool, bool, Info]
 
 EMPTY_TRIAL_MS = 10_000
@@ -111,6 +113,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     observable_answer: ClassVar[bool] = True
     unused_channels: ClassVar[tuple[str, ...]] = ()
     blank: ClassVar[float] = 0
+    timing: Any = ParametersAttribute("timing", "timing")
+    rewards: Any = ParametersAttribute("reward", "rewards")
     _one_at_a_time: ClassVar[bool] = False
     _parameters: dict[str, Any]
     __signature__ = InitSignature()
@@ -120,31 +124,30 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         super().__init_subclass__(**kwargs)
         cls.metadata = {"render_modes": [], **cls.metadata}
         cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
+        check_attributes(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Record the parameters, which a state must agree in."""
+        """Check the arguments, see `ngym_core.arguments`, and record them, since a state must agree in them."""
+        check_arguments(cls, inspect.signature(cls).parameters, args, kwargs)
         self = super().__new__(cls)
         self._parameters = arguments_of(cls, args, kwargs)
         return self
 
     def __init__(
         self,
-        dt: float = 100,
-        num_trials_before_reset: int = 10_000_000,
-        r_tmax: float = 0,
+        dt: Milliseconds = 100,
+        num_trials_before_reset: Count = 10_000_000,
+        r_tmax: Finite = 0,
         *,
-        rewards: Mapping[str, float] | None = None,
-        timing: Mapping[str, Any] | None = None,
+        rewards: Rewards = None,
+        timing: Timing = None,
     ) -> None:
-        if not (isinstance(dt, (int, float, np.number)) and 0 < dt < float("inf")):
-            raise ValueError(f"dt={dt!r} must be a positive number of ms.")
         self.dt = dt
         self.r_tmax = r_tmax
         self.num_tr_exp = num_trials_before_reset
+        optional = self.rule.optional_rewards if self.default_rewards else ()
         self.timing = Parameters("timing", self.default_timing, timing)
-        self.rewards = Parameters(
-            "reward", self.default_rewards, rewards, self.rule.optional_rewards if self.default_rewards else ()
-        )
+        self.rewards = Parameters("reward", self.default_rewards, rewards, optional)
         self.performance: float = 0
         self.num_tr = 0
         self.trial: dict[str, Any] = {}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
 from typing import Any, NoReturn, Self
 
+from ngym_core.arguments import Number, shown
 from ngym_core.errors import unknown_name
 from ngym_core.trials.durations import check_duration
 
@@ -25,7 +24,7 @@ class Parameters(dict[str, Any]):
         kind: ``timing`` or ``reward``; it chooses the check of values, and errors name it.
         default: Every key with its default.
         given: The user's values.
-        optional: Further keys that may be given.
+        optional: Further keys that may be given; None for any.
 
     Raises:
         UnknownNameError: A key that the task does not have, here or in a later assignment.
@@ -42,10 +41,15 @@ class Parameters(dict[str, Any]):
     """
 
     def __init__(
-        self, kind: str, default: Mapping[str, Any], given: Mapping[str, Any] | None = None, optional: Sequence[str] = ()
+        self,
+        kind: str,
+        default: Mapping[str, Any],
+        given: Mapping[str, Any] | None = None,
+        optional: Sequence[str] | None = (),
     ) -> None:
         super().__init__(default)
-        self.kind, self.required, self.optional = kind, tuple(default), tuple(optional)
+        self.kind, self.required = kind, tuple(default)
+        self.optional = None if optional is None else tuple(optional)
         self.update({} if given is None else given)
 
     def __reduce__(self) -> Any:
@@ -108,11 +112,34 @@ class Parameters(dict[str, Any]):
 
     def _check(self, key: str, value: Any) -> None:
         """Raise if the task has no such key, or if its value is none of its kind."""
-        if key not in self.required and key not in self.optional:
+        if self.optional is not None and key not in self.required and key not in self.optional:
             raise unknown_name(f"{self.kind} key", key, [*self.required, *self.optional])
         if self.kind == "timing":
             check_duration(key, value)
-        elif not isinstance(value, Real):
-            raise TypeError(f"The {self.kind} {key!r} must be a number, not {value!r}.")
-        elif not math.isfinite(value):
-            raise ValueError(f"The {self.kind} {key!r} must be a finite number, not {value!r}.")
+        else:
+            Number().check(f"rewards[{key!r}]", value)
+
+
+class ParametersAttribute:
+    """Descriptor for `timing` and `rewards` of a task: a dictionary that is assigned is checked like one that is given.
+
+    A task that has default keys keeps them: the assigned dictionary replaces the values of some. One in NeuroGym's style
+    that has none may assign any keys.
+
+    Args:
+        kind: ``timing`` or ``reward``, see `Parameters`.
+        name: Name of the attribute.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind, self.name = kind, name
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Check a dictionary and keep it in the instance, where Python finds it without asking this descriptor."""
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{self.name}={shown(value)} must be a dictionary, such as {{{'stimulus'!r}: 500}}.")
+        if not isinstance(value, Parameters):
+            default = getattr(instance, f"default_{self.name}")
+            optional = instance.rule.optional_rewards if self.kind == "reward" else ()
+            value = Parameters(self.kind, default, value, optional if default else None)
+        vars(instance)[self.name] = value

@@ -7,12 +7,13 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
+from ngym_core.arguments import Finite, Number, Positive, checked
 from ngym_core.errors import nearest
 from ngym_core.plain_data import decode, encode
 
@@ -302,7 +303,7 @@ def _set_stream_state(stream: np.random.Generator, saved: NDArray[np.uint64]) ->
 
 def _check_window(mean: float, low: float, high: float) -> None:
     """Raise if a mean or a window is not one of a truncated exponential."""
-    if not (math.isfinite(mean) and mean > 0):
+    if not (math.isfinite(mean) and mean > 0):  # `draws` have no declarations: they are called for each batch
         raise ValueError(f"The mean of a truncated exponential must be a positive number, not {mean!r}.")
     if not math.isfinite(low) or math.isnan(high):
         raise ValueError(f"The window of a truncated exponential must be two numbers, not {low!r} to {high!r}.")
@@ -329,10 +330,10 @@ class TruncExp:
     Args:
         vmean: Mean of the exponential before it is cut, in ms.
         vmin: Lower end of the window, included.
-        vmax: Upper end, excluded. If it is not above `vmin`, every draw is `vmax`.
+        vmax: Upper end, excluded. If it equals `vmin`, every draw does.
 
     Raises:
-        ValueError: The mean is not a positive number, or an end is not a number.
+        ValueError: The mean is not a positive number, or the ends are not two numbers in order.
 
     Example:
         >>> import ngym_core as ngym
@@ -343,8 +344,10 @@ class TruncExp:
         True
     """
 
-    def __init__(self, vmean: float, vmin: float = 0, vmax: float = math.inf) -> None:
-        _check_window(vmean, vmin, vmax)
+    @checked
+    def __init__(self, vmean: Positive, vmin: Finite = 0, vmax: Annotated[float, Number(infinite=True)] = math.inf) -> None:
+        if vmin > vmax:
+            raise ValueError(f"vmin={vmin!r} must not be above vmax={vmax!r}.")
         self.vmean, self.vmin, self.vmax = vmean, vmin, vmax
         self.rng = np.random.RandomState()
 
@@ -373,7 +376,10 @@ class TruncExp:
         return _invert(rng.random(n), self.vmean, self.vmin, self.vmax)
 
 
-def trunc_exp(rng: Any, vmean: float, vmin: float = 0, vmax: float = math.inf) -> float:
+@checked
+def trunc_exp(
+    rng: Any, vmean: Positive, vmin: Finite = 0, vmax: Annotated[float, Number(infinite=True)] = math.inf
+) -> float:
     """Draw one value from an exponential cut to [vmin, vmax).
 
     With the same generator it returns NeuroGym's number, which is drawn by rejection; a window that
@@ -398,7 +404,6 @@ def trunc_exp(rng: Any, vmean: float, vmin: float = 0, vmax: float = math.inf) -
         >>> 300 <= trunc_exp(np.random.RandomState(0), 800, 300, 1500) < 1500
         True
     """
-    _check_window(vmean, vmin, vmax)
     if vmin >= vmax:
         return vmax
     below = max(vmin, 0.0)

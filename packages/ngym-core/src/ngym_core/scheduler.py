@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import Any, TypeAlias
+from numbers import Integral
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
+from ngym_core.arguments import ArrayOf, Expected, InstanceOf, Integer, Number
 from ngym_core.random import Draws
 
 __all__ = ["BaseSchedule", "RandomBlockSchedule", "RandomSchedule", "SequentialBlockSchedule", "SequentialSchedule"]
 
-BlockLength: TypeAlias = "int | float | tuple[int, int]"
-"""Trials in a block: a number, (least, greatest), or a probability below 1 that the block ends after each trial."""
 Array: TypeAlias = NDArray[np.int64]
+
+
+class TrialsInBlock(Expected):
+    """Trials in a block: a number, (least, greatest), or a probability below 1 that the block ends after each trial."""
+
+    description = "an integer from 1, two such integers (least, greatest), or a probability between 0 and 1"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a length deserves, or None."""
+        if isinstance(value, (tuple, list)):
+            return ArrayOf(length=2, each=Integer(1)).problem(value) or (ValueError if value[0] > value[1] else None)
+        return Integer(1).problem(value) if isinstance(value, Integral) else Number(above=0, below=1).problem(value)
+
+
+BlockLength: TypeAlias = Annotated[int | float | tuple[int, int], TrialsInBlock()]
+"""Trials in a block: a number, (least, greatest), or a probability below 1 that the block ends after each trial."""
 
 
 class BaseSchedule:
@@ -106,6 +121,10 @@ class BaseSchedule:
         return np.array([self() for _ in range(n)])
 
 
+Schedule: TypeAlias = Annotated[BaseSchedule, InstanceOf(BaseSchedule, "a schedule, such as RandomBlockSchedule")]
+"""A schedule."""
+
+
 class BlockSchedule(BaseSchedule):
     """A schedule that is a sequence of blocks, drawn as far as the trials that `take` returns need."""
 
@@ -116,8 +135,10 @@ class BlockSchedule(BaseSchedule):
 
     def _take(self, n: int, draws: Draws) -> Array:
         indices, lengths = (np.array(x, np.int64) for x in draws.carried.get("blocks", ([], [])))
+        indices, lengths = indices[indices < self.n], lengths[indices < self.n]  # the schedule may have been changed
         while lengths.sum() < n:
             last = int(indices[-1]) if len(indices) else draws.carried.get("last")
+            last = None if last is None or last >= self.n else last
             more = max(1, (n - int(lengths.sum())) // self._typical_length())
             new = self._blocks(last, more, draws)
             indices, lengths = np.concatenate([indices, new]), np.concatenate([lengths, self._lengths(new, draws)])
@@ -180,7 +201,7 @@ class SequentialSchedule(BlockSchedule):
         return (self.i + 1) % self.n if self.skip_first or self.total_count else 0
 
     def _take(self, n: int, draws: Draws) -> Array:
-        first: int = draws.carried.get("next", int(self.skip_first))
+        first: int = draws.carried.get("next", int(self.skip_first)) % self.n
         draws.carried["next"] = (first + n) % self.n
         return (first + np.arange(n)) % self.n
 
@@ -315,21 +336,10 @@ def check_block_length(length: Any) -> tuple[float, float | None]:
         ValueError: A number below 1 that is not a probability, or a range in the wrong order.
         TypeError: Neither a number nor a range.
     """
+    TrialsInBlock().check("block length", length)
     if isinstance(length, (tuple, list)):
-        if len(length) != 2 or not all(isinstance(x, Integral) for x in length):
-            raise TypeError(f"A range of block lengths must be two whole numbers, not {length!r}.")
-        if not 1 <= length[0] <= length[1]:
-            raise ValueError(f"A block needs at least one trial, and a range needs its least length first, not {length!r}.")
         return int(length[0]), int(length[1])
-    if isinstance(length, Integral):
-        if length < 1:
-            raise ValueError(f"A block needs at least one trial, not {length!r}.")
-        return int(length), int(length)
-    if not isinstance(length, Real):
-        raise TypeError(f"A block length must be a whole number, a range of two, or a probability, not {length!r}.")
-    if not 0 < float(length) < 1:
-        raise ValueError(f"A block that ends by chance needs a probability between 0 and 1, not {length!r}.")
-    return float(length), None
+    return (int(length), int(length)) if isinstance(length, Integral) else (float(length), None)
 
 
 def _weights(p: ArrayLike, n: int, allow_repeat: bool) -> Any:

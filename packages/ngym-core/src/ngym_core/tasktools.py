@@ -14,8 +14,6 @@ from ngym_core.errors import nearest
 
 __all__ = [
     "bump",
-    "check_options",
-    "check_probability",
     "circular_dist",
     "correct_2AFC",
     "get_idx",
@@ -41,47 +39,6 @@ def ring(n: int) -> NDArray[np.float64]:
     if n < 1:
         raise ValueError(f"A ring needs at least one direction, not {n!r}.")
     return np.linspace(0, 2 * np.pi, n, endpoint=False)
-
-
-def check_options(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Check the options of a condition.
-
-    Args:
-        name: The task's parameter, for the error.
-        values: (k,) numbers, or k rows of numbers.
-
-    Returns:
-        The options as an array.
-
-    Raises:
-        ValueError: No option, or one that is not finite.
-
-    Example:
-        >>> check_options("cohs", [0, 6.4, 12.8])
-        array([ 0. ,  6.4, 12.8])
-    """
-    array = np.asarray(values)
-    if array.ndim == 0 or len(array) == 0 or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
-        raise ValueError(f"{name}={values!r} must be a sequence of at least one finite number.")
-    return array
-
-
-def check_probability(name: str, value: float) -> float:
-    """Check a probability.
-
-    Args:
-        name: The task's parameter, for the error.
-        value: The number.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: A number that is not from 0 to 1.
-    """
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name}={value!r} must be a probability, from 0 to 1.")
-    return value
 
 
 def tuning(theta: NDArray[Any], angle: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[Any]:

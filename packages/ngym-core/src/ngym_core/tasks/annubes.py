@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Finite, Flag, Index, NonNegative, Positive, Probability
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
@@ -113,20 +114,20 @@ class AnnubesEnv(TrialEnv):
     def __init__(
         self,
         session: Mapping[Any, float] | None = None,
-        catch_prob: float = 0.5,
+        catch_prob: Probability = 0.5,
         intensities: Mapping[str, Sequence[float]] | Sequence[float] | None = None,
         stim_time: Any = 1000,
         max_sequential: Mapping[str, int | None] | int | None = None,
-        fix_intensity: float = 0,
+        fix_intensity: Finite = 0,
         fix_time: Any = 500,
         iti: Any = 0,
         dt: float = 100,
-        tau: float = 100,
+        tau: Positive = 100,
         output_behavior: Sequence[int] | None = None,
-        noise_std: float = 0.01,
+        noise_std: NonNegative = 0.01,
         rewards: Rewards = None,
-        random_seed: int | None = None,
-        frozen_seed: bool = False,
+        random_seed: Index | None = None,
+        frozen_seed: Flag = False,
         **kwargs: Any,
     ) -> None:
         self.default_timing = {"fixation": 500, "stimulus": 1000, "iti": 0}
@@ -134,8 +135,6 @@ class AnnubesEnv(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=given, **kwargs)
         self.session = _session({"v": 0.5, "a": 0.5} if session is None else session)
         self.modalities = sorted({m for kind in self.session for m in kind})
-        if not 0 <= catch_prob <= 1:
-            raise ValueError(f"catch_prob={catch_prob!r} must be a probability.")
         self.catch_prob = catch_prob
         self.intensities = _intensities(intensities, self.modalities)
         self.limits = _limits(max_sequential, [*self.modalities, CATCH])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, Flag
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -61,10 +62,10 @@ class AntiReach(TrialEnv):
     def __init__(
         self,
         dt: float = 100,
-        anti: bool = True,
+        anti: Flag = True,
         rewards: Rewards = None,
         timing: Timing = None,
-        dim_ring: int = 32,
+        dim_ring: Count = 32,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import ArrayOf, Count, Number
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.rules import Rule, TakeAtOnce
 from ngym_core.spaces import Discrete, named_box
@@ -61,9 +62,9 @@ class Bandit(TrialEnv):
     def __init__(
         self,
         dt: float = 100,
-        n: int = 2,
-        p: Sequence[float] | None = None,
-        rewards: Sequence[float] | None = None,
+        n: Count = 2,
+        p: Annotated[Sequence[float], ArrayOf(each=Number(0, 1))] | None = None,
+        rewards: Annotated[Sequence[float], ArrayOf()] | None = None,
         timing: None = None,
         **kwargs: Any,
     ) -> None:
@@ -71,8 +72,6 @@ class Bandit(TrialEnv):
         self.n = n
         self.p = _for_each_arm("p", n, 0.5, p)
         self.payments = _for_each_arm("rewards", n, 1.0, rewards)
-        if not ((self.p >= 0) & (self.p <= 1)).all():
-            raise ValueError(f"p={p!r} must be probabilities.")
         self.observation_space = named_box({"none": 0})
         self.action_space = Discrete(n, {"arm": range(n)})
 

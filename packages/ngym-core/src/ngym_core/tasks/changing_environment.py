@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Flag, NonNegative, Probability
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
-from ngym_core.tasktools import check_options, check_probability, two_inputs
+from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
 
@@ -76,16 +77,16 @@ class ChangingEnvironment(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        stim_scale: float = 1.0,
-        sigma: float = 1.0,
-        cxt_ch_prob: float = 0.001,
-        cxt_cue: bool = False,
+        stim_scale: NonNegative = 1.0,
+        sigma: NonNegative = 1.0,
+        cxt_ch_prob: Probability = 0.001,
+        cxt_cue: Flag = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
         self.sigma = sigma / np.sqrt(dt)
-        self.cxt_ch_prob, self.cxt_cue = check_probability("cxt_ch_prob", cxt_ch_prob), bool(cxt_cue)
+        self.cxt_ch_prob, self.cxt_cue = cxt_ch_prob, bool(cxt_cue)
         self.choices = [1, 2, 3, 4]
         first = int(self.cxt_cue)
         names = {"fixation": first, "stimulus": [first + 1, first + 2]}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, Flag, Integer, NonNegative
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
@@ -75,20 +76,18 @@ class ContextDecisionMaking(TrialEnv):
     def __init__(
         self,
         dt: float = 100,
-        use_expl_context: bool = False,
-        impl_context_modality: int = 0,
-        dim_ring: int = 2,
+        use_expl_context: Flag = False,
+        impl_context_modality: Annotated[int, Integer(0, 1)] = 0,
+        dim_ring: Count = 2,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
-        abort: bool = False,
+        sigma: NonNegative = 1.0,
+        abort: Flag = False,
         *,
-        go_cue: bool = False,
+        go_cue: Flag = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        if impl_context_modality not in (0, 1):
-            raise ValueError(f"impl_context_modality={impl_context_modality!r} must be 0 or 1.")
         self.sigma = sigma / np.sqrt(dt)
         self.abort = abort
         self.cohs = [5, 15, 50]

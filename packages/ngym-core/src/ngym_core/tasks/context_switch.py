@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Probability
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.rules import AnswerAtOnce
 from ngym_core.spaces import Box, Discrete
-from ngym_core.tasktools import check_probability
 from ngym_core.trials import Trials
 
 
@@ -51,10 +51,10 @@ class ContextSwitch(TrialEnv):
     observable_answer = False  # the context is hidden
 
     def __init__(
-        self, dt: float = 100, rewards: Rewards = None, timing: None = None, p_switch: float = 0.1, **kwargs: Any
+        self, dt: float = 100, rewards: Rewards = None, timing: None = None, p_switch: Probability = 0.1, **kwargs: Any
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.p_switch = check_probability("p_switch", p_switch)
+        self.p_switch = p_switch
         self.observation_space = Box(-1, 1, {"cue": [0, 1]}, shape=(2,))
         self.action_space = Discrete(2, {"choice": [0, 1]})
 

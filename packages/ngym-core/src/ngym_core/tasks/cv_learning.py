@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Index, Integers, NonNegative, Probability, Size
 from ngym_core.env import Rewards, Step, Timing, TrialEnv
 from ngym_core.errors import nearest
 from ngym_core.rules import Rule
 from ngym_core.spaces import Discrete, named_box
-from ngym_core.tasktools import check_options, check_probability, two_inputs
+from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
 STAGES = (0, 1, 2, 3, 4)
@@ -204,15 +204,15 @@ class CVLearning(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        stim_scale: float = 1.0,
-        sigma: float = 1.0,
-        max_num_reps: int = 3,
-        th_stage: float = 0.7,
-        keep_days: int = 1,
-        trials_day: int = 300,
-        perf_len: int = 20,
-        stages: Sequence[int] | None = None,
-        n_ch: int = 10,
+        stim_scale: NonNegative = 1.0,
+        sigma: NonNegative = 1.0,
+        max_num_reps: Count = 3,
+        th_stage: Probability | Literal[-1] = 0.7,
+        keep_days: Index = 1,
+        trials_day: Count = 300,
+        perf_len: Count = 20,
+        stages: Integers | None = None,
+        n_ch: Size = 10,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
@@ -222,13 +222,9 @@ class CVLearning(TrialEnv):
             raise ValueError(
                 f"stages={list(stages)!r} must be stages of the curriculum, not {wrong!r}. {nearest(wrong, STAGES)}"
             )
-        counts = {"max_num_reps": max_num_reps, "trials_day": trials_day, "perf_len": perf_len, "n_ch": n_ch - 1}
-        if low := [name for name, count in counts.items() if count < 1]:
-            raise ValueError(f"{low[0]}={counts[low[0]] + (low[0] == 'n_ch')!r} is too low: at least 1, `n_ch` 2.")
-        threshold = th_stage if th_stage == -1 else check_probability("th_stage", th_stage)
-        self.curriculum = Curriculum(stages, threshold, keep_days, trials_day, perf_len)
+        self.curriculum = Curriculum(stages, th_stage, keep_days, trials_day, perf_len)
         self.max_num_reps = max_num_reps
-        self.cohs = check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
         self.sigma = sigma / np.sqrt(dt)
         self.delay_durs = [1000, 3000]
         self.choices = [1, 2]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import NonNegative, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
-from ngym_core.tasktools import check_options
 from ngym_core.trials import Trials
 
 
@@ -68,15 +67,15 @@ class DelayComparison(TrialEnv):
     def __init__(
         self,
         dt: float = 100,
-        vpairs: Sequence[tuple[float, float]] | None = None,
+        vpairs: Options | None = None,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
+        sigma: NonNegative = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         default = [(18, 10), (22, 14), (26, 18), (30, 22), (34, 26)]
-        self.vpairs = check_options("vpairs", default if vpairs is None else vpairs)
+        self.vpairs = np.asarray(default if vpairs is None else vpairs)
         if self.vpairs.shape[1:] != (2,) or np.ptp(self.vpairs) == 0:
             raise ValueError(f"vpairs={vpairs!r} must be pairs of magnitudes that are not all the same.")
         self.vmin, self.vmax = self.vpairs.min(), self.vpairs.max()

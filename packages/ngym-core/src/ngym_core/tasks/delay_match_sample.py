@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, NonNegative
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose, RespondWhenDue, Rule, broken, broken_many
 from ngym_core.spaces import Discrete, named_box
@@ -68,8 +69,8 @@ class DelayMatchSample(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
-        dim_ring: int = 2,
+        sigma: NonNegative = 1.0,
+        dim_ring: Count = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
@@ -143,8 +144,8 @@ class DelayMatchCategory(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
-        dim_ring: int = 16,
+        sigma: NonNegative = 1.0,
+        dim_ring: Count = 16,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
@@ -225,7 +226,7 @@ class DelayMatchSampleDistractor1D(TrialEnv):
     chance = 2**-10 * (1 - 2**-5) * (1 + 2**-15 + 2**-30) / 3
 
     def __init__(
-        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, sigma: float = 0.0, **kwargs: Any
+        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, sigma: NonNegative = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.sigma = sigma / np.sqrt(dt)
@@ -349,7 +350,7 @@ class DualDelayMatchSample(TrialEnv):
     chance = ((1 - 3**-5) / 2) ** 2
 
     def __init__(
-        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, sigma: float = 1.0, **kwargs: Any
+        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, sigma: NonNegative = 1.0, **kwargs: Any
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.sigma = sigma / np.sqrt(dt)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Duration, NonNegative
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import RespondWhenDue, Rule
@@ -66,14 +67,12 @@ class Detection(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
-        delay: float | None = None,
-        stim_dur: float = 100,
+        sigma: NonNegative = 1.0,
+        delay: Duration | None = None,
+        stim_dur: Duration = 100,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        if min(stim_dur, delay or 0) < 0:
-            raise ValueError(f"stim_dur={stim_dur!r} and delay={delay!r} must be times in ms from 0.")
         self.sigma = sigma / np.sqrt(dt)
         self.delay = None if delay is None else int(delay / dt + 1e-9)
         self.stim_dur = int(stim_dur / dt + 1e-9)
@@ -169,7 +168,7 @@ class ToneDetection(TrialEnv):
     rule = AnswerAtTheEnd()
     chance = 1 / 4
 
-    def __init__(self, dt: float = 50, sigma: float = 0.2, timing: Timing = None, **kwargs: Any) -> None:
+    def __init__(self, dt: float = 50, sigma: NonNegative = 0.2, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, timing=timing, **kwargs)
         onsets: Sequence[float] = self.timing["toneTiming"]
         if dt > self.timing["toneDur"]:

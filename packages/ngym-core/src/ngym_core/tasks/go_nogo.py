@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import NonNegative
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -126,7 +127,7 @@ class DelayPairedAssociation(TrialEnv):
     chance = 0.5
 
     def __init__(
-        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, sigma: float = 0.0, **kwargs: Any
+        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, sigma: NonNegative = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.sigma = sigma / np.sqrt(dt)

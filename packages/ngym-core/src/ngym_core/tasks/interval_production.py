@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Positive
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import ProduceInterval
@@ -71,13 +72,13 @@ class ReadySetGo(TrialEnv):
         dt: float = 80,
         rewards: Rewards = None,
         timing: Timing = None,
-        gain: float = 1,
-        prod_margin: float = 0.2,
+        gain: Positive = 1,
+        prod_margin: Positive = 0.2,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.gain = _positive("gain", gain)
-        self.prod_margin = _positive("prod_margin", prod_margin)
+        self.gain = gain
+        self.prod_margin = prod_margin
         self.observation_space = named_box({"fixation": 0, "ready": 1, "set": 2})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
@@ -145,10 +146,10 @@ class MotorTiming(TrialEnv):
     rule = ProduceInterval("production", clock="set", window="production")
 
     def __init__(
-        self, dt: float = 80, rewards: Rewards = None, timing: Timing = None, prod_margin: float = 0.2, **kwargs: Any
+        self, dt: float = 80, rewards: Rewards = None, timing: Timing = None, prod_margin: Positive = 0.2, **kwargs: Any
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.prod_margin = _positive("prod_margin", prod_margin)
+        self.prod_margin = prod_margin
         self.intervals = np.array([800, 1500])
         self.observation_space = named_box({"fixation": 0, "cue": [1, 2], "set": 3})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
@@ -230,10 +231,10 @@ class OneTwoThreeGo(TrialEnv):
     rule = ProduceInterval("interval", clock="s3", window=("interval3", "response"), fixation=None)
 
     def __init__(
-        self, dt: float = 80, rewards: Rewards = None, timing: Timing = None, prod_margin: float = 0.2, **kwargs: Any
+        self, dt: float = 80, rewards: Rewards = None, timing: Timing = None, prod_margin: Positive = 0.2, **kwargs: Any
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.prod_margin = _positive("prod_margin", prod_margin)
+        self.prod_margin = prod_margin
         self.observation_space = named_box({"fixation": 0, "stimulus": 1, "target": 2})
         self.action_space = Discrete(2, {"fixation": 0, "go": 1})
 
@@ -252,9 +253,3 @@ def _best_step(trials: Trials, clock: Any, interval: Any) -> Any:
     opens, closes = trials.span("production")
     best = np.minimum(np.maximum(clock + np.rint(interval / trials.dt).astype(int), opens), closes - 1)
     return best, best + 1
-
-
-def _positive(name: str, value: float) -> float:
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name}={value!r} must be a positive number.")
-    return value

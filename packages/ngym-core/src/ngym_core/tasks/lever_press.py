@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Flag, Probability
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, Discrete
-from ngym_core.tasktools import check_probability
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -92,13 +92,13 @@ class LeverPress(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: None = None,
-        n_press: int = 4,
-        signal_prob: float = 0.5,
+        n_press: Count = 4,
+        signal_prob: Probability = 0.5,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.n_press = _presses(n_press)
-        self.signal_prob = check_probability("signal_prob", signal_prob)
+        self.n_press = int(n_press)
+        self.signal_prob = signal_prob
         if signal_prob == 0:
             raise ValueError("signal_prob=0: the cue would never come.")
         self.observation_space = Box(-1, 1, {"cue": 0}, shape=(1,))
@@ -117,12 +117,6 @@ class LeverPress(TrialEnv):
     def optimal_reward(self) -> float:
         """Reward per step of an agent that plays the ground truth."""
         return float(self.rewards["correct"] / (1 / self.signal_prob + self.n_press))
-
-
-def _presses(n_press: int) -> int:
-    if not isinstance(n_press, (int, np.integer)) or n_press < 1:
-        raise ValueError(f"n_press={n_press!r} must be an integer from 1.")
-    return int(n_press)
 
 
 class PressThenPoke(Rule):
@@ -198,12 +192,12 @@ class PokeTask(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: None = None,
-        n_press: int = 4,
-        observe_state: bool = False,
+        n_press: Count = 4,
+        observe_state: Flag = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.n_press, self.observe_state = _presses(n_press), observe_state
+        self.n_press, self.observe_state = int(n_press), observe_state
         self.patience = MAX_LENGTH_FACTOR * (self.n_press + 1)
         names = {self.shown: 0, "left": 1} if observe_state else {self.shown: 0}
         self.observation_space = Box(-1, max(1, self.n_press) if observe_state else 1, names, shape=(len(names),))

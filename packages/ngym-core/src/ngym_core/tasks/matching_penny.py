@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Probability
 from ngym_core.env import Rewards, Step, TrialEnv
-from ngym_core.errors import nearest
 from ngym_core.rules import AnswerAtOnce
 from ngym_core.spaces import Discrete, named_box
-from ngym_core.tasktools import check_probability
 from ngym_core.trials import Trials
-
-OPPONENTS = ("mean_action", "random")
 
 
 class MatchingPenny(TrialEnv):
@@ -68,14 +65,12 @@ class MatchingPenny(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: None = None,
-        opponent_type: str = "mean_action",
-        learning_rate: float = 0.2,
+        opponent_type: Literal["mean_action", "random"] = "mean_action",
+        learning_rate: Probability = 0.2,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        if opponent_type not in OPPONENTS:
-            raise ValueError(f"Unknown opponent_type={opponent_type!r}. {nearest(opponent_type, OPPONENTS)}")
-        self.opponent_type, self.learning_rate = opponent_type, check_probability("learning_rate", learning_rate)
+        self.opponent_type, self.learning_rate = opponent_type, learning_rate
         self.observation_space = named_box({"opponent": [0, 1]})
         self.action_space = Discrete(2, {"choice": [0, 1]})
 

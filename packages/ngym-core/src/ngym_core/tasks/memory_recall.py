@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Flag, Number, Size
 from ngym_core.env import TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, named_box
@@ -89,28 +90,20 @@ class MemoryRecall(TrialEnv):
     def __init__(
         self,
         dt: float = 1,
-        stim_dim: int = 10,
-        store_signal_dim: int = 1,
-        t_min: int = 15,
-        t_max: int | None = 25,
-        t_distribution: str = "uniform",
-        p_recall: float = 0.1,
-        chance: float = 0.7,
-        balanced: bool = True,
+        stim_dim: Count = 10,
+        store_signal_dim: Count = 1,
+        t_min: Size = 15,
+        t_max: Size | None = 25,
+        t_distribution: Literal["uniform"] = "uniform",
+        p_recall: Annotated[float, Number(0, 0.5)] = 0.1,
+        chance: Annotated[float, Number(0.5, 1)] = 0.7,
+        balanced: Flag = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, **kwargs)
         t_max = t_min if t_max is None else t_max
-        if t_distribution != "uniform":
-            raise ValueError(f"t_distribution={t_distribution!r} must be 'uniform'.")
-        if stim_dim < 1 or store_signal_dim < 1:
-            raise ValueError(f"stim_dim={stim_dim} and store_signal_dim={store_signal_dim} must be at least 1.")
-        if not 2 <= t_min <= t_max:
-            raise ValueError(f"t_min={t_min} must be at least 2, and t_max={t_max} not below it.")
-        if not 0 <= p_recall <= 0.5:
-            raise ValueError(f"p_recall={p_recall!r} must be a share from 0 to 0.5: only stored patterns can be recalled.")
-        if not 0.5 <= chance <= 1:
-            raise ValueError(f"chance={chance!r} must be a share from 0.5 to 1.")
+        if t_max < t_min:
+            raise ValueError(f"t_max={t_max} must not be below t_min={t_min}.")
         self.t_min, self.t_max, self.p_recall, self.balanced = t_min, t_max, p_recall, balanced
         self.stim_dim, self.store_signal_dim = stim_dim, store_signal_dim
         self.p_changed = (1 - chance) * (2 if balanced else 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, NonNegative
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -59,8 +60,8 @@ class MultiSensoryIntegration(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
-        dim_ring: int = 2,
+        sigma: NonNegative = 1.0,
+        dim_ring: Count = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, Flag, NonNegative, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
-from ngym_core.tasktools import check_options, ring, tuning, two_inputs
+from ngym_core.tasktools import ring, tuning, two_inputs
 from ngym_core.trials import Trials
 
 
@@ -67,16 +67,16 @@ class PerceptualDecisionMaking(TrialEnv):
     def __init__(
         self,
         dt: float = 100,
-        dim_ring: int = 2,
+        dim_ring: Count = 2,
         rewards: Rewards = None,
         timing: Timing = None,
-        cohs: Sequence[float] | None = None,
-        sigma: float = 1.0,
-        abort: bool = False,
+        cohs: Options | None = None,
+        sigma: NonNegative = 1.0,
+        abort: Flag = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = check_options("cohs", [0, 6.4, 12.8, 25.6, 51.2] if cohs is None else cohs)
+        self.cohs = np.asarray([0, 6.4, 12.8, 25.6, 51.2] if cohs is None else cohs)
         self.sigma = sigma / np.sqrt(dt)
         self.abort = abort
         self.theta = ring(dim_ring)
@@ -153,12 +153,12 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        stim_scale: float = 1.0,
-        sigma: float = 1.0,
+        stim_scale: NonNegative = 1.0,
+        sigma: NonNegative = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
         self.sigma = sigma / np.sqrt(dt)
         self.choices = [1, 2]
         self.observation_space = named_box({"fixation": 0, "stimulus": [1, 2]})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from ngym_core.arguments import Count, Keywords, checked
 from ngym_core.scheduler import RandomBlockSchedule
 from ngym_core.tasks._composed import composed
 from ngym_core.tasks.perceptual_decision_making import PerceptualDecisionMaking
@@ -52,12 +52,13 @@ class ManyAlternatives(PerceptualDecisionMaking):
     }
     chance = (1 - 4**-5) / 3
 
-    def __init__(self, dt: float = 100, dim_ring: int = 3, **kwargs: Any) -> None:
+    def __init__(self, dt: float = 100, dim_ring: Count = 3, **kwargs: Any) -> None:
         super().__init__(dt, dim_ring=dim_ring, **kwargs)
 
 
+@checked
 def priors_v0(
-    tr_hist_kwargs: Mapping[str, Any] | None = None, var_nch_kwargs: Mapping[str, Any] | None = None, **task_kwargs: Any
+    tr_hist_kwargs: Keywords | None = None, var_nch_kwargs: Keywords | None = None, **task_kwargs: Any
 ) -> TrialWrapper:
     """Report one of several noisy directions; their number and the order in which they follow each other change in blocks.
 

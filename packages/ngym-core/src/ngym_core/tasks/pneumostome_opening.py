@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Text
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.errors import unknown_name
 from ngym_core.rules import Rule
@@ -144,7 +145,7 @@ class Pneumostomeopening(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        phase: str = "set_default_behavior",
+        phase: Text = "set_default_behavior",
         **kwargs: Any,
     ) -> None:
         if phase not in PHASES:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, Numbers
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
-from ngym_core.tasktools import check_options
 from ngym_core.trials import Trials
 
 
@@ -71,8 +70,8 @@ class ProbabilisticReasoning(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        shape_weight: Sequence[float] | None = None,
-        n_loc: int = 4,
+        shape_weight: Numbers | None = None,
+        n_loc: Count = 4,
         **kwargs: Any,
     ) -> None:
         self.n_loc = n_loc
@@ -82,7 +81,7 @@ class ProbabilisticReasoning(TrialEnv):
         self.default_timing = {"fixation": 500, **shown, **random, "decision": 500}
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         default = [-10, -0.9, -0.7, -0.5, -0.3, 0.3, 0.5, 0.7, 0.9, 10]
-        self.shape_weight = check_options("shape_weight", default if shape_weight is None else shape_weight).astype(float)
+        self.shape_weight = np.asarray(default if shape_weight is None else shape_weight, float)
         self.n_shape = len(self.shape_weight)
         self.choices = [0, 1]
         locs = {f"loc{i}": range(1 + i * self.n_shape, 1 + (i + 1) * self.n_shape) for i in range(n_loc)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import ArrayOf, Count, Number
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -69,8 +70,8 @@ class PulseDecisionMaking(TrialEnv):
         dt: float = 10,
         rewards: Rewards = None,
         timing: Timing = None,
-        p_pulse: tuple[float, float] = (0.3, 0.7),
-        n_bin: int = 6,
+        p_pulse: Annotated[Sequence[float], ArrayOf(length=2, each=Number(0, 1))] = (0.3, 0.7),
+        n_bin: Count = 6,
         **kwargs: Any,
     ) -> None:
         self.n_bin = n_bin
@@ -79,8 +80,6 @@ class PulseDecisionMaking(TrialEnv):
         self.default_timing = {"fixation": 500, **durations, "decision": 500}
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.p_pulse = np.asarray(p_pulse, float)
-        if self.p_pulse.shape != (2,) or not ((self.p_pulse >= 0) & (self.p_pulse <= 1)).all():
-            raise ValueError(f"p_pulse={p_pulse!r} must be two probabilities.")
         self.choices = [0, 1]
         self.observation_space = named_box({"fixation": 0, "stimulus": [1, 2]})
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})

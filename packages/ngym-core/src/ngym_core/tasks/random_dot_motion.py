@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Keywords, NonNegative
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete
 from ngym_core.stimuli import GREY, WHITE, MovingDots, Screen, set_pixels
-from ngym_core.tasktools import check_options, ring
+from ngym_core.tasktools import ring
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -74,15 +74,15 @@ class RandomDotMotion(TrialEnv):
     def __init__(
         self,
         dt: float = 16,
-        win_kwargs: Mapping[str, Any] | None = None,
+        win_kwargs: Keywords | None = None,
         rewards: Rewards = None,
         timing: Timing = None,
-        stim_scale: float = 1.0,
-        dim_ring: int = 2,
+        stim_scale: NonNegative = 1.0,
+        dim_ring: Count = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = _percent(check_options("stim_scale", np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale))
+        self.cohs = _percent(np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
         self.theta = ring(dim_ring)
         self.choices = np.arange(dim_ring)
         self.screen, self.dots = Screen(win_kwargs), MovingDots()

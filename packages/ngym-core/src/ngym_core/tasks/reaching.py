@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Discrete, named_box
@@ -181,7 +182,7 @@ class Reaching1D(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        dim_ring: int = 16,
+        dim_ring: Count = 16,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Number
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import Rule, broken, broken_many
 from ngym_core.spaces import Box
@@ -112,13 +112,13 @@ class ReachingDelayResponse(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        lowbound: float = 0.0,
-        highbound: float = 1.0,
+        lowbound: Annotated[float, Number(0, 2)] = 0.0,
+        highbound: Annotated[float, Number(0, 2)] = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        if not (math.isfinite(lowbound) and 0 <= lowbound <= highbound <= 2):
-            raise ValueError(f"lowbound={lowbound!r} and highbound={highbound!r} must be in order and lie within 0 and 2.")
+        if lowbound > highbound:
+            raise ValueError(f"lowbound={lowbound!r} must not be above highbound={highbound!r}.")
         self.lowbound, self.highbound = lowbound, highbound
         low, high = np.array([0, -2], np.float32), np.array([1, 2], np.float32)
         self.observation_space = Box(low, high, {"go": 0, "stimulus": 1}, dtype=np.float32)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Keywords
 from ngym_core.env import Rewards, Timing
 from ngym_core.stimuli import GREY, Screen, plaid
 from ngym_core.tasks.spatial_suppress_motion import SpatialSuppressMotion
@@ -55,7 +55,7 @@ class SpatialSuppressMotionImage(SpatialSuppressMotion):
     def __init__(
         self,
         dt: float = 8.3,
-        win_kwargs: Mapping[str, Any] | None = None,
+        win_kwargs: Keywords | None = None,
         timing: Timing = None,
         rewards: Rewards = None,
         **kwargs: Any,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import ArrayOf, Finite, Keywords, Options, Positive
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import Rule, broken, broken_many
 from ngym_core.spaces import Box
 from ngym_core.stimuli import GREY, Screen
-from ngym_core.tasktools import check_options
 from ngym_core.trials import Trials
 
 Array = NDArray[Any]
@@ -123,27 +123,21 @@ class VisualSearch(TrialEnv):
     def __init__(
         self,
         dt: float = 16,
-        win_kwargs: Mapping[str, Any] | None = None,
+        win_kwargs: Keywords | None = None,
         rewards: Rewards = None,
         timing: Timing = None,
-        target_centers: ArrayLike | None = None,
-        length: float = 0.3,
-        delta_angle: float | None = None,
-        delta_color: Sequence[float] | None = None,
-        line_width: float = 3,
+        target_centers: Options | None = None,
+        length: Positive = 0.3,
+        delta_angle: Finite | None = None,
+        delta_color: Annotated[Sequence[float], ArrayOf(length=3)] | None = None,
+        line_width: Positive = 3,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         quadrants = [(0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)]
-        self.target_centers = _check_centers(
-            check_options("target_centers", quadrants if target_centers is None else target_centers)
-        )
+        self.target_centers = _check_centers(np.asarray(quadrants if target_centers is None else target_centers))
         self.delta_angle = 0.2 * np.pi if delta_angle is None else delta_angle
-        self.delta_color = check_options("delta_color", [0.2, -0.1, -0.1] if delta_color is None else delta_color)
-        if self.delta_color.shape != (3,):
-            raise ValueError(f"delta_color={delta_color!r} must be three numbers, for red, green and blue.")
-        if not (0 < length < np.inf and 0 < line_width < np.inf and np.isfinite(self.delta_angle)):
-            raise ValueError(f"{length=}, {line_width=} and {delta_angle=} must be numbers, the first two of them positive.")
+        self.delta_color = np.array([0.2, -0.1, -0.1] if delta_color is None else delta_color)
         self.length, self.line_width = length, line_width
         self.screen = Screen(win_kwargs)
         self.observation_space = self.screen.space

@@ -10,12 +10,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import ArrayOf, Expected, Number, shown
 from ngym_core.errors import nearest
 from ngym_core.random import Draws, TruncExp, random_number_name
 
 __all__ = ["check_duration", "draw_duration", "duration_name", "has_own_state", "to_steps"]
 
-DISTRIBUTIONS = ("uniform", "choice", "truncated_exponential", "constant", "until")
+MS = Number(0, unit="ms")
+ARGUMENTS: dict[str, Expected] = {
+    "uniform": ArrayOf(length=2, each=MS),
+    "choice": ArrayOf(each=MS),
+    "truncated_exponential": ArrayOf(each=Number(0, infinite=True, unit="ms")),
+    "constant": MS,
+    "until": MS,
+}
+"""What the arguments of each distribution may be."""
+EXAMPLES = {
+    "uniform": "the least and the greatest number of ms, such as ('uniform', (200, 500))",
+    "choice": "numbers of ms, such as ('choice', (200, 500))",
+    "truncated_exponential": "a mean and a window in ms, such as ('truncated_exponential', (300, 100, 500))",
+    "constant": "a number of ms, such as ('constant', 500)",
+    "until": "a number of ms since the trial began, such as ('until', 500)",
+}
 ROUNDING_STEPS = 1e-9
 """Added before times are cut to steps: 0.3 ms / 0.1 ms is a little below 3."""
 
@@ -30,7 +46,7 @@ def check_duration(period: str, value: Any) -> None:
             or any function without arguments, called once for each trial.
 
     Raises:
-        ValueError: A negative or non-finite number, an empty sequence, or an unknown distribution.
+        ValueError: A negative or non-finite number, an empty sequence, an unknown distribution, or wrong arguments of one.
         TypeError: Anything else.
 
     Example:
@@ -38,31 +54,39 @@ def check_duration(period: str, value: Any) -> None:
         >>> check_duration("delay", ("uniform", (200, 500)))
         >>> check_duration("delay", -1)
         Traceback (most recent call last):
-        ValueError: timing['delay']=-1 must hold finite numbers of ms from 0.
+        ValueError: timing['delay']=-1 must be a finite number of ms from 0.
     """
     if hasattr(value, "sample") or callable(value):
         return
-    if isinstance(value, Real):
-        numbers: Any = [value]
-    elif isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
-        if len(value) == 0:
-            raise ValueError(f"timing[{period!r}] is empty.")
-        numbers = value
-        if isinstance(value[0], str):
-            if len(value) != 2 or value[0] not in DISTRIBUTIONS:
-                raise ValueError(
-                    f"Distribution {value[0]} not found: timing[{period!r}]={value!r} must be a pair "
-                    f"(distribution, arguments). {nearest(value[0], DISTRIBUTIONS)}"
-                )
-            # The third argument of an exponential is its upper end, which may be infinite.
-            numbers = np.atleast_1d(value[1])[:2] if value[0] == "truncated_exponential" else np.atleast_1d(value[1])
-    else:
+    name = f"timing[{period!r}]"
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Real, Sequence, np.ndarray)):
         raise TypeError(
-            f"timing[{period!r}]={value!r} must be a number of ms, a sequence of numbers, a pair (distribution, "
-            "arguments), an object with a `sample` method or a function."
+            f"{name}={shown(value)} must be a number of ms, a sequence of numbers, a pair (distribution, arguments), an "
+            "object with a `sample` method or a function."
         )
-    if not all(isinstance(x, Real) and 0 <= float(x) < math.inf for x in numbers):
-        raise ValueError(f"timing[{period!r}]={value!r} must hold finite numbers of ms from 0.")
+    if isinstance(value, Real):
+        MS.check(name, value)
+    elif len(value) and isinstance(value[0], str):
+        _check_distribution(name, value)
+    else:
+        ArrayOf(each=MS).check(name, value)
+
+
+def _check_distribution(name: str, value: Any) -> None:
+    """Raise if a pair (distribution, arguments) is none."""
+    if len(value) != 2 or value[0] not in ARGUMENTS:
+        raise ValueError(
+            f"Distribution {value[0]} not found: {name}={shown(value)} must be a pair (distribution, arguments). "
+            f"{nearest(value[0], ARGUMENTS)}"
+        )
+    distribution, args = value
+    right = ARGUMENTS[distribution].problem(args) is None
+    if distribution == "uniform":
+        right = right and args[0] <= args[1]
+    elif distribution == "truncated_exponential":
+        right = right and 0 < args[0] < math.inf and len(args) <= 3 and (len(args) < 3 or args[1] <= args[2])
+    if not right:
+        raise ValueError(f"{name}={shown(value)} must hold {EXAMPLES[distribution]}.")
 
 
 def has_own_state(value: Any) -> bool:

@@ -123,8 +123,8 @@ class ChoiceWrapper(TrialWrapper):
             row = int(np.argmin(total[:, 0]))
             after = f" that follows on {recorded['previous'][row].item()!r}" if chained else ""
             raise ValueError(
-                f"{' and '.join(sorted(name for name, _ in factors))} together leave no choice with a probability above 0 in "
-                f"a trial{after}."
+                f"{' and '.join(sorted(name for name, _ in factors))} together leave no choice with a probability above 0 "
+                f"in a trial{after}."
             )
         return {"ground_truth": choices[drawn], "probs": probs * (total > 0), **recorded}
 

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
+from ngym_core.arguments import check_arguments, check_attributes
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, layers, outermost_trial_layer, sample_trials
@@ -87,9 +88,10 @@ class StepBatch:
 def _same_values(one: Any, other: Any) -> bool:
     """Return whether two values of a condition are the same, of which one may hold for all trials."""
     try:
-        return np.array_equal(*np.broadcast_arrays(one, other))
+        first, second = np.broadcast_arrays(one, other)
     except ValueError:  # other shapes
         return False
+    return np.array_equal(first, second)
 
 
 def _select(value: Any, which: Array) -> Any:
@@ -156,11 +158,14 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         cls._one_at_a_time = cls.new_trial is not TrialWrapper.new_trial
         cls._changes_steps = cls.on_step is not TrialWrapper.on_step
         cls._pauses = cls.paused is not TrialWrapper.paused
+        check_attributes(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Record the arguments, so that Gymnasium can make the same wrapper from its `spec`."""
+        """Check the arguments, and record them, so that Gymnasium can make the same wrapper from its `spec`."""
+        names = list(inspect.signature(cls).parameters)
+        check_arguments(cls, names, args, kwargs)
         self = super().__new__(cls)
-        given = {**dict(zip(list(inspect.signature(cls).parameters), args, strict=False)), **kwargs}
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
         given.pop("env", None)
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, **given)
         return self
@@ -305,8 +310,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         for name in forced:
             if name in to_force and to_force[name] is not forced[name] and not _same_values(to_force[name], forced[name]):
                 raise ValueError(
-                    f"{type(self).__name__}.draw_conditions overrules {name!r}, which is forced from outside. What is forced "
-                    "prevails: return {..., **forced}."
+                    f"{type(self).__name__}.draw_conditions overrules {name!r}, which is forced from outside. What is "
+                    "forced prevails: return {..., **forced}."
                 )
         return to_force, recorded, factors
 
@@ -329,8 +334,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         for name in names:
             if name in self._decided_inside:
                 raise ValueError(
-                    f"{type(self).__name__} and {self._decided_inside[name]} both decide {name!r}: one would overrule the other. Use one "
-                    "of them."
+                    f"{type(self).__name__} and {self._decided_inside[name]} both decide {name!r}: one would "
+                    "overrule the other. Use one of them."
                 )
 
     def _check_played(self, trials: Trials, decided: Mapping[str, Any]) -> None:

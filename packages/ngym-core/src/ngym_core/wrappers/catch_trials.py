@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from ngym_core.arguments import Probability
 from ngym_core.random import Draws
 from ngym_core.spaces import channels, names_of
 from ngym_core.trials import Trials
@@ -45,7 +46,7 @@ class CatchTrials(TrialWrapper):
     def __init__(
         self,
         env: gymnasium.Env[Any, Any],
-        catch_prob: float = 0.1,
+        catch_prob: Probability = 0.1,
         period: str | list[str] | None = None,
         where: Any = None,
     ) -> None:
@@ -54,21 +55,20 @@ class CatchTrials(TrialWrapper):
         space = self.task.observation_space
         if not isinstance(space, spaces.Box):
             raise ValueError(f"CatchTrials empties channels of a Box, not {space}.")
-        if not 0 <= catch_prob <= 1:
-            raise ValueError(f"catch_prob={catch_prob!r} must be a probability.")
-        names = names_of(space)
-        if where is None and "fixation" in names:
-            where = np.setdiff1d(np.arange(space.shape[-1]), names["fixation"])
-        elif where is not None:
-            channels(space, where)
         self.catch_prob, self.period, self.where = catch_prob, period, where
+        if where is not None:
+            channels(space, where)
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Draw which trials are catch trials, and empty these."""
         catch = draws.random("catch", trials.n) < self.catch_prob
         trials.set("catch", catch | trials.conditions.get("catch", False))  # an inner wrapper may have emptied others
-        trials.multiply_ob(~catch, self.period, self.where)
+        space, where = self.task.observation_space, self.where
+        fixation = names_of(space).get("fixation")
+        if where is None and fixation is not None:
+            where = np.setdiff1d(np.arange(space.shape[-1]), fixation)  # type: ignore[index]
+        trials.multiply_ob(~catch, self.period, where)
         if self.task.blank:  # images are not empty where they are 0
-            trials.add_ob(catch * self.task.blank, self.period, self.where)
+            trials.add_ob(catch * self.task.blank, self.period, where)
         trials.gt[catch] = 0
         return trials

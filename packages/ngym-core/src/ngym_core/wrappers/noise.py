@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from ngym_core.arguments import Count, NonNegative, Probability
 from ngym_core.random import Draws
 from ngym_core.spaces import Box, names_of
 from ngym_core.trials import Trials
@@ -26,7 +27,8 @@ class Noise(TrialWrapper):
 
     Args:
         env: A task with a `Box` observation.
-        std_noise: Standard deviation of the noise (at first), in units of the observation.
+        std_noise: Standard deviation of the noise (at first), in units of the observation. Another value that is assigned
+            counts from the next trial on.
         perf_th: Mean performance to keep, from 0 to 1; None for constant noise.
         w: Number of trials in the mean performance.
         step_noise: Change of the standard deviation after each trial.
@@ -48,19 +50,15 @@ class Noise(TrialWrapper):
     def __init__(
         self,
         env: gymnasium.Env[Any, Any],
-        std_noise: float = 0.1,
-        perf_th: float | None = None,
-        w: int = 200,
-        step_noise: float = 0.0001,
+        std_noise: NonNegative = 0.1,
+        perf_th: Probability | None = None,
+        w: Count = 200,
+        step_noise: NonNegative = 0.0001,
     ) -> None:
         super().__init__(env)
         space = env.observation_space
         if not isinstance(space, gymnasium.spaces.Box):
             raise ValueError(f"Noise can be added to a Box of observations, not to {space}.")
-        if not (0 <= std_noise < np.inf and 0 <= step_noise < np.inf):
-            raise ValueError(f"std_noise={std_noise!r} and step_noise={step_noise!r} must be numbers from 0.")
-        if w < 1 or not (perf_th is None or 0 <= perf_th <= 1):
-            raise ValueError(f"perf_th={perf_th!r} must lie within 0 and 1, and w={w!r} be at least 1.")
         if np.issubdtype(space.dtype, np.floating) and (np.isfinite(space.low).any() or np.isfinite(space.high).any()):
             self.observation_space = Box(-np.inf, np.inf, names_of(space) or None, shape=space.shape, dtype=space.dtype)
         self.std_noise, self.perf_th, self.w, self.step_noise = std_noise, perf_th, w, step_noise
@@ -73,6 +71,7 @@ class Noise(TrialWrapper):
             used=np.full(n, STEPS_PER_DRAW),  # steps of `drawn` that are used up: all, so that noise is drawn first
             streams=[None] * n,
             std=np.full(n, self.std_noise),
+            given=np.full(n, self.std_noise),  # `std_noise` in the trial, from which `std` began
             window=np.full((n, self.w), np.nan),
             trials=np.zeros(n, int),
         )
@@ -80,7 +79,8 @@ class Noise(TrialWrapper):
     def seed_memory(self, memory: Any, lane: int, draws: Draws) -> None:
         """Restart a lane with a new stream and the first standard deviation."""
         memory.streams[lane] = draws.stream("noise")
-        memory.used[lane], memory.std[lane], memory.trials[lane] = STEPS_PER_DRAW, self.std_noise, 0
+        memory.used[lane], memory.trials[lane] = STEPS_PER_DRAW, 0
+        memory.std[lane] = memory.given[lane] = self.std_noise
         memory.window[lane] = np.nan
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
@@ -93,6 +93,8 @@ class Noise(TrialWrapper):
         memory.used[lanes] += 1
         if self.perf_th is not None and batch.ended.any():
             self._adapt(memory, lanes[batch.ended], batch.performance[batch.ended])
+        changed = lanes[(batch.ended | batch.is_reset) & (memory.given[lanes] != self.std_noise)]
+        memory.std[changed] = memory.given[changed] = self.std_noise
         std = memory.std[lanes]
         noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
         batch.ob = self._as_type(batch.ob + noise, batch.ob.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from ngym_core.arguments import Finite, Flag, Text
 from ngym_core.random import Draws
 from ngym_core.sampling import sample_trials
 from ngym_core.trials import Trials, end_trials, set_period
@@ -47,11 +48,11 @@ class ReactionTime(TrialWrapper):
     def __init__(
         self,
         env: gymnasium.Env[Any, Any],
-        urgency: float = 0.0,
-        end_on_stimulus: bool = True,
+        urgency: Finite = 0.0,
+        end_on_stimulus: Flag = True,
         *,
-        stimulus: str = "stimulus",
-        decision: str = "decision",
+        stimulus: Text = "stimulus",
+        decision: Text = "decision",
     ) -> None:
         super().__init__(env)
         if not {stimulus, decision} <= set(sample_trials(env, 1, None, Draws(0), {}).start):
@@ -72,20 +73,21 @@ class ReactionTime(TrialWrapper):
         return trials
 
     def init_memory(self, n: int) -> Any:
-        """Return, for n lanes, the steps since the trial began and since an answer is due (negative before), (n,) each."""
-        return SimpleNamespace(steps=np.zeros(n, int), due=np.full(n, -1))
+        """Return of n lanes the steps since the trial began and since an answer is due (-1 before), and the urgency."""
+        return SimpleNamespace(steps=np.zeros(n, int), due=np.full(n, -1), urgency=np.zeros(n))
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Add the urgency, and report how long the trial and the response took."""
         if batch.action is None or batch.gt is None:  # a reset
-            memory.steps[batch.lanes], memory.due[batch.lanes] = 0, -1
+            memory.steps[batch.lanes], memory.due[batch.lanes], memory.urgency[batch.lanes] = 0, -1, self.urgency
             return
         lanes, axes = batch.lanes, tuple(range(1, batch.gt.ndim))
         memory.steps[lanes] += 1
         answer_due = (batch.gt != 0).any(axis=axes)
         memory.due[lanes] = np.where(answer_due | (memory.due[lanes] >= 0), memory.due[lanes] + 1, -1)
         responded = batch.ended & (batch.action != 0).any(axis=axes) & (memory.due[lanes] >= 0)
-        batch.reward = batch.reward + self.urgency
+        batch.reward = batch.reward + memory.urgency[lanes]
         batch.info["tr_dur"] = np.where(batch.ended, memory.steps[lanes], np.nan)
         batch.info["reaction_time"] = np.where(responded, (memory.due[lanes] + 1) * float(self.task.dt), np.nan)
-        memory.steps[lanes[batch.ended]], memory.due[lanes[batch.ended]] = 0, -1
+        ended = lanes[batch.ended]
+        memory.steps[ended], memory.due[ended], memory.urgency[ended] = 0, -1, self.urgency

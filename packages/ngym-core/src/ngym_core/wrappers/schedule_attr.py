@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.scheduler import BaseSchedule, RandomBlockSchedule, SequentialBlockSchedule
+from ngym_core.scheduler import RandomBlockSchedule, Schedule, SequentialBlockSchedule
 from ngym_core.wrappers.base import TrialWrapper
 
 
@@ -40,7 +40,7 @@ class ScheduleAttr(TrialWrapper):
 
     metadata = {"description": "Lets a schedule say under which conditions each trial runs.", "paper_link": None}
 
-    def __init__(self, env: gymnasium.Env[Any, Any], schedule: BaseSchedule, attr_list: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], schedule: Schedule, attr_list: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(env)
         if len(attr_list) != schedule.n:
             raise ValueError(f"attr_list has {len(attr_list)} entries, the schedule chooses from {schedule.n}.")

@@ -10,9 +10,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Flag
 from ngym_core.random import Draws
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
-from ngym_core.scheduler import BaseSchedule
+from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, names_of
 from ngym_core.trials import Trials, add_channels, concatenate, join_columns, select
 from ngym_core.wrappers.base import TrialWrapper
@@ -50,12 +51,12 @@ class MultiEnvs(TrialWrapper):
 
     metadata = {"description": "Puts several tasks behind one front.", "paper_link": None}
 
-    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], env_input: bool = False) -> None:
+    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], env_input: Flag = False) -> None:
         if not envs:
             raise ValueError("There must be at least one env.")
         self.envs = list(envs)
         super().__init__(envs[0])
-        self.env_input = env_input
+        self._env_input = env_input
         self.i_env = self.chosen = 0
         self._index_name: str = "i_env"
         self.action_space = envs[0].action_space
@@ -86,6 +87,19 @@ class MultiEnvs(TrialWrapper):
     def __str__(self) -> str:
         """Show the tasks, one on each line."""
         return "\n".join([f"<{type(self).__name__}", *(f"\t{env}" for env in self.envs), ">"])
+
+    @property
+    def env_input(self) -> bool:
+        """Whether the agent sees which task it is; it decides the observation space, and so cannot be changed.
+
+        Raises:
+            AttributeError: It is assigned.
+        """
+        return self._env_input
+
+    @env_input.setter
+    def env_input(self, value: bool) -> None:
+        raise AttributeError(f"env_input={value!r} would change the observation space: make another {type(self).__name__}.")
 
     @property
     def names(self) -> list[str]:
@@ -214,7 +228,7 @@ class ScheduleEnvs(MultiEnvs):
 
     metadata = {"description": "Lets a schedule say which of several tasks each trial comes from.", "paper_link": None}
 
-    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], schedule: BaseSchedule, env_input: bool = False) -> None:
+    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], schedule: Schedule, env_input: Flag = False) -> None:
         if len(envs) != schedule.n:
             raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
         self.schedule = schedule

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.scheduler import BaseSchedule, BlockLength, RandomBlockSchedule, check_block_length
+from ngym_core.scheduler import BaseSchedule, BlockLength, RandomBlockSchedule
 from ngym_core.wrappers._choices import ChoiceWrapper
 
 
@@ -46,7 +46,16 @@ class SideBias(ChoiceWrapper):
         self.choice_prob, self.block_dur = probs, block_dur
         self._schedule: BaseSchedule | None = None
         _probabilities(probs, self.n_ch)
-        check_block_length(block_dur)
+
+    @property
+    def probs(self) -> Any:
+        """For each block the probabilities of the choices; NeuroGym's name of this attribute is `choice_prob`."""
+        return self.choice_prob
+
+    @probs.setter
+    def probs(self, value: Any) -> None:
+        _probabilities(value, self.n_ch)
+        self.choice_prob = value
 
     @property
     def n_block(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from ngym_core.arguments import Milliseconds
 from ngym_core.random import Draws
 from ngym_core.trials.durations import to_steps
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
@@ -21,7 +22,7 @@ class TimeOut(TrialWrapper):
 
     Args:
         env: A task with a `Box` of observations that includes 0.
-        time_out: Duration in ms.
+        time_out: Duration in ms. Another value that is assigned counts from the next time-out on.
 
     Raises:
         ValueError: A duration below one time step or infinite, or observations that cannot be 0.
@@ -38,7 +39,7 @@ class TimeOut(TrialWrapper):
 
     metadata = {"description": "Pauses the task after each error.", "paper_link": None}
 
-    def __init__(self, env: gymnasium.Env[Any, Any], time_out: float = 1000) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], time_out: Milliseconds = 1000) -> None:
         super().__init__(env)
         space = env.observation_space
         if not isinstance(space, gymnasium.spaces.Box) or (space.low > 0).any() or (space.high < 0).any():

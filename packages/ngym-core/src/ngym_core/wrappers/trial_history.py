@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import ArrayOf, Integer, Integers, Probability
 from ngym_core.random import Draws
-from ngym_core.scheduler import BlockLength, RandomBlockSchedule, check_block_length
+from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.wrappers._choices import ChoiceWrapper
 
 Array = NDArray[Any]
@@ -108,28 +108,27 @@ class TrialHistory(ChoiceWrapper):
     def __init__(
         self,
         env: gymnasium.Env[Any, Any],
-        probs: float = 0.9,
-        habits: Sequence[int] = (0, 1),
+        probs: Probability = 0.9,
+        habits: Integers = (0, 1),
         block_dur: BlockLength = 200,
-        n_choices: tuple[int, int] | None = None,
+        n_choices: Annotated[tuple[int, int], ArrayOf(length=2, each=Integer(2))] | None = None,
         block_nch: BlockLength = 100,
     ) -> None:
         super().__init__(env)
-        least, most = (self.n_ch, self.n_ch) if n_choices is None else n_choices
-        if not 0 <= probs <= 1:
-            raise ValueError(f"probs={probs!r} must be a probability.")
-        if not 2 <= least <= most <= self.n_ch:
-            raise ValueError(f"n_choices={n_choices!r} must be a least and a greatest number from 2 to {self.n_ch}.")
-        if not habits:
-            raise ValueError("There must be at least one habit.")
-        self.probs, self.habits, self.n_choices = probs, tuple(habits), (least, most)
+        self.probs, self.habits, self.n_choices = probs, tuple(habits), n_choices
         self.block_dur, self.block_nch = block_dur, block_nch
-        for length in (block_dur, block_nch):
-            check_block_length(length)
+        self._numbers_of_choices()
+
+    def _numbers_of_choices(self) -> tuple[int, int]:
+        """Return the least and the greatest number of choices, after a check."""
+        least, most = (self.n_ch, self.n_ch) if self.n_choices is None else self.n_choices
+        if not 2 <= least <= most <= self.n_ch:
+            raise ValueError(f"n_choices={self.n_choices!r} must be a least and a greatest number from 2 to {self.n_ch}.")
+        return least, most
 
     def _blocks(self, n: int, draws: Draws) -> tuple[Array, Array]:
         """Return the habit and the number of choices of n trials, (n,) each."""
-        (least, most), habits = self.n_choices, np.array(self.habits)
+        (least, most), habits = self._numbers_of_choices(), np.array(self.habits)
         by_habit = RandomBlockSchedule(len(habits), [self.block_dur] * len(habits), random_start=True)
         by_number = RandomBlockSchedule(most - least + 1, [self.block_nch] * (most - least + 1), random_start=True)
         return habits[by_habit.take(n, draws.child("habit"))], least + by_number.take(n, draws.child("choices"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.sampling import layers
-from ngym_core.scheduler import BlockLength, RandomBlockSchedule, check_block_length
+from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.spaces import actions, names_of
 from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
@@ -44,8 +44,10 @@ class VariableMapping(TrialWrapper):
     def __init__(self, env: gymnasium.Env[Any, Any], block_dur: BlockLength = 50, choice: str | None = None) -> None:
         super().__init__(env)
         self.require_ground_truth_rule()
-        check_block_length(block_dur)
-        self.block_dur, self.choice = block_dur, choice
+        self.block_dur = block_dur
+        self._choice: str | None
+        self.answers: Any
+        self.choice = choice
 
     @property
     def choice(self) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Count
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.scheduler import SequentialSchedule
 from ngym_core.spaces import Discrete, named_box
@@ -36,7 +37,7 @@ class TwoModalities(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
 
     def __init__(
-        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, dim_ring: int = 16, **kwargs: Any
+        self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, dim_ring: Count = 16, **kwargs: Any
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.theta = ring(dim_ring)

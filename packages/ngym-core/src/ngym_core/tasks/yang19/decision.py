@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ngym_core.arguments import ArrayOf, Count, NonNegative, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
-from ngym_core.tasktools import bump, check_options, ring
+from ngym_core.tasktools import bump, ring
 from ngym_core.trials import Trials
 
 
@@ -81,10 +82,10 @@ class Compare(TrialEnv):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
-        cohs: ArrayLike | None = None,
-        dim_ring: int = 16,
-        w_mod: Sequence[float] | None = None,
+        sigma: NonNegative = 1.0,
+        cohs: Options | None = None,
+        dim_ring: Count = 16,
+        w_mod: Annotated[Sequence[float], ArrayOf(length=2)] | None = None,
         stim_mod: Sequence[bool] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -92,7 +93,7 @@ class Compare(TrialEnv):
         if dim_ring < 2:
             raise ValueError(f"dim_ring={dim_ring!r} must be at least 2, one direction for each stimulus.")
         self.sigma = sigma / np.sqrt(dt)
-        self.cohs = check_options("cohs", self.cohs if cohs is None else cohs)
+        self.cohs = np.asarray(self.cohs if cohs is None else cohs)
         self.w_mod = self.w_mod if w_mod is None else w_mod
         self.stim_mod = self.stim_mod if stim_mod is None else stim_mod
         self.theta = ring(dim_ring)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, NonNegative
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
 from ngym_core.tasks.yang19._two_modalities import TwoModalities, alternating
@@ -72,8 +73,8 @@ class MatchOrNot(TwoModalities):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        sigma: float = 1.0,
-        dim_ring: int = 16,
+        sigma: NonNegative = 1.0,
+        dim_ring: Count = 16,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards, timing, dim_ring, **kwargs)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, Flag
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
 from ngym_core.tasks.yang19._two_modalities import TwoModalities, alternating
@@ -66,8 +67,8 @@ class Reach(TwoModalities):
         dt: float = 100,
         rewards: Rewards = None,
         timing: Timing = None,
-        dim_ring: int = 16,
-        reaction: bool | None = None,
+        dim_ring: Count = 16,
+        reaction: Flag | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards, timing, dim_ring, **kwargs)

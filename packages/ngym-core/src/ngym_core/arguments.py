@@ -1,0 +1,502 @@
+"""Arguments: what an argument may be, declared as its type in a signature, and checked before anything is made.
+
+A task or a wrapper declares an argument by its annotation, and needs nothing else::
+
+    def __init__(self, dt: float = 100, sigma: NonNegative = 1.0, dim_ring: Size = 2, **kwargs): ...
+
+What is given is checked before `__init__` runs, and again when an attribute with the name of the argument is assigned. Other
+functions and classes take the decorator `checked`. ``ngym info`` shows the declarations.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import reprlib
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ngym_core.errors import nearest
+
+__all__ = [
+    "ArrayOf",
+    "Count",
+    "Duration",
+    "Expected",
+    "Finite",
+    "Flag",
+    "Index",
+    "InstanceOf",
+    "Integer",
+    "Integers",
+    "Keywords",
+    "Milliseconds",
+    "NonNegative",
+    "Number",
+    "Numbers",
+    "OneOf",
+    "Options",
+    "Positive",
+    "Probabilities",
+    "Probability",
+    "Size",
+    "Text",
+    "check_arguments",
+    "checked",
+    "declared_arguments",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SUM_TOLERANCE = 1e-6
+"""Difference from 1 that the sum of probabilities may have, by rounding."""
+MAX_CHARACTERS = 120
+"""Number of characters of a value that an error message shows, at most."""
+
+
+class Expected:
+    """What an argument may be; the base of the kinds below.
+
+    A subclass says in `description` what is expected, and in `problem` what is wrong.
+    """
+
+    description: str = "anything"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves (`TypeError` or `ValueError`), or None if it is right."""
+        return None
+
+    def hint(self, value: Any) -> str:
+        """Return a further sentence for the message, such as the nearest valid name."""
+        return ""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise if a value is none that the argument may be.
+
+        Args:
+            name: Name of the argument, for the message.
+            value: What was given.
+
+        Raises:
+            TypeError: A value of another kind.
+            ValueError: A value that the argument cannot have.
+        """
+        error = self.problem(value)
+        if error is not None:
+            raise error(f"{name}={shown(value)} must be {self.description}.{self.hint(value)}")
+
+
+class Number(Expected):
+    """A finite number.
+
+    Args:
+        low: The least value.
+        high: The greatest value.
+        above: A value that it must be greater than.
+        below: A value that it must be less than.
+        infinite: Whether it may be infinite.
+        unit: Unit, for messages: ``ms``.
+    """
+
+    def __init__(
+        self,
+        low: float | None = None,
+        high: float | None = None,
+        *,
+        above: float | None = None,
+        below: float | None = None,
+        infinite: bool = False,
+        unit: str = "",
+    ) -> None:
+        self.low, self.high, self.above, self.below, self.infinite = low, high, above, below, infinite
+        self.description = f"{self.noun}{f' of {unit}' if unit else ''}{self._bounds()}"
+
+    @property
+    def noun(self) -> str:
+        """What the number is called in messages."""
+        return "a number" if self.infinite else "a finite number"
+
+    def _bounds(self) -> str:
+        parts = [("from", self.low), ("above", self.above), ("to", self.high), ("below", self.below)]
+        return "".join(f" {word} {bound:g}" for word, bound in parts if bound is not None)
+
+    def _is_kind(self, value: Any) -> bool:
+        return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        if not self._is_kind(value):
+            return TypeError
+        if math.isnan(value) or (math.isinf(value) and not self.infinite):
+            return ValueError
+        inside = (
+            (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+        return None if inside else ValueError
+
+
+class Integer(Number):
+    """An integer: Python's or NumPy's, but no bool and no float; see `Number`."""
+
+    @property
+    def noun(self) -> str:
+        """What the number is called in messages."""
+        return "an integer"
+
+    def _is_kind(self, value: Any) -> bool:
+        return isinstance(value, Integral) and super()._is_kind(value)
+
+
+class Chance(Number):
+    """A probability, see `Number`."""
+
+    @property
+    def noun(self) -> str:
+        """What the number is called in messages."""
+        return "a probability"
+
+
+class Boolean(Expected):
+    """True or False; 1 and 0 are taken for them."""
+
+    description = "True or False"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        if not isinstance(value, (Integral, np.bool_)):
+            return TypeError
+        return None if value in (0, 1) else ValueError
+
+
+class String(Expected):
+    """A text."""
+
+    description = "a text"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if isinstance(value, str) else TypeError
+
+
+class InstanceOf(Expected):
+    """An object of a class.
+
+    Args:
+        kind: The class.
+        description: What it is, for messages.
+    """
+
+    def __init__(self, kind: type, description: str) -> None:
+        self.kind, self.description = kind, description
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if isinstance(value, self.kind) else TypeError
+
+
+class OneOf(Expected):
+    """One of several values; an annotation ``Literal["a", "b"]`` is the same.
+
+    Args:
+        *values: The values.
+    """
+
+    def __init__(self, *values: Any) -> None:
+        self.values = values
+        self.description = "one of " + ", ".join(map(repr, values))
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        same = any(type(value) is type(valid) and value == valid for valid in self.values)
+        return None if same else ValueError
+
+    def hint(self, value: Any) -> str:
+        """Return the nearest valid value."""
+        return f" {nearest(value, self.values).partition('Valid:')[0]}".rstrip()
+
+
+class ArrayOf(Expected):
+    """An array (or nested lists) of finite numbers.
+
+    Args:
+        ndim: Number of dimensions; None for any from 1.
+        length: Length of the first dimension.
+        each: What each number must be, a `Number` or an `Integer`.
+    """
+
+    def __init__(self, ndim: int | None = 1, length: int | None = None, each: Number | None = None) -> None:
+        self.ndim, self.length = ndim, length
+        self.each = each or Number()
+        size = "one or more" if length is None else str(length)
+        what = self.each.description.replace("a finite number", "finite numbers").replace("an integer", "integers")
+        rows = "rows of " if ndim == 2 else ""
+        self.description = f"a sequence of {size} {rows}{what}{', or of rows of them' if ndim is None else ''}"
+
+    def _array(self, value: Any) -> Any:
+        try:
+            array = np.asarray(value)
+        except (TypeError, ValueError, RuntimeError):  # ragged lists; a tensor that needs a gradient
+            return None
+        return array if array.dtype.kind in "iuf" and array.ndim else None
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__"):
+            return TypeError
+        if len(value) == 0:
+            return ValueError
+        array = self._array(value)
+        if array is None:
+            return TypeError
+        if self.ndim is not None and array.ndim != self.ndim:
+            return ValueError
+        if self.length not in (None, len(array)):
+            return ValueError
+        return ValueError if any(self.each.problem(number) for number in (array.min(), array.max())) else None
+
+
+class Distribution(ArrayOf):
+    """Probabilities that sum to 1, along the last dimension; see `ArrayOf`."""
+
+    def __init__(self, ndim: int | None = 1, length: int | None = None) -> None:
+        super().__init__(ndim, length, each=Number(0, 1))
+        self.description = f"{'' if length is None else f'{length} '}probabilities that sum to 1"
+        if ndim == 2:
+            self.description = "rows of probabilities, each of which sums to 1"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        error = super().problem(value)
+        if error is None and not np.allclose(np.asarray(value, float).sum(axis=-1), 1, rtol=0, atol=SUM_TOLERANCE):
+            return ValueError
+        return error
+
+
+class AnyOf(Expected):
+    """One of several kinds, as an annotation ``A | B`` says it."""
+
+    def __init__(self, *kinds: Expected) -> None:
+        self.kinds = kinds
+        self.description = ", or ".join(kind.description for kind in kinds)
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        errors = [kind.problem(value) for kind in self.kinds]
+        if None in errors:
+            return None
+        return ValueError if ValueError in errors else TypeError
+
+
+class Nothing(Expected):
+    """None."""
+
+    description = "None"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if value is None else TypeError
+
+
+Finite: TypeAlias = Annotated[float, Number()]
+"""A finite number."""
+Positive: TypeAlias = Annotated[float, Number(above=0)]
+"""A finite number above 0."""
+NonNegative: TypeAlias = Annotated[float, Number(low=0)]
+"""A finite number from 0."""
+Milliseconds: TypeAlias = Annotated[float, Number(above=0, unit="ms")]
+"""A duration in ms, above 0."""
+Duration: TypeAlias = Annotated[float, Number(0, unit="ms")]
+"""A duration in ms, from 0."""
+Probability: TypeAlias = Annotated[float, Chance(0, 1)]
+"""A number from 0 to 1."""
+Count: TypeAlias = Annotated[int, Integer(1)]
+"""An integer from 1."""
+Size: TypeAlias = Annotated[int, Integer(2)]
+"""An integer from 2, such as the number of choices."""
+Index: TypeAlias = Annotated[int, Integer(0)]
+"""An integer from 0."""
+Flag: TypeAlias = Annotated[bool, Boolean()]
+"""True or False."""
+Text: TypeAlias = Annotated[str, String()]
+"""A text."""
+Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of arguments")]
+"""Arguments for something else, by name."""
+Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
+"""At least one finite number, (k,)."""
+Integers: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer())]
+"""At least one integer, (k,)."""
+Options: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=None)]
+"""The options of a condition: at least one finite number, or row of them, (k,) or (k, m)."""
+Probabilities: TypeAlias = Annotated[ArrayLike, Distribution()]
+"""Probabilities that sum to 1, (k,)."""
+
+
+class _Shortened(reprlib.Repr):
+    """Shows values in messages: short, and without an error of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = MAX_CHARACTERS
+        self.maxlist = self.maxtuple = self.maxarray = 8
+
+    def repr_float64(self, value: Any, level: int) -> str:
+        """Show a number of NumPy's like one of Python's."""
+        return repr(value.item())
+
+
+shown = _Shortened().repr
+
+
+# ---- declarations in signatures -------------------------------------------------------------------
+
+
+@functools.cache
+def declared_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
+    """Return what the arguments of a function, or of the constructor of a class, may be, as their annotations say it.
+
+    Of a class, the declarations of its bases hold for the arguments that it hands on to them.
+
+    Args:
+        function: The function or class.
+
+    Returns:
+        Name -> what is expected; arguments whose annotation does not say it are left out.
+
+    Example:
+        >>> from ngym_core.arguments import Count, declared_arguments
+        >>> def repeat(times: Count = 2): ...
+        >>> {name: expected.description for name, expected in declared_arguments(repeat).items()}
+        {'times': 'an integer from 1'}
+    """
+    if isinstance(function, type):
+        inits = [vars(base)["__init__"] for base in reversed(function.__mro__) if "__init__" in vars(base)]
+        return {name: expected for init in inits for name, expected in _of_function(init).items()}
+    return _of_function(function)
+
+
+def _of_function(function: Callable[..., Any]) -> dict[str, Expected]:
+    function = inspect.unwrap(function)
+    if not isinstance(function, types.FunctionType):  # the `__init__` of object
+        return {}
+    declared = {}
+    for parameter in inspect.signature(function).parameters.values():
+        expected = _expected(_resolved(parameter.annotation, function.__globals__))
+        if expected is not None:
+            default = parameter.default
+            # The default is always right: None, most often, for what the function chooses by itself.
+            if default is None and expected.problem(None) is not None:
+                expected = AnyOf(expected, Nothing())
+            declared[parameter.name] = expected
+    return declared
+
+
+def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
+    """Return an annotation that may be a text, or None if it has names that exist for type checkers only."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)  # as `typing.get_type_hints` does, for one annotation
+    except Exception:
+        return None
+
+
+def _expected(hint: Any) -> Expected | None:
+    """Return what an annotation says about values, or None."""
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        return next((part for part in hint.__metadata__ if isinstance(part, Expected)), None)
+    if origin is Literal:
+        return OneOf(*typing.get_args(hint))
+    if origin in (typing.Union, types.UnionType):
+        kinds = [Nothing() if part is type(None) else _expected(part) for part in typing.get_args(hint)]
+        return AnyOf(*[kind for kind in kinds if kind]) if all(kinds) else None
+    return None
+
+
+def check_arguments(function: Callable[..., Any], names: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raise if an argument is none that its declaration allows.
+
+    Args:
+        function: What is called; its declarations count.
+        names: Names of its positional arguments, in order.
+        args: Positional arguments.
+        kwargs: Arguments by name.
+
+    Raises:
+        TypeError: A value of another kind.
+        ValueError: A value that the argument cannot have.
+    """
+    declared = declared_arguments(function)
+    for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
+        if name in declared:
+            declared[name].check(name, value)
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that its arguments are checked before it runs, as their annotations declare them.
+
+    Example:
+        >>> from ngym_core.arguments import Count, checked
+        >>> @checked
+        ... def repeat(text: str, times: Count = 2) -> str:
+        ...     return text * times
+        >>> repeat("a", times=0)
+        Traceback (most recent call last):
+        ValueError: times=0 must be an integer from 1.
+    """
+    names = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_arguments(function, names, args, kwargs)
+        return function(*args, **kwargs)
+
+    return run
+
+
+class CheckedAttribute:
+    """Descriptor that checks what is assigned to an attribute, which is kept in the instance under the same name.
+
+    Args:
+        name: Name of the attribute.
+        expected: What it may be.
+    """
+
+    def __init__(self, name: str, expected: Expected) -> None:
+        self.name, self.expected = name, expected
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        """Return the value."""
+        if instance is None:
+            return self
+        try:
+            return vars(instance)[self.name]
+        except KeyError:
+            raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}") from None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Check a value and keep it in the instance."""
+        self.expected.check(self.name, value)
+        vars(instance)[self.name] = value
+
+    def __delete__(self, instance: Any) -> None:
+        """Remove the attribute."""
+        del vars(instance)[self.name]
+
+
+def check_attributes(cls: type) -> None:
+    """Let assignments of attributes that are named like declared arguments be checked; what the class defines stays."""
+    for name, expected in declared_arguments(cls).items():
+        if isinstance(getattr(cls, name, None), CheckedAttribute) or not hasattr(cls, name):
+            setattr(cls, name, CheckedAttribute(name, expected))

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ngym_core.arguments import (
+    ArrayOf,
+    Count,
+    Distribution,
+    Finite,
+    Flag,
+    InstanceOf,
+    Integer,
+    NonNegative,
+    Number,
+    Numbers,
+    OneOf,
+    Options,
+    Positive,
+    Probabilities,
+    Probability,
+    Text,
+    checked,
+    declared_arguments,
+)
+
+from .toy import Toy
+
+NAN, INF = math.nan, math.inf
+NONSENSE = ["abc", None, [], {}, 1j, object(), b"x", NAN, -INF]
+
+CASES = {
+    "finite": (Number(), [0, -1.5, np.float32(2), np.int8(3), Fraction(1, 3)], [*NONSENSE, INF, True, [1.0], np.zeros(1)]),
+    "infinite": (Number(infinite=True), [INF, -INF, 0], ["abc", NAN, None]),
+    "positive": (Number(above=0), [1e-300, 5], [0, -1, INF, *NONSENSE]),
+    "from 0": (Number(0), [0, 5], [-1e-9, INF, *NONSENSE]),
+    "below": (Number(above=0, below=1), [0.5], [0, 1, *NONSENSE]),
+    "integer": (Integer(1, 3), [1, np.int64(3), np.uint8(2)], [0, 4, 2.0, True, np.True_, "2", INF, *NONSENSE]),
+    "flag": (Flag.__metadata__[0], [True, False, np.True_, 0, 1], [2, 0.0, "True", *NONSENSE]),
+    "text": (Text.__metadata__[0], ["", "a"], [1, b"a", None, ["a"]]),
+    "one of": (OneOf("a", 1), ["a", 1], ["b", 1.0, True, None, [1]]),
+    "numbers": (
+        ArrayOf(),
+        [[1], (1, 2.5), np.arange(3), range(3), np.float32([1])],
+        [[], [NAN], [[1]], [[1], [1, 2]], ["a"], 5, "12", {1: 2}, [True], {1, 2}, None, iter([1])],
+    ),
+    "three": (ArrayOf(length=3, each=Integer(0)), [[0, 1, 2]], [[0, 1], [0, 1, -1], [0, 1, 2, 3], [0, 1, 2.5]]),
+    "options": (ArrayOf(ndim=None), [[1], [[1, 2], [3, 4]]], [[], [[1], [2, 3]], [INF], 5]),
+    "distribution": (
+        Distribution(),
+        [[0.5, 0.5], [1], np.full(3, 1 / 3)],
+        [[0.5, 0.6], [-5, 6], [NAN, 1], [], 7, [3, 1], "ab"],
+    ),
+    "rows": (Distribution(ndim=2), [[[0.5, 0.5], [1, 0]]], [[0.5, 0.5], [[0.5, 0.5], [1, 1]], [[1], [0.5, 0.5]]]),
+    "instance": (InstanceOf(dict, "a dictionary"), [{}], [[], None]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_argument_takes_what_it_says_and_refuses_the_rest(case):
+    expected, right, wrong = CASES[case]
+    for value in right:
+        assert expected.problem(value) is None, value
+        expected.check("x", value)
+    for value in wrong:
+        with pytest.raises((TypeError, ValueError), match=r"^x=(.|\n)* must be ") as caught:
+            expected.check("x", value)
+        assert expected.description in str(caught.value)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.complex_numbers() | st.binary(),
+    lambda children: st.lists(children) | st.tuples(children) | st.dictionaries(st.text(), children),
+    max_leaves=10,
+)
+
+
+@given(value=anything, case=st.sampled_from(sorted(CASES)))
+def test_argument_never_fails_in_its_own_check(value, case):
+    expected = CASES[case][0]
+    assert expected.problem(value) in (None, TypeError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("expected", "value", "message"),
+    [
+        (Number(above=0, unit="ms"), -5, "x=-5 must be a finite number of ms above 0."),
+        (Number(0, 1), np.float64(2), "x=2.0 must be a finite number from 0 to 1."),
+        (Integer(1), 2.5, "x=2.5 must be an integer from 1."),
+        (OneOf("png", "pdf"), "pgn", "x='pgn' must be one of 'png', 'pdf'. Did you mean 'png'?"),
+        (ArrayOf(length=2, each=Integer(0)), [1], "x=[1] must be a sequence of 2 integers from 0."),
+        (Distribution(), [3, 1], "x=[3, 1] must be probabilities that sum to 1."),
+    ],
+)
+def test_argument_names_what_came_and_what_is_expected(expected, value, message):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        expected.check("x", value)
+    assert str(caught.value) == message
+
+
+def test_argument_shows_huge_values_shortened():
+    with pytest.raises(TypeError) as caught:
+        Number().check("x", list(range(10**6)))
+    assert len(str(caught.value)) < 200
+
+
+def function(
+    plain: float,
+    count: Count,
+    kind: Literal["a", "b"] = "a",
+    either: Probability | Text = 0.5,
+    maybe: Positive | None = None,
+    quiet: Positive = None,
+    *,
+    rows: Annotated[list | None, "of another library"] = None,
+    unknown: Unknown = None,  # noqa: F821
+    options: Options | None = None,
+):
+    return count
+
+
+def test_declarations_are_read_from_annotations():
+    declared = {name: expected.description for name, expected in declared_arguments(function).items()}
+    assert declared == {
+        "count": "an integer from 1",
+        "kind": "one of 'a', 'b'",
+        "either": "a probability from 0 to 1, or a text",
+        "maybe": "a finite number above 0, or None",
+        "quiet": "a finite number above 0, or None",
+        "options": "a sequence of one or more finite numbers, or of rows of them, or None",
+    }
+
+
+def test_checked_function_refuses_wrong_arguments_however_they_are_given():
+    run = checked(function)
+    assert run("anything", 2) == run(plain=None, count=2, quiet=None, either="x") == 2
+    for call in (lambda: run(1, 0), lambda: run(1, count=0), lambda: run(1, 2, "c"), lambda: run(1, 2, maybe=-1)):
+        with pytest.raises(ValueError, match="must be"):
+            call()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'cuont'"):
+        run(1, cuont=2)
+    assert run.__name__ == "function"
+
+
+class Base(Toy):
+    def __init__(self, sigma: NonNegative = 1.0, weights: Numbers = (1, 2), **kwargs):
+        super().__init__(**kwargs)
+        self.sigma = sigma
+
+
+class Derived(Base):
+    def __init__(self, p: Probabilities = (0.5, 0.5), sigma: float = 2.0, offset: Finite = 0, **kwargs):
+        super().__init__(sigma=sigma, **kwargs)
+        self.p, self.offset = p, offset
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sigma", -1), ("weights", []), ("p", [1, 1]), ("offset", "x"), ("dt", 0), ("r_tmax", NAN)]
+)
+def test_task_refuses_what_it_or_its_base_declares_otherwise(name, value):
+    with pytest.raises((ValueError, TypeError), match=f"^{name}=.* must be "):
+        Derived(**{name: value})
+
+
+def test_task_with_declared_arguments_checks_assigned_attributes_and_copies():
+    task = Derived()
+    for name, value in (("sigma", -1), ("p", [0.5]), ("dt", NAN), ("offset", None)):
+        before = getattr(task, name)
+        with pytest.raises((ValueError, TypeError), match=f"^{name}=.* must be "):
+            setattr(task, name, value)
+        assert getattr(task, name) is before
+    task.sigma = 0.5
+    for copied in (copy.deepcopy(task), pickle.loads(pickle.dumps(task))):
+        assert copied.sigma == 0.5
+    with pytest.raises(AttributeError, match="'Derived' object has no attribute 'weights'"):
+        _ = task.weights
+    assert not hasattr(task, "weights")
+    del task.offset
+    assert not hasattr(task, "offset")
+
+
+def test_task_keeps_pythons_wording_for_unknown_arguments():
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'sgima'"):
+        Derived(sgima=1)
