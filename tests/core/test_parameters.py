@@ -6,6 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
+import ngym_core as ngym
+from ngym_core.parameters import Parameters
+
 from .toy import Toy
 
 
@@ -97,3 +100,34 @@ def test_parameters_keep_the_keys_that_the_task_needs():
     assert rewards.setdefault("miss", -2.0) == -2.0
     assert rewards.setdefault("miss", -3.0) == -2.0
     assert type(rewards | {"x": 1}) is type(rewards.copy()) is dict
+
+
+def test_dictionary_assigned_to_a_task_is_checked_like_one_that_is_given():
+    env = Toy()
+    env.timing = {"decision": 300}
+    assert isinstance(env.timing, Parameters)
+    assert env.timing == {**Toy.default_timing, "decision": 300}
+    for name, wrong, error in (
+        ("timing", {"decision": -1}, ValueError),
+        ("timing", {"decison": 1}, KeyError),
+        ("timing", 5, TypeError),
+        ("rewards", {"correct": "much"}, TypeError),
+        ("rewards", [1, 2], TypeError),
+    ):
+        before = dict(getattr(env, name))
+        with pytest.raises(error, match="must be|Did you mean"):
+            setattr(env, name, wrong)
+        assert getattr(env, name) == before
+
+
+def test_task_in_neurogyms_style_may_assign_any_keys_but_no_wrong_values():
+    class Style(ngym.TrialEnv):
+        def __init__(self):
+            super().__init__()
+            self.timing = {"anything": 100}
+            self.timing.update({"more": ("uniform", (100, 200))})
+
+    env = Style()
+    assert env.timing == {"anything": 100, "more": ("uniform", (100, 200))}
+    with pytest.raises(ValueError, match="must be a finite number of ms from 0"):
+        env.timing["more"] = -5

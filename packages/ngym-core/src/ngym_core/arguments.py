@@ -46,6 +46,7 @@ __all__ = [
     "Positive",
     "Probabilities",
     "Probability",
+    "Seed",
     "Size",
     "Text",
     "check_arguments",
@@ -326,6 +327,8 @@ Size: TypeAlias = Annotated[int, Integer(2)]
 """An integer from 2, such as the number of choices."""
 Index: TypeAlias = Annotated[int, Integer(0)]
 """An integer from 0."""
+Seed: TypeAlias = Annotated[int, Integer(0)] | None
+"""A seed: an integer from 0, or None for one of the operating system's."""
 Flag: TypeAlias = Annotated[bool, Boolean()]
 """True or False."""
 Text: TypeAlias = Annotated[str, String()]

@@ -15,7 +15,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._copying import copy_attributes
-from ngym_core.arguments import Count, Finite, InstanceOf, Milliseconds, check_arguments, check_attributes
+from ngym_core.arguments import Count, Finite, InstanceOf, Milliseconds, Seed, check_arguments, check_attributes, checked
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.random import Draws
@@ -207,7 +207,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     # ---- randomness ------------------------------------------------------------------------------
 
-    def seed(self, seed: int | None = None) -> list[int | None]:
+    @checked
+    def seed(self, seed: Seed = None) -> list[int | None]:
         """Restart all randomness, and all that is carried from trial to trial, at the next trial.
 
         Args:
@@ -347,7 +348,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """
         return sample_trials(self, n, seed, draws, conditions)
 
-    def trial_length_stats(self, num_trials: int = 10_000) -> dict[str, float]:
+    @checked
+    def trial_length_stats(self, num_trials: Count = 10_000) -> dict[str, float]:
         """Measure how long trials are, in steps, without changing the env.
 
         Args:
@@ -362,7 +364,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             n = min(remaining, 1000)  # a bound of the memory
             lengths.append(sample_trials(self._top, n, None, draws, {}).lengths)
             remaining -= n
-        steps = np.concatenate(lengths) if lengths else np.zeros(1)
+        steps = np.concatenate(lengths)
         percentile_95 = float(np.percentile(steps, 95))
         return {
             "mean": round(float(steps.mean()), 3),
@@ -409,6 +411,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         Returns:
             The first observation of the trial, and `info` with the conditions (`trial`).
         """
+        if options is not None and not isinstance(options, Mapping):
+            raise TypeError(f"options={options!r} must be a dictionary, or None.")
         if seed is not None:
             self._draw_from(Draws(seed))
         self.num_tr = 0

@@ -124,7 +124,7 @@ class ParametersAttribute:
     """Descriptor for `timing` and `rewards` of a task: a dictionary that is assigned is checked like one that is given.
 
     A task that has default keys keeps them: the assigned dictionary replaces the values of some. One in NeuroGym's style
-    that has none may assign any keys.
+    that has none may assign any keys, or something else than a dictionary.
 
     Args:
         kind: ``timing`` or ``reward``, see `Parameters`.
@@ -136,10 +136,10 @@ class ParametersAttribute:
 
     def __set__(self, instance: Any, value: Any) -> None:
         """Check a dictionary and keep it in the instance, where Python finds it without asking this descriptor."""
-        if not isinstance(value, Mapping):
-            raise TypeError(f"{self.name}={shown(value)} must be a dictionary, such as {{{'stimulus'!r}: 500}}.")
-        if not isinstance(value, Parameters):
-            default = getattr(instance, f"default_{self.name}")
+        default = getattr(instance, f"default_{self.name}")
+        if default and not isinstance(value, Mapping):
+            raise TypeError(f"{self.name}={shown(value)} must be a dictionary with keys among {list(default)}.")
+        if isinstance(value, Mapping) and not isinstance(value, Parameters):
             optional = instance.rule.optional_rewards if self.kind == "reward" else ()
             value = Parameters(self.kind, default, value, optional if default else None)
         vars(instance)[self.name] = value

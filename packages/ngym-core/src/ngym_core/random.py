@@ -7,13 +7,13 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import Finite, Number, Positive, checked
+from ngym_core.arguments import SUM_TOLERANCE, Finite, InstanceOf, Number, Positive, Seed, checked, shown
 from ngym_core.errors import nearest
 from ngym_core.plain_data import decode, encode
 
@@ -56,6 +56,9 @@ def _spawn_key(name: str) -> tuple[int, ...]:
     return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
 
 
+Generator: TypeAlias = Annotated[np.random.Generator, InstanceOf(np.random.Generator, "a numpy.random.Generator")]
+
+
 class Draws:
     """The randomness of one sequence of trials (an env, a lane, a row of a data set), as named streams.
 
@@ -85,7 +88,8 @@ class Draws:
         [0, 0, 1, 1, 1]
     """
 
-    def __init__(self, seed: int | None = None, *, np_random: np.random.Generator | None = None) -> None:
+    @checked
+    def __init__(self, seed: Seed = None, *, np_random: Generator | None = None) -> None:
         sequence = np.random.SeedSequence(seed)
         self.seed: int = sequence.entropy  # type: ignore[assignment]
         self.carried: dict[str, Any] = {}
@@ -248,7 +252,7 @@ class Draws:
         u = self.random(name, n, size)
         if p is None:
             return np.asarray(u * k).astype(np.int64)
-        edges = np.cumsum(np.asarray(p, float), axis=-1)
+        edges = np.cumsum(_probabilities(p, k), axis=-1)
         edges /= edges[..., -1:]  # a last edge below 1 by rounding could give the index k
         return np.asarray((u[..., None] >= edges).sum(axis=-1))
 
@@ -299,6 +303,22 @@ def _set_stream_state(stream: np.random.Generator, saved: NDArray[np.uint64]) ->
     words = {"state": np.array(saved[:4], np.uint64)}
     state = {"bit_generator": "SFC64", "state": words, "has_uint32": int(saved[4]), "uinteger": int(saved[5])}
     stream.bit_generator.state = state
+
+
+def _probabilities(p: ArrayLike, k: ArrayLike) -> Array:
+    """Return probabilities as an array, (k,) or (n, k), after a check."""
+    try:
+        array = np.asarray(p, float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if not (
+        array.ndim in (1, 2)
+        and array.shape[-1] == k
+        and array.min() >= 0
+        and np.abs(array.sum(axis=-1) - 1).max() <= SUM_TOLERANCE
+    ):
+        raise ValueError(f"p={shown(p)} must be {k!r} probabilities that sum to 1, or a row of them for each trial.")
+    return array
 
 
 def _check_window(mean: float, low: float, high: float) -> None:

@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from ngym_core.arguments import Count, Seed, checked
 from ngym_core.plugins.registry import make
 
 __all__ = ["run_env"]
 
 
+@checked
 def run_env(
     env: Any,
-    num_steps: int = 200,
-    num_trials: int | None = None,
+    num_steps: Count = 200,
+    num_trials: Count | None = None,
     def_act: Any = None,
     model: Any = None,
     *,
-    seed: int | None = None,
+    seed: Seed = None,
 ) -> dict[str, Any]:
     """Play an env and record every step.
 
@@ -59,8 +61,6 @@ def run_env(
     """
     if isinstance(env, str):
         env = make(env)
-    if (num_trials if num_trials is not None else num_steps) < 1:
-        raise ValueError(f"num_steps={num_steps!r} and num_trials={num_trials!r}: ask for at least one.")
     player = _Player(env, def_act, model, seed)
     initial_ob = player.reset()
     rows: list[dict[str, Any]] = []

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
+from ngym_core.arguments import Integer
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["layers", "sample_as_data", "sample_trials", "tasks_of"]
 
+N = Integer(1)
+"""Number of trials."""
 raise_mmap_threshold()  # here, since lanes and data sets both make their trials by this module
 
 
@@ -116,8 +119,7 @@ class IsolatedState:
 
 def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise ValueError(f"n={n!r} must be an integer from 1.")
+    N.check("n", n)
     env_draws: Draws = env.unwrapped._draws
     env = outermost_trial_layer(env)
     if draws is None:

@@ -10,16 +10,17 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
+from ngym_core.arguments import ArrayOf, Count, Integer, checked
 from ngym_core.env import TrialEnv
 from ngym_core.errors import TaskError, UnknownTaskError
 from ngym_core.plugins.registry import make
@@ -88,8 +89,13 @@ class Check:
         return asdict(self)
 
 
+@checked
 def check_task(
-    task: str | Callable[[], Any], *, seeds: tuple[int, ...] = (0, 1), trials: int = 20, random_trials: int = 600
+    task: str | Callable[[], Any],
+    *,
+    seeds: Annotated[Sequence[int], ArrayOf(each=Integer(0))] = (0, 1),
+    trials: Count = 20,
+    random_trials: Count = 600,
 ) -> Check:
     """Check that a task keeps its promises.
 
@@ -236,7 +242,7 @@ def _play(
     return _Played(np.array(performance), np.array(rewards), returns)
 
 
-def _performance(build: Callable[[], Any], seeds: tuple[int, ...], trials: int, agent: Callable[[Any], Any]) -> Array:
+def _performance(build: Callable[[], Any], seeds: Sequence[int], trials: int, agent: Callable[[Any], Any]) -> Array:
     return np.concatenate([_play(build(), seed, trials, agent).performance for seed in seeds])
 
 
@@ -375,7 +381,7 @@ def _time_to_answer(task: TrialEnv, trials: Trials) -> tuple[str, tuple[Any, Any
     return "the trial", (0, trials.gt.shape[1])
 
 
-def _check_oracle(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
+def _check_oracle(build: Callable[[], Any], seeds: Sequence[int], trials: int) -> Iterator[str]:
     """Check that the ground truth earns full performance, and at least the reward of random actions."""
     sure = getattr(build().unwrapped, "sure_rewards", True)
     for seed in seeds:
@@ -532,7 +538,7 @@ def _correlation(one: Array, two: Array) -> float:
     return float(np.corrcoef(one, two)[0, 1]) if min(one.std(), two.std()) > 1e-9 else 0.0
 
 
-def _check_replay(build: Callable[[], Any], seeds: tuple[int, ...], trials: int) -> Iterator[str]:
+def _check_replay(build: Callable[[], Any], seeds: Sequence[int], trials: int) -> Iterator[str]:
     """Check that a seed replays, in a new env and in a used one, and that another seed makes other trials."""
     used = build()
     for seed in seeds:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
+from ngym_core.arguments import Count, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 
 if TYPE_CHECKING:
@@ -276,7 +277,8 @@ def wrapper_spec(name: str) -> WrapperSpec:
     raise unknown_name("wrapper", name, _wrappers)
 
 
-def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
+@checked
+def make(id_: Text, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
     """Make a task.
 
     Args:
@@ -291,7 +293,7 @@ def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
     Raises:
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper.
-        TypeError: A parameter that the task does not have.
+        TypeError: A parameter that the task does not have, or wrappers that are no list of them.
 
     Example:
         >>> env = make("PerceptualDecisionMaking-v0", dt=50, wrappers=["PassReward", ("Noise", {"std_noise": 0.2})])
@@ -301,20 +303,34 @@ def make(id_: str, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
         >>> ob.shape, sorted(info["trial"])
         ((4,), ['coh', 'ground_truth'])
     """
-    spec = task_spec(id_.removeprefix("ngym_core:"))
+    spec, pairs = task_spec(id_.removeprefix("ngym_core:")), _wrapper_pairs(wrappers)
     target = spec.load()
     _check_parameters(spec.id, target, kwargs)
     env: Any = target(**{**spec.kwargs, **kwargs})
     if spec.id in gymnasium.registry:
         registered = gymnasium.spec(spec.id)
         env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs})
-    for wrapper in wrappers:
-        which, arguments = wrapper if isinstance(wrapper, (tuple, list)) else (wrapper, {})  # JSON has lists
+    for which, arguments in pairs:
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
     return env
 
 
-def make_vec(id_: str, num_envs: int, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> TrialVectorEnv:
+def _wrapper_pairs(wrappers: Sequence[Any]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Return each wrapper with its arguments, after a check of how they are written."""
+    pairs = []
+    for wrapper in wrappers if isinstance(wrappers, (list, tuple)) else [None]:
+        which, arguments = wrapper if isinstance(wrapper, (tuple, list)) and len(wrapper) == 2 else (wrapper, {})
+        if not (isinstance(which, str) or callable(which)) or not isinstance(arguments, Mapping):
+            raise TypeError(
+                f"wrappers={shown(wrappers)} must be a list of names, classes, or pairs of one of these and a dictionary of "
+                "its arguments, such as ['PassReward', ('Noise', {'std_noise': 0.2})]."
+            )
+        pairs.append((which, arguments))
+    return pairs
+
+
+@checked
+def make_vec(id_: Text, num_envs: Count, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> TrialVectorEnv:
     """Make a vector env: N lanes of a task, stepped as arrays.
 
     Args:

@@ -131,6 +131,8 @@ class AnnubesEnv(TrialEnv):
         **kwargs: Any,
     ) -> None:
         self.default_timing = {"fixation": 500, "stimulus": 1000, "iti": 0}
+        if "timing" in kwargs:
+            raise TypeError("The durations of AnnubesEnv are its arguments fix_time, stim_time and iti; it has no timing.")
         given = {"fixation": fix_time, "stimulus": stim_time, "iti": iti}
         super().__init__(dt, rewards=rewards, timing=given, **kwargs)
         self.session = _session({"v": 0.5, "a": 0.5} if session is None else session)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import shown
 from ngym_core.errors import InvalidOperationError
 from ngym_core.random import Draws
 from ngym_core.spaces import Where
@@ -110,9 +111,11 @@ class Trials:
             (n,), (n, size) or (n, m) drawn or forced values.
 
         Raises:
-            ValueError: A forced value that is not allowed.
+            ValueError: A forced value that is not allowed, or `p` that are not probabilities of the options.
         """
         options = np.asarray(options)
+        if not options.ndim or not len(options):
+            raise ValueError(f"options={shown(options)} of the condition {name!r} must be one or more values.")
         drawn = self.draws.choice(name, self.n, options, p, size)
         return self.condition(name, drawn, None if allow == "any" else options if allow == "options" else allow)
 
@@ -122,8 +125,8 @@ class Trials:
 
     def bernoulli(self, name: str, p: ArrayLike, size: int | None = None) -> Array:
         """Draw a condition that is true with probability p (a number or (n,)), shape (n,) or (n, size)."""
+        p = _chance(p)
         u = self.draws.random(name, self.n, size)
-        p = np.asarray(p)
         return self.condition(name, u < (p if size is None or p.ndim == 0 else p[:, None]))
 
     def permutation(self, name: str, k: int) -> Array:
@@ -148,7 +151,7 @@ class Trials:
         Returns:
             (n,) values; where some are forced, those of other trials stay as they were.
         """
-        changes = self.draws.random(f"{name}/change", self.n) < p
+        changes = self.draws.random(f"{name}/change", self.n) < _chance(p)
         parts, start = [], 0
         for stream, k in self.draws.per_stream(self.n):
             if name not in stream.carried:
@@ -455,3 +458,11 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _chance(p: ArrayLike) -> Array:
+    """Return a probability, a number or (n,), as an array after a check."""
+    array = np.asarray(p)
+    if array.dtype.kind not in "biuf" or not ((array >= 0) & (array <= 1)).all():
+        raise ValueError(f"p={shown(p)} must be a probability, from 0 to 1, or one for each trial.")
+    return array

@@ -127,7 +127,10 @@ def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> 
     if hasattr(value, "sample"):
         return draws.sample(name, n, value)
     if has_own_state(value):
-        return np.array([value() for _ in range(n)], float)
+        drawn = [value() for _ in range(n)]
+        for ms in drawn:
+            MS.check(f"timing[{period!r}]()", ms)
+        return np.array(drawn, float)
     check_duration(period, value)
     if not isinstance(value[0], str):
         return draws.choice(name, n, value)

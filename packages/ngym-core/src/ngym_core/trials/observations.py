@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import shown
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels, noise_channels
 from ngym_core.trials._kernels import Span, SpanRows, Steps, add_noise, is_same_edge, move_channels, paint, set_patterns
@@ -54,7 +56,7 @@ class Observations:
     def write(self, name: str, value: ArrayLike, period: Period, where: Where, how: str) -> None:
         """Write a value into periods: ``add``, ``assign`` or ``multiply``, see `ngym_core.trials._kernels.paint`."""
         axes = len(self._task.action_space.shape or ()) if name == "gt" else 1
-        same_each_step = isinstance(value, (int, float)) or np.ndim(value) < 2 + axes
+        same_each_step = _checked_ndim(value) < 2 + axes
         for span in self._regions(period, joined=same_each_step):
             between = self._segments_of(name, span) if same_each_step else None
             index = slice(None) if name == "gt" else self._channels(where)
@@ -66,9 +68,22 @@ class Observations:
 
     def set_groundtruth(self, value: ArrayLike, period: Period, where: str | None) -> None:
         """Set the ground truth, see `Trials.set_groundtruth`."""
+        self._refuse_empty(period)
         if where is not None:
-            value = actions(self._task.action_space, where)[np.asarray(value)]
+            named, index = actions(self._task.action_space, where), np.asarray(value)
+            if index.dtype.kind not in "biu" or (index.size and not (index.min() >= 0 and index.max() < len(named))):
+                raise ValueError(f"value={shown(value)} must be integers from 0 to {len(named) - 1}, indices of {where!r}.")
+            value = named[index.astype(np.int64)]
         self.write("gt", value, period, None, "assign")
+
+    def _refuse_empty(self, period: Period) -> None:
+        """Raise if the ground truth is set in a period that has no step, so that no answer would be right."""
+        names: Any = [period] if isinstance(period, str) else period
+        if names and all(isinstance(name, str) and name in self._periods.without_steps for name in names):
+            raise ValueError(
+                f"{self._task}: the ground truth is set in {period!r}, which has no step of {self._task.dt} ms: make the "
+                "period longer, or dt shorter."
+            )
 
     def move_channels(self, source: Where, target: Where, period: Period, only: Array) -> None:
         """Move what some channels show to others, see `Trials.move_ob`."""
@@ -167,7 +182,7 @@ class Observations:
         if deferred is not None:
             periods.spans, periods.total = deferred[2], deferred[3]
         shape, dtype = self._kind(name)
-        self._dense[name] = np.zeros((self._n, periods.steps(), *shape), dtype)
+        self._dense[name] = np.zeros((self._n, periods.steps(shape, dtype), *shape), dtype)
         if deferred is not None:
             deferred[0](*deferred[1])
         periods.spans, periods.total = now
@@ -179,6 +194,7 @@ class Observations:
         if dense or self._n < MIN_TRIALS_TO_ENCODE or (name == "ob" and len(shape) > 1):
             return None
         if self._segments is None:
+            self._periods.steps(shape, dtype)
             self._segments = Segments(self._n, self._periods.total, self._periods.spans.values())
         if name not in self._segments:
             if self._segments.number > self._max_segments(self._segments):
@@ -234,6 +250,8 @@ class Observations:
             yield 0, self._periods.total
         elif isinstance(period, str):
             yield self._periods.span(period)
+        elif not len(period):
+            raise ValueError(f"period={period!r} names no period; None is the whole trial.")
         elif all(isinstance(p, str) for p in period):
             spans = [self._periods.span(name) for name in period]  # type: ignore[arg-type]
             while joined and spans:
@@ -245,3 +263,17 @@ class Observations:
         else:
             first, last = period
             yield to_steps(first, 1), to_steps(last, 1)
+
+
+def _checked_ndim(value: Any) -> int:
+    """Return the number of dimensions of a value to write, after a check that it consists of finite numbers."""
+    if isinstance(value, (int, float)):  # first, since most values are
+        ndim, finite = 0, math.isfinite(value)
+    else:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"value={shown(value)} must be a number, or an array of numbers.")
+        ndim, finite = array.ndim, array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    if not finite:
+        raise ValueError(f"value={shown(value)} must consist of finite numbers.")
+    return ndim

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import shown
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.trials._kernels import Span, Steps, highest, lowest
@@ -17,6 +19,8 @@ from ngym_core.trials.protocol import TrialTask
 __all__ = ["Periods"]
 
 Array: TypeAlias = NDArray[Any]
+MAX_MEMORY_BYTES = 2**32
+"""Size of an array of trials, at most: what needs more is a mistake in a duration more often than not."""
 
 
 class Periods:
@@ -29,6 +33,7 @@ class Periods:
 
     Attributes:
         spans: Period -> start and end in steps: integers where all trials agree, else (n,).
+        without_steps: Periods of a fixed duration that is shorter than a time step.
         total: Length of the trials in steps, likewise.
     """
 
@@ -36,6 +41,7 @@ class Periods:
         self.task, self.n, self.draws = task, n, draws
         self.spans: dict[str, Span] = {}
         self.total: Steps = 0
+        self.without_steps: set[str] = set()
 
     def add(
         self,
@@ -61,7 +67,7 @@ class Periods:
         if at_least:
             steps = to_steps(np.maximum(steps, at_least), 1)
         if only is not None:
-            steps = to_steps(np.where(only, steps, 0), 1)
+            steps = to_steps(np.where(self._which(only), steps, 0), 1)
         if only is None and lowest(steps) == 0 and _is_lost(steps, duration):
             warnings.warn(
                 f"{self.task}: the period {period!r} is shorter than the time step of {dt} ms and has no step.",
@@ -71,7 +77,16 @@ class Periods:
             start = self.span(before)[0] - steps
             if lowest(start) < 0:
                 raise ValueError(f"Period {period!r} would begin {-lowest(start) * dt} ms before the trial.")
+        if only is None and isinstance(duration, (int, float)) and steps == 0:
+            self.without_steps.add(period)
         self.set(period, start, start + steps)
+
+    def _which(self, only: ArrayLike) -> Array:
+        """Return in which trials a period exists, (n,), after a check."""
+        which = np.asarray(only)
+        if which.dtype.kind not in "biu" or which.shape not in ((), (self.n,)):
+            raise ValueError(f"only={shown(only)} must be True or False for each of {self.n} trials.")
+        return which
 
     def set(self, period: str, start: Steps, stop: Steps) -> None:
         """Set the edges of a period; trials last at least to its end."""
@@ -107,12 +122,24 @@ class Periods:
         except KeyError:
             raise unknown_name("period", period, self.task.timing) from None
 
-    def steps(self) -> int:
+    def steps(self, shape: tuple[int, ...] = (), dtype: Any = np.int8) -> int:
         """Return the length of the longest trial.
 
+        Args:
+            shape: Shape of what is stored for each step.
+            dtype: Its type.
+
         Raises:
-            ValueError: A trial without any step.
+            ValueError: A trial without any step, or trials that would need more memory than `MAX_MEMORY_BYTES`.
         """
+        needed = self.n * highest(self.total) * math.prod(shape) * np.dtype(dtype).itemsize
+        if needed > MAX_MEMORY_BYTES:
+            longest = max(self.spans, key=lambda name: highest(self.spans[name][1] - self.spans[name][0]))
+            limit = MAX_MEMORY_BYTES / 2**30
+            raise ValueError(
+                f"{self.task}: {self.n} trials of up to {highest(self.total):,} steps need {needed / 2**30:,.1f} GiB, more "
+                f"than {limit:g}. The longest period is {longest!r}; shorten it, or make fewer trials at once."
+            )
         if lowest(self.total) == 0:
             raise ValueError(
                 f"{self.task}: a trial has no step: its periods {list(self.spans)} are shorter than dt={self.task.dt} ms."

@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Index, Integer, checked
 from ngym_core.plain_data import decode, encode
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
 from ngym_core.vector._lane_state import put_lanes, take_lanes
@@ -25,6 +26,9 @@ Info: TypeAlias = dict[str, Any]
 
 MEMORY_BYTES = 64 * 2**20
 """Default bound of the memory of prefetched trials, over all lanes."""
+
+SEED = Integer(0)
+"""What a seed of a lane may be."""
 
 
 class TrialVectorEnv(VectorEnv[Any, Any, Any]):
@@ -60,16 +64,15 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         (1, 21)
     """
 
+    @checked
     def __init__(
         self,
         env: Any,
-        num_envs: int,
+        num_envs: Count,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-        memory: int = MEMORY_BYTES,
+        memory: Index = MEMORY_BYTES,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs={num_envs!r} must be an integer from 1.")
         self.env = env
         self.task = env.unwrapped
         self.spec = self.task.spec
@@ -111,10 +114,14 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         """
         mask = self._reset_mask(options)
         seeds = [None] * self.num_envs if seed is None else seed
-        if isinstance(seeds, (int, np.integer)):
-            seeds = [int(seeds) + i for i in range(self.num_envs)]
+        if not isinstance(seeds, (list, tuple, np.ndarray)):
+            SEED.check("seed", seeds)
+            seeds = [int(seeds) + i for i in range(self.num_envs)]  # type: ignore[arg-type]
         if len(seeds) != self.num_envs:
             raise ValueError(f"There are {len(seeds)} seeds for {self.num_envs} lanes.")
+        for lane, one in enumerate(seeds):
+            if one is not None:
+                SEED.check(f"seed[{lane}]", one)
         if seed is not None:
             super().reset(seed=seeds[0])
         lanes = np.nonzero(mask)[0]
