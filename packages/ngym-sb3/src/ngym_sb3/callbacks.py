@@ -62,7 +62,7 @@ class TrialCallback(BaseCallback):
         self._counts: dict[str, int] = {}
 
     def get_state(self) -> dict[str, Any]:
-        """Return which trials have not been logged yet, and which are not over, as plain data."""
+        """Return what unfinished trials and the logger's next line have so far, between two rollouts, as plain data."""
         state: dict[str, Any] = encode({name: vars(self)[name] for name in self._STATE})
         return state
 

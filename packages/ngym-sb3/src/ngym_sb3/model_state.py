@@ -34,10 +34,12 @@ def get_model_state(model: Any) -> dict[str, Any]:
 
     Example:
         >>> from stable_baselines3 import A2C
+        >>> from stable_baselines3.common.logger import Logger
         >>> from ngym_sb3 import make_sb3_env
         >>> from ngym_sb3.model_state import get_model_state, set_model_state
         >>> one, two = (A2C("MlpPolicy", make_sb3_env("GoNogo-v0", 2), seed=i, device="cpu") for i in range(2))
         >>> _ = one.learn(20)
+        >>> two.set_logger(Logger(None, []))
         >>> set_model_state(two, get_model_state(one))
         >>> two.num_timesteps
         20
@@ -70,7 +72,7 @@ def set_model_state(model: Any, state: Mapping[str, Any]) -> None:
     """Let an algorithm, its env and the generators that it draws from go on from a state.
 
     Args:
-        model: An algorithm that was made as the one that the state was taken of. The next `learn`, with
+        model: An algorithm with a logger, that was made as the one of which the state is. The next `learn`, with
             ``reset_num_timesteps=False``, goes on.
         state: What `get_model_state` returned.
 

@@ -228,7 +228,6 @@ class Trainer:
             if self.out is not None and (self.out / SETTINGS).exists():
                 self._check_same_settings(self.out)
             self.model: Any = make_model(self.config, env)
-            self.model.set_logger(Logger(None, [self._log]))
             self._restore()
             if self.out is not None:
                 with atomic_write(self.out / SETTINGS) as temporary:
@@ -292,12 +291,11 @@ class Trainer:
         """Go on from the checkpoint in the folder, or from the last one if there is no folder."""
         if self.out is not None and (self.out / CHECKPOINT).exists():
             self._checkpoint = load_state(self.out / CHECKPOINT)
-        if self._checkpoint is None:
-            return
-        content = open_state("training", self._described(), self._checkpoint)
-        self._log.rows = [dict(content["table"])] if content["table"] else []
         self.model.set_logger(Logger(None, [self._log]))
-        set_model_state(self.model, content["model"])
+        if self._checkpoint is not None:
+            content = open_state("training", self._described(), self._checkpoint)
+            self._log.rows = [dict(content["table"])] if content["table"] else []
+            set_model_state(self.model, content["model"])
 
     def _save_checkpoint(self, trials: TrialCallback) -> None:
         """Take a checkpoint between two rollouts; if there is a folder, write it, then table and agent."""
