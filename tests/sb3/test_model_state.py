@@ -23,7 +23,7 @@ def make(algo, seed, **settings):
     model.set_logger(Logger(None, []))
     if algo == "dqn":
         model.learning_starts, model.target_update_interval = 100, 60
-        model.exploration_schedule = lambda progress: 0.7
+        model.exploration_schedule = lambda progress: 0.95
     return model
 
 
