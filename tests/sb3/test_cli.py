@@ -25,13 +25,15 @@ def test_train_saves_continues_and_rejects_other_settings(tmp_path, monkeypatch,
             return end.code, capsys.readouterr().err
         return 0, capsys.readouterr().out
 
+    code, out = command("train", "--help")
+    assert "can run code when it is loaded: load no stranger's." in " ".join(out.split())
     words = ["train", "Bandit-v0", "--envs", 8, "--policy", "rnn", "--out", tmp_path / "run", "--steps"]
     code, out = command(*words, 1024)
     assert code == 0
     assert "before: performance" in out
     assert "after:  performance" in out
     assert "\nall   " in out
-    files = {"model.zip", "progress.csv", "progress.npz", "config.json", "unlogged.json", "trials.csv", "trials.npz"}
+    files = {"model.zip", "progress.csv", "progress.npz", "config.json", "checkpoint.npz", "trials.csv", "trials.npz"}
     assert files <= {p.name for p in (tmp_path / "run").iterdir()} <= files | {"behaviour.png"}
     code, out = command(*words, 1536)
     assert code == 0

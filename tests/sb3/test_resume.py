@@ -1,58 +1,52 @@
-"""Training that is killed at any moment and goes on ends with the same agent and the same table."""
+"""`ngym train` that is killed and run again ends with the same agent and tables as if it had not been."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
-import numpy as np
 import pytest
 
-import ngym_core as ngym
-from ngym_sb3 import Trainer, TrainingConfig
+from ngym_sb3.config import ALGORITHMS
 
-ID = "PerceptualDecisionMaking-v0"
-CONFIG = TrainingConfig(steps=1536, envs=4, rollout=32, units=8, seed=3)
-PROGRAM = """
-import sys
-from ngym_sb3 import Trainer, TrainingConfig, training
-training.STEPS_BETWEEN_SAVES = 128
-trainer = Trainer(sys.argv[1], TrainingConfig(steps=1536, envs=4, rollout=32, units=8, seed=3), out=sys.argv[2])
-print("begins", flush=True)
-trainer.train(lambda steps: print(trainer.steps, flush=True))
-print("ended", flush=True)
-"""
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs forks and signals")
 
 
-def run(folder, kill_after=None):
-    """Train in a process of its own, killed after so many seconds of training; return whether it ended, and the seconds."""
-    command = [sys.executable, "-c", PROGRAM, ID, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
-        assert process.stdout.readline() == "begins\n"
-        start = time.perf_counter()
-        if kill_after is not None:
-            time.sleep(kill_after)
-            process.send_signal(signal.SIGKILL)
-        return "ended" in process.stdout.read(), time.perf_counter() - start
+def run(scenario, folder):
+    """Run a scenario of `killed_training` in a process of its own, with one thread; return what it reports, and errors."""
+    program = Path(__file__).with_name("killed_training.py")
+    command = [sys.executable, program, scenario, folder]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_training_that_is_killed_ends_with_the_same_agent_and_table(tmp_path):
-    # In a process of its own as well: with another number of threads, sums are rounded otherwise.
-    ended, seconds = run(tmp_path / "whole")
-    assert ended
-    moments = np.random.default_rng(0).uniform(0.02, 0.3, 5) * seconds
-    killed = [not run(tmp_path / "killed", moment)[0] for moment in moments]
-    assert sum(killed) >= 3  # on a machine that is busy in between, training may end earlier than that
-    assert run(tmp_path / "killed")[0]
-    whole, resumed = (Trainer(ID, CONFIG, out=tmp_path / name) for name in ("whole", "killed"))
-    assert resumed.steps == whole.steps == 1536
-    weights = [dict(trainer.model.policy.named_parameters()) for trainer in (whole, resumed)]
-    assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
-    one, two = (ngym.load_trial_table(tmp_path / name / "progress.npz") for name in ("whole", "killed"))
-    assert one.keys() == two.keys()
-    for name in one:
-        np.testing.assert_array_equal(one[name], two[name])
+def test_training_killed_at_random_moments_ends_with_the_same_agent_and_tables(tmp_path):
+    report, _ = run("at_random_moments", tmp_path)
+    assert report.keys() == ALGORITHMS.keys()
+    for algo, found in report.items():
+        assert set(found["ends"]) <= {-signal.SIGKILL, 0}
+        # On a machine that is busy in between, training may end before it is killed.
+        assert found["ends"].count(-signal.SIGKILL) >= 2, algo
+        assert found["ends"][-1] == 0
+        assert found["killed"] == found["whole"], algo
+        assert found["whole"]["agent"] == found["whole"]["weights"]
+
+
+def test_training_killed_at_every_write_ends_with_the_same_agent_and_tables(tmp_path):
+    report, _ = run("at_every_write", tmp_path)
+    assert len(report["killed"]) >= 26  # before and after each of 13 files has its name
+    assert [found == report["whole"] for found in report["killed"]] == [True] * len(report["killed"])
+
+
+def test_of_trainings_with_different_settings_and_one_new_folder_one_goes_on(tmp_path):
+    (statuses, seed, other), errors = run("at_once", tmp_path / "run")
+    assert sorted(statuses) == [0, 7, 7, 7]
+    assert seed == statuses.index(0)
+    assert other == 7
+    assert f"run holds training with other settings: seed {seed} (now 9)" in errors
+    assert errors.count("run is in use by ") + errors.count("run holds training with other settings") == 4

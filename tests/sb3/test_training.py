@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import ngym_core as ngym
 from ngym_core.trial_table import load_trial_table
 from ngym_sb3 import Trainer, TrainingConfig, evaluate_policy, load_model, make_sb3_env, training
 
@@ -33,10 +34,10 @@ def test_trainer_reproduces_agent_and_test_trials_from_the_seed():
     [*[("recurrent-ppo", p) for p in ("rnn", "lstm", "ctrnn", "ei-ctrnn")], ("ppo", None), ("a2c", "mlp")],
 )
 def test_trainer_continues_to_the_same_agent_after_an_interruption(algo, policy, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "STEPS_BETWEEN_SAVES", 128)
     config = TrainingConfig(steps=384, algo=algo, policy=policy, seed=5, trials_per_episode=2, carry="trial", **SMALL)
-    uninterrupted = Trainer(ID, config)
+    uninterrupted = Trainer(ID, config, out=tmp_path / "whole")
     uninterrupted.train()
+    monkeypatch.setattr(training, "STEPS_BETWEEN_SAVES", 128)  # where saves are changes nothing
     stopped = Trainer(ID, config, out=tmp_path / "run")
 
     def stop(_):
@@ -54,6 +55,27 @@ def test_trainer_continues_to_the_same_agent_after_an_interruption(algo, policy,
     assert all((one[name] == two[name]).all() for name in one)
     if algo != "a2c":  # which logs a line every 50 updates
         assert load_trial_table(tmp_path / "run" / "progress.npz")["steps"].tolist() == [64, 128, 192, 256, 320, 384]
+        tables = [(tmp_path / name / "progress.csv").read_text() for name in ("whole", "run")]
+        assert tables[0] == tables[1]
+
+
+def test_train_goes_on_from_the_last_checkpoint_after_an_interruption(monkeypatch):
+    config = TrainingConfig(steps=192, algo="ppo", **SMALL)
+    weights = []
+    for stops in ((), (10, 150)):  # before and after the second checkpoint
+        trainer = Trainer(ID, config)
+        for steps in stops:
+
+            def stop(_, trainer=trainer, steps=steps):
+                if trainer.steps > steps:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                trainer.train(stop)
+        monkeypatch.setattr(training, "STEPS_BETWEEN_SAVES", 64)
+        trainer.train()
+        weights.append(torch.cat([p.flatten() for p in trainer.model.policy.parameters()]))
+    assert torch.equal(*weights)
 
 
 def test_trainer_continues_dqn(tmp_path, monkeypatch):
@@ -128,16 +150,27 @@ def test_trainer_rejects_a_folder_with_other_contents_or_settings(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_trainer_rejects_a_damaged_model_and_keeps_it(tmp_path):
+def test_trainer_rejects_a_damaged_or_missing_checkpoint_and_keeps_the_folder(tmp_path):
     config = TrainingConfig(steps=64, **SMALL)
-    trainer = Trainer(ID, config, out=tmp_path / "run")
-    trainer.train()
-    model = tmp_path / "run" / "model.zip"
-    truncated = model.read_bytes()[:3000]
-    model.write_bytes(truncated)
-    with pytest.raises(ValueError, match="model.zip is not a model that recurrent-ppo saved, or is damaged"):
+    Trainer(ID, config, out=tmp_path / "run").train()
+    checkpoint = tmp_path / "run" / "checkpoint.npz"
+    truncated = checkpoint.read_bytes()[:3000]
+    checkpoint.write_bytes(truncated)
+    with pytest.raises(ngym.StateError, match="checkpoint.npz holds no state of ngym, or is damaged"):
         Trainer(ID, config, out=tmp_path / "run")
-    assert model.read_bytes() == truncated
+    assert checkpoint.read_bytes() == truncated
+    checkpoint.unlink()
+    with pytest.raises(FileExistsError, match=r"run holds an agent, but no checkpoint.npz to go on from; name a new folder"):
+        Trainer(ID, config, out=tmp_path / "run")
+    assert (tmp_path / "run" / "model.zip").exists()
+
+
+def test_trainer_rejects_the_checkpoint_of_other_training(tmp_path):
+    for seed in (1, 2):
+        Trainer(ID, TrainingConfig(steps=64, seed=seed, **SMALL), out=tmp_path / str(seed)).train()
+    (tmp_path / "1" / "checkpoint.npz").replace(tmp_path / "2" / "checkpoint.npz")
+    with pytest.raises(ngym.StateError, match=r"The state goes with other settings: seed=1, here seed=2"):
+        Trainer(ID, TrainingConfig(steps=64, seed=2, **SMALL), out=tmp_path / "2")
 
 
 def test_trainer_without_a_folder_cannot_save():

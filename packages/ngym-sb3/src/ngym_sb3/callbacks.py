@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ngym_core.files import atomic_write
+from ngym_core.plain_data import decode, encode
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_sb3.evaluation import evaluate_policy, make_step_batch
 from ngym_sb3.vec_env import get_task, unwrap_vec_env
@@ -48,6 +50,8 @@ class TrialCallback(BaseCallback):
         True
     """
 
+    _STATE = ("_recorder", "_fixation_broken", "_aborted_trials", "_sums", "_counts")
+
     def __init__(self, verbose: int = 0) -> None:
         super().__init__(verbose)
         self._recorder: TrialRecorder | None = None
@@ -56,6 +60,19 @@ class TrialCallback(BaseCallback):
         self._abort_reward: float | None = None
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what unfinished trials and the logger's next line have so far, between two rollouts, as plain data."""
+        state: dict[str, Any] = encode({name: vars(self)[name] for name in self._STATE})
+        return state
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; call it after training has begun, in a callback that comes later.
+
+        Args:
+            state: What `get_state` returned, of a callback with the same task and number of lanes.
+        """
+        vars(self).update(decode(dict(state), {name: vars(self)[name] for name in self._STATE}))
 
     def _on_training_start(self) -> None:
         n = self.training_env.num_envs

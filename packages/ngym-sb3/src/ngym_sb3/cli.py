@@ -39,7 +39,8 @@ POLICY_NAMES = ("rnn", "gru", "lstm", "ctrnn", "ei-ctrnn", "mlp")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder for agent, tables and figure; training that it holds is continued.",
+    help="Folder for agent, tables and figure; training that it holds is continued. Like every model of Stable-Baselines3, "
+    "the agent (model.zip) can run code when it is loaded: load no stranger's.",
 )
 def train(
     task: str,
@@ -55,22 +56,24 @@ def train(
     """Train an agent on TASK and evaluate it.
 
     Prints how well it performs before and after training, and at each value of each condition. With --out everything is
-    saved; the same command again continues where training was stopped, and more --steps extend it.
+    saved; the same command again continues where training was stopped or killed and ends with the same agent, and more
+    --steps extend it.
     """
     from ngym_sb3.config import TrainingConfig
-    from ngym_sb3.training import Trainer
+    from ngym_sb3.training import Trainer, claim_training_folder
 
     config = TrainingConfig(
         steps=steps, algo=algo, policy=policy, envs=envs, seed=seed, trials_per_episode=trials_per_episode, carry=carry
     )
-    trainer = Trainer(task, config, out=out)
-    if trainer.steps:
-        click.echo(f"{out} holds training of {trainer.steps:,} steps; it continues.")
-    click.echo(f"before: {trainer.evaluate().summary()}")
-    with click.progressbar(length=max(steps - trainer.steps, 0), label="training") as bar:
-        trainer.train(bar.update)
-    report = trainer.evaluate()
-    click.echo(f"after:  {report.summary()}")
-    click.echo(report.by_condition())
-    if out is not None:
-        click.echo(f"In {out}: {', '.join(path.name for path in trainer.save(report))}")
+    with claim_training_folder(out):
+        trainer = Trainer(task, config, out=out)
+        if trainer.steps:
+            click.echo(f"{out} holds training of {trainer.steps:,} steps; it continues.")
+        click.echo(f"before: {trainer.evaluate().summary()}")
+        with click.progressbar(length=max(steps - trainer.steps, 0), label="training") as bar:
+            trainer.train(bar.update)
+        report = trainer.evaluate()
+        click.echo(f"after:  {report.summary()}")
+        click.echo(report.by_condition())
+        if out is not None:
+            click.echo(f"In {out}: {', '.join(path.name for path in trainer.save(report))}")

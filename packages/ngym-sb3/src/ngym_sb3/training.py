@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,14 +15,16 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
-from ngym_core.files import atomic_write, require_empty_folder
+from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
-from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, load_trial_table, save_trial_table
+from ngym_core.state import State, load_state, open_state, save_state, seal_state
+from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, save_trial_table
 from ngym_sb3.callbacks import TrialCallback
-from ngym_sb3.config import TrainingConfig, load_model, make_model
+from ngym_sb3.config import TrainingConfig, make_model
 from ngym_sb3.evaluation import evaluate_policy
+from ngym_sb3.model_state import get_model_state, set_model_state
 
-__all__ = ["EvaluationReport", "Trainer"]
+__all__ = ["EvaluationReport", "Trainer", "claim_training_folder"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -30,9 +33,28 @@ TEST_SEED_OFFSET = 1_000_000
 TEST_LANES = 64
 """Number of lanes that play test trials."""
 STEPS_BETWEEN_SAVES = 32_768
-"""Time steps (over all lanes) between two saves, rounded to whole rollouts."""
+"""Time steps (over all lanes) from one save to the next, which is the first that is possible then."""
+SETTINGS, CHECKPOINT, MODEL = "config.json", "checkpoint.npz", "model.zip"
+"""Files of a training folder."""
 MAX_LEVELS = 12
 """Conditions with more different values than this are not listed by `EvaluationReport.by_condition`."""
+
+
+def claim_training_folder(folder: Path | None) -> AbstractContextManager[None]:
+    """Keep other processes from a folder of training while this one trains, see `ngym_core.files.claim_folder`.
+
+    Args:
+        folder: A new or empty folder, or one of earlier training; None claims none.
+
+    Raises:
+        FileExistsError: Another process has claimed it, or it holds something else.
+
+    Example:
+        >>> from ngym_sb3 import Trainer
+        >>> with claim_training_folder(Path("run")):
+        ...     trainer = Trainer("GoNogo-v0", out="run")
+    """
+    return nullcontext() if folder is None else claim_folder(folder, mark=SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -107,40 +129,72 @@ class _TableWriter(KVWriter):
         """Do nothing: no file is open."""
 
 
-class _ProgressCallback(BaseCallback):
-    """Reports steps as they are taken, and lets schedules span all of training.
+class _SaveCallback(BaseCallback):
+    """Writes lines of the logger and saves, at rollouts that the steps taken decide: training that resumes does the same.
 
     Args:
+        trials: The callback that logs trials, which comes before this one.
+        state: State of that callback from which training goes on, or None.
+        save: Called between two rollouts, where all that is to come follows from the model's state.
+        rollout_steps: Time steps of a rollout, over all lanes.
+        log_interval: Rollouts from one line of the logger to the next.
         on_progress: Called with the number of steps taken since the last call.
-        total_steps: Steps of all of training.
     """
 
-    def __init__(self, on_progress: Callable[[int], Any], total_steps: int) -> None:
+    def __init__(
+        self,
+        trials: TrialCallback,
+        state: Mapping[str, Any] | None,
+        save: Callable[[TrialCallback], None],
+        rollout_steps: int,
+        log_interval: int,
+        on_progress: Callable[[int], Any],
+    ) -> None:
         super().__init__()
-        self._on_progress, self._total_steps = on_progress, total_steps
+        self._trials, self._state, self._save, self._on_progress = trials, state, save, on_progress
+        self._rollout_steps, self._log_interval = rollout_steps, log_interval
+        self._saved_steps: int | None = None
 
     def _on_training_start(self) -> None:
-        # `learn` takes the next save for the end of training: schedules, such as DQN's exploration, would end there.
-        self.model._total_timesteps = self._total_steps
+        if self._state is not None:
+            self._trials.set_state(self._state)
+            self._saved_steps = self.model.num_timesteps
+
+    def _on_rollout_start(self) -> None:
+        steps = self.model.num_timesteps
+        if self._saved_steps is None or steps - self._saved_steps >= STEPS_BETWEEN_SAVES:
+            self._save(self._trials)
+            self._saved_steps = steps
 
     def _on_step(self) -> bool:
         self._on_progress(self.training_env.num_envs)
         return True
 
+    def _on_rollout_end(self) -> None:
+        # Not left to `learn`, which counts rollouts from its own beginning.
+        if self.model.num_timesteps // self._rollout_steps % self._log_interval == 0:
+            self.model.dump_logs()
+
+    def _on_training_end(self) -> None:
+        self._save(self._trials)
+
 
 class Trainer:
     """Trains one agent on one task, saves it as it goes, and continues where it was stopped.
 
-    Training is cut into parts of about `STEPS_BETWEEN_SAVES` steps. Each part begins with new episodes and a seed of its
-    own, and ends with a save if there is a folder. So training that was stopped continues after the last save, and ends
-    with the same agent as if it had not been stopped (except for ``dqn``, whose replay buffer is not saved).
+    At every save, about `STEPS_BETWEEN_SAVES` steps apart, the folder gets a checkpoint: all that decides how training goes
+    on, in one file that is replaced at once. So training that was stopped, even by a kill, ends with the same agent and the
+    same table as if it had not been (on the same machine with the same number of threads: else sums are rounded otherwise),
+    and where saves are changes nothing. With more steps than before it goes on as training with these steps would have,
+    except for the exploration of ``dqn``, which decreases over all steps.
 
     Args:
         task: Task id.
         config: Settings of the agent and its training.
-        out: Folder for the agent, its settings (``config.json``), tables, and losses that the next row of the table gets
-            (``unlogged.json``): a new or empty one, or that of earlier
-            training with the same task and settings (except for `steps`, which may grow), which continues.
+        out: Folder for the settings (``config.json``), the checkpoint (``checkpoint.npz``; for ``dqn`` it holds the replay
+            buffer of 50,000 steps too), the table of training (``progress.csv`` and ``.npz``) and the agent (``model.zip``):
+            a new or empty one, or that of earlier training with the same task and settings (except for `steps`, which may
+            grow), which continues. No other process can use it while this one trains or saves.
 
     Attributes:
         task: The task's full id.
@@ -150,8 +204,8 @@ class Trainer:
 
     Raises:
         UnknownTaskError: There is no such task.
-        FileExistsError: The folder holds something else, or training with other settings.
-        ValueError: The model in the folder is damaged.
+        FileExistsError: The folder holds something else, or training with other settings, or another process uses it.
+        StateError: The checkpoint is damaged.
 
     Example:
         >>> from ngym_sb3 import Trainer, TrainingConfig
@@ -168,43 +222,39 @@ class Trainer:
         self.task, self.config = registry.task_spec(task.removeprefix("ngym_core:")).id, config or TrainingConfig()
         self.out = None if out is None else Path(out)
         self._log = _TableWriter()
-        # Steps of the last two saves -> what was measured (losses) but is logged with the next row only.
-        self._unlogged: dict[str, dict[str, float]] = {}
+        self._checkpoint: State | None = None
         env = self.config.make_env(self.task)
-        # The folder is checked before anything is written to it.
-        if self.out is not None and (self.out / "config.json").is_file():
-            self._check_same_settings(self.out / "config.json")
-        elif self.out is not None:
-            require_empty_folder(self.out)
-        self.model: Any = make_model(self.config, env)
-        if self.out is not None:
-            if (self.out / "model.zip").exists():
-                self.model = load_model(self.out / "model.zip", self.config.algo, env)
-            if (self.out / "progress.npz").exists():
-                rows = load_trial_table(self.out / "progress.npz")
-                # The table is saved before the model: if only the table was, its last rows will be logged once more.
-                self._log.rows = [{name: column[rows["steps"] <= self.steps] for name, column in rows.items()}]
-            if (self.out / "unlogged.json").exists():
-                self._unlogged = json.loads((self.out / "unlogged.json").read_text())
-            with atomic_write(self.out / "config.json") as temporary:
-                temporary.write_text(json.dumps(self._settings(), indent=2))
+        with claim_training_folder(self.out):
+            if self.out is not None and (self.out / SETTINGS).exists():
+                self._check_same_settings(self.out)
+            self.model: Any = make_model(self.config, env)
+            self._restore()
+            if self.out is not None:
+                with atomic_write(self.out / SETTINGS) as temporary:
+                    temporary.write_text(json.dumps(self._settings(), indent=2))
 
     def _settings(self) -> dict[str, Any]:
         """Return task and config as they are read back from JSON."""
         settings: dict[str, Any] = json.loads(json.dumps({"task": self.task, **asdict(self.config)}, default=str))
         return settings
 
-    def _check_same_settings(self, path: Path) -> None:
-        """Raise if a settings file differs from this training in more than the number of steps."""
+    def _described(self) -> dict[str, Any]:
+        """Return what a checkpoint must agree in with this training."""
+        return {"settings": {name: value for name, value in self._settings().items() if name != "steps"}}
+
+    def _check_same_settings(self, folder: Path) -> None:
+        """Raise if the settings in a folder differ from this training's in more than the number of steps."""
         settings = self._settings()
         try:
-            saved = json.loads(path.read_text())
+            saved = json.loads((folder / SETTINGS).read_text())
             differing = {k for k in {**saved, **settings} if saved.get(k) != settings.get(k)} - {"steps"}
         except (ValueError, TypeError, AttributeError) as error:
-            raise FileExistsError(f"{path} is damaged ({error}); name a new folder.") from error
+            raise FileExistsError(f"{folder / SETTINGS} is damaged ({error}); name a new folder.") from error
         if differing:
             changes = ", ".join(f"{k} {saved.get(k)!r} (now {settings.get(k)!r})" for k in sorted(differing))
-            raise FileExistsError(f"{path.parent} holds training with other settings: {changes}. Name a new folder.")
+            raise FileExistsError(f"{folder} holds training with other settings: {changes}. Name a new folder.")
+        if (folder / MODEL).exists() and not (folder / CHECKPOINT).exists():
+            raise FileExistsError(f"{folder} holds an agent, but no {CHECKPOINT} to go on from; name a new folder.")
 
     @property
     def steps(self) -> int:
@@ -212,44 +262,58 @@ class Trainer:
         return int(self.model.num_timesteps)
 
     def train(self, on_progress: Callable[[int], Any] = lambda steps: None) -> None:
-        """Train until the steps of the config are reached.
+        """Train until the steps of the config are reached. After an interruption this goes on from the last checkpoint.
 
         Args:
             on_progress: Called with the number of steps taken since the last call.
+
+        Raises:
+            FileExistsError: Another process uses the folder.
         """
         config = self.config
-        rollout_steps = config.rollout_steps * config.envs  # over all lanes
-        part_steps = max(1, round(STEPS_BETWEEN_SAVES / rollout_steps)) * rollout_steps
+        with claim_training_folder(self.out):
+            self._restore()
+            if self._checkpoint is None:
+                # Not the seed itself: lane i has the seed + i, so that nearby seeds would share most of their lanes.
+                self.model.set_random_seed(int(np.random.SeedSequence((config.seed, 0)).generate_state(1)[0]) // 2)
+            if self.steps < config.steps:
+                trials = TrialCallback()
+                state = None if self._checkpoint is None else self._checkpoint["content"]["trials"]
+                log_interval = 1 if config.algo in ("recurrent-ppo", "ppo") else 50  # the others update more often
+                rollout_steps = config.rollout_steps * config.envs
+                saves = _SaveCallback(trials, state, self._save_checkpoint, rollout_steps, log_interval, on_progress)
+                # `log_interval` None leaves the logger's lines to the callback.
+                self.model.learn(config.steps - self.steps, [trials, saves], None, reset_num_timesteps=False)
+            else:  # a kill may have come between the last checkpoint and these
+                self._save_model()
+
+    def _restore(self) -> None:
+        """Go on from the checkpoint in the folder, or from the last one if there is no folder."""
+        if self.out is not None and (self.out / CHECKPOINT).exists():
+            self._checkpoint = load_state(self.out / CHECKPOINT)
         self.model.set_logger(Logger(None, [self._log]))
-        for name, value in self._unlogged.get(str(self.steps), {}).items():
-            self.model.logger.record(name, value)
-        while self.steps < config.steps:
-            begin = str(self.steps)
-            # The seed depends on the steps taken, so that a part is the same whether or not training was stopped before.
-            seed = int(np.random.SeedSequence((config.seed, self.steps)).generate_state(1)[0]) // 2
-            self.model.set_random_seed(seed)
-            self.model._last_obs = None  # makes `learn` reset the env, which then uses the seed
-            self.model.learn(
-                min(part_steps, config.steps - self.steps),
-                callback=[TrialCallback(), _ProgressCallback(on_progress, config.steps)],
-                reset_num_timesteps=False,
-                log_interval=1 if config.algo in ("recurrent-ppo", "ppo") else 50,  # the others update more often
-            )
-            measured = {k: float(v) for k, v in self.model.logger.name_to_value.items() if not k.startswith("time/")}
-            self._unlogged = {begin: self._unlogged.get(begin, {}), str(self.steps): measured}
+        if self._checkpoint is not None:
+            content = open_state("training", self._described(), self._checkpoint)
+            self._log.rows = [dict(content["table"])] if content["table"] else []
+            set_model_state(self.model, content["model"])
+
+    def _save_checkpoint(self, trials: TrialCallback) -> None:
+        """Take a checkpoint between two rollouts; if there is a folder, write it, then table and agent."""
+        table = concatenate_tables(self._log.rows) if self._log.rows else {}
+        self._log.rows = [table] if table else []
+        content = {"model": get_model_state(self.model), "trials": trials.get_state(), "table": table}
+        self._checkpoint = seal_state("training", self._described(), content)
+        if self.out is not None:
+            save_state(self.out / CHECKPOINT, self._checkpoint)
             self._save_model()
 
     def _save_model(self) -> None:
-        """Save progress table and agent, if there is a folder."""
+        """Save agent and table of training, if there is a folder. They are for users: nothing goes on from them."""
         if self.out is None:
             return
-        # Before the model: after a kill in between, the entry of the model that is there still is among the two.
-        with atomic_write(self.out / "unlogged.json") as temporary:
-            temporary.write_text(json.dumps(self._unlogged))
         if self._log.rows:
-            self._log.rows = [concatenate_tables(self._log.rows)]
-            save_trial_table(self.out / "progress", self._log.rows[0])
-        with atomic_write(self.out / "model.zip") as temporary:
+            save_trial_table(self.out / "progress", concatenate_tables(self._log.rows))
+        with atomic_write(self.out / MODEL) as temporary:
             self.model.save(temporary)
 
     def evaluate(self, num_trials: int = 2000) -> EvaluationReport:
@@ -278,12 +342,13 @@ class Trainer:
         """
         if self.out is None:
             raise ValueError("There is no folder to save to; make the Trainer with out=FOLDER.")
-        self._save_model()
-        save_trial_table(self.out / "trials", report.table)
-        if registry.pack_manager().can_draw_figures:
-            with atomic_write(self.out / "behaviour.png") as temporary:
-                self._draw_figure(temporary)
-        return sorted(self.out.iterdir())
+        with claim_training_folder(self.out):
+            self._save_model()
+            save_trial_table(self.out / "trials", report.table)
+            if registry.pack_manager().can_draw_figures:
+                with atomic_write(self.out / "behaviour.png") as temporary:
+                    self._draw_figure(temporary)
+            return sorted(path for path in self.out.iterdir() if path.name != CLAIM)
 
     def _draw_figure(self, path: Path) -> None:
         """Let the package that draws make a figure of a dozen test trials."""
