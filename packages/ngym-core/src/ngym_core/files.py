@@ -1,17 +1,38 @@
-"""Atomic and durable writes, and output folders that no other run has used."""
+"""Atomic and durable writes, and folders that one process at a time works in.
+
+A file that a process is busy with is locked by the operating system, which unlocks it when the process ends, even by a kill.
+So what a dead process left is told from what a living one uses, on this machine or another, in a container or not.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import platform
 import re
+import secrets
+import sys
+import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_write", "holds_something", "require_empty_folder", "sync_folder"]
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
-_being_written: set[Path] = set()
-"""Temporary files that this process writes now."""
+__all__ = ["atomic_write", "claim_folder", "holds_something", "require_free_folder", "sync_folder"]
+
+CLAIM = ".ngym-claim"
+"""File in a folder that a process has claimed."""
+_TEMPORARY = re.compile(r"\.ngym-[0-9a-f]{8}\.")
+_claimed: dict[Path, int] = {}
+"""Folder -> process that has claimed it: this one, or the one of which this is a fork."""
+
+
+# ---- files -----------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -24,7 +45,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         path: The file. Its folder is made.
 
     Yields:
-        The path to write to, in the same folder and with the same suffix.
+        The path to write to, an empty file in the same folder and with the same suffix.
 
     Example:
         >>> with atomic_write(Path("table.csv")) as temporary:
@@ -33,21 +54,35 @@ def atomic_write(path: Path) -> Iterator[Path]:
         'a,b'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for entry in path.parent.glob(".*.*"):
-        if _is_leftover(entry):
-            with suppress(OSError):  # another process may remove it too
-                entry.unlink()
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # one file system: only there is a rename atomic
-    _being_written.add(temporary.absolute())
+    for entry in path.parent.glob(".ngym-*.*"):
+        _is_leftover(entry, remove=True)
+    temporary, file = _open_temporary(path)
     try:
         yield temporary
-        with temporary.open("rb+") as file:  # a rename may reach the disk before the content does
-            os.fsync(file.fileno())
+        with temporary.open("rb+") as written:  # a rename may reach the disk before the content does
+            os.fsync(written.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-        _being_written.discard(temporary.absolute())
+        if file is not None:
+            os.close(file)
+
+
+def _open_temporary(path: Path) -> tuple[Path, int | None]:
+    """Make an empty file beside another; return its path and the open file that is locked, None where that cannot be."""
+    while True:
+        # In the same folder: only within one file system a rename is atomic.
+        temporary = path.with_name(f".ngym-{secrets.token_hex(4)}.{path.name}")
+        file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if os.name != "posix":  # where an open file cannot be renamed
+            os.close(file)
+            return temporary, None
+        with suppress(OSError):  # a file system without locks
+            if not _lock(file) or not _is_at(file, temporary):  # another process has just taken it for a leftover
+                os.close(file)
+                continue
+        return temporary, file
 
 
 def sync_folder(folder: Path) -> None:
@@ -60,36 +95,150 @@ def sync_folder(folder: Path) -> None:
             os.close(opened)
 
 
-def require_empty_folder(folder: Path) -> None:
-    """Raise if a folder is not empty, so that no run overwrites another.
+# ---- folders ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def claim_folder(folder: Path, mark: str | None = None) -> Iterator[None]:
+    """Keep other processes from a folder while this one works in it, so that no run overwrites another.
+
+    The claims of one process nest. A claim ends with the process that has it, even by a kill.
 
     Args:
-        folder: The folder. It need not exist. Temporary files of killed processes do not count.
+        folder: A new or empty folder; temporary files of killed processes do not count. It is made, and removed again if
+            nothing was put there.
+        mark: Name of a file: a folder that holds it may hold anything.
+
+    Raises:
+        FileExistsError: Another process has claimed the folder, or it is not empty, or is a file.
+
+    Warns:
+        UserWarning: The file system has no locks.
+
+    Example:
+        >>> with claim_folder(Path("run")):
+        ...     _ = Path("run", "result.txt").write_text("done")
+    """
+    require_free_folder(folder, mark, besides=CLAIM)
+    key = folder.resolve()
+    if _claimed.get(key) == os.getpid():
+        yield
+        return
+    is_new = not folder.exists()
+    file = _open_claim(folder)
+    try:
+        require_free_folder(folder, mark, besides=CLAIM)  # once more: another process may have had it in between
+        os.truncate(file, 0)
+        os.write(file, f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
+        _claimed[key] = os.getpid()
+        yield
+    finally:
+        _claimed.pop(key, None)
+        if os.name != "posix":  # where an open file cannot be removed
+            os.close(file)
+        with suppress(OSError):
+            (folder / CLAIM).unlink()
+        if os.name == "posix":
+            os.close(file)
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def _open_claim(folder: Path) -> int:
+    """Make and lock the claim of a folder, and return the open file; raise FileExistsError if another process has it."""
+    path = folder / CLAIM
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except FileNotFoundError:  # a process that found nothing to do there has removed the folder
+            continue
+        try:
+            locked = _lock(file)
+        except OSError as error:
+            warnings.warn(f"{folder} cannot be locked ({error.strerror}): start no second run in it.", stacklevel=4)
+            locked = True
+        if locked and _is_at(file, path):
+            return file
+        holder = "" if locked else os.read(file, 1000).decode(errors="replace")
+        os.close(file)
+        if not locked:
+            raise FileExistsError(
+                f"{folder} is in use by {holder or 'another process'}; wait until it has ended, or name a new folder."
+            )
+
+
+def require_free_folder(folder: Path, mark: str | None = None, besides: str | None = None) -> None:
+    """Raise if a folder is not empty.
+
+    Args:
+        folder: The folder. It need not exist.
+        mark: Name of a file: a folder that holds it may hold anything.
+        besides: Name of a file that does not count.
 
     Raises:
         FileExistsError: The folder is not empty, or is a file.
     """
-    if holds_something(folder):
+    if not (mark is not None and (folder / mark).is_file()) and holds_something(folder, besides):
         raise FileExistsError(f"{folder} holds something already; name a new folder.")
 
 
-def holds_something(folder: Path) -> bool:
-    """Return whether a path is a file, or a folder with more than the temporary files of killed processes."""
-    return folder.exists() and (not folder.is_dir() or not all(map(_is_leftover, folder.iterdir())))
+def holds_something(path: Path, besides: str | None = None) -> bool:
+    """Return whether a path is a file, or a folder with more than what killed processes left.
+
+    Args:
+        path: The path. It need not exist.
+        besides: Name of a file that does not count.
+    """
+    if not path.is_dir():
+        return path.exists()
+    return any(entry.name != besides and not _is_leftover(entry) for entry in path.iterdir())
 
 
-def _is_leftover(path: Path) -> bool:
-    """Return whether a file is a temporary one of `atomic_write` whose process has ended."""
-    match = re.match(r"\.([1-9]\d{0,8})\.", path.name)
-    if match is None or os.name != "posix":  # elsewhere `os.kill` would end the process
+def _is_leftover(path: Path, remove: bool = False) -> bool:
+    """Return whether a file is a temporary one, or a claim, of a process that has ended; remove it if asked to."""
+    if not (path.name == CLAIM or (_TEMPORARY.match(path.name) and os.name == "posix")):
         return False
-    pid = int(match[1])
-    if pid == os.getpid():  # in a container a killed process had the same number
-        return path.absolute() not in _being_written
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        pass  # the process of another user
+    with suppress(OSError):  # of another user, on a file system without locks, or gone
+        file = os.open(path, os.O_RDONLY)
+        try:
+            is_leftover = _lock(file, shared=True)
+            if is_leftover and remove:  # while it is locked: a process that has just made it will make another
+                path.unlink()
+            return is_leftover
+        finally:
+            os.close(file)
     return False
+
+
+# ---- locks -----------------------------------------------------------------------------------------------
+
+
+def _lock(file: int, shared: bool = False) -> bool:
+    """Lock an open file until it is closed or the process ends, and return whether no other process has locked it.
+
+    Raises:
+        OSError: The file system has no locks.
+    """
+    try:
+        if sys.platform == "win32":
+            os.lseek(file, 1 << 30, os.SEEK_SET)  # a byte far behind the text, which others can read then
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            os.lseek(file, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        os.lseek(file, 0, os.SEEK_SET)
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Return whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_core.files import atomic_write, require_empty_folder
+from ngym_core.files import atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
@@ -72,19 +72,19 @@ def write_gallery(
         The page, and the tasks that could not be drawn: id -> reason. Their entries have no figure.
 
     Raises:
-        FileExistsError: The folder is not empty.
+        FileExistsError: The folder is not empty, or another process writes to it.
         UnknownTaskError: An id that no installed package offers.
     """
     folder = Path(folder).expanduser()
-    require_empty_folder(folder)
     names = registry.all_envs(collections=True) if ids is None else [registry.task_spec(name).id for name in ids]
-    cards = []
-    for name in names:
-        cards.append(_card(name))
-        progress(1)
     page = folder / "index.html"
-    with atomic_write(page) as temporary:
-        temporary.write_text(_page(cards), encoding="utf-8")
+    with claim_folder(folder):
+        cards = []
+        for name in names:
+            cards.append(_card(name))
+            progress(1)
+        with atomic_write(page) as temporary:
+            temporary.write_text(_page(cards), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 
 

@@ -14,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
-from ngym_core.files import atomic_write, require_empty_folder
+from ngym_core.files import atomic_write, require_free_folder
 from ngym_core.plugins import registry
 from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, load_trial_table, save_trial_table
 from ngym_sb3.callbacks import TrialCallback
@@ -175,7 +175,7 @@ class Trainer:
         if self.out is not None and (self.out / "config.json").is_file():
             self._check_same_settings(self.out / "config.json")
         elif self.out is not None:
-            require_empty_folder(self.out)
+            require_free_folder(self.out)
         self.model: Any = make_model(self.config, env)
         if self.out is not None:
             if (self.out / "model.zip").exists():

@@ -23,7 +23,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.errors import unknown_name
-from ngym_core.files import holds_something, require_empty_folder, sync_folder
+from ngym_core.files import holds_something, require_free_folder, sync_folder
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.trial_table import MEASURED_COLUMNS, TrialRecorder, TrialTable, concatenate_tables, save_trial_table
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
@@ -124,8 +124,7 @@ class Monitor(TrialWrapper):
         if settings["plot_create"] and not pack_manager().can_draw_figures:
             raise ImportError("plot_create=True needs a package that draws figures: pip install ngym-plot.")
         self._recording = _Recording(settings, settings["name"] or type(self.task).__name__, str(self.task))
-        if not (self._recording.save_dir / MARK).is_file():
-            require_empty_folder(self._recording.save_dir)
+        require_free_folder(self._recording.save_dir, MARK)
         self._parameters = {"columns": list(MEASURED_COLUMNS)}  # a state goes with any settings: none changes a step
         weakref.finalize(self, self._recording.save_or_warn).atexit = False  # at exit all that is unsaved is saved
 
