@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 import ngym_core as ngym
-import ngym_plot.gallery  # noqa: F401: imported once, before the forks
+import ngym_plot.gallery  # noqa: F401
 import ngym_sb3.training  # noqa: F401
 from ngym_core.cli import main
 from ngym_core.plugins import registry
