@@ -431,8 +431,8 @@ def _npz_bytes(arrays: Mapping[str, Array]) -> bytes:
 
 def _write_files(files: list[Path], manifest: dict[str, Any], data: bytes) -> None:
     """Write the file and the manifest; each is complete or absent."""
-    _require_free(files, {name: manifest[name] for name in ARGUMENTS})  # another process may have been quicker
     # Contexts end in reverse: the manifest gets its name first, since it tells a killed export from a stranger's file.
     with atomic_write(files[0]) as new_file, atomic_write(files[1]) as new_manifest:
         new_file.write_bytes(data)
         new_manifest.write_bytes(_manifest_text({**manifest, "file": files[0].name}).encode())
+        _require_free(files, {name: manifest[name] for name in ARGUMENTS})  # another process may have been quicker
