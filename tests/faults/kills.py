@@ -44,8 +44,8 @@ KINDS = [*COMMANDS, "monitor"]
 TASKS_OF_GALLERY = [ID, "GoNogo-v0", "DelayComparison-v0", "ReadySetGo-v0"]
 KILLS_IN_A_ROW, MAX_ATTEMPTS = 3, 5
 NOT_COMPARED = {"data", "_stable_baselines3_version", "system_info.txt", "checkpoint.npz"}
-"""Parts of a model file that hold times, or pickles of settings; and a file that holds times and trials made ahead, from which
-training goes on: what comes of it is in all other files."""
+"""Parts of a model file that hold times, or pickles of settings; and the file from which training goes on, which holds times
+and trials made ahead: what comes of it is in all other files."""
 
 
 # ---- processes -------------------------------------------------------------------------------------------
