@@ -1,4 +1,5 @@
-"""Sessions: lint, types, tests (of each package alone, of all together), quick, demo, learn, bench.
+"""Sessions: lint, types, tests (of each package alone, of all together), quick, demo, learn,
+bench, faults.
 
 Plain `nox` runs the first three: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place.
@@ -154,3 +155,11 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/benchmarks/data.py", *neurogym, "--braintools", others["braintools"], *out, env=env)
     session.run("python", "tests/benchmarks/stepping.py", *neurogym, *out, env=env)
     session.run("python", "tests/benchmarks/budgets.py", *out, env=env)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill what writes files at sixty random moments, and damage manifests and files; prints counts (5 to 8 minutes)."""
+    install(session, *ALL)
+    session.run("python", "tests/faults/damage.py")
+    session.run("python", "tests/faults/kills.py", *session.posargs)

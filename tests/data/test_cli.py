@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from click.testing import CliRunner
+
 from ngym_data import load_trials
+from ngym_data.cli import export, rerun
 from tests.data.test_export import change_manifest
 
 
@@ -27,3 +30,14 @@ def test_export_and_rerun_commands(tmp_path, python):
         "export", "PerceptualDecisionMaking", "--trials", 3, "--holdout", "coh=12.8", "--out", tmp_path / "v.npz"
     )
     assert "wrote" in named[0]
+
+
+def test_export_command_rejects_values_that_are_nested_too_deeply():
+    done = CliRunner().invoke(export, ["GoNogo", "--set", "sigma=" + "[" * 100_000, "--out", "x.npz"])
+    assert done.exit_code == 2
+    assert "sigma=[[[[[[[[[[[[[[[[[[[[... is nested too deeply." in done.output
+
+
+def test_rerun_command_says_what_a_manifest_of_a_stranger_can_do():
+    text = " ".join(CliRunner().invoke(rerun, ["--help"]).output.split())
+    assert "It runs only tasks and wrappers of installed packages, and writes nothing but --out" in text

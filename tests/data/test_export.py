@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import functools
+import gc
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 import zipfile
 
 import numpy as np
@@ -9,6 +16,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_data import TrialDataset, export_trials, load_trials, rerun
+from ngym_data.export import _manifest_text, read_manifest
 
 ID = "DelayComparison-v0"
 VARIED = {"timing": {"delay": ["choice", [100, 500, 1200]]}, "sigma": 0.5}
@@ -21,7 +29,8 @@ def saved(tmp_path):
 
 
 def change_manifest(path, **values):
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    """Change entries as a stranger might, who can compute hashes."""
+    path.write_text(_manifest_text({**json.loads(path.read_text()), **values}))
 
 
 def test_load_trials_reads_what_was_exported(tmp_path):
@@ -120,6 +129,150 @@ def test_export_keeps_conditions_that_are_not_numbers(tmp_path):
     assert rerun(manifest).same
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"conditions": 5}, "is damaged: 'conditions' is 5, but must be an object with names"),
+        ({"trials": "many"}, "is damaged: 'trials' is 'many', but must be an integer"),
+        ({"seed": True}, "is damaged: 'seed' is True, but must be an integer"),
+        ({"task": ["x"] * 999}, r"is damaged: 'task' is \['x', .{70,80}, but must be a text"),
+        ({"periods": None}, "is damaged: 'periods' is None, but must be a list"),
+    ],
+)
+def test_manifest_with_values_of_other_types_is_rejected(saved, values, message):
+    change_manifest(saved, **values)
+    for read in (load_trials, rerun):
+        with pytest.raises(ValueError, match=message):
+            read(saved)
+
+
+def test_manifest_with_other_conditions_or_periods_than_its_trials_is_rejected(saved):
+    text = saved.read_text()
+    change_manifest(saved, json=["vpiar"])
+    with pytest.raises(ValueError, match="are no exported trials: \"json\" names 'vpiar', which .* Did you mean 'vpair'"):
+        load_trials(saved)
+    with pytest.raises(ValueError, match=r"small.json has 'json': \['vpiar'\], but the trials have \[\]"):
+        rerun(saved)
+    change_manifest(saved, json=["vpair"])  # which are numbers
+    with pytest.raises(ValueError, match="small.npz and .*small.json are no exported trials: the JSON object must be str"):
+        load_trials(saved)
+    saved.write_text(text)
+    change_manifest(saved, periods=["fixation"])
+    with pytest.raises(ValueError, match=r"has 'periods': \['fixation'\], but the trials have \['fixation', 'stimulus1'"):
+        rerun(saved)
+
+
+def test_stranger_can_make_the_file_of_a_manifest_but_load_trials_says_what_is_wrong(saved):
+    file = saved.with_suffix(".npz")
+    with file.open("wb") as opened:
+        np.savez(opened, inputs=np.zeros(3))
+    change_manifest(saved, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    with pytest.raises(ValueError, match="are no exported trials: 'target'"):
+        load_trials(saved)
+
+
+def test_every_change_of_a_byte_of_a_manifest_is_noticed(saved):
+    data = saved.read_bytes()
+    rng = np.random.default_rng(0)
+    for k in range(300):
+        at = int(rng.integers(len(data)))
+        new = bytes(rng.integers(256, size=1, dtype=np.uint8))
+        changed = [data[:at] + new + data[at + 1 :], data[:at] + data[at + 1 :], data[:at] + new + data[at:], data[:at]][
+            k % 4
+        ]
+        saved.write_bytes(changed)
+        if changed != data:
+            with pytest.raises(ValueError, match=r"small.json (is|was) "):
+                read_manifest(saved)
+    saved.write_bytes(data.replace(b"\n", b"\r\n"))  # as Git may write it
+    assert rerun(saved.with_suffix(".npz")).same
+
+
+WITH_OBJECTS = ["MultiEnvs-v0", "ScheduleAttr-v0", "ScheduleEnvs-v0"]
+"""Wrappers with arguments that no manifest can hold."""
+ARGUMENTS = {
+    "CatchTrials-v0": {"catch_prob": 0.4},
+    "Monitor-v0": {"save_dir": "run", "interval": 1},
+    "SideBias-v0": {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 5},
+}
+
+
+@pytest.mark.parametrize("name", [name for name in ngym.all_wrappers() if name not in WITH_OBJECTS])
+def test_rerun_of_a_manifest_with_any_wrapper_writes_nothing_but_out(tmp_path, monkeypatch, name):
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    parameters = {"wrappers": [[name, ARGUMENTS.get(name, {})]]}
+    _, manifest = export_trials(tmp_path / "data.npz", "PerceptualDecisionMaking", parameters, 5, seed=0)
+    assert list(folder.iterdir()) == []
+    assert rerun(manifest, out="again.npz").same
+    gc.collect()
+    assert sorted(path.name for path in folder.iterdir()) == ["again.json", "again.npz"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ngym_data import export_trials
+
+replace = Path.replace
+def die(self, target):
+    if target.suffix == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+
+Path.replace = die
+export_trials(sys.argv[1], "DelayComparison-v0", trials=40, seed=3)
+"""
+
+
+@pytest.mark.parametrize(("suffix", "left"), [(".json", []), (".npz", ["x.json"])])
+def test_killed_export_leaves_nothing_that_blocks_the_same_one(tmp_path, suffix, left):
+    path = tmp_path / "x.npz"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path), suffix], env=os.environ)
+    assert done.returncode == -signal.SIGKILL
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == left
+    if left:
+        with pytest.raises(FileExistsError, match="x.json exists already"):
+            export_trials(path, ID, trials=41, seed=3)
+        path.with_name("y.json").mkdir()
+        with pytest.raises(FileExistsError, match="y.json exists already"):
+            export_trials(path.with_name("y.npz"), ID, trials=40, seed=3)
+        path.with_name("y.json").rmdir()
+        with pytest.raises(FileNotFoundError, match=r"There is no .*x.npz; `ngym rerun .*x.json --out"):
+            load_trials(path)
+    export_trials(path, ID, trials=40, seed=3)
+    whole = export_trials(tmp_path / "whole.npz", ID, trials=40, seed=3)
+    assert path.read_bytes() == whole[0].read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["whole.json", "whole.npz", "x.json", "x.npz"]
+    path.unlink()
+    assert rerun(path.with_suffix(".json"), out=path).same
+    assert len(load_trials(path)) == 40
+
+
+def test_export_that_cannot_write_says_so_before_trials_are_generated(tmp_path, saved, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("no space left")
+
+    made = []
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        export_trials(tmp_path / "x.npz", ID, progress=made.append)
+    with pytest.raises(OSError, match="no space left"):
+        rerun(saved, out=tmp_path / "x.npz", progress=made.append)
+    assert made == []
+
+
+def test_export_that_is_overtaken_by_another_overwrites_nothing(tmp_path):
+    def overtake(made):
+        if not (tmp_path / "x.npz").exists():
+            export_trials(tmp_path / "x.npz", ID, trials=20, seed=1)
+
+    with pytest.raises(FileExistsError, match="x.npz exists already"):
+        export_trials(tmp_path / "x.npz", ID, trials=20, seed=0, progress=overtake)
+    assert load_trials(tmp_path / "x.npz").manifest["seed"] == 1
+
+
 def test_export_overwrites_no_file(tmp_path, saved):
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(FileExistsError, match=r"small.npz exists already; name another file"):
@@ -157,6 +310,10 @@ def test_load_trials_and_rerun_reject_foreign_and_damaged_files(tmp_path, saved)
         ("[1]", "is not a manifest of exported trials: it lacks"),
         ("{}", "is not a manifest of exported trials: it lacks \"format\": 'ngym trials 1'"),
         ('{"format": "ngym trials 1"}', "is damaged: it lacks 'task', 'parameters'"),
+        ("[" * 100_000, "is not a manifest of exported trials, or is damaged: maximum recursion depth"),
+        (text.replace('"seed"', '"sede"'), "is damaged: it has an unknown entry 'sede'. Did you mean 'seed'"),
+        (text.replace('"seed": 3,', ""), "is damaged: it lacks 'seed'"),
+        (text.replace('"seed": 3', '"seed": 4'), "was changed after the export, or is damaged: the hash of its entries"),
     ):
         saved.write_text(damaged)
         for read in (load_trials, rerun):
@@ -182,12 +339,18 @@ def test_load_trials_and_rerun_reject_foreign_and_damaged_files(tmp_path, saved)
             TypeError,
             r"parameters=.* cannot be written .* TruncExp",
         ),
+        (
+            {"holdout": functools.reduce(lambda x, _: {"x": x}, range(3000), {})},
+            TypeError,
+            "holdout .* is nested too deeply",
+        ),
         ({"conditions": {"ground_truth": [float("nan")]}}, TypeError, "conditions=.* cannot be written to a manifest"),
+        ({"task": ngym.make(ID)}, TypeError, r"task=<.*DelayComparison object .*> must be the id of a task"),
         ({"trials": 0}, ValueError, "trials=0 must be an integer from 1"),
         ({"split": "tset"}, ValueError, "Unknown split 'tset'. Did you mean 'test'"),
     ],
 )
 def test_export_rejects_invalid_arguments(tmp_path, options, error, message):
     with pytest.raises(error, match=message):
-        export_trials(tmp_path / options.pop("file", "x.npz"), ID, **options)
+        export_trials(tmp_path / options.pop("file", "x.npz"), **{"task": ID, **options})
     assert list(tmp_path.iterdir()) == []

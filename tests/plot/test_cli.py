@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import ngym_core as ngym
 from ngym_plot.cli import gallery, plot
 
 ID = "PerceptualDecisionMaking-v0"
@@ -55,6 +56,41 @@ def test_plot_command_animates_image_observations(image_task, tmp_path):
     refused = invoke(plot, ID, "--out", "bar.gif")
     assert refused.exit_code == 1
     assert f"{ID} has no image observations to animate; give --out a name such as bar.png." in refused.output
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("p.xyz", "p.xyz has no suffix of a figure or an animation. Valid: '."),
+        ("p.pngg", "p.pngg has no suffix of a figure or an animation. Did you mean '.png'"),
+        ("p", "p has no suffix of a figure or an animation. Valid: "),
+        ("p.mp4", "p.mp4 needs ffmpeg, which is not installed; give --out a name such as p.gif."),
+        ("folder.png", "folder.png is a folder; name a file."),
+    ],
+)
+def test_plot_command_refuses_a_file_before_trials_are_played(tmp_path, monkeypatch, image_task, out, message):
+    monkeypatch.setattr("matplotlib.animation.FFMpegWriter.isAvailable", lambda: False)
+    monkeypatch.setattr("ngym_core.run_env", lambda *args, **kwargs: pytest.fail("trials are played"))
+    (tmp_path / "folder.png").mkdir()
+    done = invoke(plot, image_task, "--out", out)
+    assert done.exit_code == 1
+    assert message in done.output
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_plot_command_looks_at_the_folder_before_trials_are_played(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("ngym_core.run_env", lambda *args, **kwargs: pytest.fail("trials are played"))
+    with pytest.raises(OSError, match="'file'"):
+        invoke(plot, ID, "--out", "file/p.png")
+    with pytest.raises(ngym.UnknownTaskError, match="Nothing"):
+        invoke(plot, "Nothing", "--out", "new/p.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_plot_command_says_what_a_model_can_do():
+    text = " ".join(invoke(plot, "--help").output.split())
+    assert "Loading it can run any code: take none from strangers." in text
 
 
 @pytest.mark.parametrize("name", ["RecurrentPPO", "PPO", "DQN"])

@@ -3,14 +3,19 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+from contextlib import contextmanager
 from html import unescape
 
 import matplotlib.pyplot as plt
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import ngym_core as ngym
@@ -87,6 +92,69 @@ def test_gallery_with_a_failing_task_has_the_other_tasks(failing_task, tmp_path)
     assert "No figure: RuntimeError: no trial &lt;today&gt;" in found[failing_task]
     assert "Fails when a trial is made." in found[failing_task]
     assert "<img" in found["GoNogo-v0"]
+
+
+def test_write_gallery_closes_its_own_figures_only(failing_task, tmp_path, monkeypatch):
+    mine = plt.figure()
+    write_gallery(tmp_path / "pages", ["GoNogo-v0", failing_task])
+    assert plt.get_fignums() == [mine.number]
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("cannot be saved")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    assert "cannot be saved" in write_gallery(tmp_path / "others", ["GoNogo-v0"])[1]["GoNogo-v0"]
+    assert plt.get_fignums() == [mine.number]
+
+
+def test_write_gallery_looks_at_the_folder_before_it_draws(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    (tmp_path / "used" / "mine").mkdir(parents=True)
+    monkeypatch.setattr("ngym_plot.gallery._card", lambda name: pytest.fail("a task is drawn"))
+    with pytest.raises(NotADirectoryError):
+        write_gallery(tmp_path / "file" / "pages", ["GoNogo-v0"])
+    for folder in (tmp_path / "file", tmp_path / "used"):
+        with pytest.raises(FileExistsError, match="holds something already"):
+            write_gallery(folder, ["GoNogo-v0"])
+    with claim_in_another_process(tmp_path / "busy"), pytest.raises(FileExistsError, match="is in use by process"):
+        write_gallery(tmp_path / "busy", ["GoNogo-v0"])
+
+
+@contextmanager
+def claim_in_another_process(folder):
+    code = f"import time, pathlib, ngym_core.files as f\nwith f.claim_folder(pathlib.Path({str(folder)!r})):\n"
+    code += "    print('claimed', flush=True)\n    time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "claimed\n"
+        yield
+        process.kill()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ngym_plot import gallery
+
+def die(*args):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "drawing":
+    gallery._draw = die
+else:
+    Path.replace = die
+gallery.write_gallery(sys.argv[1], ["GoNogo-v0"])
+"""
+
+
+@pytest.mark.parametrize("when", ["drawing", "renaming"])
+def test_killed_gallery_leaves_nothing_that_blocks_the_same_one(tmp_path, when):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "pages"), when], env=os.environ)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "pages").iterdir())) == 1 + (when == "renaming")  # hidden ones
+    page, failed = write_gallery(tmp_path / "pages", ["GoNogo-v0"])
+    assert failed == {}
+    assert [path.name for path in (tmp_path / "pages").iterdir()] == ["index.html"]
+    assert page.read_bytes() == write_gallery(tmp_path / "whole", ["GoNogo-v0"])[0].read_bytes()
 
 
 def test_gallery_has_the_tasks_of_packs(python, tmp_path):

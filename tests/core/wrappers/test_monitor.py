@@ -4,6 +4,7 @@ import copy
 import csv
 import functools
 import gc
+import json
 import os
 import pickle
 import signal
@@ -20,7 +21,7 @@ import ngym_core as ngym
 from ngym_core.plugins.manager import PackManager
 from ngym_core.testing import _equal
 from ngym_core.trial_table import MEASURED_COLUMNS, load_trial_table
-from ngym_core.wrappers.monitor import Monitor
+from ngym_core.wrappers.monitor import MARK, Monitor
 
 from ..neurogym_style import Dots
 from ..test_state import through_json
@@ -440,20 +441,102 @@ def test_monitor_keeps_the_trials_of_a_failed_save(tmp_path, monkeypatch):
     assert table["ground_truth"].tolist() == [t["ground_truth"] for t in trials]
 
 
-def test_monitor_warns_once_of_a_full_disk_and_tries_again_later(tmp_path, monkeypatch):
-    env, tries, now = monitored(tmp_path, interval=1), [], [100.0]
+def test_monitor_warns_once_of_a_full_disk_and_tries_less_and_less_often(tmp_path, monkeypatch):
+    env, tries, now, truths = monitored(tmp_path, interval=1), [], [100.0], []
     monkeypatch.setattr("ngym_core.wrappers.monitor.time.monotonic", lambda: now[0])
+    env.reset(seed=0)
+
+    def play_a_step_each_second(steps):
+        for _ in range(steps):
+            info = env.step(env.gt_now)[4]
+            now[0] += 1
+            if info["new_trial"]:
+                truths.append(info["ended_trial"]["ground_truth"])
+
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez_compressed", lambda *args, **kwargs: (tries.append(now[0]), refuse()))
-        with pytest.warns(UserWarning, match="this one failed: no space left"):
-            trials = play(env, 300)
-        now[0] += 60
-        trials += play(env, 300)  # a second warning would be an error
-    assert tries == [100, 160]
-    now[0] += 60
-    trials += play(env, 20)
+        with pytest.warns(UserWarning, match="this one failed: no space left") as warned:
+            play_a_step_each_second(6000)
+    assert len(warned) == 1
+    waits = np.diff(tries)
+    assert waits[:6] == pytest.approx([10, 20, 40, 80, 160, 320], abs=20)  # a save waits for the end of a trial
+    assert waits[6:] == pytest.approx([640] * 8, abs=20)
+    play_a_step_each_second(700)
+    assert len(load_trial_table(tmp_path / "run")["trial"]) > 6000 / 20
     env.close()
-    assert load_trial_table(tmp_path / "run")["ground_truth"].tolist() == [t["ground_truth"] for t in trials]
+    assert load_trial_table(tmp_path / "run")["ground_truth"].tolist() == truths
+
+
+FULL_DISK = """
+import resource, warnings, sys
+import ngym_core as ngym
+
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+def play(steps):
+    return sum(env.step(env.unwrapped.gt_now)[4]["new_trial"] for _ in range(steps))
+
+settings = {"save_dir": "run", "interval": 1, "verbose": False}
+env = ngym.make("PerceptualDecisionMaking", wrappers=[("Monitor", settings)])
+env.reset(seed=0)
+played = play(100 * int(sys.argv[1]))
+limit(0)
+with warnings.catch_warnings(record=True) as warned:
+    warnings.simplefilter("always")
+    played += play(3000)
+print(played, *[w.message for w in warned], sep="\\n")
+"""
+
+
+def on_a_full_disk(tmp_path, end, had_folder=0):
+    code = [sys.executable, "-c", FULL_DISK + end, str(had_folder)]
+    done = subprocess.run(code, cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=120)
+    played, *warned = done.stdout.splitlines()
+    assert len(warned) == 1
+    assert warned[0].startswith("PerceptualDecisionMaking: the trials are kept for the next save; this one failed: ")
+    return int(played), done
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of file sizes")
+@pytest.mark.parametrize("had_folder", [0, 1])
+def test_monitor_writes_all_trials_when_the_disk_is_back(tmp_path, had_folder):
+    played, done = on_a_full_disk(tmp_path, "limit(resource.RLIM_INFINITY)\nenv.close()", had_folder)
+    assert done.returncode == 0, done.stderr
+    assert load_trial_table(tmp_path / "run")["trial"].tolist() == list(range(played))
+    assert json.loads((tmp_path / "run" / MARK).read_text())["interval"] == 1
+    assert names_in(tmp_path) == ["run"]
+    assert not [name for name in names_in(tmp_path / "run") if name.startswith(".")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of file sizes")
+def test_monitor_says_what_is_lost_on_a_full_disk_and_marks_no_folder(tmp_path):
+    played, done = on_a_full_disk(tmp_path, "")
+    assert f"PerceptualDecisionMaking: {played} trials could not be saved: " in done.stderr
+    assert names_in(tmp_path / "run") == []
+
+
+def test_monitor_closes_the_env_also_if_trials_cannot_be_saved(tmp_path, monkeypatch):
+    closed = []
+    env = monitored(tmp_path)
+    play(env, 100)
+    monkeypatch.setattr(env.env, "close", lambda: closed.append(True), raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez_compressed", refuse)
+        with pytest.raises(OSError, match="no space left"):
+            env.close()
+    assert closed == [True]
+
+
+def test_monitor_warns_of_a_figure_that_cannot_be_saved_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(PackManager, "can_draw_figures", True)
+    monkeypatch.setattr(PackManager, "draw_figure", refuse)
+    env = monitored(tmp_path, interval=10, plot_create=True)
+    with pytest.warns(UserWarning, match="Toy: a figure could not be saved and is lost: no space left"):
+        trials = play(env, 200)
+    monkeypatch.setattr(PackManager, "draw_figure", lambda self, run, env, path: path)
+    env.close()
+    assert len(load_trial_table(tmp_path / "run")["trial"]) == len(trials)
 
 
 def test_monitor_says_at_exit_how_many_trials_could_not_be_saved(tmp_path):

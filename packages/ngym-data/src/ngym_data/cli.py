@@ -25,6 +25,8 @@ def _parse_pairs(context: click.Context, option: click.Parameter, texts: Sequenc
             pairs[name] = json.loads(value)
         except ValueError:
             pairs[name] = value
+        except RecursionError as error:
+            raise click.BadParameter(f"{name}={value[:20]}... is nested too deeply.", context, option) from error
     return pairs
 
 
@@ -79,7 +81,10 @@ def export(task: str, trials: int, split: str, seed: int, session: int | None, o
     "--out", type=click.Path(path_type=Path), help="Also write the trials to this file, NAME.npz; it must not exist."
 )
 def rerun(manifest: Path, out: Path | None) -> None:
-    """Generate exported trials again from their MANIFEST and compare the bytes."""
+    """Generate exported trials again from their MANIFEST and compare the bytes.
+
+    The manifest may be a stranger's. It runs only tasks and wrappers of installed packages, and writes nothing but --out.
+    """
     from ngym_data.export import read_manifest
     from ngym_data.export import rerun as rerun_export
 

@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import platform
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.errors import nearest
 from ngym_core.files import atomic_write
 from ngym_data._streams import concatenate_conditions, object_array
 from ngym_data.trial_dataset import Sample, TrialDataset
@@ -31,20 +34,29 @@ TRIALS_PER_BATCH = 1024
 """Number of trials that are generated between two calls of `progress`."""
 ARRAYS = ("inputs", "target", "length", "period")
 """Names of the arrays in each file; the columns of conditions are beside them, as ``condition_NAME``."""
-MANIFEST_KEYS = (
-    "format",
-    "task",
-    "parameters",
-    "trials",
-    "seed",
-    "split",
-    "holdout",
-    "conditions",
-    "session",
-    "periods",
-    "json",
-)
-"""Keys of a manifest beside `file`, `sha256` and `versions`."""
+ARGUMENTS: dict[str, type] = {
+    "task": str,
+    "parameters": dict,
+    "trials": int,
+    "seed": int,
+    "split": str,
+    "holdout": dict,
+    "conditions": dict,
+    "session": int,
+}
+"""Arguments of `export_trials` in a manifest, and their types."""
+ENTRIES: dict[str, type] = {
+    "format": str,
+    **ARGUMENTS,
+    "periods": list,
+    "json": list,
+    "versions": dict,
+    "sha256": str,
+    "file": str,
+    "manifest_sha256": str,
+}
+"""All entries of a manifest, and their types: `sha256` is the hash of the file, `manifest_sha256` that of all else."""
+TYPE_NAMES = {str: "a text", int: "an integer", list: "a list", dict: "an object with names"}
 
 
 @dataclass
@@ -127,11 +139,12 @@ def export_trials(
         progress: Function that is called with the number of trials generated since its last call.
 
     Returns:
-        The file and the manifest. Each is complete or absent.
+        The file and the manifest. Each is complete or absent; what a killed export left is no hindrance to the same one.
 
     Raises:
         FileExistsError: One of the files exists.
-        TypeError: A parameter or condition that JSON cannot represent.
+        OSError: The folder cannot be written; this is seen before trials are generated.
+        TypeError: A parameter or condition that JSON cannot represent, or a task that is no id.
         ValueError: A file name without ``.npz``, or see `TrialDataset`.
 
     Example:
@@ -143,10 +156,9 @@ def export_trials(
         True
     """
     files = _file_and_manifest(Path(file))
-    for path in files:
-        if path.exists():
-            raise FileExistsError(f"{path} exists already; name another file.")
-    recipe = {
+    if not isinstance(task, str):
+        raise TypeError(f"task={task!r} must be the id of a task, which a manifest can hold.")
+    arguments = {
         "task": task,
         "parameters": _json_values("parameters", parameters),
         "trials": trials,
@@ -156,8 +168,11 @@ def export_trials(
         "conditions": _json_values("conditions", conditions),
         "session": session,
     }
-    manifest, data = _generate(recipe, progress)
-    _write_files(files, manifest, data)
+    dataset = _dataset(arguments)
+    arguments |= {"trials": len(dataset), "seed": int(dataset.seed), "session": int(dataset.session)}
+    _require_free(files, arguments)
+    _require_writable(files[0].parent)
+    _write_files(files, *_generate(arguments, dataset, progress))
     return files
 
 
@@ -190,12 +205,17 @@ def load_trials(file: str | Path) -> SavedTrials:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
         raise ValueError(f"{path} is damaged, or is not the file of {manifest_path}: the hash of its bytes differs.")
-    with np.load(io.BytesIO(data), allow_pickle=False) as saved:
-        arrays = {name: saved[name] for name in saved.files}
-    columns = {name.removeprefix("condition_"): arrays[name] for name in arrays if name.startswith("condition_")}
-    for name in manifest["json"]:
-        columns[name] = object_array([json.loads(text) for text in columns[name].tolist()])
-    inputs, target, length, period = (arrays[name] for name in ARRAYS)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as saved:
+            arrays = {name: saved[name] for name in saved.files}
+        inputs, target, length, period = (arrays.pop(name) for name in ARRAYS)
+        columns = {name.removeprefix("condition_"): column for name, column in arrays.items()}
+        for name in manifest["json"]:
+            if name not in columns:
+                raise ValueError(f'"json" names {name!r}, which is no condition of the file. {nearest(name, columns)}')
+            columns[name] = object_array([json.loads(text) for text in columns[name].tolist()])
+    except Exception as error:  # the hashes are right, but anybody can make such files
+        raise ValueError(f"{path} and {manifest_path} are no exported trials: {error}") from error
     return SavedTrials(inputs, target, length, period, columns, manifest)
 
 
@@ -203,7 +223,8 @@ def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Prog
     """Generate exported trials again from their manifest and compare the bytes.
 
     Args:
-        manifest: The manifest, ``NAME.json``.
+        manifest: The manifest, ``NAME.json``, or the file beside it. It may be a stranger's: nothing but `out` is written,
+            and only tasks and wrappers of installed packages run.
         out: File ``NAME.npz`` to which the trials are written too, with a manifest, if the bytes are the same.
         progress: See `export_trials`.
 
@@ -213,7 +234,8 @@ def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Prog
     Raises:
         FileExistsError: `out` or its manifest exists.
         FileNotFoundError: There is no such manifest.
-        ValueError: The file is not the manifest of an export, or `out` has a name without ``.npz``.
+        OSError: The folder of `out` cannot be written.
+        ValueError: The file is not the manifest of an export, was changed after it, or `out` has a name without ``.npz``.
 
     Example:
         >>> from ngym_data import export_trials, rerun
@@ -223,13 +245,17 @@ def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Prog
         (True, {})
     """
     then = read_manifest(Path(manifest))
+    arguments = {name: then[name] for name in ARGUMENTS}
     files = None if out is None else _file_and_manifest(Path(out))
-    for path in files or []:
-        if path.exists():
-            raise FileExistsError(f"{path} exists already; name another file.")
-    recipe = {name: then[name] for name in MANIFEST_KEYS if name not in ("format", "periods", "json")}
-    now, data = _generate(recipe, progress)
+    dataset = _dataset(arguments)
+    if files is not None:
+        _require_free(files, arguments)
+        _require_writable(files[0].parent)
+    now, data = _generate(arguments, dataset, progress)
     same = now["sha256"] == then["sha256"]
+    for name in ("periods", "json"):
+        if same and now[name] != then[name]:
+            raise ValueError(f"{manifest} has {name!r}: {then[name]}, but the trials have {now[name]}.")
     if same and files is not None:
         _write_files(files, now, data)
     versions = {name: (then["versions"].get(name, "absent"), here) for name, here in now["versions"].items()}
@@ -239,22 +265,43 @@ def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Prog
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read and check a manifest.
 
+    Args:
+        path: The manifest, or the file beside it.
+
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not the manifest of an export, or is damaged.
+        FileNotFoundError: There is no manifest.
+        ValueError: It is not the manifest of an export, or was changed after it.
     """
+    path = path.with_suffix(".json") if path.suffix == ".npz" else path
     if not path.is_file():
         raise FileNotFoundError(f"There is no manifest {path}.")
+    data = path.read_bytes()
     try:
-        manifest = json.loads(path.read_text())
-    except ValueError as error:
+        manifest = json.loads(data)
+        text = _manifest_text(manifest).encode() if isinstance(manifest, dict) else b""
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a manifest of exported trials, or is damaged: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ValueError(f'{path} is not a manifest of exported trials: it lacks "format": {FORMAT!r}.')
-    missing = [name for name in (*MANIFEST_KEYS, "sha256", "versions") if name not in manifest]
+    for name in manifest:
+        if name not in ENTRIES:
+            raise ValueError(f"{path} is damaged: it has an unknown entry {name!r}. {nearest(name, ENTRIES)}")
+    missing = [name for name in ENTRIES if name not in manifest]
     if missing:
         raise ValueError(f"{path} is damaged: it lacks {', '.join(map(repr, missing))}.")
+    for name, kind in ENTRIES.items():
+        if type(manifest[name]) is not kind:
+            raise ValueError(f"{path} is damaged: {name!r} is {manifest[name]!r:.80}, but must be {TYPE_NAMES[kind]}.")
+    if data not in (text, text.replace(b"\n", b"\r\n")):  # Git may write the ends of lines of Windows
+        raise ValueError(f"{path} was changed after the export, or is damaged: the hash of its entries differs.")
     return manifest
+
+
+def _manifest_text(manifest: Mapping[str, Any]) -> str:
+    """Return the text of a manifest, with the hash of its other entries at the end."""
+    entries = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    entries["manifest_sha256"] = hashlib.sha256(json.dumps(entries, indent=2).encode()).hexdigest()
+    return json.dumps(entries, indent=2) + "\n"
 
 
 def _file_and_manifest(path: Path) -> list[Path]:
@@ -264,10 +311,33 @@ def _file_and_manifest(path: Path) -> list[Path]:
     return [path, path.with_suffix(".json")]
 
 
+def _require_free(files: list[Path], arguments: Mapping[str, Any]) -> None:
+    """Raise if a file or its manifest exists; the manifest of an export with the same arguments that was killed may."""
+    file, manifest = files
+    if file.exists():
+        raise FileExistsError(f"{file} exists already; name another file.")
+    if manifest.exists():
+        with suppress(ValueError, FileNotFoundError):  # it is something else
+            left = read_manifest(manifest)
+            if all(left[name] == value for name, value in arguments.items()):
+                return
+        raise FileExistsError(f"{manifest} exists already; name another file.")
+
+
+def _require_writable(folder: Path) -> None:
+    """Make a folder, and raise an OSError if the disk is full or the folder cannot be written, before all work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(4096))
+
+
 def _json_values(argument: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return values as JSON reads them back, so that `rerun` gets the same ones; raise TypeError if it has none for them."""
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(values or {}), default=_array_to_list, allow_nan=False))
+        text = json.dumps(dict(values or {}), default=_array_to_list, allow_nan=False, indent=2)
+        plain: dict[str, Any] = json.loads(text)
+    except RecursionError as error:
+        raise TypeError(f"{argument} cannot be written to a manifest: it is nested too deeply.") from error
     except (TypeError, ValueError) as error:
         raise TypeError(f"{argument}={values!r} cannot be written to a manifest, which is JSON: {error}") from error
     return plain
@@ -280,10 +350,16 @@ def _array_to_list(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} {value!r}")
 
 
-def _generate(recipe: dict[str, Any], progress: Progress | None) -> tuple[dict[str, Any], bytes]:
-    """Generate trials from the arguments of `export_trials`; return the manifest and the bytes of the file."""
-    options = {name: recipe[name] for name in ("seed", "split", "holdout", "conditions", "session")}
-    dataset = TrialDataset(recipe["task"], recipe["parameters"], recipe["trials"], **options)
+def _dataset(arguments: Mapping[str, Any]) -> TrialDataset:
+    """Return the data set with the trials of an export."""
+    options = {name: arguments[name] for name in ("seed", "split", "holdout", "conditions", "session")}
+    return TrialDataset(arguments["task"], arguments["parameters"], arguments["trials"], **options)
+
+
+def _generate(
+    arguments: Mapping[str, Any], dataset: TrialDataset, progress: Progress | None
+) -> tuple[dict[str, Any], bytes]:
+    """Generate trials; return the manifest, without the entries `file` and `manifest_sha256`, and the bytes of the file."""
     batches = []
     for first in range(0, len(dataset), TRIALS_PER_BATCH):
         batches.append(dataset[first : first + TRIALS_PER_BATCH])
@@ -293,9 +369,7 @@ def _generate(recipe: dict[str, Any], progress: Progress | None) -> tuple[dict[s
     data = _npz_bytes(arrays)
     manifest = {
         "format": FORMAT,
-        **recipe,
-        "seed": dataset.seed,  # these two may be None in the recipe
-        "session": dataset.session,
+        **arguments,
         "periods": list(dataset.periods),
         "json": json_columns,
         "versions": _installed_versions(type(dataset.env.unwrapped).__module__),
@@ -357,7 +431,8 @@ def _npz_bytes(arrays: Mapping[str, Array]) -> bytes:
 
 def _write_files(files: list[Path], manifest: dict[str, Any], data: bytes) -> None:
     """Write the file and the manifest; each is complete or absent."""
-    # contexts end in reverse: the file gets its name first, so that no manifest stands without its file
-    with atomic_write(files[1]) as new_manifest, atomic_write(files[0]) as new_file:
-        new_manifest.write_text(json.dumps({**manifest, "file": files[0].name}, indent=2) + "\n")
+    # Contexts end in reverse: the manifest gets its name first, since it tells a killed export from a stranger's file.
+    with atomic_write(files[0]) as new_file, atomic_write(files[1]) as new_manifest:
         new_file.write_bytes(data)
+        new_manifest.write_bytes(_manifest_text({**manifest, "file": files[0].name}).encode())
+        _require_free(files, {name: manifest[name] for name in ARGUMENTS})  # another process may have been quicker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ _MAX_TRIALS_AS_RUN = 20
 @click.option(
     "--model",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="An agent that Stable-Baselines3 saved, to play the trials.",
+    help="An agent that Stable-Baselines3 saved, to play the trials. Loading it can run any code: take none from strangers.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="The file; by default TASK.png. With .mp4 or .gif, image observations are animated.",
+    help="The file, such as NAME.png or NAME.pdf; by default TASK.png. With .mp4 or .gif, image observations are animated.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the trials.")
 @click.option("--trials-per-episode", default=1, show_default=True, help="Trials until the memory of the agent restarts.")
@@ -50,16 +51,17 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
     from ngym_plot.trial import plot_trial
     from ngym_plot.trial_table import table_from_run
 
+    path = Path(f"{task.removesuffix('-v0')}.png") if out is None else out.expanduser()
+    if out is None and path.exists():
+        raise click.ClickException(f"{path} exists already; name another file with --out.")
     options: dict[str, Any] = {} if model is None else {"num_trials_before_reset": trials_per_episode}
     env = ngym.make(task, **options)
+    _check_file(path)
     try:
         agent: Any = Oracle(env) if model is None else load_player(model)
     except ImportError as error:
         raise click.ClickException(str(error)) from error
     name = task.removesuffix("-v0") + (f", {model.name}" if model else "")
-    path = Path(f"{task.removesuffix('-v0')}.png") if out is None else out
-    if out is None and path.exists():
-        raise click.ClickException(f"{path} exists already; name another file with --out.")
     if path.suffix in _ANIMATION_SUFFIXES:
         if len(env.observation_space.shape) not in (2, 3):
             raise click.ClickException(
@@ -78,6 +80,26 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
         with style():
             path = save_figure(figure, path)
     click.echo(f"wrote {path}")
+
+
+def _check_file(path: Path) -> None:
+    """Raise unless a figure or animation can be saved as a file, before trials are played."""
+    from matplotlib.animation import FFMpegWriter
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from ngym_core.errors import nearest
+
+    suffixes = [*(f".{name}" for name in FigureCanvasAgg.get_supported_filetypes()), *_ANIMATION_SUFFIXES]
+    if path.suffix.lower() not in suffixes:
+        raise click.ClickException(f"{path} has no suffix of a figure or an animation. {nearest(path.suffix, suffixes)}")
+    if path.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
+        raise click.ClickException(
+            f"{path.name} needs ffmpeg, which is not installed; give --out a name such as {path.stem}.gif."
+        )
+    if path.is_dir():
+        raise click.ClickException(f"{path} is a folder; name a file.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=path.parent).close()
 
 
 @click.command()

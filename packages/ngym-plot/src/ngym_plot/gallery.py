@@ -64,7 +64,7 @@ def write_gallery(
     """Write a page with a figure of a trial of each task, ``index.html``; figures and styles are inside this file.
 
     Args:
-        folder: A new or empty folder.
+        folder: A new or empty folder; what a killed process left there does not count.
         ids: Ids of tasks; by default all registered tasks, those of packs included.
         progress: Called with 1 after each task.
 
@@ -73,6 +73,7 @@ def write_gallery(
 
     Raises:
         FileExistsError: The folder is not empty, or another process writes to it.
+        OSError: The folder cannot be written. This and the above are seen before tasks are drawn.
         UnknownTaskError: An id that no installed package offers.
     """
     folder = Path(folder).expanduser()
@@ -91,6 +92,7 @@ def write_gallery(
 def _card(name: str) -> _Card:
     """Make the entry of a task. An error in the task leaves the rest of its entry empty, and no other entry."""
     card = _Card(name)
+    figures_before = set(plt.get_fignums())
     try:
         spec = registry.task_spec(name)
         target = spec.load()
@@ -102,7 +104,9 @@ def _card(name: str) -> _Card:
         card.image = _draw(env)
     except Exception as error:  # tasks of packs may fail in any way
         card.problem = f"{type(error).__name__}: {error}"
-        plt.close("all")
+    finally:
+        for number in set(plt.get_fignums()) - figures_before:
+            plt.close(number)
     return card
 
 
@@ -146,7 +150,6 @@ def _draw(env: Any) -> bytes:
     figure = plot_trial(env, seed=0, name="", plot_config=_PLOT_CONFIG)
     raw, small = io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=_PLOT_CONFIG.dpi)
-    plt.close(figure)
     with Image.open(raw) as image:
         image.convert("RGB").quantize(256).save(small, "PNG", optimize=True)
     return small.getvalue()

@@ -31,7 +31,8 @@ from ngym_core.wrappers.base import StepBatch, TrialWrapper
 MARK = "monitor.json"
 """File with the settings in each folder of a Monitor. Who makes it has the folder."""
 RETRY_SECONDS = 10.0
-"""Time from a save that failed to the next attempt."""
+"""Time from a save that failed to the next attempt; it doubles with each further failure, `MAX_DOUBLINGS` times."""
+MAX_DOUBLINGS = 6
 
 DEFAULTS: dict[str, Any] = {
     "name": None,
@@ -55,7 +56,9 @@ class Monitor(TrialWrapper):
 
     What is recorded is saved when `close` is called or a ``with`` block ends, when the env is garbage, and when the program
     or a process of a vector env ends by itself, an exception, Ctrl-C or a signal to terminate; a kill loses at most the
-    trials since the last save. If a save fails, as on a full disk, a warning says so once, and the trials are kept.
+    trials since the last save. If a save fails, as on a full disk, a warning says so once; the trials are kept and saved
+    when the disk is back, which is tried after 10 s and then less and less often, at least every 11 minutes. What could
+    not be saved when the program ends is printed.
 
     Nothing is written before the first trial has ended; then the env takes its folder, which no other env ever gets. Where
     `save_dir` is another's by then (of a worker of a vector env, the original of a copy, an earlier run), the folder is
@@ -166,7 +169,10 @@ class Monitor(TrialWrapper):
         if batch.ended.any():
             recording.add(memory.pop_parts())
             if recording.is_due() and recording.save_or_warn() and recording.run:
-                self._draw(recording.run)
+                try:
+                    self._draw(recording.run)
+                except OSError as error:
+                    warnings.warn(f"{self.name}: a figure could not be saved and is lost: {error}", stacklevel=2)
 
     def save(self) -> list[Path]:
         """Save the trials since the last save. If that fails, they are kept for the next save.
@@ -183,9 +189,11 @@ class Monitor(TrialWrapper):
         return files
 
     def close(self) -> None:
-        """Save the remaining trials and close the env."""
-        self.save()
-        super().close()
+        """Save the remaining trials and close the env, which is closed also if they cannot be saved."""
+        try:
+            self.save()
+        finally:
+            super().close()
 
     # ---- figures ---------------------------------------------------------------------------------
 
@@ -241,7 +249,7 @@ class _Recording:
         self._rows: tuple[int, list[TrialTable]] = (0, [])
         self.num_pending = self.steps = 0
         self._first_time = self._retry_time = 0.0
-        self._failed = False
+        self._num_failures = 0  # in a row
         self.run: list[dict[str, Any]] | None = [] if self.config["plot_create"] else None
         self.last_ob: Any = None
 
@@ -312,7 +320,7 @@ class _Recording:
         files = save_trial_table(self.folder() / f"trials-{saved:09d}", table)
         # What is interrupted before this line is written again to the same files.
         self._rows = (saved + len(table["trial"]), [])
-        self.num_pending, self._failed = 0, False
+        self.num_pending = self._num_failures = 0
         _unsaved.discard(self)
         if self.config["verbose"]:
             self._print_summary(table)
@@ -335,9 +343,9 @@ class _Recording:
         return True
 
     def _warn(self, error: OSError) -> None:
-        self._retry_time = time.monotonic() + RETRY_SECONDS
-        failed, self._failed = self._failed, True
-        if not failed:
+        self._retry_time = time.monotonic() + RETRY_SECONDS * 2 ** min(self._num_failures, MAX_DOUBLINGS)
+        self._num_failures += 1
+        if self._num_failures == 1:
             warnings.warn(f"{self.name}: the trials are kept for the next save; this one failed: {error}", stacklevel=3)
 
     def _take_folder(self) -> None:
@@ -354,10 +362,15 @@ class _Recording:
                     json.dump({"task": self.task, **self.config}, file, indent=2, default=str)
                     file.flush()
                     os.fsync(file.fileno())
+                sync_folder(folder)
+                sync_folder(folder.parent)
             except FileExistsError:
                 continue
-            sync_folder(folder)
-            sync_folder(folder.parent)
+            except OSError:
+                if self._has_folder:  # the disk is full: no half of a file may mark a folder
+                    self.save_dir, self._has_folder = self.asked, False
+                    (folder / MARK).unlink()
+                raise
             return
 
 
