@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ngym_core.files import CLAIM, atomic_write, claim_folder, holds_something, require_free_folder
+from ngym_core.files import CLAIM, atomic_write, claim_folder, holds_something, remove_leftovers, require_free_folder
 
 
 def test_atomic_write_makes_the_folder_and_replaces_the_file(tmp_path):
@@ -208,3 +208,10 @@ def test_atomic_write_syncs_the_content_before_the_rename_and_the_folder_after(t
     with atomic_write(tmp_path / "file.txt") as temporary:
         temporary.write_text("text")
     assert synced == [(False, False), (True, True)]
+
+
+def test_remove_leftovers_spares_files_that_a_process_writes(tmp_path):
+    (tmp_path / ".ngym-0123abcd.table.csv").touch()
+    with atomic_write(tmp_path / "table.csv") as temporary:
+        remove_leftovers(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [temporary.name]

@@ -23,7 +23,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["atomic_write", "claim_folder", "holds_something", "require_free_folder", "sync_folder"]
+__all__ = ["atomic_write", "claim_folder", "holds_something", "remove_leftovers", "require_free_folder", "sync_folder"]
 
 CLAIM = ".ngym-claim"
 """File in a folder that a process has claimed."""
@@ -54,8 +54,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         'a,b'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for entry in path.parent.glob(".ngym-*.*"):
-        _is_leftover(entry, remove=True)
+    remove_leftovers(path.parent)
     temporary, file = _open_temporary(path)
     try:
         yield temporary
@@ -67,6 +66,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         if file is not None:
             os.close(file)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder."""
+    for entry in folder.glob(".ngym-*.*"):
+        _is_leftover(entry, remove=True)
 
 
 def _open_temporary(path: Path) -> tuple[Path, int | None]:

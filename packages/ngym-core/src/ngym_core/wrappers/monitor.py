@@ -23,7 +23,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.errors import unknown_name
-from ngym_core.files import holds_something, require_free_folder, sync_folder
+from ngym_core.files import holds_something, remove_leftovers, require_free_folder, sync_folder
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.trial_table import MEASURED_COLUMNS, TrialRecorder, TrialTable, concatenate_tables, save_trial_table
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
@@ -354,6 +354,8 @@ class _Recording:
             candidate = self.asked.with_name(f"{self.asked.name}-{number}") if number else self.asked
             folder = self.working_dir / candidate
             if holds_something(folder):
+                with suppress(OSError):  # of another user
+                    remove_leftovers(folder)
                 continue
             try:
                 folder.mkdir(parents=True, exist_ok=True)
