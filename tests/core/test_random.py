@@ -158,3 +158,17 @@ def test_random_number_name_says_the_distribution(case):
 def test_random_number_functions_reject_unknown_distributions(function):
     with pytest.raises(ValueError, match="Unknown distribution: uniforn. Did you mean 'uniform'"):
         function("uniforn")
+
+
+@pytest.mark.parametrize("p", [[np.nan, 1], [-5, 6], [3, 1], [], 7, [0.5, 0.5, 0], "ab", [[0.5, 0.5], [0.5, 0.6]]])
+def test_draws_refuse_what_are_no_probabilities_of_the_options(p):
+    with pytest.raises(ValueError, match="p=.* must be 2 probabilities that sum to 1, or a row of them for each trial"):
+        Draws(0).choice("side", 2, [0, 1], p)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "x", True, []])
+def test_draws_refuse_other_seeds_than_integers_from_0(seed):
+    with pytest.raises((ValueError, TypeError), match="seed=.* must be an integer from 0"):
+        Draws(seed)
+    with pytest.raises(TypeError, match="np_random='x' must be a numpy.random.Generator"):
+        Draws(0, np_random="x")

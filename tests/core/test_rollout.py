@@ -82,7 +82,7 @@ def test_run_env_plays_an_env_made_by_gymnasium():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: ngym.run_env(Toy(), 0), ValueError, "num_steps=0 and num_trials=None: ask for at least one"),
+        (lambda: ngym.run_env(Toy(), 0), ValueError, "num_steps=0 must be an integer from 1"),
         (lambda: ngym.run_env(Toy(), num_trials=0), ValueError, "num_trials=0"),
         (lambda: ngym.run_env(ngym.TrialVectorEnv(Toy(), 2)), ValueError, "plays one env, not 2"),
         (lambda: ngym.run_env(Toy(), model=3), TypeError, "The model 3 has no `predict` and is no function"),

@@ -81,19 +81,6 @@ def test_ring_and_tuning_have_the_number_of_directions():
     assert np.allclose(narrow, wide, rtol=0, atol=2e-7)
 
 
-@pytest.mark.parametrize("values", [[], [np.nan], 3, ["a"]])
-def test_check_options_rejects_empty_and_infinite_options(values):
-    with pytest.raises(ValueError, match="cohs=.* must be a sequence of at least one finite number"):
-        tasktools.check_options("cohs", values)
-
-
 def test_two_inputs_differ_by_the_coherence():
     strength = tasktools.two_inputs([True, False, True], [0, 10, 51.2])
     assert strength == pytest.approx(np.array([[0.5, 0.5], [0.45, 0.55], [0.756, 0.244]]))
-
-
-@pytest.mark.parametrize("wrong", [-0.1, 1.1, np.nan])
-def test_check_probability_rejects_numbers_outside_0_to_1(wrong):
-    assert [tasktools.check_probability("p", p) for p in (0, 0.5, 1)] == [0, 0.5, 1]
-    with pytest.raises(ValueError, match=f"p={wrong} must be a probability, from 0 to 1"):
-        tasktools.check_probability("p", wrong)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.trials import observations
+from ngym_core.trials import Trials, observations
 
 from ..toy import Toy, equal_trials, ragged_trials
 
@@ -311,3 +311,29 @@ def test_add_ob_rejects_other_shapes_alike_for_few_and_many_trials(n, value):
     said = rf"A value of shape .* cannot be painted on {n} trials and channels of shape \(10,\)"
     with pytest.raises(ValueError, match=said):
         trials.add_ob(value, "two", where="left")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, [1.0, np.nan, 0.0], np.full(3, -np.inf)])
+@pytest.mark.parametrize("verb", ["add_ob", "set_ob", "multiply_ob"])
+def test_observations_refuse_what_is_not_finite(verb, value):
+    trials = Trials(Toy(), 3, ngym.Draws(0))
+    trials.add_period("stimulus")
+    with pytest.raises(ValueError, match="value=.* must consist of finite numbers"):
+        getattr(trials, verb)(value, "stimulus", where=0)
+
+
+def test_observations_refuse_texts_and_no_period():
+    trials = Trials(Toy(), 3, ngym.Draws(0))
+    trials.add_period("stimulus")
+    with pytest.raises(TypeError, match="value='bright' must be a number, or an array of numbers"):
+        trials.add_ob("bright", "stimulus")
+    with pytest.raises(ValueError, match=r"period=\[\] names no period; None is the whole trial"):
+        trials.add_ob(1, [])
+
+
+@pytest.mark.parametrize("value", [-1, 2, [0, 1, 2], 0.5, "left"])
+def test_ground_truth_by_index_is_one_of_the_named_actions(value):
+    trials = Trials(Toy(), 3, ngym.Draws(0))
+    trials.add_period(["stimulus", "decision"])
+    with pytest.raises(ValueError, match="value=.* must be integers from 0 to 1, indices of 'choice'"):
+        trials.set_groundtruth(value, "decision", where="choice")

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
+from ngym_core.trials import Trials
 
 from ..toy import Toy, equal_trials, ragged_trials
 
@@ -66,10 +67,24 @@ def test_periods_have_whole_steps_for_any_time_step(dt, durations):
     timing = dict(zip(("fixation", "stimulus", "delay", "decision"), durations, strict=True))
     steps = [int(d / dt + 1e-9) for d in durations]
     task = Toy(dt=dt, timing=timing)
-    if sum(steps) == 0:
-        with pytest.raises(ValueError, match="a trial has no step"):
+    if steps[-1] == 0:  # nobody could answer
+        with pytest.raises(ValueError, match=r"a trial has no step|ground truth is set in 'decision', which has no step of"):
             task.sample_trials(2, seed=0)
         return
     trials = task.sample_trials(2, seed=0)
     assert trials.lengths.tolist() == [sum(steps)] * 2
     assert [int(trials.end[p][0] - trials.start[p][0]) for p in timing] == steps
+
+
+@pytest.mark.parametrize(("only", "n"), [("some", 3), ([0.5, 1, 0], 3), ([True, False], 3)])
+def test_add_period_rejects_other_than_one_flag_for_each_trial(only, n):
+    trials = Trials(Toy(), n, ngym.Draws(0))
+    with pytest.raises(ValueError, match=f"only=.* must be True or False for each of {n} trials"):
+        trials.add_period("delay", only=only)
+
+
+@pytest.mark.parametrize("n", [1, 100])
+def test_durations_that_no_memory_holds_are_refused_before_anything_is_made(n):
+    task = Toy(timing={"delay": 1e12})
+    with pytest.raises(ValueError, match=rf"{n} trials of up to 10,.*GiB, more than 4. The longest period is .delay."):
+        task.sample_trials(n, seed=0)
