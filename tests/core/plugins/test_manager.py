@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import click
 import pytest
 
 import ngym_core as ngym
@@ -137,8 +138,8 @@ def test_add_commands_leaves_out_a_failing_pack():
     manager = manager_module.PackManager()
     status = manager_module.PackStatus("pack", "a-pack", "1")
     manager.add(Pack(ngym_commands=lambda group: group.nothing()), status)
-    with pytest.warns(manager_module.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
-        manager.add_commands(object())
+    with pytest.warns(ngym.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
+        manager.add_commands(click.Group())
     assert status.state == "failed"
 
 
