@@ -181,9 +181,11 @@ def test_registering_compares_no_task_with_all_others(registered, monkeypatch):
 
         __iter__ = items = values
 
-    monkeypatch.setattr(gym, "registry", Registry())
+    empty = Registry()
+    for module in (gym, gym.envs.registration):
+        monkeypatch.setattr(module, "registry", empty)
     registered(ngym.TaskSpec("New-v0", f"{Toy.__module__}:Toy", {"sigma": 0.25}))
-    assert gym.registry["New-v0"].make().unwrapped.sigma == 0.25
+    assert dict.get(empty, "New-v0").entry_point == "ngym_core.plugins.registry:_make_registered"
 
 
 @pytest.mark.parametrize(("first", "second"), [("Twice", "Twice-v0"), ("Twice-v0", "Twice")])
