@@ -1,7 +1,8 @@
 """Sessions: lint, types, tests (of each package alone, of all together), quick, lowest, demo, learn, bench.
 
 Plain `nox` runs the first three: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
-is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lower bounds.
+is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lower bounds
+of dependencies.
 """
 
 from __future__ import annotations
@@ -143,11 +144,11 @@ def lowest(session: nox.Session, package: str) -> None:
         session.install("-c", "constraints.txt", "torch")
     paths = [part for name in PACKAGES[package] for part in ("-e", f"packages/ngym-{name}")]
     session.install("-c", "constraints.txt", *paths, *lowest_versions(package), *groups("test", "quick"))
-    core = [path for path in QUICK if path.startswith("tests/core/")]
+    core_tests = [path for path in QUICK if path.startswith("tests/core/")]
     # This image is compared with what matplotlib 3.11 draws: older versions resample images otherwise.
     other = "tests/plot/test_baseline.py::test_figure_matches_its_baseline_image[trial_images]"
-    paths = core if package == "core" else [f"tests/{package}", "--deselect", other]
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *paths, *session.posargs)
+    tests = core_tests if package == "core" else [f"tests/{package}", "--deselect", other]
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *tests, *session.posargs)
 
 
 @nox.session
