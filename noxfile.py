@@ -1,8 +1,8 @@
 """Sessions: lint, types, tests (of each package alone, of all together), quick, lowest, demo, learn, bench.
 
 Plain `nox` runs the first three: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
-is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lower bounds
-of dependencies.
+is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
+versions that the packages declare.
 """
 
 from __future__ import annotations

@@ -69,12 +69,15 @@ def test_isolated_hands_on_whatever_is_raised(error, in_thread):
 
 
 def test_isolated_lets_the_user_interrupt_and_says_what_was_done():
-    errors, handler = [], signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt) as interrupt, isolated("ngym was testing", errors.append):
-        signal.raise_signal(signal.SIGINT)
+    errors, before = [], signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt) as interrupt, isolated("ngym was testing", errors.append):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert interrupt.value.__notes__ == ["ngym was testing."]
     assert errors == []
-    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_isolated_keeps_a_handler_of_interrupts_that_the_code_sets():

@@ -352,7 +352,9 @@ def test_json_is_all_that_a_command_prints_to_stdout(tmp_path, command):
 
 def test_user_can_interrupt_a_pack_that_hangs_and_is_told_which(tmp_path):
     install(tmp_path, "hanging", "import sys, time\nprint('started', file=sys.stderr, flush=True)\ntime.sleep(100)")
-    process = start(tmp_path, "-m", "ngym_core", "plugins")
+    # A child of a background job ignores interrupts unless it says otherwise.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from ngym_core.cli import main; main()"
+    process = start(tmp_path, "-c", code, "plugins")
     assert process.stderr.readline() == "started\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
