@@ -1,8 +1,8 @@
-"""Sessions: lint, types, tests (of each package alone, of all together), quick, demo, learn,
-bench, faults.
+"""Sessions: lint, types, tests (of each package alone, of all together), quick, lowest, faults, demo, learn, bench.
 
 Plain `nox` runs the first three: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
-is for work in progress: lint, types, and a representative part of the tests, in place.
+is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
+versions that the packages declare.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
@@ -118,6 +119,36 @@ def quick(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", *[f"packages/ngym-{package}/src" for package in ALL])
     session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *QUICK, *session.posargs)
+
+
+def lowest_versions(package: str) -> list[str]:
+    """Give the direct dependencies of a package in the lowest versions that it declares, and this version of core."""
+    declared = {name: nox.project.load_toml(f"packages/ngym-{name}/pyproject.toml")["project"] for name in PACKAGES[package]}
+    pins = []
+    for requirement in map(Requirement, declared[package]["dependencies"]):
+        (bound,) = (part.version for part in requirement.specifier if part.operator == ">=")
+        if requirement.name == "ngym-core":
+            # Nothing older than this core exists that could be tested, so nothing older may be promised.
+            assert bound == declared["core"]["version"], f"ngym-{package} must ask for this ngym-core, not {bound}"
+        elif requirement.name != "torch":  # constraints.txt has the only torch that can be tested here
+            pins.append(f"{requirement.name}=={bound}")
+    return pins
+
+
+@nox.session(python="3.11")
+@nox.parametrize("package", list(PACKAGES))
+def lowest(session: nox.Session, package: str) -> None:
+    """The tests of one package with the lowest versions that it declares: of core the part in QUICK, of others all."""
+    session.env.update(ENV)
+    if package == "sb3":
+        session.install("-c", "constraints.txt", "torch")
+    paths = [part for name in PACKAGES[package] for part in ("-e", f"packages/ngym-{name}")]
+    session.install("-c", "constraints.txt", *paths, *lowest_versions(package), *groups("test", "quick"))
+    core_tests = [path for path in QUICK if path.startswith("tests/core/")]
+    # This image is compared with what matplotlib 3.11 draws: older versions resample images otherwise.
+    other = "tests/plot/test_baseline.py::test_figure_matches_its_baseline_image[trial_images]"
+    tests = core_tests if package == "core" else [f"tests/{package}", "--deselect", other]
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *tests, *session.posargs)
 
 
 @nox.session

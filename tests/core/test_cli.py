@@ -13,6 +13,9 @@ from ngym_core.cli import cli
 from ngym_core.errors import TaskError
 from ngym_core.testing import Check
 
+from .plugins.sites import install
+from .plugins.sites import run as run_with
+
 
 def run(*args, ok=True):
     env = {**os.environ, "NGYM_PLUGINS": ""}
@@ -65,16 +68,21 @@ def test_cli_check_all_checks_every_task_and_reports_failures(monkeypatch, capsy
         checked.append(name)
         if name == "Null-v0":
             raise TaskError("Null-v0 breaks 1 promises:\n  - it does nothing")
+        if name == "Bandit-v0":
+            raise SystemExit("not here")
+        print("a task that prints")
         return Check(name, None, 1.0, 0.5, 1000.0)
 
     monkeypatch.setattr("ngym_core.testing.check_task", check_task)
     for options in ([], ["--json"]):
         checked.clear()
-        with pytest.raises(click.ClickException, match="tasks break a promise: Null-v0"):
+        with pytest.raises(click.ClickException, match="tasks break a promise: Bandit-v0, Null-v0"):
             cli(["check", "--all", *options], standalone_mode=False)
         assert checked == ngym.all_envs(collections=True)
         out, err = capsys.readouterr()
         assert "it does nothing" in err
+        assert "Bandit-v0 cannot be checked: SystemExit: not here" in err
+        assert "a task that prints" not in out
     told = {task["task"]: task for task in json.loads(out)}
     assert list(told) == checked
     assert told["Null-v0"]["error"].endswith("it does nothing")
@@ -89,3 +97,16 @@ def test_cli_help_and_unknown_commands(args):
 
 def test_cli_check_needs_ids_or_all():
     assert "Name tasks to check, or give --all." in run("check", ok=False)
+
+
+def test_cli_shows_texts_of_packs_that_a_terminal_cannot(tmp_path):
+    code = """
+import ngym_core as n
+@n.hookimpl
+def ngym_commands(group):
+    @group.command(help="half " + chr(0xd800))
+    def odd(): print(chr(0xd800))
+"""
+    install(tmp_path, "odd_texts", code)
+    assert "half \\ud800" in run_with(tmp_path, "-m", "ngym_core", "--help")[0]
+    assert run_with(tmp_path, "-m", "ngym_core", "odd") == ("\\ud800\n", "")

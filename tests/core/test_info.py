@@ -74,3 +74,25 @@ def test_info_rejects_unknown_names_and_tags():
         ngym.describe(3)
     with pytest.raises(KeyError, match="Unknown tag 'tming'. Did you mean 'timing'"):
         ngym.show_all_tasks("tming")
+
+
+@pytest.mark.parametrize(("doc", "shown"), [("half \ud800", "half \\ud800"), ("x" * 10**7, "x" * 2000 + " ..."), (None, "")])
+def test_describe_shows_any_docstring(doc, shown):
+    class Documented(ngym.TrialEnv):
+        observation_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+        action_space = gym.spaces.Discrete(2)
+
+    Documented.__doc__ = doc
+    lines = ngym.describe(Documented()).splitlines()
+    assert lines[0] == "Documented"
+    assert lines[1].startswith(shown)
+    assert len(lines[1]) < 3000
+    "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("tags", [None, 5, "timing", [5]])
+def test_describe_says_what_is_wrong_with_tags(tags):
+    env = ngym.make("ReadySetGo")
+    env.unwrapped.metadata = {"tags": tags}
+    with pytest.raises(TypeError, match=f"tags={tags} must be a list|tags='timing' must be a list|The tag 5 must be a text"):
+        ngym.describe(env)

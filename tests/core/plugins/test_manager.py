@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
+import click
 import pytest
 
 import ngym_core as ngym
 from ngym_core.plugins import manager as manager_module
+
+from .sites import GOOD, install, run, start
 
 BAD = {
     "broken_import": "ModuleNotFoundError: No module named 'a_module_that_nobody_has'",
@@ -122,6 +127,16 @@ def spec(id_="Pack-v0"):
         (Pack(ngym_tasks=lambda: [spec(), spec()]), ValueError, "The task id 'Pack-v0' belongs to"),
         (Pack(ngym_tasks=lambda: [spec()], ngym_tags=lambda: {"timing": "x"}), ValueError, "The tag 'timing' means"),
         (Pack(ngym_tasks=lambda: 1 / 0), ZeroDivisionError, "division by zero"),
+        (Pack(ngym_tasks=lambda: (1 / i for i in (spec(), 0))), TypeError, "unsupported operand"),
+        (Pack(ngym_tasks=lambda: iter([spec(), None])), TypeError, "ngym_tasks must return TaskSpec objects, not None"),
+        (Pack(ngym_tasks=lambda: 5), TypeError, "ngym_tasks must return several TaskSpec, not 5"),
+        (Pack(ngym_tags=lambda: [("a", "b")]), TypeError, "ngym_tags must return a mapping, tag -> meaning, not "),
+        (Pack(ngym_tasks=lambda: [spec()], ngym_tags=lambda: {3: "b"}), TypeError, "The tag 3 must be a text of one line"),
+        (
+            Pack(ngym_tasks=lambda: [spec()], ngym_tags=lambda: {"a": None}),
+            TypeError,
+            "The meaning of the tag 'a' None",
+        ),
     ],
 )
 def test_add_registers_a_pack_completely_or_not_at_all(pack, error, message):
@@ -137,11 +152,222 @@ def test_add_commands_leaves_out_a_failing_pack():
     manager = manager_module.PackManager()
     status = manager_module.PackStatus("pack", "a-pack", "1")
     manager.add(Pack(ngym_commands=lambda group: group.nothing()), status)
-    with pytest.warns(manager_module.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
-        manager.add_commands(object())
+    with pytest.warns(ngym.PluginWarning, match="'pack' of a-pack 1 is left out: AttributeError"):
+        manager.add_commands(click.Group())
     assert status.state == "failed"
 
 
 def test_draw_figure_needs_a_pack_that_draws(tmp_path):
     with pytest.raises(ImportError, match="No installed pack draws figures: pip install ngym-plot"):
         manager_module.PackManager().draw_figure({}, None, tmp_path / "figure.png")
+
+
+def test_add_takes_what_hooks_generate():
+    status = manager_module.PackStatus("pack", "a-pack", "1")
+    manager_module.PackManager().add(Pack(ngym_tasks=lambda: (spec(f"Pack{i}-v0") for i in range(2))), status)
+    ngym.plugins.registry.unregister(status.tasks)
+    assert status.tasks == ["Pack0-v0", "Pack1-v0"]
+
+
+def test_add_refuses_a_module_that_is_loaded_already():
+    manager, pack = manager_module.PackManager(), Pack(ngym_commands=lambda group: None)
+    manager.add(pack, manager_module.PackStatus("first", "a-pack", "1"))
+    with pytest.raises(ValueError, match="It is loaded already"):
+        manager.add(pack, manager_module.PackStatus("second", "a-pack", "1"))
+    assert manager.plugin_manager.is_registered(pack)
+
+
+# ---- commands and figures -----------------------------------------------------------------------
+
+
+def added(*packs):
+    manager = manager_module.PackManager()
+    for i, pack in enumerate(packs):
+        manager.add(pack, manager_module.PackStatus(f"pack-{i}", "a-pack", "1"))
+    return manager
+
+
+def adds(name, command):
+    return Pack(ngym_commands=lambda group: group.commands.update({name: command}))
+
+
+@pytest.mark.parametrize(
+    ("pack", "message"),
+    [
+        (adds("list", click.Command("list")), "The command 'list' belongs to ngym-core already"),
+        (adds("mine", click.Command("mine")), "The command 'mine' belongs to a-pack 1 already"),
+        (adds("b", "c"), "The command 'b' must be a click.Command, not str"),
+        (adds(3, click.Command("b")), "The command 3 must be a click.Command"),
+        (Pack(ngym_commands=lambda group: [group.command("b")(lambda: 0), 1 / 0]), "ZeroDivisionError"),
+    ],
+)
+def test_add_commands_replaces_no_command_and_adds_all_of_a_pack_or_none(pack, message):
+    builtin, mine = click.Command("list"), click.Command("mine")
+    group = click.Group("ngym", commands={"list": builtin})
+    manager = added(adds("mine", mine), pack, adds("last", mine))
+    with pytest.warns(ngym.PluginWarning, match=f"'pack-1' of a-pack 1 is left out: .*{message}"):
+        manager.add_commands(group)
+    assert group.commands == {"list": builtin, "mine": mine, "last": mine}
+    assert [pack.state for pack in manager.packs] == ["ok", "failed", "ok"]
+
+
+def test_add_commands_hides_the_commands_of_others_from_a_pack():
+    group = click.Group("ngym", commands={"list": click.Command("list")})
+    added(Pack(ngym_commands=lambda group: group.commands.clear())).add_commands(group)
+    assert list(group.commands) == ["list"]
+
+
+def draws(result):
+    def figure(run, env, fname):
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    return Pack(ngym_figure=figure)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        (OSError("disk full"), OSError, "disk full"),
+        (SystemExit(3), RuntimeError, "A pack could not draw a figure: SystemExit: 3"),
+        (5, TypeError, "ngym_figure of a-pack 1 must return the path of a file, not 5"),
+    ],
+)
+def test_draw_figure_asks_the_next_pack_when_one_fails(bad, error, message, tmp_path):
+    arguments = {}, None, tmp_path / "figure.png"
+    with pytest.warns(ngym.PluginWarning, match="A pack could not draw a figure: "):
+        assert added(draws(arguments[2]), draws(bad)).draw_figure(*arguments) == arguments[2]
+    assert added(draws(arguments[2]), draws(None)).draw_figure(*arguments) == arguments[2]
+    with pytest.raises(error, match=message):
+        added(draws(bad)).draw_figure(*arguments)
+
+
+# ---- packs as they are installed ----------------------------------------------------------------
+
+DAMAGED = {
+    "no_metadata": ({"metadata": None}, "METADATA is missing, cannot be read or has no name"),
+    "no_name": ({"metadata": "Metadata-Version: 2.1\nVersion: 1.0\n"}, "METADATA is missing, cannot be read or has no name"),
+    "empty": ({"metadata": b""}, "METADATA is missing, cannot be read or has no name"),
+    "bytes_in_metadata": ({"metadata": b"Name: \xff\xfe\n"}, "METADATA is missing, cannot be read or has no name"),
+    "bytes_in_points": ({"points": b"[ngym]\nx = \xff\n"}, "entry_points.txt is not UTF-8"),
+    "utf16": ({"points": "[ngym]\nx = y\n".encode("utf-16")}, "entry_points.txt is not UTF-8"),
+    "no_value": ({"points": "[ngym]\nnothing\n"}, ""),
+    "no_module": ({"points": "[ngym]\nx = \n"}, "AttributeError"),
+}
+
+
+def test_damaged_distributions_cost_only_themselves(tmp_path):
+    folders = {name: install(tmp_path, name, GOOD, **texts) for name, (texts, _) in DAMAGED.items()}
+    install(tmp_path, "other_group", "", points=b"[console_scripts]\nx = \xff\n")
+    install(tmp_path, "good_site", GOOD)
+    out, err = run(tmp_path, "-c", "import ngym_core as n; n.make('GoodSite-v0').reset(); print(n.all_wrappers()[0])")
+    assert out == "CatchTrials-v0\n"
+    assert err.count("PluginWarning: The ngym pack") == len(DAMAGED)
+    for name, (_, message) in DAMAGED.items():
+        (line,) = (line for line in err.splitlines() if f"{name}-1.0.dist-info" in line or f" {name} " in line)
+        assert message in line
+        if "install it again" in line:
+            assert str(folders[name]) in line
+    out, _ = run(tmp_path, "-W", "ignore", "-m", "ngym_core", "plugins", "--json")
+    packs = {pack["distribution"]: pack for pack in json.loads(out)}
+    assert packs["good_site"]["state"] == "ok"
+    assert packs[str(folders["no_name"])]["state"] == "failed"
+    assert run(tmp_path, "-c", "import ngym_core", NGYM_PLUGINS="")[1] == ""
+    assert "install it again" in run(tmp_path, "-c", "import ngym_core", NGYM_STRICT="1", code=1)[1]
+
+
+def test_first_distribution_of_a_name_on_the_path_counts(tmp_path):
+    install(tmp_path / "first", "good_site", "", points=None)
+    install(tmp_path / "second", "good_site", GOOD)
+    code = "import ngym_core as n; print('GoodSite-v0' in n.all_envs())"
+    both = os.pathsep.join(str(tmp_path / name) for name in ("first", "second"))
+    assert run(both, "-c", code) == ("False\n", "")
+    assert run(tmp_path / "second", "-c", code) == ("True\n", "")
+
+
+RAISED = {
+    "interrupt": "raise KeyboardInterrupt",
+    "leaves": "import sys; sys.exit(0)",
+    "generator": "raise GeneratorExit",
+    "base": "raise BaseException('a base')",
+    "unshown": "class Unshown(BaseException):\n    def __str__(self): raise ValueError\nraise Unshown",
+    "huge": "raise ValueError('x' * 10 ** 7)",
+    "surrogate": "raise ValueError(chr(0xd800))",
+    "endless": "def f(): f()\nf()",
+    "syntax": "def",
+    "warned": "import warnings; warnings.warn('mind', DeprecationWarning); raise ValueError",
+    "late": "from ngym_core import *\n@hookimpl\ndef ngym_tasks():\n yield TaskSpec('Late-v0', 'a:B')\n raise SystemExit",
+}
+
+
+@pytest.mark.parametrize("options", [(), ("-W", "error")])
+def test_whatever_a_pack_raises_costs_only_this_pack(tmp_path, options):
+    for name, code in RAISED.items():
+        install(tmp_path, name, code)
+    install(tmp_path, "zz_good_site", GOOD)
+    code = "import ngym_core as n; n.make('GoodSite-v0').reset(); print([i for i in n.all_envs() if i == 'Late-v0'])"
+    out, err = run(tmp_path, *options, "-c", code)
+    assert out == "[]\n"
+    for name in RAISED:
+        assert err.count(f"The ngym pack '{name}' of {name} 1.0 is left out: ") == 1
+    assert len(err) < 20_000
+
+
+PRINTS = """
+import os, subprocess, sys
+def shout(where):
+    print(where); os.write(1, where.encode()); sys.__stdout__.write(where); subprocess.run(["echo", where])
+shout("at import")
+from ngym_core import *
+class Shouting(TrialEnv):
+    "A task."
+    shout("in a class")
+    metadata = {"tags": ["loud"]}
+@hookimpl
+def ngym_tasks():
+    shout("in a hook")
+    return [TaskSpec("Shouting-v0", "loud_tasks:Shouting")]
+@hookimpl
+def ngym_tags():
+    shout("in tags")
+    return {"loud": "prints"}
+@hookimpl
+def ngym_commands(group):
+    shout("in commands")
+"""
+
+
+@pytest.mark.parametrize("command", ["list", "tags", "wrappers", "plugins", "check"])
+def test_json_is_all_that_a_command_prints_to_stdout(tmp_path, command):
+    install(tmp_path, "loud", PRINTS)
+    (tmp_path / "loud_tasks.py").write_text(PRINTS)
+    names = ["Shouting-v0"] if command == "check" else []
+    out, err = run(tmp_path, "-m", "ngym_core", command, *names, "--json", code=len(names))
+    assert json.loads(out)
+    for place in ("at import", "in a hook", "in tags", "in commands"):
+        assert err.count(place) >= 4
+    assert err.count("in a class") >= (8 if command in ("list", "tags", "check") else 4)  # the module of the task, too
+
+
+def test_user_can_interrupt_a_pack_that_hangs_and_is_told_which(tmp_path):
+    install(tmp_path, "hanging", "import sys, time\nprint('started', file=sys.stderr, flush=True)\ntime.sleep(100)")
+    # A child of a background job ignores interrupts unless it says otherwise.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from ngym_core.cli import main; main()"
+    process = start(tmp_path, "-c", code, "plugins")
+    assert process.stderr.readline() == "started\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert err.endswith("KeyboardInterrupt\nngym was importing the pack 'hanging' of hanging 1.0.\n")
+
+
+def test_plugins_command_names_slow_packs(tmp_path):
+    install(tmp_path, "slow", "import time; time.sleep(1.05)\n" + GOOD)
+    install(tmp_path, "quick", GOOD.replace("GoodSite", "Quick"))
+    lines = run(tmp_path, "-m", "ngym_core", "plugins")[0].splitlines()
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("slow "))
+    assert lines[at + 1].startswith("    slow: whatever imports ngym_core waits 1.")
+    assert "\n".join(lines).count("    slow: ") == 1
+    seconds = {p["name"]: p["import_seconds"] for p in json.loads(run(tmp_path, "-m", "ngym_core", "plugins", "--json")[0])}
+    assert seconds["slow"] > 1.0 > seconds["quick"] > 0.0 == seconds["tasks"]

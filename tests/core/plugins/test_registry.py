@@ -124,6 +124,11 @@ def test_register_leaves_ids_of_gymnasium_alone(registered, caplog):
         (lambda: ngym.TaskSpec("A-v0", "package.module"), TypeError, "must be a string such as 'package.module:Class'"),
         (lambda: ngym.WrapperSpec("A-v0", 3), TypeError, "must be a string such as"),
         (lambda: ngym.TaskSpec("A v0", "a:B"), gym.error.Error, "Malformed environment ID"),
+        (lambda: ngym.TaskSpec(5, "a:B"), TypeError, "The task id 5 must be a text of one line that can be printed"),
+        (lambda: ngym.TaskSpec("A-v0", "a:B", 5), TypeError, "kwargs=5 of A-v0 must be a mapping, parameter -> value"),
+        (lambda: ngym.TaskSpec("A-v0", "a:B", {5: 5}), TypeError, "of A-v0 must be a mapping"),
+        (lambda: ngym.WrapperSpec(b"A-v0", "a:B"), TypeError, "The wrapper name b'A-v0' must be a text of one line"),
+        (lambda: ngym.WrapperSpec("A\ud800", "a:B"), TypeError, "must be a text of one line that can be printed"),
         (
             lambda: registry.register_wrapper(ngym.WrapperSpec("RandomGroundTruth-v0", "a:B")),
             ValueError,
@@ -167,3 +172,88 @@ def test_set_pack_manager_replaces_the_packs_of_the_program():
         assert registry.pack_manager().packs == []
     finally:
         registry.set_pack_manager(packs)
+
+
+def test_registering_compares_no_task_with_all_others(registered, monkeypatch):
+    class Registry(dict):
+        def values(self):
+            raise AssertionError("10,000 tasks would be compared with 10,000 tasks")
+
+        __iter__ = items = values
+
+    empty = Registry()
+    for module in (gym, gym.envs.registration):
+        monkeypatch.setattr(module, "registry", empty)
+    registered(ngym.TaskSpec("New-v0", f"{Toy.__module__}:Toy", {"sigma": 0.25}))
+    assert dict.get(empty, "New-v0").entry_point == "ngym_core.plugins.registry:_make_registered"
+
+
+@pytest.mark.parametrize(("first", "second"), [("Twice", "Twice-v0"), ("Twice-v0", "Twice")])
+def test_register_refuses_a_task_with_and_without_a_version_as_gymnasium_does(registered, first, second):
+    registered(ngym.TaskSpec(first, f"{Toy.__module__}:Toy"))
+    with pytest.raises(gym.error.RegistrationError, match="Can't register the (un)?versioned environment"):
+        ngym.register(ngym.TaskSpec(second, f"{Toy.__module__}:Toy"))
+    assert second not in ngym.all_envs()
+    assert second not in gym.registry
+
+
+class Odd(Toy):
+    """A task whose metadata a test replaces."""
+
+    metadata = {}
+
+
+class Unreadable:
+    """An object that no text can be made of."""
+
+    def __str__(self):
+        raise SystemExit
+
+
+ODD = [
+    {"tags": None},
+    {"tags": 5},
+    {"tags": (tag for tag in ("timing",))},
+    {"tags": "timing"},
+    {"tags": ["timing", 3]},
+    {"tags": ["timing", "\ud800"]},
+    {"tags": ["timing"], "paper_name": Unreadable()},
+    ["timing"],
+    None,
+]
+
+
+@pytest.mark.parametrize("metadata", ODD, ids=lambda metadata: type(metadata).__name__)
+def test_metadata_that_cannot_be_read_costs_only_the_task_which_is_named(registered, monkeypatch, metadata):
+    before = ngym.all_tags(), ngym.all_envs("timing")
+    monkeypatch.setattr(Odd, "metadata", metadata)
+    registered(ngym.TaskSpec("Odd-v0", f"{__name__}:Odd"))
+    with pytest.warns(
+        ngym.PluginWarning, match="The task 'Odd-v0' of this program is listed without tags and paper: "
+    ) as told:
+        assert (ngym.all_tags(), ngym.all_envs("timing")) == before
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("target", ["a_module_that_nobody_has:A", f"{__name__}:Nothing", f"{__name__}:Unreadable"])
+def test_targets_that_cannot_be_imported_cost_only_the_task_which_is_named(registered, target):
+    before = ngym.all_tags()
+    registered(ngym.TaskSpec("Odd-v0", target))
+    with pytest.warns(ngym.PluginWarning, match="The task 'Odd-v0' of this program is listed without tags and paper: "):
+        assert ngym.all_tags() == before
+    with pytest.warns(ngym.PluginWarning), pytest.raises(KeyError, match="Unknown tag 'tming'. Did you mean 'timing'"):
+        ngym.all_envs("tming")
+
+
+def test_metadata_that_cannot_be_read_is_an_error_in_strict_mode(registered, monkeypatch):
+    registered(ngym.TaskSpec("Odd-v0", "a_module_that_nobody_has:A"))
+    monkeypatch.setattr(registry.pack_manager(), "strict", True)
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_nobody_has"):
+        ngym.all_tags()
+
+
+def test_task_metadata_can_be_written_anywhere(registered, monkeypatch):
+    monkeypatch.setattr(Odd, "metadata", {"tags": ("b", "a"), "paper_name": "a\n \ud800 paper", "paper_link": None})
+    registered(ngym.TaskSpec("Odd-v0", f"{__name__}:Odd"))
+    shown = registry.task_metadata(registry.task_spec("Odd"))
+    assert shown == {"tags": ["b", "a"], "paper_name": "a \\ud800 paper", "paper_link": ""}

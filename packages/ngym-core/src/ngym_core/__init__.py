@@ -10,7 +10,7 @@ from ngym_core.errors import StateError, TaskError, UnknownNameError, UnknownTas
 from ngym_core.lazy import attach
 from ngym_core.plugins import manager as _manager
 from ngym_core.plugins.hookspecs import hookimpl
-from ngym_core.plugins.manager import PluginWarning
+from ngym_core.plugins.isolation import PluginWarning
 from ngym_core.plugins.registry import (
     TaskSpec,
     WrapperSpec,

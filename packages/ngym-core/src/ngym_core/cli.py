@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import Any
@@ -11,8 +12,12 @@ import click
 import ngym_core as ngym
 from ngym_core.errors import TaskError, UnknownNameError
 from ngym_core.plugins import registry
+from ngym_core.plugins.isolation import isolated, reason
 
 __all__ = ["main"]
+
+SLOW_IMPORT_SECONDS = 1.0
+"""Time from which `ngym plugins` calls the import of a pack slow."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -37,8 +42,7 @@ def list_tasks(tag: str | None, as_json: bool) -> None:
 
 def _task(id_: str) -> dict[str, Any]:
     spec = registry.task_spec(id_)
-    paper = {key: " ".join(str(spec.metadata.get(key) or "").split()) for key in ("paper_name", "paper_link")}
-    return {"id": id_, "collection": spec.collection, "tags": list(spec.metadata.get("tags", [])), **paper}
+    return {"id": id_, "collection": spec.collection, **registry.task_metadata(spec)}
 
 
 @cli.command()
@@ -72,7 +76,7 @@ def wrappers(as_json: bool) -> None:
 @cli.command()
 @as_json
 def plugins(as_json: bool) -> None:
-    """List the installed packs, and why any of them failed."""
+    """List the installed packs, why any of them failed, and which ones are slow to import."""
     packs = registry.pack_manager().packs
     if as_json:
         click.echo(json.dumps([pack.as_dict() for pack in packs], indent=2))
@@ -84,6 +88,8 @@ def plugins(as_json: bool) -> None:
         )
         if pack.error:
             click.echo(f"    {pack.error}")
+        if pack.import_seconds > SLOW_IMPORT_SECONDS:
+            click.echo(f"    slow: whatever imports ngym_core waits {pack.import_seconds:.1f} s for it")
 
 
 @cli.command()
@@ -98,7 +104,7 @@ def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """
     from ngym_core.testing import check_task
 
-    names = registry.all_envs(collections=True) if everything else list(ids)
+    names = registry.all_envs(collections=True) if everything else [registry.task_spec(id_).id for id_ in ids]
     if not names:
         raise click.UsageError("Name tasks to check, or give --all.")
     done: list[dict[str, Any]] = []
@@ -107,12 +113,15 @@ def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     if not as_json:
         click.echo(f"{'task':{width}}  chance  oracle  random  trials/s")
     for name in names:
-        try:
+        problems: list[BaseException] = []
+        with isolated(f"ngym was checking the task {name!r}", problems.append):
             result = check_task(name)
-        except TaskError as error:
+        if problems:
+            [problem] = problems
+            text = str(problem) if isinstance(problem, TaskError) else f"{name} cannot be checked: {reason(problem)}"
             broken.append(name)
-            done.append({"task": name, "error": str(error)})
-            click.echo(str(error), err=True)
+            done.append({"task": name, "error": text})
+            click.echo(text, err=True)
             continue
         done.append(result.as_dict())
         if not as_json:
@@ -128,6 +137,8 @@ def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line with the commands of all packs."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a pack may have texts that a terminal cannot show
     registry.pack_manager().add_commands(cli)
     try:
         cli(prog_name="ngym", standalone_mode=False)

@@ -10,10 +10,15 @@ import gymnasium
 
 from ngym_core.errors import UnknownNameError, nearest
 from ngym_core.plugins import registry
+from ngym_core.plugins.isolation import encodable
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
 
 __all__ = ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"]
+
+
+MAX_PURPOSE_CHARACTERS = 2000
+"""Length of the first paragraph of a docstring that is shown, at most."""
 
 
 def show_all_tasks(tag: str | None = None, *, collections: bool = True) -> None:
@@ -82,11 +87,11 @@ def describe(obj_: Any) -> str:
         Parameters: none
     """
     if isinstance(obj_, gymnasium.Env):
-        return _describe_task(obj_)
+        return encodable(_describe_task(obj_))
     if not isinstance(obj_, str):
         raise TypeError(f"Expected a str or gym.Env, got {type(obj_)}.")
     try:
-        return _describe_wrapper(registry.wrapper_spec(obj_))
+        return encodable(_describe_wrapper(registry.wrapper_spec(obj_)))
     except UnknownNameError:
         pass
     try:
@@ -94,7 +99,7 @@ def describe(obj_: Any) -> str:
     except UnknownNameError as error:
         names = [*registry.all_envs(collections=True), *registry.all_wrappers()]
         raise ValueError(f"Unknown environment or wrapper: {obj_}. {nearest(obj_, names)}") from error
-    return _describe_task(env, registry.task_spec(obj_).load())
+    return encodable(_describe_task(env, registry.task_spec(obj_).load()))
 
 
 def _show(title: str, lines: Iterable[str]) -> None:
@@ -104,8 +109,8 @@ def _show(title: str, lines: Iterable[str]) -> None:
 def _describe_task(env: gymnasium.Env[Any, Any], target: Any = None) -> str:
     task: Any = env.unwrapped
     lines = [type(task).__name__, _first_paragraph(target or type(task)), "", *_paper(task.metadata)]
-    if task.metadata.get("tags"):
-        lines += [f"Tags: {', '.join(task.metadata['tags'])}."]
+    if tags := registry.check_tags(task.metadata.get("tags", ())):
+        lines += [f"Tags: {', '.join(tags)}."]
     lines += ["", f"Time step: {task.dt} ms"]
     for title, space in (("Observation", env.observation_space), ("Action", env.action_space)):
         lines += [f"{title}: {space}", *(f"  {name}: {_indices(index)}" for name, index in names_of(space).items())]
@@ -124,7 +129,8 @@ def _describe_wrapper(spec: registry.WrapperSpec) -> str:
 
 
 def _first_paragraph(cls: Any) -> str:
-    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+    text = " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+    return text if len(text) <= MAX_PURPOSE_CHARACTERS else f"{text[:MAX_PURPOSE_CHARACTERS]} ..."
 
 
 def _paper(metadata: Any, missing: bool = True) -> list[str]:

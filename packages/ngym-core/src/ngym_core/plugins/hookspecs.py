@@ -12,12 +12,13 @@ my-pack = "my_pack"
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import click
     import gymnasium
 
@@ -82,7 +83,7 @@ def ngym_commands(group: click.Group) -> None:
     """Add commands to the command line. Called each time `ngym` runs.
 
     Args:
-        group: The `ngym` command.
+        group: Takes the commands of the pack, which become commands of `ngym`. Their names must be new.
 
     Example:
         ```python

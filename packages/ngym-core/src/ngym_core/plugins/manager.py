@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import warnings
+import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from ngym_core.errors import nearest
 from ngym_core.plugins import hookspecs, registry
+from ngym_core.plugins.isolation import isolated, reason, warn
 
-__all__ = ["PackManager", "PackStatus", "PluginWarning", "find_packs"]
+if TYPE_CHECKING:
+    import click
+
+__all__ = ["PackManager", "PackStatus", "find_packs"]
 
 GROUP = "ngym"
 """Entry point group of packs."""
 HOOKS = tuple(name for name in hookspecs.__all__ if name != "hookimpl")
-
-
-class PluginWarning(UserWarning):
-    """A pack failed and was left out."""
 
 
 @dataclass
@@ -33,13 +34,14 @@ class PackStatus:
 
     Attributes:
         name: Name of the entry point.
-        distribution: The distribution that contains it.
+        distribution: The distribution that contains it; its folder, if it has no readable name.
         version: The distribution's version.
         hooks: Names of the hooks that it implements.
         tasks: Ids of the tasks that it offers (or tried to).
         wrappers: Names of the wrappers that it offers (or tried to).
         state: ``ok``, ``failed``, or ``blocked`` by `NGYM_PLUGINS`.
         error: Why it failed, empty otherwise.
+        import_seconds: Time to import it and to register what it offers; 0 for the built-in ones.
     """
 
     name: str
@@ -50,6 +52,12 @@ class PackStatus:
     wrappers: list[str] = field(default_factory=list)
     state: str = "ok"
     error: str = ""
+    import_seconds: float = 0.0
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version."""
+        return f"{self.distribution} {self.version}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return all attributes as a dictionary, for JSON."""
@@ -65,6 +73,7 @@ class PackManager:
 
     Attributes:
         packs: The status of each pack, the built-in ones first.
+        strict: Whether the first error is raised.
         plugin_manager: pluggy's manager, which holds the plugins themselves.
 
     Example:
@@ -85,7 +94,7 @@ class PackManager:
         self.packs: list[PackStatus] = []
         self._objects: dict[int, Any] = {}
         self._allowed = None if allowed is None else set(allowed)
-        self._strict = strict
+        self.strict = strict
 
     @classmethod
     def from_environment(cls) -> PackManager:
@@ -96,27 +105,34 @@ class PackManager:
 
     def discover(self) -> None:
         """Load every installed pack, in a fixed order."""
-        points = importlib.metadata.entry_points(group=GROUP)
-        for point in sorted(points, key=lambda p: (_distribution(p)[0], p.name)):
-            self.load(point)
+        found: dict[str, list[tuple[PackStatus, importlib.metadata.EntryPoint]]] = {}
+        for dist in importlib.metadata.distributions():
+            try:
+                packs = _packs_of(dist)
+            except Exception as error:
+                self._leave_out_damaged(dist, error)
+                continue
+            if packs:  # of a distribution that is installed twice, Python uses the first
+                found.setdefault(re.sub(r"[-_.]+", "-", packs[0][0].distribution).lower(), packs)
+        pairs = [pair for packs in found.values() for pair in packs]
+        for pack, point in sorted(pairs, key=lambda pair: (pair[0].distribution, pair[0].name)):
+            self.load(point, pack)
 
-    def load(self, point: importlib.metadata.EntryPoint) -> PackStatus:
+    def load(self, point: importlib.metadata.EntryPoint, pack: PackStatus) -> None:
         """Load one pack. If it fails, only this pack is left out.
 
         Args:
             point: Its entry point.
-
-        Returns:
-            Its status.
+            pack: Its status, completed here.
         """
-        pack = PackStatus(point.name, *_distribution(point))
         self.packs.append(pack)
         if self._allowed is not None and not {pack.name, pack.distribution} & self._allowed:
             pack.state = "blocked"
-            return pack
-        with self._guarded(pack):
+            return
+        start = time.perf_counter()
+        with self._guarded(pack, "importing"):
             self.add(point.load(), pack)
-        return pack
+        pack.import_seconds = round(time.perf_counter() - start, 3)
 
     def add(self, plugin: Any, pack: PackStatus) -> None:
         """Register a plugin and everything that it offers, or nothing if any of it is invalid.
@@ -130,45 +146,70 @@ class PackManager:
         """
         if not any(p is pack for p in self.packs):
             self.packs.append(pack)
+        name = f"{pack.distribution}:{pack.name}"
+        if self.plugin_manager.is_registered(plugin) or self.plugin_manager.has_plugin(name):
+            raise ValueError("It is loaded already: two entry points name one module, or have one name.")
         self._objects[id(pack)] = plugin
-        self.plugin_manager.register(plugin, f"{pack.distribution}:{pack.name}")
         try:
+            self.plugin_manager.register(plugin, name)
             pack.hooks = self._hooks(plugin)
-            owner = f"{pack.distribution} {pack.version}"
             specs = _all_of(registry.TaskSpec, "ngym_tasks", self._call("ngym_tasks", plugin))
             pack.tasks = [s.id for s in specs]
             wrappers = _all_of(registry.WrapperSpec, "ngym_wrappers", self._call("ngym_wrappers", plugin))
             pack.wrappers = [w.name for w in wrappers]
-            registry.register_all(specs, wrappers, self._call("ngym_tags", plugin), owner)
+            registry.register_all(specs, wrappers, _tags(self._call("ngym_tags", plugin)), pack.origin)
         except BaseException:  # also SystemExit: no hook of a failed pack may be called later
-            self.plugin_manager.unregister(plugin)
+            if self.plugin_manager.is_registered(plugin):
+                self.plugin_manager.unregister(plugin)
             raise
 
-    def add_commands(self, group: Any) -> None:
-        """Let the packs add their commands to the command line. A pack that fails is left out."""
-        for pack in self.packs:
-            if "ngym_commands" in pack.hooks and pack.state == "ok":
-                with self._guarded(pack):
-                    self._call("ngym_commands", self._objects[id(pack)], group=group)
+    def add_commands(self, group: click.Group) -> None:
+        """Let the packs add commands to the command line. A pack that fails, or takes the name of another's, is left out."""
+        import click
+
+        owners = dict.fromkeys(group.commands, "ngym-core")
+        for pack in self._with_hook("ngym_commands"):
+            with self._guarded(pack, "adding the commands of"):
+                own = click.Group(group.name)
+                self._call("ngym_commands", self._objects[id(pack)], group=own)
+                for name, command in own.commands.items():
+                    if not isinstance(name, str) or not isinstance(command, click.Command):
+                        raise TypeError(f"The command {name!r} must be a click.Command, not {type(command).__name__}.")
+                    if name in owners:
+                        raise ValueError(f"The command {name!r} belongs to {owners[name]} already.")
+                group.commands.update(own.commands)
+                owners |= dict.fromkeys(own.commands, pack.origin)
 
     def draw_figure(self, run: Mapping[str, Any], env: Any, fname: Path) -> Path:
-        """Let a pack draw a run of an agent, see `hookspecs.ngym_figure`.
+        """Let a pack draw a run of an agent, see `hookspecs.ngym_figure`. If one fails, the next one draws.
 
         Returns:
             The file that was written.
 
         Raises:
             ImportError: No installed pack draws figures.
+            Exception: The error of the last pack that was asked, if none drew the figure.
         """
-        drawn = self.plugin_manager.hook.ngym_figure(run=run, env=env, fname=fname)
-        if drawn is None:
+        failed: list[BaseException] = []
+        for pack in reversed(self._with_hook("ngym_figure")):
+            with isolated(f"The pack {pack.name!r} of {pack.origin} was drawing", failed.append):
+                drawn = self._call("ngym_figure", self._objects[id(pack)], run=run, env=env, fname=fname)
+                if drawn is not None and not isinstance(drawn, (str, Path)):
+                    raise TypeError(f"ngym_figure of {pack.origin} must return the path of a file, not {drawn!r}.")
+                if drawn is not None:
+                    for error in failed:
+                        warn(f"A pack could not draw a figure: {reason(error)}")
+                    return Path(drawn)
+        if not failed:
             raise ImportError("No installed pack draws figures: pip install ngym-plot.")
-        return drawn  # type: ignore[no-any-return]
+        if isinstance(failed[-1], Exception):
+            raise failed[-1]
+        raise RuntimeError(f"A pack could not draw a figure: {reason(failed[-1])}") from failed[-1]
 
     @property
     def can_draw_figures(self) -> bool:
         """Whether an installed pack draws figures."""
-        return any("ngym_figure" in pack.hooks and pack.state == "ok" for pack in self.packs)
+        return bool(self._with_hook("ngym_figure"))
 
     def why_missing(self, id_: str) -> str:
         """Explain a missing task: quote the failed packs that have it, or all failed packs, as any of them may have it."""
@@ -188,30 +229,59 @@ class PackManager:
             raise ValueError(f"It implements no hook; mark its functions with ngym_core.hookimpl. {nearest('', HOOKS)}")
         return marked
 
-    def _call(self, hook: str, plugin: Any, **kwargs: Any) -> list[Any]:
+    def _with_hook(self, hook: str) -> list[PackStatus]:
+        return [pack for pack in self.packs if hook in pack.hooks and pack.state == "ok"]
+
+    def _call(self, hook: str, plugin: Any, **kwargs: Any) -> Any:
         # pluggy takes the plugins that are not to be called.
         others = [p for p in self.plugin_manager.get_plugins() if p is not plugin]
-        return self.plugin_manager.subset_hook_caller(hook, others)(**kwargs)  # type: ignore[no-any-return]
+        return self.plugin_manager.subset_hook_caller(hook, others)(**kwargs)
 
     @contextmanager
-    def _guarded(self, pack: PackStatus) -> Iterator[None]:
-        """Turn an error of a pack into its state ``failed`` and one warning, or let it pass in strict mode."""
-        try:
+    def _guarded(self, pack: PackStatus, doing: str) -> Iterator[None]:
+        """Turn whatever a pack raises into its state ``failed`` and one warning, or let it pass in strict mode."""
+        now = f"ngym was {doing} the pack {pack.name!r} of {pack.origin}"
+        with isolated(now, lambda error: self._leave_out(pack, error)):
             yield
-        except (Exception, SystemExit) as error:
-            pack.state, pack.error = "failed", " ".join(f"{type(error).__name__}: {error}".split())
-            if self._strict:
-                raise
-            warnings.warn(
-                f"The ngym pack {pack.name!r} of {pack.distribution} {pack.version} is left out: {pack.error}",
-                PluginWarning,
-                stacklevel=2,
-            )
+
+    def _leave_out(self, pack: PackStatus, error: BaseException) -> None:
+        pack.state, pack.error = "failed", reason(error)
+        if self.strict:
+            raise error
+        warn(f"The ngym pack {pack.name!r} of {pack.origin} is left out: {pack.error}")
+
+    def _leave_out_damaged(self, dist: importlib.metadata.Distribution, error: Exception) -> None:
+        # What pip began to write or to remove. No public attribute has its folder.
+        folder = Path(getattr(dist, "_path", None) or str(dist.locate_file("")))
+        pack = PackStatus(folder.name, str(folder), "?")
+        self.packs.append(pack)
+        if self._allowed is not None:
+            pack.state = "blocked"
+        else:
+            self._leave_out(pack, error)
 
 
-def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    dist = point.dist
-    return (dist.name, dist.version) if dist is not None else ("unknown", "?")
+def _packs_of(dist: importlib.metadata.Distribution) -> list[tuple[PackStatus, importlib.metadata.EntryPoint]]:
+    """Return the packs of a distribution with their entry points, or raise if it has some but is damaged."""
+    try:
+        text = dist.read_text("entry_points.txt") or ""
+    except UnicodeDecodeError as error:
+        if GROUP.encode() in error.object.replace(b"\0", b""):  # UTF-16, too
+            raise ValueError(f"Its entry_points.txt is not UTF-8 ({error}); install it again.") from error
+        return []
+    if f"[{GROUP}]" not in text:  # most distributions: to parse them takes time at every import
+        return []
+    try:
+        metadata: Any = dist.metadata
+        name, version = metadata.get("Name"), metadata.get("Version")
+    except Exception:  # there is no METADATA, or it cannot be decoded
+        name = version = None
+    if not name:
+        raise ValueError("Its METADATA is missing, cannot be read or has no name; install it again.")
+    first = importlib.metadata.distribution(name)
+    if first.locate_file("") != dist.locate_file(""):
+        return []  # an earlier folder of `sys.path` has a distribution of this name, perhaps without packs
+    return [(PackStatus(p.name, name, version or "?"), p) for p in dist.entry_points.select(group=GROUP)]
 
 
 def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
@@ -225,6 +295,13 @@ def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
                 raise TypeError(f"{hook} must return {kind.__name__} objects, not {item!r}.")
             found.append(item)
     return found
+
+
+def _tags(results: list[Any]) -> list[Mapping[str, str]]:
+    for result in results:
+        if not isinstance(result, Mapping):
+            raise TypeError(f"ngym_tags must return a mapping, tag -> meaning, not {result!r}.")
+    return results
 
 
 def find_packs(version: str) -> PackManager:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec
 
 from ngym_core.arguments import Count, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
+from ngym_core.plugins.isolation import encodable, isolated, reason, warn
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -25,6 +26,7 @@ __all__ = [
     "all_envs",
     "all_tags",
     "all_wrappers",
+    "check_tags",
     "get_collection",
     "make",
     "make_vec",
@@ -35,12 +37,11 @@ __all__ = [
     "register_wrapper",
     "set_pack_manager",
     "tag_meaning",
+    "task_metadata",
     "task_spec",
     "unregister",
     "wrapper_spec",
 ]
-
-log = logging.getLogger("ngym")
 
 
 def load(target: str) -> Any:
@@ -54,6 +55,11 @@ def _check_target(target: object) -> None:
         raise TypeError(f"target={target!r} must be a string such as 'package.module:Class'.")
 
 
+def _check_text(what: str, text: object) -> None:
+    if not (isinstance(text, str) and text.isprintable()):
+        raise TypeError(f"The {what} {text!r} must be a text of one line that can be printed.")
+
+
 @dataclass(frozen=True)
 class TaskSpec:
     """The registration of a task: its id and where its class is.
@@ -64,7 +70,7 @@ class TaskSpec:
         kwargs: Parameters that `make` always passes.
 
     Raises:
-        TypeError: A target that is not such a string.
+        TypeError: An id that is no text, a target that is not such a string, or parameters that are no mapping.
         gymnasium.error.Error: An id that Gymnasium rejects.
 
     Example:
@@ -78,9 +84,12 @@ class TaskSpec:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check id and target."""
+        """Check id, target and parameters."""
+        _check_text("task id", self.id)
         gymnasium.envs.registration.parse_env_id(self.id)
         _check_target(self.target)
+        if not (isinstance(self.kwargs, Mapping) and all(isinstance(key, str) for key in self.kwargs)):
+            raise TypeError(f"kwargs={self.kwargs!r} of {self.id} must be a mapping, parameter -> value.")
 
     @property
     def collection(self) -> str | None:
@@ -108,14 +117,15 @@ class WrapperSpec:
         target: ``package.module:Class``, imported when it is used.
 
     Raises:
-        TypeError: A target that is not such a string.
+        TypeError: A name that is no text, or a target that is not such a string.
     """
 
     name: str
     target: str
 
     def __post_init__(self) -> None:
-        """Check the target."""
+        """Check name and target."""
+        _check_text("wrapper name", self.name)
         _check_target(self.target)
 
     def load(self) -> Callable[..., gymnasium.Env[Any, Any]]:
@@ -160,17 +170,28 @@ def register(spec: TaskSpec, owner: str = "this program") -> None:
     """
     if spec.id in _tasks:
         raise ValueError(f"The task id {spec.id!r} belongs to {_owners[spec.id]} already.")
+    if spec.id not in gymnasium.registry:
+        _register_with_gymnasium(spec.id)
+    else:
+        import logging
+
+        message = "Gymnasium has an env %r of its own; only ngym_core.make gives the task of %s."
+        logging.getLogger("ngym").warning(message, spec.id, owner)
     _tasks[spec.id] = spec
     _owners[spec.id] = owner
-    if spec.id in gymnasium.registry:
-        log.warning("Gymnasium has an env %r of its own; only ngym_core.make gives the task of %s.", spec.id, owner)
-        return
-    gymnasium.register(
-        spec.id,
-        entry_point="ngym_core.plugins.registry:_make_registered",
-        vector_entry_point="ngym_core.plugins.registry:_make_vec_registered",
-        kwargs={"ngym_id": spec.id},
-    )
+
+
+def _register_with_gymnasium(id_: str) -> None:
+    made_by: dict[str, Any] = {
+        "entry_point": "ngym_core.plugins.registry:_make_registered",
+        "vector_entry_point": "ngym_core.plugins.registry:_make_vec_registered",
+        "kwargs": {"ngym_id": id_},
+    }
+    entry = EnvSpec(id_, **made_by)
+    if entry.version is None or id_.removesuffix(f"-v{entry.version}") in gymnasium.registry:
+        gymnasium.register(id_, **made_by)
+    else:  # `gymnasium.register` would compare it with every other id: for 10,000 tasks that takes 6 s
+        gymnasium.registry[id_] = entry
 
 
 def register_wrapper(spec: WrapperSpec, owner: str = "this program") -> None:
@@ -197,9 +218,12 @@ def register_tags(tags: Mapping[str, str], owner: str = "this program") -> None:
         owner: Who gives the meaning, for error messages.
 
     Raises:
+        TypeError: A tag or a meaning that is no text.
         ValueError: A tag that has another meaning already.
     """
     for tag, meaning in tags.items():
+        _check_text("tag", tag)
+        _check_text(f"meaning of the tag {tag!r}", meaning)
         if _tags.setdefault(tag, meaning) != meaning:
             raise ValueError(f"The tag {tag!r} means {_tags[tag]!r} already.")
 
@@ -263,6 +287,42 @@ def task_spec(id_: str) -> TaskSpec:
             return _tasks[known]
     reasons = _pack_manager.why_missing(id_) if _pack_manager is not None else ""
     raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, _tasks)}")
+
+
+def task_metadata(spec: TaskSpec) -> dict[str, Any]:
+    """Read what listings show of a task. If that fails, the task is named in a `PluginWarning`, and nothing is shown of it.
+
+    Args:
+        spec: A registered task. Its class is imported.
+
+    Returns:
+        `tags`, a list; `paper_name` and `paper_link`, one line each.
+
+    Example:
+        >>> task_metadata(task_spec("ReadySetGo-v0"))["tags"]
+        ['timing', 'go-no-go', 'supervised']
+    """
+
+    def fail(error: BaseException) -> None:
+        if _pack_manager is not None and _pack_manager.strict:
+            raise error
+        warn(f"The task {spec.id!r} of {_owners[spec.id]} is listed without tags and paper: {reason(error)}")
+
+    with isolated(f"ngym was reading the metadata of the task {spec.id!r}", fail):
+        metadata = spec.metadata
+        tags = check_tags(metadata.get("tags", ()))
+        paper = {key: " ".join(str(metadata.get(key) or "").split()) for key in ("paper_name", "paper_link")}
+        return {"tags": tags} | {key: encodable(text) for key, text in paper.items()}
+    return {"tags": [], "paper_name": "", "paper_link": ""}
+
+
+def check_tags(tags: object) -> list[str]:
+    """Return the tags of a task as a list, or raise a TypeError if they are not several texts."""
+    if isinstance(tags, str) or not isinstance(tags, Collection):
+        raise TypeError(f"tags={tags!r} must be a list of texts.")
+    for tag in tags:
+        _check_text("tag", tag)
+    return list(tags)
 
 
 def wrapper_spec(name: str) -> WrapperSpec:
@@ -410,15 +470,16 @@ def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = Fal
     if tag is not None:
         if not isinstance(tag, str):
             raise TypeError(f"tag={tag!r} must be a string, not {type(tag).__name__}.")
-        if tag not in all_tags():
-            raise unknown_name("tag", tag, all_tags())
-        specs = [s for s in specs if tag in s.metadata.get("tags", ())]
+        tags = {s.id: task_metadata(s)["tags"] for s in _tasks.values()}
+        if tag not in (known := {*_tags, *(t for found in tags.values() for t in found)}):
+            raise unknown_name("tag", tag, known)
+        specs = [s for s in specs if tag in tags[s.id]]
     return sorted(s.id for s in specs)
 
 
 def all_tags() -> list[str]:
     """List the tags of all tasks and those that packs explain, sorted."""
-    return sorted({tag for s in _tasks.values() for tag in s.metadata.get("tags", ())} | set(_tags))
+    return sorted({tag for s in _tasks.values() for tag in task_metadata(s)["tags"]} | set(_tags))
 
 
 def tag_meaning(tag: str) -> str:
