@@ -64,7 +64,7 @@ def test_describe_and_show_info_of_a_wrapper(capsys):
     assert "Shows nothing in some trials" in capsys.readouterr().out
     text = ngym.describe("RandomGroundTruth-v0")
     assert text.startswith("RandomGroundTruth-v0\nChooses the ground truth")
-    assert "Parameters: p" in text
+    assert "Parameters:\n  p" in text
 
 
 def test_info_rejects_unknown_names_and_tags():

@@ -111,6 +111,7 @@ __getattr__, __dir__ = attach(
         ".wrappers.base": ["StepBatch", "TrialWrapper"],
     },
     modules=[
+        "arguments",
         "changes",
         "env",
         "errors",

@@ -194,11 +194,11 @@ class InstanceOf(Expected):
     """An object of a class.
 
     Args:
-        kind: The class.
+        kind: The class, or several.
         description: What it is, for messages.
     """
 
-    def __init__(self, kind: type, description: str) -> None:
+    def __init__(self, kind: type | tuple[type, ...], description: str) -> None:
         self.kind, self.description = kind, description
 
     def problem(self, value: Any) -> type[Exception] | None:

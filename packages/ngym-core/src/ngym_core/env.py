@@ -29,8 +29,13 @@ from ngym_core.trials.durations import has_own_state, to_steps
 __all__ = ["Rewards", "Timing", "TrialEnv"]
 
 Info: TypeAlias = dict[str, Any]
-Rewards: TypeAlias = Annotated[Mapping[str, float], InstanceOf(Mapping, "a dictionary, event -> reward")] | None
-Timing: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary, period -> duration in ms")] | None
+NONE = type(None)
+Rewards: TypeAlias = Annotated[
+    Mapping[str, float] | None, InstanceOf((Mapping, NONE), "a dictionary, event -> reward, or None")
+]
+Timing: TypeAlias = Annotated[
+    Mapping[str, Any] | None, InstanceOf((Mapping, NONE), "a dictionary, period -> duration in ms, or None")
+]
 Step: TypeAlias = tuple[Any, Any, bool, bool, Info]
 
 EMPTY_TRIAL_MS = 10_000

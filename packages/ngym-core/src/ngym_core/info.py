@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 
+from ngym_core.arguments import declared_arguments, shown
 from ngym_core.errors import UnknownNameError, nearest
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable
@@ -17,6 +18,8 @@ from ngym_core.trials.durations import duration_name
 __all__ = ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"]
 
 
+NO_PARAMETERS = frozenset({"env", "envs", "timing", "rewards"})
+"""Arguments of constructors that are described elsewhere."""
 MAX_PURPOSE_CHARACTERS = 2000
 """Length of the first paragraph of a docstring that is shown, at most."""
 
@@ -73,7 +76,8 @@ def describe(obj_: Any) -> str:
         obj_: An id, a wrapper's name, or an env.
 
     Returns:
-        Several lines: purpose, paper, tags, and for a task its spaces, periods and rewards.
+        Several lines: purpose, paper, tags, for a task its spaces, periods and rewards, and the parameters with their
+        defaults and what they may be.
 
     Raises:
         ValueError: A name that is neither a task's nor a wrapper's.
@@ -117,15 +121,24 @@ def _describe_task(env: gymnasium.Env[Any, Any], target: Any = None) -> str:
     lines += ["Periods (ms):", *(f"  {period}: {duration_name(value)}" for period, value in task.timing.items())]
     if len(task.rewards):
         lines += ["Rewards:", *(f"  {event}: {value}" for event, value in _items(task.rewards))]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_parameters(target or type(task))])
 
 
 def _describe_wrapper(spec: registry.WrapperSpec) -> str:
     target: Any = spec.load()
     metadata = dict(getattr(target, "metadata", {}))
-    parameters = list(inspect.signature(target).parameters.values())[1:]
     lines = [spec.name, metadata.get("description") or _first_paragraph(target), *_paper(metadata, missing=False)]
-    return "\n".join([*lines, f"Parameters: {', '.join(map(str, parameters)) or 'none'}"])
+    return "\n".join([*lines, *(_parameters(target) or ["Parameters: none"])])
+
+
+def _parameters(target: Any) -> list[str]:
+    """Return the parameters of a task or a wrapper, with their defaults and what they may be."""
+    declared, lines = declared_arguments(inspect.unwrap(target)), []
+    for name, parameter in inspect.signature(target).parameters.items():
+        if name not in NO_PARAMETERS and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            default = "" if parameter.default is parameter.empty else f" = {shown(parameter.default)}"
+            lines.append(f"  {name}{default}{f': {declared[name].description}' if name in declared else ''}")
+    return ["Parameters:", *lines] if lines else []
 
 
 def _first_paragraph(cls: Any) -> str:
