@@ -132,12 +132,15 @@ class Periods:
         Raises:
             ValueError: A trial without any step, or trials that would need more memory than `MAX_MEMORY_BYTES`.
         """
-        needed = self.n * highest(self.total) * math.prod(shape) * np.dtype(dtype).itemsize
-        if needed > MAX_MEMORY_BYTES:
+        longest_trial = highest(self.total)
+        if (
+            self.n * longest_trial > MANY_STEPS
+            and (needed := self.n * longest_trial * math.prod(shape) * np.dtype(dtype).itemsize) > MAX_MEMORY_BYTES
+        ):
             longest = max(self.spans, key=lambda name: highest(self.spans[name][1] - self.spans[name][0]))
             limit = MAX_MEMORY_BYTES / 2**30
             raise ValueError(
-                f"{self.task}: {self.n} trials of up to {highest(self.total):,} steps need {needed / 2**30:,.1f} GiB, more "
+                f"{self.task}: {self.n} trials of up to {longest_trial:,} steps need {needed / 2**30:,.1f} GiB, more "
                 f"than {limit:g}. The longest period is {longest!r}; shorten it, or make fewer trials at once."
             )
         if lowest(self.total) == 0:
@@ -146,7 +149,7 @@ class Periods:
                 if self.spans
                 else f"{self.task}: a trial needs a period; call `add_period` before painting."
             )
-        return highest(self.total)
+        return longest_trial
 
 
 def _is_lost(steps: Steps, duration: Any) -> bool:
