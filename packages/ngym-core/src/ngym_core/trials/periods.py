@@ -133,10 +133,8 @@ class Periods:
             ValueError: A trial without any step, or trials that would need more memory than `MAX_MEMORY_BYTES`.
         """
         longest_trial = highest(self.total)
-        if (
-            self.n * longest_trial > MANY_STEPS
-            and (needed := self.n * longest_trial * math.prod(shape) * np.dtype(dtype).itemsize) > MAX_MEMORY_BYTES
-        ):
+        needed = self.n * longest_trial * math.prod(shape) * np.dtype(dtype).itemsize
+        if needed > MAX_MEMORY_BYTES:
             longest = max(self.spans, key=lambda name: highest(self.spans[name][1] - self.spans[name][0]))
             limit = MAX_MEMORY_BYTES / 2**30
             raise ValueError(
