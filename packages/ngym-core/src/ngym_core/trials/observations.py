@@ -71,8 +71,7 @@ class Observations:
         self._refuse_empty(period)
         if where is not None:
             named, index = actions(self._task.action_space, where), np.asarray(value)
-            # As unsigned integers, negative ones are greater than any: one comparison finds both.
-            if index.dtype.kind not in "biu" or (index.astype(np.uint64) >= len(named)).any():
+            if index.dtype.kind not in "biu" or index.min() < 0 or index.max() >= len(named):
                 raise ValueError(f"value={shown(value)} must be integers from 0 to {len(named) - 1}, indices of {where!r}.")
             value = named[index if index.dtype.kind != "b" else index.astype(np.int64)]
         self.write("gt", value, period, None, "assign")
