@@ -65,7 +65,7 @@ def outcome_of(call: Callable[[], Any], names: Iterable[str], values: Iterable[A
             warnings.simplefilter("ignore")
             result = call()
             use(result)
-        return Outcome(ACCEPTED, shown(result))
+        return Outcome(ACCEPTED, " ".join(shown(result).split()))
     except MemoryError as error:
         return Outcome(MEMORY, described(error), place(error))
     except NonsenseError as error:
@@ -138,7 +138,7 @@ def quiet() -> Iterator[None]:
 
 def use(result: Any) -> None:
     """Do with a result what a caller would: play an env, take of an iterator, enter a context; raise if it is nonsense."""
-    if isinstance(result, gymnasium.Env) or isinstance(result, ngym.TrialVectorEnv):
+    if isinstance(result, (gymnasium.Env, ngym.TrialVectorEnv)):
         play(result)
     elif isinstance(result, types.GeneratorType):
         for part in itertools.islice(result, 3):

@@ -394,6 +394,7 @@ def table() -> dict[str, Any]:
         "coh": rng.choice([0.0, 12.8, 51.2], 40),
         "ground_truth": side,
         "choice": choice,
+        "gt": side + 1,
         "performance": (choice == side + 1).astype(float),
         "reward": (choice == side + 1).astype(float),
         "reaction_time": rng.uniform(100, 300, 40),
