@@ -136,7 +136,7 @@ def learn(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Call every public callable with one bad argument at a time; options: --minutes, --seed."""
-    install(session, *ALL, extra=groups("test"))
+    install(session, *ALL)
     session.run("python", "-m", "tests.fuzz.fuzzer", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
