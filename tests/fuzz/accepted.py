@@ -28,13 +28,30 @@ LEGITIMATE: list[tuple[str, str, str, str]] = [
     ("*Parameters.pop", "default", "*", "given back as it is"),
     ("*plain_data.*", "current", "*", "any object"),
     ("*plain_data.encode", "value", "*", "any plain value"),
+    *(
+        (f"*.{name}", "*", "*", "a result, which the package makes itself")
+        for name in (
+            *("Trial", "StepBatch", "Check", "PackStatus", "Rerun", "SavedTrials", "HistoryKernel", "PsychometricFit"),
+            *("TimeAxis", "Activity", "EvaluationReport"),
+        )
+    ),
+    *(
+        (f"*.TrialWrapper.{hook}", "*", "*", "a hook, which envs call")
+        for hook in (*("draw_conditions", "edit_trials", "on_step", "on_data", "init_memory", "seed_memory", "own_draws"),)
+    ),
+    ("*plain_data.*", "plain", "*", "any plain value"),
+    ("*.post_step", "*", "*", "hands on what it gets, for tasks to override"),
+    ("*.paint_later", "*", "*", "hands on what it gets"),
+    ("*state.seal_state", "content", "*", "any plain value"),
+    ("*without_objects", "column", "*", "any column"),
+    ("*.decode", "*", "*", "any plain value"),
+    ("*", "model", "None", "random actions"),
+    ("*", "def_act", "None 0 True", "an action"),
     ("*tasktools.to_map", "*", "*", "any values"),
 ]
 """Target, parameter, names of values (patterns, separated by spaces), and the reason."""
 
 BY_ANNOTATION = {
-    "Any": "*",
-    "object": "*",
     "None": "None",
     "bool": "True 0",
     "Flag": "True 0",
@@ -76,6 +93,6 @@ def reason(target: str, parameter: str, value_name: str, value: Any, declared: A
     words = str(spec.annotation).replace("[", " ").replace("]", " ").replace("|", " ").replace(",", " ").split()
     for word in words:
         allowed = BY_ANNOTATION.get(word.rpartition(".")[2], "")
-        if allowed == "*" or value_name in allowed.split():
+        if value_name in allowed.split():
             return f"annotated: {spec.annotation}"
     return ""

@@ -35,7 +35,20 @@ from tests.fuzz import plausible
 from tests.fuzz.accepted import reason
 from tests.fuzz.calls import PACKAGES, SKIPPED, Target, targets, wrap
 from tests.fuzz.failing import FAILING
-from tests.fuzz.outcomes import ACCEPTED, CLEAR, CRYPTIC, HUNG, KINDS, MEMORY, NONSENSE, Outcome, outcome_of, quiet
+from tests.fuzz.outcomes import (
+    ACCEPTED,
+    CLEAR,
+    CRYPTIC,
+    HUNG,
+    KINDS,
+    MEMORY,
+    NONSENSE,
+    Outcome,
+    outcome_of,
+    quiet,
+    stands_in,
+    texts_of,
+)
 
 PROCESSES = 2
 CASE_SECONDS = 6.0
@@ -46,6 +59,9 @@ MEMORY_BYTES = 3 << 30
 """Memory that a process may take, beyond what it has after its imports."""
 CRYPTIC_SHARE = 0.02
 """Share of cryptic errors among all outcomes, at most."""
+
+SLOW_MODULES = ["torch._dynamo", "matplotlib.pyplot", "scipy.optimize"]
+"""Modules that are imported at first use, which would make that case look hung."""
 
 PALETTE: dict[str, Callable[[], Any]] = {
     "nan": lambda: float("nan"),
@@ -70,6 +86,8 @@ PALETTE: dict[str, Callable[[], Any]] = {
     "Draws": lambda: ngym.Draws(0),
 }
 """The bad values."""
+LONG = {("ngym_plot.gallery.write_gallery", "ids", "None")}
+"""Calls that rightly take long: this one draws all tasks."""
 NO_NUMBERS = {"nan", "inf", "-inf", "None", "'abc'", "1j", "[]", "[nan]"}
 """Values that are plausible mistakes where a number belongs."""
 NOISE = {"sigma", "tau", "noise_std", "std_noise"}
@@ -133,7 +151,8 @@ class Book:
         for name in sorted(callable_):
             target = self.targets[name]
             for parameter in target.parameters:
-                yield from (Case(target.package, "call", name, parameter, value) for value in PALETTE)
+                values = [value for value in PALETTE if (name, parameter, value) not in LONG]
+                yield from (Case(target.package, "call", name, parameter, value) for value in values)
         for id_ in ngym.all_envs(collections=True):
             for parameter in parameters_of(task_spec(id_).load()):
                 yield from (Case("core", "task", id_, parameter, value) for value in PALETTE)
@@ -211,7 +230,7 @@ class Worker:
     def start(self) -> None:
         """Start the process and wait until it has imported everything."""
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(sorted({target.function.__module__ for target in targets()}))
+        context.set_forkserver_preload(SLOW_MODULES + sorted({target.function.__module__ for target in targets()}))
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=work, args=(other, self.folder), daemon=True)
         self.process.start()
@@ -308,6 +327,9 @@ def report(book: Book, outcomes: dict[Case, Outcome], uncalled: dict[str, str], 
     print(counts({c: o for c, o in outcomes.items() if c.family != "valid"}))
     share = sum(o.kind == CRYPTIC for o in fuzzed.values()) / max(1, len(fuzzed))
     print(f"\ncryptic: {share:.1%}, at most {CRYPTIC_SHARE:.0%} wanted")
+    cryptic = {c: o for c, o in fuzzed.items() if o.kind == CRYPTIC}
+    shown = sum(any(stands_in(text, o.text) for text in texts_of([PALETTE[c.value]()])) for c, o in cryptic.items())
+    print(f"of these show the value, in an error of a library or of Python: {shown}")
 
     bad = {c: o for c, o in outcomes.items() if c.is_plausible and o.kind != CLEAR}
     section("Plausible mistakes without a clear error", [
@@ -317,7 +339,7 @@ def report(book: Book, outcomes: dict[Case, Outcome], uncalled: dict[str, str], 
     section("Mended: to be taken out of failing.py", sorted(t for t in FAILING if named.get(t, CLEAR) == CLEAR))
     for kind in (HUNG, MEMORY, NONSENSE):
         section(kind, grouped({c: o for c, o in fuzzed.items() if o.kind == kind}))
-    section("cryptic, by callable, parameter and place", grouped({c: o for c, o in fuzzed.items() if o.kind == CRYPTIC}))
+    section("cryptic, by callable, parameter and place", grouped(cryptic))
     taken = {c: o for c, o in fuzzed.items() if o.kind == ACCEPTED}
     reasons = {c: book.reason(c) for c in taken}
     section("accepted, unlisted", grouped({c: Outcome(o.kind, o.text) for c, o in taken.items() if not reasons[c]}))
@@ -345,9 +367,11 @@ def main() -> int:
             cases = list(book.cases(works))
         random.Random(options.seed).shuffle(cases)
         outcomes |= run_all(cases, begin + options.minutes * 60, folder)
-    for case, outcome in outcomes.items():  # a callable that gives NaN of right arguments, too
-        if outcome.kind == NONSENSE and case.family == "call" and valid[case.target].kind == NONSENSE:
-            outcomes[case] = Outcome(ACCEPTED, outcome.text)
+    for case, outcome in outcomes.items():
+        if outcome.kind == NONSENSE and case.family not in ("mistake", "valid"):
+            gives_nan_anyway = case.family == "call" and valid[case.target].kind == NONSENSE
+            if gives_nan_anyway or book.reason(case):
+                outcomes[case] = Outcome(ACCEPTED, outcome.text)
     well = report(book, outcomes, uncalled, len(cases))
     print(f"\n{time.monotonic() - begin:.0f} s, {len(PACKAGES)} packages")
     return 0 if well else 1
