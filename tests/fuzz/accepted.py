@@ -25,6 +25,7 @@ LEGITIMATE: list[tuple[str, str, str, str]] = [
     ("*has_own_state", "value", "*", "looks at any value"),
     ("*.get_state", "lanes", "None []", "all lanes, or none"),
     ("*", "seed", "None", "takes one from the operating system"),
+    ("*", "seed", "0 10**12", "any integer from 0"),
     ("*Parameters.pop", "default", "*", "given back as it is"),
     ("*plain_data.*", "current", "*", "any object"),
     ("*plain_data.encode", "value", "*", "any plain value"),
