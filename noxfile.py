@@ -1,4 +1,4 @@
-"""Sessions: lint, types, tests (of each package alone, of all together), quick, lowest, faults, demo, learn, bench.
+"""Sessions: lint, types, tests (of each package alone, of all together), quick, lowest, faults, fuzz, demo, learn, bench.
 
 Plain `nox` runs the first three: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
@@ -163,6 +163,13 @@ def learn(session: nox.Session) -> None:
     """Train the agents of tests/sb3/learnability.py with three seeds, and print what they reached."""
     install(session, "core", "sb3")
     session.run("python", "tests/sb3/learnability.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Call every public callable with one bad argument at a time; options: --minutes, --seed."""
+    install(session, *ALL)
+    session.run("python", "-m", "tests.fuzz.fuzzer", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session
