@@ -56,7 +56,7 @@ def test_block_schedule_rejects_wrong_numbers_of_lengths(kind):
 
 
 def test_schedule_rejects_no_options_and_no_next():
-    with pytest.raises(ValueError, match="not n=0"):
+    with pytest.raises(ValueError, match="n=0 must be an integer from 1"):
         scheduler.RandomSchedule(0)
     with pytest.raises(NotImplementedError, match="BaseSchedule must define `_next`, which returns the next index"):
         scheduler.BaseSchedule(2)()

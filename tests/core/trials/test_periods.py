@@ -86,5 +86,8 @@ def test_add_period_rejects_other_than_one_flag_for_each_trial(only, n):
 @pytest.mark.parametrize("n", [1, 100])
 def test_durations_that_no_memory_holds_are_refused_before_anything_is_made(n):
     task = Toy(timing={"delay": 1e12})
-    with pytest.raises(ValueError, match=rf"{n} trials of up to 10,.*GiB, more than 4. The longest period is .delay."):
+    with pytest.raises(
+        ValueError,
+        match=rf"{n} trials of up to 10,.*GiB. At most 1,000,000 steps and 4 GiB .* period is .delay.",
+    ):
         task.sample_trials(n, seed=0)

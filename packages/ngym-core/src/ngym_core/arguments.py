@@ -32,6 +32,7 @@ __all__ = [
     "Expected",
     "Finite",
     "Flag",
+    "Flags",
     "Index",
     "InstanceOf",
     "Integer",
@@ -48,6 +49,7 @@ __all__ = [
     "Probability",
     "Seed",
     "Size",
+    "String",
     "Text",
     "check_arguments",
     "checked",
@@ -265,6 +267,24 @@ class ArrayOf(Expected):
         if self.length not in (None, len(array)):
             return ValueError
         return ValueError if any(self.each.problem(number) for number in (array.min(), array.max())) else None
+
+
+class Flags(Expected):
+    """A sequence of True and False.
+
+    Args:
+        length: How many.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length, self.description = length, f"{length} times True or False"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__"):
+            return TypeError
+        flags = len(value) == self.length and all(isinstance(one, (bool, np.bool_)) for one in value)
+        return None if flags else ValueError
 
 
 class Distribution(ArrayOf):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import SUM_TOLERANCE, Finite, InstanceOf, Number, Positive, Seed, checked, shown
+from ngym_core.arguments import SUM_TOLERANCE, Finite, InstanceOf, Integer, Number, Positive, Seed, String, checked, shown
 from ngym_core.errors import nearest
 from ngym_core.plain_data import decode, encode
 
@@ -56,6 +56,7 @@ def _spawn_key(name: str) -> tuple[int, ...]:
     return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
 
 
+COUNT, NAME = Integer(1), String()
 Generator: TypeAlias = Annotated[np.random.Generator, InstanceOf(np.random.Generator, "a numpy.random.Generator")]
 
 
@@ -213,7 +214,8 @@ class Draws:
         name = self._prefix + name
         try:
             return self._streams[name]
-        except KeyError:
+        except (KeyError, TypeError):
+            NAME.check("name", name)
             sequence = np.random.SeedSequence(self._root.seed, spawn_key=_spawn_key(name))
             stream = self._streams.setdefault(name, np.random.Generator(np.random.SFC64(sequence)))
             saved = self._root._saved_streams.pop(name, None)
@@ -223,7 +225,11 @@ class Draws:
 
     def random(self, name: str, n: int, size: int | None = None) -> Array:
         """Draw uniform numbers in [0, 1), shape (n,) or (n, size)."""
-        return self.stream(name).random(n if size is None else (n, size))
+        try:
+            return self.stream(name).random(n if size is None else (n, size))
+        except (TypeError, ValueError):  # only then, since this is called for each batch
+            _check_sizes(n, size)
+            raise
 
     def uniform(self, name: str, n: int, low: ArrayLike, high: ArrayLike) -> Array:
         """Draw uniform numbers between low and high (numbers or (n,) arrays), shape (n,)."""
@@ -247,11 +253,17 @@ class Draws:
 
     def index(self, name: str, n: int, k: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw indices from 0 to k - 1 (k is a number or (n,)), evenly or with given probabilities, (n,) or (n, size)."""
+        if isinstance(k, int):
+            COUNT.check("k", k)
         if p is None and isinstance(k, int) and k == 1:
+            _check_sizes(n, size)
             return np.zeros(n if size is None else (n, size), np.int64)
         u = self.random(name, n, size)
         if p is None:
-            return np.asarray(u * k).astype(np.int64)
+            numbers = np.asarray(k)
+            if numbers.dtype.kind not in "iuf" or not (numbers >= 1).all():
+                raise TypeError(f"k={shown(k)} must be an integer from 1, or one for each trial.")
+            return np.asarray(u * numbers).astype(np.int64)
         edges = np.cumsum(_probabilities(p, k), axis=-1)
         edges /= edges[..., -1:]  # a last edge below 1 by rounding could give the index k
         return np.asarray((u[..., None] >= edges).sum(axis=-1))
@@ -303,6 +315,13 @@ def _set_stream_state(stream: np.random.Generator, saved: NDArray[np.uint64]) ->
     words = {"state": np.array(saved[:4], np.uint64)}
     state = {"bit_generator": "SFC64", "state": words, "has_uint32": int(saved[4]), "uinteger": int(saved[5])}
     stream.bit_generator.state = state
+
+
+def _check_sizes(n: Any, size: Any) -> None:
+    """Raise if numbers of trials and of draws for each are none."""
+    Integer(0).check("n", n)
+    if size is not None:
+        Integer(0).check("size", size)
 
 
 def _probabilities(p: ArrayLike, k: ArrayLike) -> Array:

@@ -54,8 +54,7 @@ class BaseSchedule:
     """
 
     def __init__(self, n: int) -> None:
-        if n < 1:
-            raise ValueError(f"A schedule needs at least one option, not n={n!r}.")
+        Integer(1).check("n", n)
         self.n = n
         self.total_count = 0
         self.count = 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Finite, Flag, Index, NonNegative, Positive, Probability
+from ngym_core.arguments import Finite, Flag, Index, Integers, NonNegative, Positive, Probability
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
@@ -123,7 +123,7 @@ class AnnubesEnv(TrialEnv):
         iti: Any = 0,
         dt: float = 100,
         tau: Positive = 100,
-        output_behavior: Sequence[int] | None = None,
+        output_behavior: Integers | None = None,
         noise_std: NonNegative = 0.01,
         rewards: Rewards = None,
         random_seed: Index | None = None,
@@ -143,6 +143,8 @@ class AnnubesEnv(TrialEnv):
         self.fix_intensity = fix_intensity
         self.noise_factor = noise_std * math.sqrt(2 * tau / dt)
         actions = [0, 1] if output_behavior is None else output_behavior
+        if len(actions) < 2:
+            raise ValueError(f"output_behavior={output_behavior!r} must be two or more actions, the first for no response.")
         names = {"fixation": 0, "start": 1, **{m: 2 + i for i, m in enumerate(self.modalities)}}
         self.observation_space = Box(0.0, 1.0, names, shape=(2 + len(self.modalities),))
         self.action_space = Discrete(len(actions), {"fixation": 0, "choice": range(1, len(actions))})

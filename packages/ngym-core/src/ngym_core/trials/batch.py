@@ -78,6 +78,8 @@ class Trials:
     """
 
     def __init__(self, task: TrialTask, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
+        if not hasattr(draws, "per_stream"):
+            raise TypeError(f"draws={shown(draws)} must be Draws, such as ngym_core.Draws(0).")
         self.n = n
         self.dt = task.dt
         self.draws = draws
@@ -239,9 +241,15 @@ class Trials:
         if isinstance(period, str):
             self._periods.add(period, duration, before, after, at_least, only)
             return
+        if not isinstance(period, (list, tuple)) or not all(isinstance(name, str) for name in period):
+            raise TypeError(f"period={shown(period)} must be the name of a period, or a list of names.")
         durations = [None] * len(period) if duration is None else duration
+        if not isinstance(durations, (list, tuple, np.ndarray)):
+            raise TypeError(f"duration={shown(duration)} must be a list of {len(period)} durations, one for each period.")
         if len(durations) != len(period):
             raise ValueError(f"len(duration)={len(durations)} and len(period)={len(period)} must be the same.")
+        if only is not None:
+            raise ValueError(f"only={shown(only)} goes with one period, not with {len(period)}.")
         if before is not None:
             raise ValueError(f"before={before!r} goes with one period, not with {len(period)}; use `after`.")
         for name, ms in zip(period, durations, strict=True):

@@ -19,6 +19,8 @@ from ngym_core.trials.protocol import TrialTask
 __all__ = ["Periods"]
 
 Array: TypeAlias = NDArray[Any]
+MAX_STEPS = 10**6
+"""Number of steps of a trial, at most: longer ones are a mistake in a duration more often than not."""
 MAX_MEMORY_BYTES = 2**32
 """Size of an array of trials, at most: what needs more is a mistake in a duration more often than not."""
 
@@ -130,16 +132,18 @@ class Periods:
             dtype: Its type.
 
         Raises:
-            ValueError: A trial without any step, or trials that would need more memory than `MAX_MEMORY_BYTES`.
+            ValueError: A trial without any step, one with more than `MAX_STEPS`, or trials that would need more memory than
+                `MAX_MEMORY_BYTES`.
         """
         longest_trial = highest(self.total)
         needed = self.n * longest_trial * math.prod(shape) * np.dtype(dtype).itemsize
-        if needed > MAX_MEMORY_BYTES:
+        if needed > MAX_MEMORY_BYTES or longest_trial > MAX_STEPS:
             longest = max(self.spans, key=lambda name: highest(self.spans[name][1] - self.spans[name][0]))
             limit = MAX_MEMORY_BYTES / 2**30
             raise ValueError(
-                f"{self.task}: {self.n} trials of up to {longest_trial:,} steps need {needed / 2**30:,.1f} GiB, more "
-                f"than {limit:g}. The longest period is {longest!r}; shorten it, or make fewer trials at once."
+                f"{self.task}: {self.n} trials of up to {longest_trial:,} steps need {needed / 2**30:,.1f} GiB. "
+                f"At most {MAX_STEPS:,} steps and {limit:g} GiB are possible. The longest period is {longest!r}; shorten "
+                "it, or make fewer trials at once."
             )
         if lowest(self.total) == 0:
             raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import gymnasium.error
 import numpy as np
@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Index, Integer, checked
+from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked
 from ngym_core.plain_data import decode, encode
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
 from ngym_core.vector._lane_state import put_lanes, take_lanes
@@ -67,7 +67,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     @checked
     def __init__(
         self,
-        env: Any,
+        env: Annotated[Any, InstanceOf(gymnasium.Env, "a task, or a wrapper around one")],
         num_envs: Count,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
@@ -407,6 +407,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         return info
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
+        if options is not None and not isinstance(options, Mapping):
+            raise TypeError(f"options={options!r} must be a dictionary, or None.")
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return np.ones(self.num_envs, bool)

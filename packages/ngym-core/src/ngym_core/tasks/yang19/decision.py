@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ngym_core.arguments import ArrayOf, Count, NonNegative, Options
+from ngym_core.arguments import ArrayOf, Count, Flags, NonNegative, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -86,7 +86,7 @@ class Compare(TrialEnv):
         cohs: Options | None = None,
         dim_ring: Count = 16,
         w_mod: Annotated[Sequence[float], ArrayOf(length=2)] | None = None,
-        stim_mod: Sequence[bool] | None = None,
+        stim_mod: Annotated[Sequence[bool], Flags(2)] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
@@ -95,7 +95,7 @@ class Compare(TrialEnv):
         self.sigma = sigma / np.sqrt(dt)
         self.cohs = np.asarray(self.cohs if cohs is None else cohs)
         self.w_mod = self.w_mod if w_mod is None else w_mod
-        self.stim_mod = self.stim_mod if stim_mod is None else stim_mod
+        self.stim_mod = self.stim_mod if stim_mod is None else [bool(shows) for shows in stim_mod]
         self.theta = ring(dim_ring)
         self.choices = np.arange(dim_ring)
         self._bumps = bump(self.theta, self.theta)
