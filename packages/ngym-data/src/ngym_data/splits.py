@@ -143,7 +143,8 @@ class SplitDraws(ngym.Draws):
             held = self._holdout.is_held_out(name, options)
             weights = np.where(held == self._holdout.wants_held_out, np.ones(len(options)) if p is None else p, 0.0)
             has_options = weights.sum(axis=-1, keepdims=True) > 0  # without any, the trial is discarded afterwards
-            p = np.where(has_options, weights, np.ones(len(options)) if p is None else p)
+            weights = np.where(has_options, weights, np.ones(len(options)) if p is None else p)
+            p = weights / weights.sum(axis=-1, keepdims=True)
         return super().choice(name, n, options, p, size)
 
 
