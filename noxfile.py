@@ -51,6 +51,7 @@ QUICK = [
     ),
     *("tests/sb3/test_config.py", "tests/test_api.py", "tests/test_architecture.py", "tests/test_layers.py"),
 ]
+TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")
 ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -90,7 +91,7 @@ def tests(session: nox.Session, package: str) -> None:
     """The tests of one package from wheels, with its own dependencies only; or those of the four packages together."""
     if package == "all":
         install(session, *ALL, extra=groups("test"))
-        session.run("python", "-m", "pytest", *TOGETHER, *session.posargs)
+        session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *TOGETHER, *session.posargs)
         return
     session.env.update(ENV)
     session.install("build")
@@ -108,17 +109,17 @@ def tests(session: nox.Session, package: str) -> None:
     shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy("pyproject.toml", outside)
     session.chdir(outside)
-    session.run("python", "-m", "pytest", f"tests/{package}", *session.posargs)
+    session.run("python", "-m", "pytest", *TWO_AT_A_TIME, f"tests/{package}", *session.posargs)
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
     """Lint, types and a representative part of the tests of all packages, in place, two at a time."""
-    install(session, *ALL, extra=groups("lint", "types", "test", "quick"))
+    install(session, *ALL, extra=groups("lint", "types", "test"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", *[f"packages/ngym-{package}/src" for package in ALL])
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *QUICK, *session.posargs)
+    session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *QUICK, *session.posargs)
 
 
 def lowest_versions(package: str) -> list[str]:

@@ -129,7 +129,7 @@ def core() -> list[Mistake]:
                 "Trials.choice p=", [[math.nan, 1], [-5, -6], [3, 1]], lambda v: Painted(lambda t: t.choice("x", [1, 2], v))
             ),
         ),
-        *mistakes("p probabilities", each("RandomSchedule p=", [[math.nan, 1], [3, 1]], lambda v: RandomSchedule(2, p=v))),
+        *mistakes("p probabilities", each("RandomSchedule p=", [[math.nan, 1], [-3, 1]], lambda v: RandomSchedule(2, p=v))),
         *mistakes(
             "p probabilities",
             each(
