@@ -144,7 +144,7 @@ def lowest(session: nox.Session, package: str) -> None:
     if package == "sb3":
         session.install("-c", "constraints.txt", "torch")
     paths = [part for name in PACKAGES[package] for part in ("-e", f"packages/ngym-{name}")]
-    session.install("-c", "constraints.txt", *paths, *lowest_versions(package), *groups("test", "quick"))
+    session.install("-c", "constraints.txt", *paths, *lowest_versions(package), *groups("test"))
     core_tests = [path for path in QUICK if path.startswith("tests/core/")]
     # This image is compared with what matplotlib 3.11 draws: older versions resample images otherwise.
     other = "tests/plot/test_baseline.py::test_figure_matches_its_baseline_image[trial_images]"
