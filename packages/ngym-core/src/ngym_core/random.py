@@ -56,7 +56,7 @@ def _spawn_key(name: str) -> tuple[int, ...]:
     return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
 
 
-COUNT, NAME = Integer(1), String()
+NAME = String()
 Generator: TypeAlias = Annotated[np.random.Generator, InstanceOf(np.random.Generator, "a numpy.random.Generator")]
 
 
@@ -253,17 +253,19 @@ class Draws:
 
     def index(self, name: str, n: int, k: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw indices from 0 to k - 1 (k is a number or (n,)), evenly or with given probabilities, (n,) or (n, size)."""
-        if isinstance(k, int):
-            COUNT.check("k", k)
+        if isinstance(k, int):  # first, since most are
+            right = k >= 1
+        else:
+            numbers = np.asarray(k)
+            right = numbers.dtype.kind in "iuf" and bool((numbers >= 1).all())
+        if not right:
+            raise ValueError(f"k={shown(k)} must be an integer from 1, or one for each trial.")
         if p is None and isinstance(k, int) and k == 1:
             _check_sizes(n, size)
             return np.zeros(n if size is None else (n, size), np.int64)
         u = self.random(name, n, size)
         if p is None:
-            numbers = np.asarray(k)
-            if numbers.dtype.kind not in "iuf" or not (numbers >= 1).all():
-                raise TypeError(f"k={shown(k)} must be an integer from 1, or one for each trial.")
-            return np.asarray(u * numbers).astype(np.int64)
+            return np.asarray(u * k).astype(np.int64)
         edges = np.cumsum(_probabilities(p, k), axis=-1)
         edges /= edges[..., -1:]  # a last edge below 1 by rounding could give the index k
         return np.asarray((u[..., None] >= edges).sum(axis=-1))

@@ -241,7 +241,7 @@ class Trials:
         if isinstance(period, str):
             self._periods.add(period, duration, before, after, at_least, only)
             return
-        if not isinstance(period, (list, tuple)) or not all(isinstance(name, str) for name in period):
+        if not isinstance(period, (list, tuple)):
             raise TypeError(f"period={shown(period)} must be the name of a period, or a list of names.")
         durations = [None] * len(period) if duration is None else duration
         if not isinstance(durations, (list, tuple, np.ndarray)):

@@ -68,12 +68,17 @@ class Observations:
 
     def set_groundtruth(self, value: ArrayLike, period: Period, where: str | None) -> None:
         """Set the ground truth, see `Trials.set_groundtruth`."""
-        self._refuse_empty(period)
+        if self._periods.without_steps:
+            self._refuse_empty(period)
         if where is not None:
             named, index = actions(self._task.action_space, where), np.asarray(value)
-            if index.dtype.kind not in "biu" or index.min() < 0 or index.max() >= len(named):
+            right = index.dtype.kind in "biu" and index.min() >= 0
+            try:
+                value = named[index if index.dtype.kind != "b" else index.astype(np.int64)]
+            except IndexError:
+                right = False
+            if not right:
                 raise ValueError(f"value={shown(value)} must be integers from 0 to {len(named) - 1}, indices of {where!r}.")
-            value = named[index if index.dtype.kind != "b" else index.astype(np.int64)]
         self.write("gt", value, period, None, "assign")
 
     def _refuse_empty(self, period: Period) -> None:

@@ -121,7 +121,7 @@ class Periods:
         """
         try:
             return self.task.timing[period]
-        except KeyError:
+        except (KeyError, TypeError):
             raise unknown_name("period", period, self.task.timing) from None
 
     def steps(self, shape: tuple[int, ...] = (), dtype: Any = np.int8) -> int:
