@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngym_core.arguments import (
+    AnyOf,
     ArrayOf,
     Count,
     Distribution,
@@ -24,6 +26,7 @@ from ngym_core.arguments import (
     Numbers,
     OneOf,
     Options,
+    PathTo,
     Positive,
     Probabilities,
     Probability,
@@ -60,6 +63,9 @@ CASES = {
         [[0.5, 0.6], [-5, 6], [NAN, 1], [], 7, [3, 1], "ab"],
     ),
     "rows": (Distribution(ndim=2), [[[0.5, 0.5], [1, 0]]], [[0.5, 0.5], [[0.5, 0.5], [1, 1]], [[1], [0.5, 0.5]]]),
+    "path": (PathTo(), ["a", Path("a.b"), ""], [5, None, b"a", ["a"]]),
+    "path to": (PathTo(".npz", ".npy"), ["a.npz", Path("b.npy")], ["a", "a.npzz", "a.NPZ", "npz", 5, None]),
+    "path to any": (PathTo(".png", ""), ["a", "a.png"], ["a.npz", 5]),
     "instance": (InstanceOf(dict, "a dictionary"), [{}], [[], None]),
 }
 
@@ -97,6 +103,13 @@ def test_argument_never_fails_in_its_own_check(value, case):
         (Integer(1), 2.5, "x=2.5 must be an integer from 1."),
         (OneOf("png", "pdf"), "pgn", "x='pgn' must be one of 'png', 'pdf'. Did you mean 'png'?"),
         (ArrayOf(length=2, each=Integer(0)), [1], "x=[1] must be a sequence of 2 integers from 0."),
+        (
+            PathTo(".npz", ""),
+            "a.nzp",
+            "x='a.nzp' must be a path that ends in '.npz', or has no suffix. Did you mean '.npz'?",
+        ),
+        (PathTo(), 5, "x=5 must be a path."),
+        (AnyOf(Number(), OneOf("png")), "pgn", "x='pgn' must be a finite number, or one of 'png'. Did you mean 'png'?"),
         (Distribution(), [3, 1], "x=[3, 1] must be probabilities that sum to 1."),
     ],
 )

@@ -18,6 +18,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
@@ -30,9 +31,11 @@ __all__ = [
     "Count",
     "Duration",
     "Expected",
+    "FilePath",
     "Finite",
     "Flag",
     "Index",
+    "Indices",
     "InstanceOf",
     "Integer",
     "Integers",
@@ -43,6 +46,7 @@ __all__ = [
     "Numbers",
     "OneOf",
     "Options",
+    "PathTo",
     "Positive",
     "Probabilities",
     "Probability",
@@ -227,6 +231,33 @@ class OneOf(Expected):
         return f" {nearest(value, self.values).partition('Valid:')[0]}".rstrip()
 
 
+class PathTo(Expected):
+    """A path, as a text or a `Path`.
+
+    Args:
+        *suffixes: The suffixes that it may have, such as ``.npz``, and "" for none; by default any.
+    """
+
+    def __init__(self, *suffixes: str) -> None:
+        self.suffixes = suffixes
+        self.description = "a path"
+        if suffixes:
+            self.description += f" that ends in {' or '.join(repr(suffix) for suffix in suffixes if suffix)}"
+        if "" in suffixes:
+            self.description += ", or has no suffix"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        if not isinstance(value, (str, Path)):
+            return TypeError
+        return None if not self.suffixes or Path(value).suffix in self.suffixes else ValueError
+
+    def hint(self, value: Any) -> str:
+        """Return the nearest suffix."""
+        suffix = Path(value).suffix if isinstance(value, (str, Path)) else ""
+        return OneOf(*filter(None, self.suffixes)).hint(suffix) if suffix and self.suffixes else ""
+
+
 class ArrayOf(Expected):
     """An array (or nested lists) of finite numbers.
 
@@ -298,6 +329,10 @@ class AnyOf(Expected):
             return None
         return ValueError if ValueError in errors else TypeError
 
+    def hint(self, value: Any) -> str:
+        """Return the first hint that one of the kinds has."""
+        return next(filter(None, (kind.hint(value) for kind in self.kinds)), "")
+
 
 class Nothing(Expected):
     """None."""
@@ -333,12 +368,16 @@ Flag: TypeAlias = Annotated[bool, Boolean()]
 """True or False."""
 Text: TypeAlias = Annotated[str, String()]
 """A text."""
+FilePath: TypeAlias = Annotated[str | Path, PathTo()]
+"""A path of a file or folder."""
 Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of arguments")]
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
 """At least one finite number, (k,)."""
 Integers: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer())]
 """At least one integer, (k,)."""
+Indices: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer(0))]
+"""At least one integer from 0, (k,)."""
 Options: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=None)]
 """The options of a condition: at least one finite number, or row of them, (k,) or (k, m)."""
 Probabilities: TypeAlias = Annotated[ArrayLike, Distribution()]

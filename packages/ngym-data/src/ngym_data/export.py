@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import platform
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.errors import nearest
-from ngym_core.files import atomic_write
+from ngym_core.files import atomic_write, require_writable_folder
 from ngym_data._streams import concatenate_conditions, object_array
 from ngym_data.trial_dataset import Sample, TrialDataset
 
@@ -171,7 +170,7 @@ def export_trials(
     dataset = _dataset(arguments)
     arguments |= {"trials": len(dataset), "seed": int(dataset.seed), "session": int(dataset.session)}
     _require_free(files, arguments)
-    _require_writable(files[0].parent)
+    require_writable_folder(files[0].parent)
     _write_files(files, *_generate(arguments, dataset, progress))
     return files
 
@@ -250,7 +249,7 @@ def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Prog
     dataset = _dataset(arguments)
     if files is not None:
         _require_free(files, arguments)
-        _require_writable(files[0].parent)
+        require_writable_folder(files[0].parent)
     now, data = _generate(arguments, dataset, progress)
     same = now["sha256"] == then["sha256"]
     for name in ("periods", "json"):
@@ -322,13 +321,6 @@ def _require_free(files: list[Path], arguments: Mapping[str, Any]) -> None:
             if all(left[name] == value for name, value in arguments.items()):
                 return
         raise FileExistsError(f"{manifest} exists already; name another file.")
-
-
-def _require_writable(folder: Path) -> None:
-    """Make a folder, and raise an OSError if the disk is full or the folder cannot be written, before all work."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(4096))
 
 
 def _json_values(argument: str, values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from PIL import Image
 import ngym_core as ngym
 from ngym_core.files import atomic_write, claim_folder
 from ngym_core.plugins import registry
+from ngym_core.plugins.isolation import encodable, reason
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
 from ngym_plot.config import PlotConfig
@@ -85,7 +86,7 @@ def write_gallery(
             cards.append(_card(name))
             progress(1)
         with atomic_write(page) as temporary:
-            temporary.write_text(_page(cards), encoding="utf-8")
+            temporary.write_text(encodable(_page(cards)), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 
 
@@ -103,7 +104,7 @@ def _card(name: str) -> _Card:
         card.facts = _facts(env)
         card.image = _draw(env)
     except Exception as error:  # tasks of packs may fail in any way
-        card.problem = f"{type(error).__name__}: {error}"
+        card.problem = reason(error)
     finally:
         for number in set(plt.get_fignums()) - figures_before:
             plt.close(number)
