@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ngym_core.arguments import (
     AnyOf,
     ArrayOf,
+    Callback,
     Count,
     Distribution,
     Finite,
@@ -55,7 +56,11 @@ CASES = {
         [[1], (1, 2.5), np.arange(3), range(3), np.float32([1])],
         [[], [NAN], [[1]], [[1], [1, 2]], ["a"], 5, "12", {1: 2}, [True], {1, 2}, None, iter([1])],
     ),
-    "three": (ArrayOf(length=3, each=Integer(0)), [[0, 1, 2]], [[0, 1], [0, 1, -1], [0, 1, 2, 3], [0, 1, 2.5]]),
+    "three": (
+        ArrayOf(length=3, each=Integer(0)),
+        [[0, 1, 2], range(3)],
+        [[0, 1], range(10**12), range(-1, 2), [0, 1, -1], [0, 1, 2, 3], [0, 1, 2.5]],
+    ),
     "options": (ArrayOf(ndim=None), [[1], [[1, 2], [3, 4]]], [[], [[1], [2, 3]], [INF], 5]),
     "distribution": (
         Distribution(),
@@ -63,6 +68,7 @@ CASES = {
         [[0.5, 0.6], [-5, 6], [NAN, 1], [], 7, [3, 1], "ab"],
     ),
     "rows": (Distribution(ndim=2), [[[0.5, 0.5], [1, 0]]], [[0.5, 0.5], [[0.5, 0.5], [1, 1]], [[1], [0.5, 0.5]]]),
+    "function": (Callback.__metadata__[0], [len, int, Toy, lambda: 1], [5, "len", None]),
     "path": (PathTo(), ["a", Path("a.b"), ""], [5, None, b"a", ["a"]]),
     "path to": (PathTo(".npz", ".npy"), ["a.npz", Path("b.npy")], ["a", "a.npzz", "a.NPZ", "npz", 5, None]),
     "path to any": (PathTo(".png", ""), ["a", "a.png"], ["a.npz", 5]),

@@ -236,6 +236,7 @@ def test_require_writable_folder_refuses_what_lies_in_a_file_and_a_full_disk(tmp
     with pytest.raises(OSError, match="'.*file"):
         require_writable_folder(tmp_path / "file" / "new")
     if Path("/dev/full").exists():
-        with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
+        with Path("/dev/full").open("wb", buffering=0) as full:
             monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: full)
-            require_writable_folder(tmp_path)
+            with pytest.raises(OSError, match="No space left"):
+                require_writable_folder(tmp_path)

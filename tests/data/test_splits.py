@@ -133,7 +133,11 @@ def test_cross_conditions_of_a_stream_are_equally_likely():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"split": "tarin"}, ValueError, "Unknown split 'tarin'. Did you mean 'train'"),
+        (
+            {"split": "tarin"},
+            ValueError,
+            "split='tarin' must be one of 'train', 'val', 'test', 'holdout'. Did you mean 'train'",
+        ),
         ({"split": "holdout"}, ValueError, "split='holdout' needs held-out conditions"),
         ({"holdout": {"coh": []}}, ValueError, "names no value of 'coh'"),
         ({"holdout": {"choh": [1]}}, KeyError, "Unknown condition of <.*> 'choh'. Did you mean 'coh'"),

@@ -28,6 +28,7 @@ from ngym_core.errors import nearest
 
 __all__ = [
     "ArrayOf",
+    "Callback",
     "Count",
     "Duration",
     "Expected",
@@ -52,6 +53,7 @@ __all__ = [
     "Probability",
     "Seed",
     "Size",
+    "TaskId",
     "Text",
     "check_arguments",
     "checked",
@@ -194,6 +196,16 @@ class String(Expected):
         return None if isinstance(value, str) else TypeError
 
 
+class Function(Expected):
+    """A function, or another object that can be called."""
+
+    description = "a function"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if callable(value) else TypeError
+
+
 class InstanceOf(Expected):
     """An object of a class.
 
@@ -288,12 +300,13 @@ class ArrayOf(Expected):
             return TypeError
         if len(value) == 0:
             return ValueError
-        array = self._array(value)
+        # The ends of a range say all, and it may be long.
+        array = self._array(value[:: max(1, len(value) - 1)] if isinstance(value, range) else value)
         if array is None:
             return TypeError
         if self.ndim is not None and array.ndim != self.ndim:
             return ValueError
-        if self.length not in (None, len(array)):
+        if self.length not in (None, len(value)):
             return ValueError
         return ValueError if any(self.each.problem(number) for number in (array.min(), array.max())) else None
 
@@ -370,6 +383,10 @@ Text: TypeAlias = Annotated[str, String()]
 """A text."""
 FilePath: TypeAlias = Annotated[str | Path, PathTo()]
 """A path of a file or folder."""
+Callback: TypeAlias = Annotated[Callable[..., Any], Function()]
+"""A function of the caller."""
+TaskId: TypeAlias = Annotated[str, InstanceOf(str, "the id of a task")]
+"""The id of a task."""
 Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of arguments")]
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
