@@ -296,7 +296,7 @@ def test_dataset_follows_a_changed_parameter_from_the_next_trial_on(id_, step):
 
 
 @pytest.mark.parametrize("steps", [0, 1, 21, 22, 23, 150])
-@pytest.mark.parametrize("cache_len", [0, None])
+@pytest.mark.parametrize("cache_len", [1, None])
 def test_dataset_follows_changes_at_every_step_and_several_times(steps, cache_len):
     dataset = Dataset(ID, VARIED, batch_size=2, seq_len=1, cache_len=cache_len, seed=4)
     seen = [steps_of(dataset, steps)] if steps else []

@@ -6,7 +6,7 @@ import base64
 import inspect
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 import ngym_core as ngym
+from ngym_core.arguments import Callback, FilePath, checked
 from ngym_core.files import atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable, reason
@@ -59,8 +60,9 @@ class _Card:
     problem: str = ""
 
 
+@checked
 def write_gallery(
-    folder: str | Path, ids: Iterable[str] | None = None, progress: Callable[[int], None] = lambda _: None
+    folder: FilePath, ids: Iterable[str] | None = None, progress: Callback = lambda _: None
 ) -> tuple[Path, dict[str, str]]:
     """Write a page with a figure of a trial of each task, ``index.html``; figures and styles are inside this file.
 
