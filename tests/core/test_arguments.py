@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngym_core.arguments import (
+    AnyOf,
     ArrayOf,
+    Callback,
     Count,
     Distribution,
     Finite,
@@ -24,6 +27,7 @@ from ngym_core.arguments import (
     Numbers,
     OneOf,
     Options,
+    PathTo,
     Positive,
     Probabilities,
     Probability,
@@ -52,7 +56,11 @@ CASES = {
         [[1], (1, 2.5), np.arange(3), range(3), np.float32([1])],
         [[], [NAN], [[1]], [[1], [1, 2]], ["a"], 5, "12", {1: 2}, [True], {1, 2}, None, iter([1])],
     ),
-    "three": (ArrayOf(length=3, each=Integer(0)), [[0, 1, 2]], [[0, 1], [0, 1, -1], [0, 1, 2, 3], [0, 1, 2.5]]),
+    "three": (
+        ArrayOf(length=3, each=Integer(0)),
+        [[0, 1, 2], range(3)],
+        [[0, 1], range(10**12), range(-1, 2), [0, 1, -1], [0, 1, 2, 3], [0, 1, 2.5]],
+    ),
     "options": (ArrayOf(ndim=None), [[1], [[1, 2], [3, 4]]], [[], [[1], [2, 3]], [INF], 5]),
     "distribution": (
         Distribution(),
@@ -60,6 +68,10 @@ CASES = {
         [[0.5, 0.6], [-5, 6], [NAN, 1], [], 7, [3, 1], "ab"],
     ),
     "rows": (Distribution(ndim=2), [[[0.5, 0.5], [1, 0]]], [[0.5, 0.5], [[0.5, 0.5], [1, 1]], [[1], [0.5, 0.5]]]),
+    "function": (Callback.__metadata__[0], [len, int, Toy, lambda: 1], [5, "len", None]),
+    "path": (PathTo(), ["a", Path("a.b"), ""], [5, None, b"a", ["a"]]),
+    "path to": (PathTo(".npz", ".npy"), ["a.npz", Path("b.npy")], ["a", "a.npzz", "a.NPZ", "npz", 5, None]),
+    "path to any": (PathTo(".png", ""), ["a", "a.png"], ["a.npz", 5]),
     "instance": (InstanceOf(dict, "a dictionary"), [{}], [[], None]),
 }
 
@@ -97,6 +109,13 @@ def test_argument_never_fails_in_its_own_check(value, case):
         (Integer(1), 2.5, "x=2.5 must be an integer from 1."),
         (OneOf("png", "pdf"), "pgn", "x='pgn' must be one of 'png', 'pdf'. Did you mean 'png'?"),
         (ArrayOf(length=2, each=Integer(0)), [1], "x=[1] must be a sequence of 2 integers from 0."),
+        (
+            PathTo(".npz", ""),
+            "a.nzp",
+            "x='a.nzp' must be a path that ends in '.npz', or has no suffix. Did you mean '.npz'?",
+        ),
+        (PathTo(), 5, "x=5 must be a path."),
+        (AnyOf(Number(), OneOf("png")), "pgn", "x='pgn' must be a finite number, or one of 'png'. Did you mean 'png'?"),
         (Distribution(), [3, 1], "x=[3, 1] must be probabilities that sum to 1."),
     ],
 )

@@ -6,11 +6,20 @@ import re
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from ngym_core.files import CLAIM, atomic_write, claim_folder, holds_something, remove_leftovers, require_free_folder
+from ngym_core.files import (
+    CLAIM,
+    atomic_write,
+    claim_folder,
+    holds_something,
+    remove_leftovers,
+    require_free_folder,
+    require_writable_folder,
+)
 
 
 def test_atomic_write_makes_the_folder_and_replaces_the_file(tmp_path):
@@ -215,3 +224,19 @@ def test_remove_leftovers_spares_files_that_a_process_writes(tmp_path):
     with atomic_write(tmp_path / "table.csv") as temporary:
         remove_leftovers(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == [temporary.name]
+
+
+def test_require_writable_folder_makes_the_folder_and_leaves_nothing_there(tmp_path):
+    require_writable_folder(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_require_writable_folder_refuses_what_lies_in_a_file_and_a_full_disk(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="'.*file"):
+        require_writable_folder(tmp_path / "file" / "new")
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: full)
+            with pytest.raises(OSError, match="No space left"):
+                require_writable_folder(tmp_path)

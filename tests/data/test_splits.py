@@ -93,7 +93,7 @@ def test_holdout_of_any_kind_of_condition(id_, name, held):
 @pytest.mark.parametrize(("id_", "holdout"), [("PulseDecisionMaking-v0", {"ground_truth": 1}), (ID, {"coh": [12.8]})])
 def test_holdout_streams_do_not_depend_on_seq_and_cache_len(id_, holdout, split):
     whole = Dataset(id_, batch_size=3, seq_len=900, seed=3, split=split, holdout=holdout)()
-    parts = Dataset(id_, batch_size=3, seq_len=100, cache_len=0, seed=3, split=split, holdout=holdout)
+    parts = Dataset(id_, batch_size=3, seq_len=100, cache_len=1, seed=3, split=split, holdout=holdout)
     inputs, target = (np.concatenate(part) for part in zip(*[parts() for _ in range(9)], strict=True))
     assert np.array_equal(inputs, whole[0])
     assert np.array_equal(target, whole[1])
@@ -133,7 +133,11 @@ def test_cross_conditions_of_a_stream_are_equally_likely():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"split": "tarin"}, ValueError, "Unknown split 'tarin'. Did you mean 'train'"),
+        (
+            {"split": "tarin"},
+            ValueError,
+            "split='tarin' must be one of 'train', 'val', 'test', 'holdout'. Did you mean 'train'",
+        ),
         ({"split": "holdout"}, ValueError, "split='holdout' needs held-out conditions"),
         ({"holdout": {"coh": []}}, ValueError, "names no value of 'coh'"),
         ({"holdout": {"choh": [1]}}, KeyError, "Unknown condition of <.*> 'choh'. Did you mean 'coh'"),

@@ -215,7 +215,7 @@ def neurogym_style():
     ("call", "error", "message"),
     [
         (lambda: TrialDataset(ID, trials=0), ValueError, "trials=0 must be an integer from 1"),
-        (lambda: TrialDataset(ID, trials=3, session=1.5), ValueError, "session=1.5 must be an integer from 1"),
+        (lambda: TrialDataset(ID, trials=3, session=1.5), TypeError, "session=1.5 must be an integer from 1"),
         (lambda: TrialDataset(ID, trials=3, memory=-1), ValueError, "memory=-1 must be an integer from 1"),
         (lambda: TrialDataset(ID, trials=3)[3], IndexError, "Trial 3 is out of range: the dataset has 3 trials"),
         (lambda: TrialDataset(ID, trials=3)[[0, -4]], IndexError, "Trial -4 is out of range: the dataset has 3 trials"),

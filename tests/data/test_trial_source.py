@@ -44,14 +44,18 @@ class Negative(gym.ObservationWrapper):
         (
             lambda: Dataset("ReadySetGo", 512),
             TypeError,
-            "env_kwargs=512 must be a dictionary .* was batch_size meant",
+            "env_kwargs=512 must be a dictionary of arguments",
         ),
         (lambda: Dataset(ngym.make("ReadySetGo"), {"dt": 20}), TypeError, r"env_kwargs=\{'dt': 20\} goes with an id"),
         (lambda: Dataset([1]), TypeError, r"type\(env\)=<class 'list'> must be `gym.Env`"),
         (lambda: Dataset(gym.make("CartPole-v1")), TypeError, "must be `gym.Env`"),
         (lambda: Dataset(Negative(ngym.make("ReadySetGo"))), TypeError, r"shape \(4,\), but its trials have shape \(3,\)"),
         (lambda: TrialDataset(ID, loss_weights={"decison": 1}), KeyError, "Unknown period of <.*> 'decison'. Did you mean"),
-        (lambda: TrialDataset(ID, loss_weights={"decision": -1}), ValueError, "'decision' must be a number from 0, not -1"),
+        (
+            lambda: TrialDataset(ID, loss_weights={"decision": -1}),
+            ValueError,
+            r"loss_weights\['decision'\]=-1 must be a finite number from 0",
+        ),
         (lambda: TrialDataset([1]), TypeError, "must be `gym.Env`"),
     ],
 )

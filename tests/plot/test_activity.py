@@ -152,7 +152,7 @@ def test_activity_figures_draw_into_given_axes():
         ),
         (lambda: plot_activity(recording(start={"a": np.zeros(3)})), ValueError, r"start\['a'\] must have .* the 40 trials"),
         (lambda: plot_activity(recording(), align="delay"), UnknownNameError, "Unknown period 'delay'. Valid: 'decision'"),
-        (lambda: plot_activity(recording(), time="s"), ValueError, "time='s' must be 'ms' or 'steps'"),
+        (lambda: plot_activity(recording(), time="s"), ValueError, "time='s' must be one of 'steps', 'ms'"),
         (lambda: plot_activity(recording(), trial=40), IndexError, "trial=40 is not one of the 40 trials, from 0 to 39"),
         (
             lambda: plot_activity(recording(), only=np.zeros(40, bool)),

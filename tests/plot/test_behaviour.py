@@ -97,7 +97,7 @@ def test_plot_delay_dependence_draws_proportions_correct():
     ("call", "error", "message"),
     [
         (lambda: fit_history(table(0)), ValueError, "The table has no trial"),
-        (lambda: fit_history(table(10), 0), ValueError, "lags=0 must be at least one trial"),
+        (lambda: fit_history(table(10), 0), ValueError, "lags=0 must be an integer from 1"),
         (lambda: fit_history(table(10), 5), ValueError, "trials with 5 trials before them are too few for"),
         (lambda: fit_history({**table(90), "choice": np.arange(90)}), ValueError, "There must be two choices"),
         (lambda: fit_history({"choice": [1, 2]}), UnknownNameError, "Unknown column 'correct'"),

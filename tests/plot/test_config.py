@@ -8,9 +8,9 @@ from ngym_plot import PlotConfig, plot_env
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"unit": "s"}, "unit='s' must be 'steps' or 'ms'"),
-        ({"width": -1}, "width=-1 must be a positive number"),
-        ({"dpi": float("inf")}, "dpi=inf must be a positive number"),
+        ({"unit": "s"}, "unit='s' must be one of 'steps', 'ms'"),
+        ({"width": -1}, "width=-1 must be a finite number above 0"),
+        ({"dpi": float("inf")}, "dpi=inf must be a finite number above 0"),
     ],
 )
 def test_plot_config_rejects_invalid_settings(settings, message):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from ngym_plot import plot_env, visualize_run
-from ngym_plot.figure import TimeAxis, new_figure
+from ngym_plot.figure import TimeAxis, new_figure, save_figure
 
 from .figures import FIGURES, figure_of
 from .inspection import panels
@@ -56,12 +58,20 @@ def test_time_axis_has_few_ticks_in_a_long_run():
 
 
 @pytest.mark.parametrize(
-    ("name", "written"), [("a.pdf", "a.pdf"), ("a.svg", "a.svg"), ("a", "a.png"), ("task.v0", "task.v0.png")]
+    ("name", "written"), [("a.pdf", "a.pdf"), ("a.svg", "a.svg"), ("a", "a.png"), ("task-v0", "task-v0.png")]
 )
 def test_save_figure_adds_an_extension_and_closes_the_figure(tmp_path, name, written):
     figure = plot_env(ID, 20, fname=tmp_path / "new" / name, seed=0)
     assert [p.name for p in (tmp_path / "new").iterdir()] == [written]
     assert not plt.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("p.xyz", ""), ("p.pngg", "Did you mean '.png'")])
+def test_save_figure_refuses_a_suffix_that_is_no_format(tmp_path, name, hint):
+    message = rf"fname=.*{name}'\) must be a path that ends in .*'.pdf'.*'.png'.*, or has no suffix.\s?{re.escape(hint)}"
+    with pytest.raises(ValueError, match=message):
+        save_figure(plt.figure(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", FIGURES)

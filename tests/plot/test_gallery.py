@@ -21,6 +21,8 @@ from PIL import Image
 import ngym_core as ngym
 from ngym_plot.gallery import _describe_values, write_gallery
 
+from .tasks import Failing, MovingBar
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
@@ -92,6 +94,20 @@ def test_gallery_with_a_failing_task_has_the_other_tasks(failing_task, tmp_path)
     assert "No figure: RuntimeError: no trial &lt;today&gt;" in found[failing_task]
     assert "Fails when a trial is made." in found[failing_task]
     assert "<img" in found["GoNogo-v0"]
+
+
+def test_gallery_with_texts_that_cannot_be_encoded_has_all_else(image_task, failing_task, tmp_path, monkeypatch):
+    def fail(self, trials):
+        raise RuntimeError("half \ud800")
+
+    monkeypatch.setattr(MovingBar, "__doc__", "Half of a pair: \ud800.")
+    monkeypatch.setattr(Failing, "_new_trials", fail)
+    page, failed = write_gallery(tmp_path / "pages", [image_task, failing_task])
+    assert failed == {failing_task: "RuntimeError: half \\ud800"}
+    found = cards(page)
+    assert "Half of a pair: \\ud800." in found[image_task]
+    assert "<img" in found[image_task]
+    assert "No figure: RuntimeError: half \\ud800" in found[failing_task]
 
 
 def test_write_gallery_closes_its_own_figures_only(failing_task, tmp_path, monkeypatch):

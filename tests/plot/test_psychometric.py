@@ -273,8 +273,8 @@ def test_fit_psychometric_rejects_invalid_data(evidence, choice, message):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: fit_psychometric([1, 2], [0, 1], link="logistic"), UnknownNameError, "Unknown link 'logistic'.*'probit'"),
-        (lambda: fit_psychometric([1, 2], [0, 1], lapses="two"), UnknownNameError, "Unknown kind of lapses 'two'"),
+        (lambda: fit_psychometric([1, 2], [0, 1], link="logistic"), ValueError, "link='logistic' must be one of .*'probit'"),
+        (lambda: fit_psychometric([1, 2], [0, 1], lapses="two"), ValueError, "lapses='two' must be one of 'equal'"),
         (lambda: PsychometricFit(1, 0).interval("slop"), UnknownNameError, "Unknown parameter 'slop'. Did you mean 'slope'"),
         (lambda: PsychometricFit(1, 0).interval("slope"), ValueError, "There was no bootstrap"),
         (lambda: PsychometricFit(1, 0).band([1]), ValueError, "There was no bootstrap"),

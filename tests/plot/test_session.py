@@ -97,7 +97,7 @@ def test_plot_session_draws_into_a_given_figure_and_saves_it(tmp_path):
         (session(reward=np.array(["a"] * 60)), {}, ValueError, "'reward' must hold numbers, not"),
         (session(), {"block": "blok"}, UnknownNameError, "Unknown column 'blok'"),
         (session(lanes=3), {"lane": 3}, ValueError, "lane 3 played no trial. Valid: '0', '1', '2'."),
-        (session(), {"window": 0}, ValueError, "window=0 must be at least one trial"),
+        (session(), {"window": 0}, ValueError, "window=0 must be an integer from 1"),
     ],
 )
 def test_plot_session_rejects_invalid_tables_and_arguments(table, options, error, message):

@@ -76,7 +76,7 @@ def write_evaluations(folder, **arrays):
         (lambda path: plot_training({}), UnknownNameError, "Unknown column 'performance'"),
         (lambda path: plot_training({"performance": []}), ValueError, "The table has no trial"),
         (lambda path: plot_training({"performance": [1]}, "reward"), UnknownNameError, "Unknown column 'reward'"),
-        (lambda path: plot_training({"performance": [1]}, window=0), ValueError, "window=0 must be positive"),
+        (lambda path: plot_training({"performance": [1]}, window=0), ValueError, "window=0 must be a finite number above 0"),
         (lambda path: plot_training(progress(path, [])), ValueError, "progress.csv has no row"),
         (
             lambda path: plot_training(progress(path, ["1,2,3"]), "rollout/ep_rew"),

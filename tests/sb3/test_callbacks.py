@@ -148,8 +148,8 @@ def test_evaluation_callback_keeps_the_best_agent_when_a_save_fails(tmp_path, mo
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
-        ({"every": 0}, ValueError, "every=0 must be a positive number of steps"),
-        ({"best_model": "best.pt"}, ValueError, "best_model='best.pt' must end in '.zip'"),
+        ({"every": 0}, ValueError, "every=0 must be an integer from 1"),
+        ({"best_model": "best.pt"}, ValueError, "best_model='best.pt' must be a path that ends in '.zip'"),
         ({"best_model": "there.zip"}, FileExistsError, "there.zip exists already; name a new file"),
     ],
 )

@@ -26,7 +26,7 @@ def test_load_model_rejects_missing_damaged_and_other_files(tmp_path):
     make_model(config, config.make_env(ID)).save(tmp_path / "ppo.zip")
     with pytest.raises(ValueError, match="ppo.zip is not a model that recurrent-ppo saved"):
         load_model(tmp_path / "ppo.zip")
-    with pytest.raises(KeyError, match="Unknown algorithm 'pp0'. Did you mean 'ppo'"):
+    with pytest.raises(ValueError, match="algo='pp0' must be one of .* Did you mean 'ppo'"):
         load_model(tmp_path / "ppo.zip", "pp0")
     with pytest.raises(ValueError, match="Observation spaces do not match"):
         load_model(tmp_path / "ppo.zip", "ppo", make_sb3_env("ContextDecisionMaking-v0", 4))
@@ -36,7 +36,7 @@ def test_load_model_rejects_missing_damaged_and_other_files(tmp_path):
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
-        ({"algo": "recurent-ppo"}, KeyError, "Unknown algorithm 'recurent-ppo'. Did you mean 'recurrent-ppo'"),
+        ({"algo": "recurent-ppo"}, ValueError, "algo='recurent-ppo' must be one of .*Did you mean 'recurrent-ppo'"),
         ({"algo": "dqn", "policy": "gru"}, KeyError, "Unknown policy of dqn 'gru'. Valid: 'mlp'"),
         ({"policy": "mlp"}, KeyError, "Unknown policy of recurrent-ppo 'mlp'. Valid: 'ctrnn', 'ei-ctrnn', 'gru'"),
         ({"steps": 0}, ValueError, "steps=0 must be an integer from 1"),

@@ -157,7 +157,7 @@ def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
         (
             lambda: make_sb3_env(ID, carry="trail"),
             ValueError,
-            "carry='trail' is not how long an agent keeps its state. Did you mean 'trial'",
+            "carry='trail' must be one of 'episode', 'trial'. Did you mean 'trial'",
         ),
         (lambda: make_sb3_env(ID, wrappers=["PassActoin"]), KeyError, "Unknown wrapper 'PassActoin'.*'PassAction-v0'"),
         (lambda: make_sb3_env("Nothing-v0"), KeyError, "Unknown task 'Nothing-v0'"),

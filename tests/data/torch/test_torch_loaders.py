@@ -205,7 +205,7 @@ def test_trial_loader_of_two_distributed_processes(two_ranks):
             "num_workers=3 is more than the 2 rows of a batch, which workers divide",
         ),
         (lambda: Dataset(ID).to_torch(num_workers=-1), ValueError, "num_workers=-1 must be an integer from 0"),
-        (lambda: Dataset(ID).to_torch(prefetch=1.5), ValueError, "prefetch=1.5 must be an integer from 0"),
+        (lambda: Dataset(ID).to_torch(prefetch=1.5), TypeError, "prefetch=1.5 must be an integer from 0"),
         (lambda: Dataset(ID).to_torch(rank=-1), ValueError, "rank=-1 must be an integer from 0"),
         (lambda: TrialDataset(ID).to_torch(0), ValueError, "batch_size=0 must be an integer from 1"),
         (

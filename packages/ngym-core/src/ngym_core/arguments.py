@@ -18,6 +18,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
@@ -27,13 +28,16 @@ from ngym_core.errors import nearest
 
 __all__ = [
     "ArrayOf",
+    "Callback",
     "Count",
     "Duration",
     "Expected",
+    "FilePath",
     "Finite",
     "Flag",
     "Flags",
     "Index",
+    "Indices",
     "InstanceOf",
     "Integer",
     "Integers",
@@ -44,12 +48,14 @@ __all__ = [
     "Numbers",
     "OneOf",
     "Options",
+    "PathTo",
     "Positive",
     "Probabilities",
     "Probability",
     "Seed",
     "Size",
     "String",
+    "TaskId",
     "Text",
     "check_arguments",
     "checked",
@@ -192,6 +198,16 @@ class String(Expected):
         return None if isinstance(value, str) else TypeError
 
 
+class Function(Expected):
+    """A function, or another object that can be called."""
+
+    description = "a function"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if callable(value) else TypeError
+
+
 class InstanceOf(Expected):
     """An object of a class.
 
@@ -229,6 +245,33 @@ class OneOf(Expected):
         return f" {nearest(value, self.values).partition('Valid:')[0]}".rstrip()
 
 
+class PathTo(Expected):
+    """A path, as a text or a `Path`.
+
+    Args:
+        *suffixes: The suffixes that it may have, such as ``.npz``, and "" for none; by default any.
+    """
+
+    def __init__(self, *suffixes: str) -> None:
+        self.suffixes = suffixes
+        self.description = "a path"
+        if suffixes:
+            self.description += f" that ends in {' or '.join(repr(suffix) for suffix in suffixes if suffix)}"
+        if "" in suffixes:
+            self.description += ", or has no suffix"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        if not isinstance(value, (str, Path)):
+            return TypeError
+        return None if not self.suffixes or Path(value).suffix in self.suffixes else ValueError
+
+    def hint(self, value: Any) -> str:
+        """Return the nearest suffix."""
+        suffix = Path(value).suffix if isinstance(value, (str, Path)) else ""
+        return OneOf(*filter(None, self.suffixes)).hint(suffix) if suffix and self.suffixes else ""
+
+
 class ArrayOf(Expected):
     """An array (or nested lists) of finite numbers.
 
@@ -259,12 +302,13 @@ class ArrayOf(Expected):
             return TypeError
         if len(value) == 0:
             return ValueError
-        array = self._array(value)
+        # The ends of a range say all, and it may be long.
+        array = self._array(value[:: max(1, len(value) - 1)] if isinstance(value, range) else value)
         if array is None:
             return TypeError
         if self.ndim is not None and array.ndim != self.ndim:
             return ValueError
-        if self.length not in (None, len(array)):
+        if self.length not in (None, len(value)):
             return ValueError
         return ValueError if any(self.each.problem(number) for number in (array.min(), array.max())) else None
 
@@ -318,6 +362,10 @@ class AnyOf(Expected):
             return None
         return ValueError if ValueError in errors else TypeError
 
+    def hint(self, value: Any) -> str:
+        """Return the first hint that one of the kinds has."""
+        return next(filter(None, (kind.hint(value) for kind in self.kinds)), "")
+
 
 class Nothing(Expected):
     """None."""
@@ -353,12 +401,20 @@ Flag: TypeAlias = Annotated[bool, Boolean()]
 """True or False."""
 Text: TypeAlias = Annotated[str, String()]
 """A text."""
+FilePath: TypeAlias = Annotated[str | Path, PathTo()]
+"""A path of a file or folder."""
+Callback: TypeAlias = Annotated[Callable[..., Any], Function()]
+"""A function of the caller."""
+TaskId: TypeAlias = Annotated[str, InstanceOf(str, "the id of a task")]
+"""The id of a task."""
 Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of arguments")]
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
 """At least one finite number, (k,)."""
 Integers: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer())]
 """At least one integer, (k,)."""
+Indices: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer(0))]
+"""At least one integer from 0, (k,)."""
 Options: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=None)]
 """The options of a condition: at least one finite number, or row of them, (k,) or (k, m)."""
 Probabilities: TypeAlias = Annotated[ArrayLike, Distribution()]

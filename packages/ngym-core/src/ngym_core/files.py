@@ -12,6 +12,7 @@ import platform
 import re
 import secrets
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -23,8 +24,18 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["atomic_write", "claim_folder", "holds_something", "remove_leftovers", "require_free_folder", "sync_folder"]
+__all__ = [
+    "atomic_write",
+    "claim_folder",
+    "holds_something",
+    "remove_leftovers",
+    "require_free_folder",
+    "require_writable_folder",
+    "sync_folder",
+]
 
+PROBE_BYTES = 4096
+"""Number of bytes that are written to find out whether a disk is full."""
 CLAIM = ".ngym-claim"
 """File in a folder that a process has claimed."""
 _TEMPORARY = re.compile(r"\.ngym-[0-9a-f]{8}\.")
@@ -187,6 +198,25 @@ def require_free_folder(folder: Path, mark: str | None = None, besides: str | No
     """
     if not (mark is not None and (folder / mark).is_file()) and holds_something(folder, besides):
         raise FileExistsError(f"{folder} holds something already; name a new folder.")
+
+
+def require_writable_folder(folder: Path) -> None:
+    """Make a folder, and raise if nothing can be written there; for use before long work.
+
+    Args:
+        folder: The folder. It need not exist.
+
+    Raises:
+        OSError: The folder cannot be made or written, or the disk is full.
+
+    Example:
+        >>> require_writable_folder(Path("results"))
+        >>> Path("results").is_dir()
+        True
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(PROBE_BYTES))
 
 
 def holds_something(path: Path, besides: str | None = None) -> bool:

@@ -19,7 +19,7 @@ from ngym_core.trials import join_columns
 from ngym_data._buffers import WindowBuffer
 from ngym_data._chunks import Mark, Origin, StepChunk
 from ngym_data._positions import RowPosition, positions_from_state, positions_state, rest_of_trial
-from ngym_data.trial_source import TrialSource
+from ngym_data.trial_source import TrialSource, require_memory
 
 __all__ = ["LOADER", "Place", "RowStreams", "concatenate_conditions", "object_array"]
 
@@ -29,6 +29,8 @@ LOADER = "`dataset.to_torch(num_workers=...)` returns a loader whose workers div
 """What errors say about loaders."""
 ROW_TRIALS_PER_CALL = 8192
 """Number of trials of a row that are generated in one call, at most."""
+ROW_BYTES = 2**10
+"""Bytes of the source of randomness of a row, at least."""
 BUFFER_SHARE = 0.75
 """Share of `memory` for the buffer of steps; the rest is for trials that are being generated."""
 CALL_SHARE = 1 / 16
@@ -51,6 +53,7 @@ class RowStreams:
         source: The source of the trials; another one when parameters of the env have changed.
         rows: Number of each row.
         seeds: Seed of each row.
+        memory: Bytes for steps that were generated but not returned yet.
     """
 
     def __init__(
@@ -65,8 +68,9 @@ class RowStreams:
         memory: int,
     ) -> None:
         self.source, self.rows, self.seq_len, self.batch_first, self.info = source, rows, seq_len, batch_first, info
-        self._cache_len, self._memory = cache_len, memory
+        self._cache_len, self.memory = cache_len, memory
         self._process = os.getpid()  # in which the rows were chosen
+        self._require_memory()
         self.restart()
 
     def restart(self, seed: int | None = None) -> None:
@@ -80,6 +84,7 @@ class RowStreams:
     def part(self, rows: Sequence[int]) -> RowStreams:
         """Return the streams of other rows, each at its first step."""
         part = self._with_rows(rows)
+        part._require_memory()
         part.restart()
         return part
 
@@ -97,6 +102,16 @@ class RowStreams:
         part.__dict__.update(self.__dict__)
         part.rows, part._process, part.source = rows, os.getpid(), copy.copy(self.source)
         return part
+
+    @property
+    def batch_bytes(self) -> int:
+        """Bytes of the observations and the ground truth of a batch."""
+        return len(self.rows) * self.seq_len * int(self.source.step_bytes)
+
+    def _require_memory(self) -> None:
+        """Raise if a batch, or the state of all rows, needs more memory than there may be."""
+        what = f"A batch of {len(self.rows):,} rows of {self.seq_len:,} steps"
+        require_memory(what, self.batch_bytes + len(self.rows) * ROW_BYTES, self.memory)
 
     @property
     def cycle(self) -> int:
@@ -224,7 +239,7 @@ class RowStreams:
         """Put the draws of rows to where their next trials are drawn, if they do not stand there."""
         rows = [row for row in rows if not self._sought[row]]
         if rows:
-            most = int(CALL_SHARE * self._memory / (self.source.trial_len * self.source.buffer_step_bytes))
+            most = int(CALL_SHARE * self.memory / (self.source.trial_len * self.source.buffer_step_bytes))
             self.source.seek([self._draws[row] for row in rows], [self._after[row] for row in rows], max(1, most))
             for row in rows:
                 self._sought[row] = True
@@ -268,7 +283,7 @@ class RowStreams:
         ):  # start, period, trial: int32 indices, values of 1, 1 and 4 bytes; conditions: once in parts, once joined
             info_bytes = 3 * 4 + 6 + 2 * self.source.condition_bytes / self.source.trial_len
         # the least of three bounds: the memory, the trials of one call (with room for chance), `cache_len`
-        steps = BUFFER_SHARE * self._memory / (len(self.rows) * (self.source.buffer_step_bytes + info_bytes))
+        steps = BUFFER_SHARE * self.memory / (len(self.rows) * (self.source.buffer_step_bytes + info_bytes))
         steps = min(steps, 0.9 * ROW_TRIALS_PER_CALL * self.source.trial_len)
         steps = min(steps, math.inf if self._cache_len is None else max(self._cache_len, 1))
         return max(1, int(steps / self.seq_len))
@@ -293,7 +308,7 @@ class RowStreams:
         self._segments = [[] for _ in range(len(self.rows))]
         self._places.clear()
         self._num_buffered_trials = 0
-        call_bytes = CALL_SHARE * self._memory
+        call_bytes = CALL_SHARE * self.memory
         rows_per_call = max(1, int(call_bytes / (self._buffer_steps * source.buffer_step_bytes))) if source.batched else 1
         for first in range(0, len(self.rows), rows_per_call):
             rows = range(first, min(first + rows_per_call, len(self.rows)))
@@ -316,7 +331,7 @@ class RowStreams:
     def _generate(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, StepChunk]]:
         """Generate trials of about `steps` steps for each of some rows; a row alone if trials cannot be batched."""
         source = self.source
-        most = int(CALL_SHARE * self._memory / (len(rows) * source.buffer_step_bytes))  # below `steps` for a long row only
+        most = int(CALL_SHARE * self.memory / (len(rows) * source.buffer_step_bytes))  # below `steps` for a long row only
         n = min(ROW_TRIALS_PER_CALL, source.trials_for(max(1, min(steps, most))))
         rows = rows if source.batched else rows[:1]
         self._seek(rows)
@@ -336,7 +351,7 @@ class RowStreams:
         """Generate fewer windows at a time if the steps of the first rows take more memory than was estimated."""
         chunks = [chunk for row in rows for chunk in self._pending[row]]
         step_bytes = sum(chunk.nbytes for chunk in chunks) / sum(map(len, chunks))
-        windows = self._memory / (step_bytes * len(self.rows) * self.seq_len)
+        windows = self.memory / (step_bytes * len(self.rows) * self.seq_len)
         if windows < self._buffer_steps / self.seq_len:
             self._buffer_steps = max(1, int(0.8 * windows)) * self.seq_len  # steps of later rows may be larger still
             self._buffer.clear(self._buffer_steps // self.seq_len)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ngym_data.splits import SPLITS
+from ngym_data.splits import SPLITS, Split
 
 __all__ = ["export", "rerun"]
 
@@ -64,7 +64,9 @@ def _parse_pairs(context: click.Context, option: click.Parameter, texts: Sequenc
     help="Number of trials in a session, in which blocks and histories continue; by default 128, fewer of images.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, NAME.npz; it must not exist.")
-def export(task: str, trials: int, split: str, seed: int, session: int | None, out: Path, **values: dict[str, Any]) -> None:
+def export(
+    task: str, trials: int, split: Split, seed: int, session: int | None, out: Path, **values: dict[str, Any]
+) -> None:
     """Write trials of TASK to a file, with a manifest beside it."""
     from ngym_data.export import export_trials
 

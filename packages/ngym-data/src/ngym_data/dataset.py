@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 import ngym_core as ngym
+from ngym_core.arguments import Count, Flag, Indices, Keywords, Seed, checked
 from ngym_core.state import State, open_state, seal_state
 from ngym_data._streams import LOADER, RowStreams
-from ngym_data.trial_source import MEMORY_BYTES, TrialSource, check_size
+from ngym_data.splits import Conditions, Split
+from ngym_data.trial_source import MEMORY_BYTES, LossWeights, TrialSource
 
 if TYPE_CHECKING:
     from ngym_data.torch_loaders import StreamLoader
@@ -50,7 +52,8 @@ class Dataset:
             for the buffer: observations and ground truth of all rows and, with `info`, `start`, `period` and trial
             number of each step and the conditions of each trial. The rest is for trials that are being generated,
             and for those of their steps that did not fit into the buffer. Sizes are estimated from a few trials; at
-            least one batch is buffered, however large it is. Not counted: batches that were returned or that a loader
+            least one batch is buffered, however large it is; but one of more than 4 GiB is refused unless `memory` allows
+            it. Not counted: batches that were returned or that a loader
             has prefetched, and what the env holds. Each worker process of a loader may take as much.
 
     Attributes:
@@ -68,7 +71,8 @@ class Dataset:
     Raises:
         TypeError: `env` is neither an id nor an env of ngym, or its observations differ in shape from those of its
             trials (a wrapper that changes steps but has no `on_data`); `env_kwargs` is no dictionary or comes with an env.
-        ValueError: A size below 1, an unknown split, conditions or holdouts that leave no trials, or a weight below 0.
+        ValueError: A size below 1, a batch that needs too much memory, an unknown split, conditions or holdouts that leave
+            no trials, or a weight below 0.
         UnknownNameError: A condition or a period that the task does not have.
 
     Example:
@@ -84,37 +88,37 @@ class Dataset:
         (1000, 1, 3) 5.0 ['coh', 'ground_truth']
     """
 
+    @checked
     def __init__(
         self,
         env: str | gymnasium.Env[Any, Any],
-        env_kwargs: Mapping[str, Any] | None = None,
-        batch_size: int = 1,
-        seq_len: int | None = None,
-        max_batch: int | None = None,
-        batch_first: bool = False,
-        cache_len: int | None = None,
+        env_kwargs: Keywords | None = None,
+        batch_size: Count = 1,
+        seq_len: Count | None = None,
+        max_batch: Count | None = None,
+        batch_first: Flag = False,
+        cache_len: Count | None = None,
         *,
-        seed: int | None = None,
-        conditions: Mapping[str, Any] | None = None,
-        split: str = "train",
-        holdout: Mapping[str, Any] | None = None,
-        info: bool | None = None,
-        loss_weights: Mapping[str, float] | None = None,
-        memory: int = MEMORY_BYTES,
+        seed: Seed = None,
+        conditions: Conditions | None = None,
+        split: Split = "train",
+        holdout: Conditions | None = None,
+        info: Flag | None = None,
+        loss_weights: LossWeights | None = None,
+        memory: Count = MEMORY_BYTES,
     ) -> None:
         source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
         )
-        self.batch_size = check_size("batch_size", batch_size)
-        self.max_batch = None if max_batch is None else check_size("max_batch", max_batch)
+        self.batch_size, self.max_batch = int(batch_size), max_batch
         self.streams = RowStreams(
             source,
             range(self.batch_size),
-            seq_len=check_size("seq_len", 1000 if seq_len is None else seq_len),
+            seq_len=1000 if seq_len is None else int(seq_len),
             batch_first=batch_first,
             info=loss_weights is not None if info is None else info,
             cache_len=cache_len,
-            memory=check_size("memory", memory),
+            memory=int(memory),
         )
         self.env, self.batch_first = source.env, batch_first
         self.seq_len, self.info = self.streams.seq_len, self.streams.info
@@ -135,7 +139,8 @@ class Dataset:
         """Seed of each row."""
         return self.streams.seeds
 
-    def seed(self, seed: int | None = None) -> None:
+    @checked
+    def seed(self, seed: Seed = None) -> None:
         """Restart all rows with another seed.
 
         Args:
@@ -145,7 +150,8 @@ class Dataset:
         self.streams.restart(ngym.Draws(seed).seed)
         self._num_batches, self._ended, self._continues = 0, False, False
 
-    def part(self, rows: Sequence[int]) -> Dataset:
+    @checked
+    def part(self, rows: Indices) -> Dataset:
         """Return a dataset of some rows, each at its first step.
 
         Rows are independent, so subsets can be generated in different processes: ``dataset.part(range(0, 64))`` in
@@ -155,11 +161,11 @@ class Dataset:
             rows: Numbers of the rows, from 0; they may exceed those of this dataset.
 
         Raises:
-            ValueError: There are no rows.
+            ValueError: There are no rows, or too many, see `memory`.
         """
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__)
-        part.batch_size = check_size("The number of rows", len(rows))
+        part.batch_size = len(rows)
         part.streams = self.streams.part(rows)
         part._num_batches, part._ended, part._continues = 0, False, False
         return part

@@ -6,27 +6,29 @@ import hashlib
 import io
 import json
 import platform
-import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Callback, Count, FilePath, Keywords, PathTo, Seed, TaskId, checked
 from ngym_core.errors import nearest
-from ngym_core.files import atomic_write
+from ngym_core.files import atomic_write, require_writable_folder
 from ngym_data._streams import concatenate_conditions, object_array
+from ngym_data.splits import Conditions, Split
 from ngym_data.trial_dataset import Sample, TrialDataset
 
 __all__ = ["Rerun", "SavedTrials", "export_trials", "load_trials", "read_manifest", "rerun"]
 
 Array: TypeAlias = NDArray[Any]
-Progress: TypeAlias = Callable[[int], object]
+ExportFile: TypeAlias = Annotated[str | Path, PathTo(".npz")]
+"""The file of an export; its manifest has the same name with ``.json``."""
 
 FORMAT = "ngym trials 1"
 """Name and version of the format, in each manifest."""
@@ -109,18 +111,19 @@ class Rerun:
     changed: dict[str, tuple[str, str]]
 
 
+@checked
 def export_trials(
-    file: str | Path,
-    task: str,
-    parameters: Mapping[str, Any] | None = None,
-    trials: int = 1000,
+    file: ExportFile,
+    task: TaskId,
+    parameters: Keywords | None = None,
+    trials: Count = 1000,
     *,
-    seed: int | None = None,
-    split: str = "train",
-    holdout: Mapping[str, Any] | None = None,
-    conditions: Mapping[str, Any] | None = None,
-    session: int | None = None,
-    progress: Progress | None = None,
+    seed: Seed = None,
+    split: Split = "train",
+    holdout: Conditions | None = None,
+    conditions: Conditions | None = None,
+    session: Count | None = None,
+    progress: Callback | None = None,
 ) -> list[Path]:
     """Write the trials of a `TrialDataset` to a file, and a manifest (``NAME.json``) beside it.
 
@@ -156,8 +159,6 @@ def export_trials(
         True
     """
     files = _file_and_manifest(Path(file))
-    if not isinstance(task, str):
-        raise TypeError(f"task={task!r} must be the id of a task, which a manifest can hold.")
     arguments = {
         "task": task,
         "parameters": _json_values("parameters", parameters),
@@ -171,12 +172,13 @@ def export_trials(
     dataset = _dataset(arguments)
     arguments |= {"trials": len(dataset), "seed": int(dataset.seed), "session": int(dataset.session)}
     _require_free(files, arguments)
-    _require_writable(files[0].parent)
+    require_writable_folder(files[0].parent)
     _write_files(files, *_generate(arguments, dataset, progress))
     return files
 
 
-def load_trials(file: str | Path) -> SavedTrials:
+@checked
+def load_trials(file: FilePath) -> SavedTrials:
     """Read exported trials.
 
     `ngym_core.load_trial_table` reads another kind of file: the table of the trials that an agent has played.
@@ -219,7 +221,8 @@ def load_trials(file: str | Path) -> SavedTrials:
     return SavedTrials(inputs, target, length, period, columns, manifest)
 
 
-def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Progress | None = None) -> Rerun:
+@checked
+def rerun(manifest: FilePath, *, out: ExportFile | None = None, progress: Callback | None = None) -> Rerun:
     """Generate exported trials again from their manifest and compare the bytes.
 
     Args:
@@ -250,7 +253,7 @@ def rerun(manifest: str | Path, *, out: str | Path | None = None, progress: Prog
     dataset = _dataset(arguments)
     if files is not None:
         _require_free(files, arguments)
-        _require_writable(files[0].parent)
+        require_writable_folder(files[0].parent)
     now, data = _generate(arguments, dataset, progress)
     same = now["sha256"] == then["sha256"]
     for name in ("periods", "json"):
@@ -305,9 +308,7 @@ def _manifest_text(manifest: Mapping[str, Any]) -> str:
 
 
 def _file_and_manifest(path: Path) -> list[Path]:
-    """Return the paths of a file and its manifest; raise ValueError unless the file is a ``.npz``."""
-    if path.suffix != ".npz":
-        raise ValueError(f"{path} must be named NAME.npz; the manifest is NAME.json beside it.")
+    """Return the paths of a file and its manifest."""
     return [path, path.with_suffix(".json")]
 
 
@@ -322,13 +323,6 @@ def _require_free(files: list[Path], arguments: Mapping[str, Any]) -> None:
             if all(left[name] == value for name, value in arguments.items()):
                 return
         raise FileExistsError(f"{manifest} exists already; name another file.")
-
-
-def _require_writable(folder: Path) -> None:
-    """Make a folder, and raise an OSError if the disk is full or the folder cannot be written, before all work."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(4096))
 
 
 def _json_values(argument: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -357,7 +351,7 @@ def _dataset(arguments: Mapping[str, Any]) -> TrialDataset:
 
 
 def _generate(
-    arguments: Mapping[str, Any], dataset: TrialDataset, progress: Progress | None
+    arguments: Mapping[str, Any], dataset: TrialDataset, progress: Callback | None
 ) -> tuple[dict[str, Any], bytes]:
     """Generate trials; return the manifest, without the entries `file` and `manifest_sha256`, and the bytes of the file."""
     batches = []

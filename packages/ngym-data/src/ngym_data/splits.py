@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import ngym_core as ngym
+from ngym_core.arguments import InstanceOf, checked
 from ngym_core.errors import nearest, unknown_name
 
-__all__ = ["SPLITS", "Holdout", "SplitDraws", "check_split", "cross_conditions", "stream_seed"]
+__all__ = ["SPLITS", "Conditions", "Holdout", "Split", "SplitDraws", "cross_conditions", "stream_seed"]
 
 Array: TypeAlias = NDArray[Any]
 
-SPLITS = ("train", "val", "test", "holdout")
-"""Names of the splits. Each has its own streams; held-out conditions appear in the last one only."""
-
-
-def check_split(split: str, holdout: object) -> str:
-    """Check the name of a split and return it.
-
-    Args:
-        split: The name.
-        holdout: The held-out conditions, or something false if there are none.
-
-    Raises:
-        ValueError: An unknown name, or ``holdout`` without held-out conditions.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"Unknown split {split!r}. {nearest(split, SPLITS)}")
-    if split == "holdout" and not holdout:
-        raise ValueError("split='holdout' needs held-out conditions, for example holdout={'coh': [12.8]}.")
-    return split
+Conditions: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of conditions")]
+"""Condition -> one value or several."""
+Split: TypeAlias = Literal["train", "val", "test", "holdout"]
+"""Name of a split. Each has its own streams; held-out conditions appear in the last one only."""
+SPLITS: tuple[str, ...] = get_args(Split)
+"""Names of the splits."""
 
 
 def stream_seed(seed: int, split: str, number: int) -> int:
@@ -64,7 +52,8 @@ class Holdout:
         ValueError: A condition without values.
     """
 
-    def __init__(self, values: Mapping[str, ArrayLike], split: str) -> None:
+    @checked
+    def __init__(self, values: Conditions, split: Split) -> None:
         self.values = {name: np.atleast_1d(np.asarray(held)) for name, held in values.items()}
         self.wants_held_out = split == "holdout"
         for name, held in self.values.items():
@@ -148,8 +137,9 @@ class SplitDraws(ngym.Draws):
         return super().choice(name, n, options, p, size)
 
 
+@checked
 def cross_conditions(
-    conditions: Mapping[str, Any], in_split: Callable[[Mapping[str, Array]], Array] | None
+    conditions: Conditions, in_split: Callable[[Mapping[str, Array]], Array] | None
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Cross the conditions that have lists of values.
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ngym_core.arguments import Count, Flag, Index, checked
 from ngym_core.state import State, describe_stack, open_state, seal_state
 from ngym_data._positions import RowPosition, positions_from_state, positions_state
-from ngym_data.trial_source import check_size
+from ngym_data.trial_source import require_memory
 
 try:
     import torch
@@ -56,7 +57,7 @@ class StreamLoader:
 
     Raises:
         ImportError: torch is not installed.
-        ValueError: A number below 0, or more workers than rows.
+        ValueError: A number below 0, more workers than rows, or batches to prefetch that need more than 4 GiB and `memory`.
 
     Example:
         >>> from ngym_data import Dataset
@@ -65,24 +66,23 @@ class StreamLoader:
         [(50, 4, 3), (50, 4, 3), (50, 4, 3)]
     """
 
+    @checked
     def __init__(
         self,
         dataset: Dataset,
         *,
-        num_workers: int = 0,
-        prefetch: int = 2,
-        pin_memory: bool | None = None,
+        num_workers: Index = 0,
+        prefetch: Index = 2,
+        pin_memory: Flag | None = None,
         device: str | torch.device | None = None,
-        rank: int | None = None,
+        rank: Index | None = None,
     ) -> None:
-        rank = _rank_and_world_size()[0] if rank is None else rank
-        for name, value in (("num_workers", num_workers), ("prefetch", prefetch), ("rank", rank)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name}={value!r} must be an integer from 0.")
+        rank = _rank_and_world_size()[0] if rank is None else int(rank)
         if num_workers > dataset.batch_size:
             raise ValueError(
                 f"num_workers={num_workers} is more than the {dataset.batch_size} rows of a batch, which workers divide."
             )
+        require_memory(f"prefetch={prefetch:,}", (prefetch + 1) * dataset.streams.batch_bytes, dataset.streams.memory)
         self.dataset = dataset.part(range(rank * dataset.batch_size, (rank + 1) * dataset.batch_size))
         self._num_workers, self._prefetch = num_workers, prefetch
         self._device = None if device is None else torch.device(device)
@@ -241,16 +241,15 @@ class _TrialBatchSampler(Sampler[Any]):
         epoch: Number of the order of the next iteration.
         first: Number of the first batch of the next iteration.
 
-    Raises:
-        ValueError: A batch size below 1.
     """
 
     def __init__(self, dataset: TrialDataset, batch_size: int, shuffle: bool, rank: tuple[int, int]) -> None:
-        self.dataset, self.batch_size, self.shuffle = dataset, check_size("batch_size", batch_size), shuffle
+        self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.rank, self.ranks = rank
         self.epoch = self.first = 0
 
-    def set_epoch(self, epoch: int) -> None:
+    @checked
+    def set_epoch(self, epoch: Index) -> None:
         """Set the order of the next iteration; each iteration also adds 1 to it."""
         self.epoch = epoch
 
@@ -295,7 +294,7 @@ class TrialLoader(DataLoader[Any]):
         **options: Options of `DataLoader`: `num_workers`, `prefetch_factor`, `pin_memory`, ...
 
     Raises:
-        ValueError: A batch size below 1, or a rank that does not exist.
+        ValueError: A batch size below 1, batches of more than 4 GiB, or a rank that does not exist.
 
     Example:
         >>> from ngym_data import TrialDataset
@@ -304,22 +303,24 @@ class TrialLoader(DataLoader[Any]):
         [(64, 22, 3), (36, 22, 3)]
     """
 
+    @checked
     def __init__(
         self,
         dataset: TrialDataset,
-        batch_size: int = 64,
+        batch_size: Count = 64,
         *,
-        shuffle: bool = False,
-        rank: int | None = None,
-        world_size: int | None = None,
+        shuffle: Flag = False,
+        rank: Index | None = None,
+        world_size: Count | None = None,
         **options: Any,
     ) -> None:
         default_rank, default_world_size = _rank_and_world_size()
         rank = default_rank if rank is None else rank
         world_size = default_world_size if world_size is None else world_size
-        if not 0 <= rank < world_size:
+        if rank >= world_size:
             raise ValueError(f"rank={rank!r} must lie between 0 and world_size - 1 = {world_size - 1}.")
-        self._batches = _TrialBatchSampler(dataset, batch_size, shuffle, (rank, world_size))
+        require_memory(f"batch_size={batch_size:,}", dataset.mean_bytes(min(batch_size, len(dataset))))
+        self._batches = _TrialBatchSampler(dataset, int(batch_size), bool(shuffle), (rank, world_size))
         self._epoch, self._num_batches = 0, 0  # the iteration that began last, and the batches that it has returned
         super().__init__(
             dataset,  # type: ignore[arg-type]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Index, Keywords, Seed, checked
 from ngym_core.trials import Trials
 from ngym_data._streams import concatenate_conditions
-from ngym_data.splits import SPLITS
-from ngym_data.trial_source import MEMORY_BYTES, TrialSource, check_size
+from ngym_data.splits import SPLITS, Conditions, Split
+from ngym_data.trial_source import MEMORY_BYTES, LossWeights, TrialSource, require_memory
 
 if TYPE_CHECKING:
     from ngym_data.torch_loaders import TrialLoader
@@ -66,7 +67,7 @@ class TrialDataset:
 
     Raises:
         TypeError: See `Dataset`.
-        ValueError: See `Dataset`.
+        ValueError: See `Dataset`, or a session of more than 4 GiB.
         UnknownNameError: A condition or a period that the task does not have.
 
     Example:
@@ -80,28 +81,29 @@ class TrialDataset:
         ((10, 22, 3), (10, 22), [0.0, 51.2, 0.0, 51.2])
     """
 
+    @checked
     def __init__(
         self,
         env: str | gymnasium.Env[Any, Any],
-        env_kwargs: Mapping[str, Any] | None = None,
-        trials: int = 1000,
+        env_kwargs: Keywords | None = None,
+        trials: Count = 1000,
         *,
-        seed: int | None = None,
-        split: str = "train",
-        holdout: Mapping[str, Any] | None = None,
-        conditions: Mapping[str, Any] | None = None,
-        loss_weights: Mapping[str, float] | None = None,
-        session: int | None = None,
-        memory: int = MEMORY_BYTES,
+        seed: Seed = None,
+        split: Split = "train",
+        holdout: Conditions | None = None,
+        conditions: Conditions | None = None,
+        loss_weights: LossWeights | None = None,
+        session: Count | None = None,
+        memory: Count = MEMORY_BYTES,
     ) -> None:
         self.source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
         )
         self.env = self.source.env
         self.periods = self.source.periods
-        self.session = check_size("session", self._default_session() if session is None else session)
-        self._trials = check_size("trials", trials)
-        self._memory = check_size("memory", memory)
+        self.session = self._default_session() if session is None else int(session)
+        self._trials, self._memory = int(trials), int(memory)
+        require_memory(f"A session of {self.session:,} trials", self.mean_bytes(self.session))
         self._cache: OrderedDict[int, SessionArrays] = OrderedDict()
         self._cached_bytes = 0
 
@@ -121,9 +123,14 @@ class TrialDataset:
 
     def _default_session(self) -> int:
         """Return the number of trials in a session within both bounds, at least 1."""
-        return min(MAX_SESSION_TRIALS, max(1, int(MAX_SESSION_BYTES / (self.source.trial_len * self.source.step_bytes))))
+        return min(MAX_SESSION_TRIALS, max(1, int(MAX_SESSION_BYTES / self.mean_bytes(1))))
 
-    def session_seed(self, number: int) -> int:
+    def mean_bytes(self, trials: int) -> float:
+        """Return how many bytes the observations and the ground truth of some trials have, estimated."""
+        return float(trials * self.source.trial_len * self.source.step_bytes)
+
+    @checked
+    def session_seed(self, number: Index) -> int:
         """Return the seed of a session, numbered from 0."""
         return self.source.stream_seed(number)
 
@@ -177,7 +184,8 @@ class TrialDataset:
             self._cache.clear()
             self._cached_bytes = 0
 
-    def order(self, epoch: int) -> NDArray[np.int64]:
+    @checked
+    def order(self, epoch: Index) -> NDArray[np.int64]:
         """Return the numbers of all trials in a random order that needs few sessions at a time, (trials,).
 
         Sessions are shuffled, and then the trials of as many sessions at a time as half of `memory` holds.
@@ -190,13 +198,12 @@ class TrialDataset:
         sessions = rng.permutation(-(-len(self) // self.session))
         order = (sessions[:, None] * self.session + np.arange(self.session)).ravel()
         order = order[order < len(self)]
-        session_bytes = self.session * self.source.trial_len * self.source.step_bytes
-        trials_at_a_time = self.session * max(1, int(self._memory / 2 / session_bytes))
+        trials_at_a_time = self.session * max(1, int(self._memory / 2 / self.mean_bytes(self.session)))
         for first in range(0, len(order), trials_at_a_time):
             rng.shuffle(order[first : first + trials_at_a_time])
         return order
 
-    def to_torch(self, batch_size: int = 64, **options: Any) -> TrialLoader:
+    def to_torch(self, batch_size: Count = 64, **options: Any) -> TrialLoader:
         """Return a loader of torch tensors.
 
         Args:

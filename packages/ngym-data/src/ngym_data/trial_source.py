@@ -6,13 +6,14 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
+from ngym_core.arguments import InstanceOf, Keywords, Number, Seed, checked
 from ngym_core.changes import PLAYED, ParameterWatch
 from ngym_core.errors import unknown_name
 from ngym_core.parameters import Parameters
@@ -21,18 +22,23 @@ from ngym_core.sampling import is_one_at_a_time, layers, outermost_trial_layer, 
 from ngym_core.state import State, draws_state, set_draws_state
 from ngym_core.trials import Trials, concatenate, select
 from ngym_core.trials.durations import has_own_state
+from ngym_core.trials.periods import MAX_MEMORY_BYTES
 from ngym_core.vector import BatchedDraws, can_batch
 from ngym_data._chunks import Mark, StepChunk
-from ngym_data.splits import Holdout, SplitDraws, check_split, cross_conditions, stream_seed
+from ngym_data.splits import Conditions, Holdout, Split, SplitDraws, cross_conditions, stream_seed
 
-__all__ = ["MEMORY_BYTES", "TrialSource", "check_size"]
+__all__ = ["MEMORY_BYTES", "LossWeights", "TrialSource", "require_memory"]
 
 Array: TypeAlias = NDArray[Any]
 
+LossWeights: TypeAlias = Annotated[Mapping[str, float], InstanceOf(Mapping, "a dictionary of periods and weights")]
+"""Period -> weight of its steps in the loss."""
 MEMORY_BYTES = 64 * 2**20
 """Default of `memory`; what counts is said in `Dataset` and `TrialDataset`."""
 PROBE_TRIALS, PROBE_IMAGE_TRIALS = 32, 16
 """Number of trials from which lengths and sizes are estimated, for vectors and for images."""
+MAX_PROBE_BYTES = 2**28
+"""Bytes of the observations of these trials, at most, unless a single one has more."""
 HOLDOUT_PROBE_TRIALS = 1024
 """Number of trials in which the values of the held-out conditions are looked up."""
 SPARE_DEVIATIONS = 3
@@ -81,18 +87,21 @@ class TrialSource:
         UnknownNameError: A condition or a period that the task does not have.
     """
 
+    @checked
     def __init__(
         self,
         env: str | gymnasium.Env[Any, Any],
-        env_kwargs: Mapping[str, Any] | None,
+        env_kwargs: Keywords | None,
         *,
-        seed: int | None,
-        split: str,
-        holdout: Mapping[str, Any] | None,
-        conditions: Mapping[str, Any] | None,
-        loss_weights: Mapping[str, float] | None,
+        seed: Seed,
+        split: Split,
+        holdout: Conditions | None,
+        conditions: Conditions | None,
+        loss_weights: LossWeights | None,
     ) -> None:
-        self.split = check_split(split, holdout)
+        if split == "holdout" and not holdout:
+            raise ValueError("split='holdout' needs held-out conditions, for example holdout={'coh': [12.8]}.")
+        self.split: Split = split
         self.env = _make_env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
         self.seed = self.task.np_random_seed if seed is None else seed
@@ -114,9 +123,7 @@ class TrialSource:
         self.num_combinations = len(next(iter(self.combinations.values()))) if self.combinations else 0
         self.kept_share = 1.0
         self._check_holdout()
-        images = len(self.env.observation_space.shape or ()) > 1
-        probe_trials = max(PROBE_IMAGE_TRIALS if images else PROBE_TRIALS, self.num_combinations)
-        probe = self.first_trials(probe_trials, self.stream_draws(0), 0)
+        probe = self._probe()
         chunk = StepChunk.split(probe, 1, None)[0]  # first: reading `ob` stores the trials densely
         if probe.ob.shape[2:] != self.env.observation_space.shape:
             raise TypeError(
@@ -307,6 +314,16 @@ class TrialSource:
             pending = pending[~kept]  # their combinations are tried again, so that all stay balanced
         return concatenate(parts)
 
+    def _probe(self) -> Trials:
+        """Return trials from which lengths and sizes are estimated: few if they are long, at least one."""
+        space = self.env.observation_space
+        shape = space.shape or ()
+        n = max(PROBE_IMAGE_TRIALS if len(shape) > 1 else PROBE_TRIALS, self.num_combinations)
+        if self._own_env is not self.env:  # else a trial more could use up an iterator of the task
+            steps = int(self.first_trials(1, self.stream_draws(0), 0).lengths[0])
+            n = max(1, min(n, MAX_PROBE_BYTES // (steps * math.prod(shape) * np.dtype(space.dtype).itemsize)))
+        return self.first_trials(n, self.stream_draws(0), 0)
+
     def _sample(self, n: int, draws: ngym.Draws, crossed: Mapping[str, Array]) -> Trials:
         return sample_as_data(self._own_env, n, draws, {**self._forced, **crossed})
 
@@ -323,7 +340,7 @@ class TrialSource:
         numbers[~trials.mask] = -1
         return numbers
 
-    def _loss_weights(self, loss_weights: Mapping[str, float] | None) -> NDArray[np.float32] | None:
+    def _loss_weights(self, loss_weights: LossWeights | None) -> NDArray[np.float32] | None:
         """Return (periods + 1,) weights in the order of `periods`, the last one outside all periods; 1 unless given."""
         if loss_weights is None:
             return None
@@ -331,8 +348,7 @@ class TrialSource:
         for period, weight in loss_weights.items():
             if period not in self.periods:
                 raise unknown_name(f"period of {self.env}", period, self.periods)
-            if not (isinstance(weight, (int, float, np.number)) and 0 <= weight < math.inf):
-                raise ValueError(f"The weight of the period {period!r} must be a number from 0, not {weight!r}.")
+            Number(0).check(f"loss_weights[{period!r}]", weight)
             weights[self.periods.index(period)] = weight
         return weights
 
@@ -359,8 +375,6 @@ class TrialSource:
 
 def _make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
     """Return the env itself, or make it from its id; raise TypeError if it is neither."""
-    if env_kwargs is not None and not isinstance(env_kwargs, Mapping):
-        raise TypeError(f"env_kwargs={env_kwargs!r} must be a dictionary of the task's parameters; was batch_size meant?")
     if isinstance(env, str):
         return ngym.make(env, **(env_kwargs or {}))  # type: ignore[no-any-return]
     if not isinstance(env, gymnasium.Env) or not isinstance(env.unwrapped, ngym.TrialEnv):
@@ -413,16 +427,17 @@ def _fingerprint(value: Any) -> int:
     return checksum(encode(value))
 
 
-def check_size(name: str, value: Any) -> int:
-    """Check a size and return it as an integer.
+def require_memory(what: str, needed_bytes: float, memory: int = 0) -> None:
+    """Raise if something needs more bytes than `memory`, and than any array of trials may have.
 
     Args:
-        name: Name of the argument, for the message.
-        value: The size; a float with an integer value is accepted.
+        what: What it is, for the message.
+        needed_bytes: Bytes that it needs.
+        memory: Bytes that it may have even if they are more than `MAX_MEMORY_BYTES`.
 
     Raises:
-        ValueError: It is not an integer from 1.
+        ValueError: It needs more.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value < 1 or value != int(value):
-        raise ValueError(f"{name}={value!r} must be an integer from 1.")
-    return int(value)
+    limit = max(memory, MAX_MEMORY_BYTES)
+    if needed_bytes > limit:
+        raise ValueError(f"{what} needs {needed_bytes:,.0f} bytes, more than {limit:,}.")

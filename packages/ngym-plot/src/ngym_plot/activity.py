@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import ArrayOf, Flag, Index, Integer, Text, checked
 from ngym_core.errors import unknown_name
-from ngym_plot.figure import TimeAxis, axes_or_new, group_colors, style
+from ngym_plot.config import TimeUnit
+from ngym_plot.figure import GivenAxes, TimeAxis, axes_or_new, group_colors, style
 from ngym_plot.panels import shade_periods
 from ngym_plot.stats import Z_95
 from ngym_plot.trial_table import group_trials
@@ -19,6 +22,10 @@ from ngym_plot.trial_table import group_trials
 __all__ = ["Recording", "plot_activity", "plot_population_state", "plot_unit_traces"]
 
 Array: TypeAlias = NDArray[Any]
+Components: TypeAlias = Annotated[Sequence[int], ArrayOf(length=2, each=Integer(1))]
+"""Numbers of two principal components, from 1."""
+TrialIndex: TypeAlias = Annotated[int, Integer()]
+"""Index of a trial; negative ones count from the end."""
 
 
 class Recording(Protocol):
@@ -59,16 +66,17 @@ class Recording(Protocol):
     dt: float
 
 
+@checked
 def plot_activity(
     recording: Recording,
     *,
-    trial: int | None = None,
+    trial: TrialIndex | None = None,
     only: ArrayLike | None = None,
-    align: str | None = None,
-    scaled: bool = True,
-    time: str = "ms",
-    ax: Axes | None = None,
-    title: str | None = None,
+    align: Text | None = None,
+    scaled: Flag = True,
+    time: TimeUnit = "ms",
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
 ) -> Axes:
     """Draw the activity of all units as an image, sorted by the time of their peaks.
 
@@ -109,16 +117,17 @@ def plot_activity(
     return ax
 
 
+@checked
 def plot_unit_traces(
     recording: Recording,
-    unit: int,
+    unit: Index,
     by: str | ArrayLike | None = None,
     *,
-    trial: int | None = None,
-    align: str | None = None,
-    time: str = "ms",
-    ax: Axes | None = None,
-    title: str | None = None,
+    trial: TrialIndex | None = None,
+    align: Text | None = None,
+    time: TimeUnit = "ms",
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
 ) -> Axes:
     """Draw the activity of one unit over time: the mean of the trials of each condition, with 1.96 standard errors.
 
@@ -143,7 +152,7 @@ def plot_unit_traces(
     """
     _check_recording(recording)
     units = recording.activity.shape[2]
-    if not 0 <= unit < units:
+    if unit >= units:
         raise IndexError(f"unit={unit!r} must be one of the {units} units, from 0 to {units - 1}.")
     selected = _selected_trials(recording, trial, None)
     aligned = _align(recording, align, time, selected)
@@ -164,15 +173,16 @@ def plot_unit_traces(
     return ax
 
 
+@checked
 def plot_population_state(
     recording: Recording,
     by: str | ArrayLike | None = None,
     *,
-    trial: int | None = None,
-    align: str | None = None,
-    components: tuple[int, int] = (1, 2),
-    ax: Axes | None = None,
-    title: str | None = None,
+    trial: TrialIndex | None = None,
+    align: Text | None = None,
+    components: Components = (1, 2),
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
 ) -> tuple[Axes, dict[str, Array]]:
     """Draw the trajectory of the population in the space of the principal components of its mean activity.
 
@@ -201,7 +211,7 @@ def plot_population_state(
     means = {label: aligned.subset(members).mean() for label, members in _group_by_condition(recording, by)}
     points = np.concatenate([mean[np.isfinite(mean).all(axis=1)] for mean in means.values()])
     n_components = min(points.shape)
-    if not (len(components) == 2 and all(1 <= c <= n_components for c in components)):
+    if max(components) > n_components:
         raise ValueError(
             f"components={components!r} must be two numbers from 1 to {n_components}, the least of the number of units and "
             "of the steps of all trajectories."
@@ -297,8 +307,6 @@ class _AlignedTrials:
 def _align(recording: Recording, align: str | None, time: str, trials: Array) -> _AlignedTrials:
     """Put trials on one time axis, of the steps that at least half of them have."""
     recording = _check_recording(recording)
-    if time not in ("ms", "steps"):
-        raise ValueError(f"time={time!r} must be 'ms' or 'steps'.")
     if align is not None and align not in recording.start:
         raise unknown_name("period", align, recording.start)
     zero = np.zeros(len(trials), int) if align is None else np.asarray(recording.start[align])[trials].astype(int)

@@ -11,6 +11,7 @@ from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
+from ngym_core.arguments import FilePath, checked
 from ngym_core.files import atomic_write
 from ngym_plot.figure import new_figure, style
 from ngym_plot.panels import to_uint8
@@ -20,7 +21,8 @@ __all__ = ["plot_env_3dbox"]
 _DEFAULT_INTERVAL_MS = 50
 
 
-def plot_env_3dbox(ob: ArrayLike, fname: str | Path = "", env: Any = None) -> FuncAnimation:
+@checked
+def plot_env_3dbox(ob: ArrayLike, fname: FilePath = "", env: Any = None) -> FuncAnimation:
     """Animate image observations, one frame for each time step.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,21 +12,27 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from ngym_plot.figure import axes_or_new, draw_reference_line, group_colors, style
+from ngym_core.arguments import Count, Finite, InstanceOf, Probability, Text, checked
+from ngym_plot.figure import GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import Z_95, bin_values, wilson_interval
 from ngym_plot.trial_table import Table, column, count_trials, group_trials, numeric_column, signed_choices
 
 __all__ = ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"]
 
 Array: TypeAlias = NDArray[Any]
+Outcome: TypeAlias = Literal["correct", "error"]
+"""Outcome of a previous choice."""
+Names: TypeAlias = Annotated[Mapping[Any, str], InstanceOf(Mapping, "a dictionary of actions and names")]
+"""Action -> name."""
 
 _MAX_CHOICES_WITH_NUMBERS = 10
 """In a larger confusion matrix the proportions are not written into the cells."""
 _MAX_TICKS = 12
 
 
+@checked
 def plot_confusion(
-    table: Table, *, names: Mapping[Any, str] | None = None, ax: Axes | None = None, title: str | None = None
+    table: Table, *, names: Names | None = None, ax: GivenAxes | None = None, title: Text | None = None
 ) -> Axes:
     """Draw the confusion matrix of choices: the proportion of each choice among the trials of each ground truth.
 
@@ -86,15 +92,16 @@ def plot_confusion(
     return ax
 
 
+@checked
 def plot_delay_dependence(
     table: Table,
     delay: str | ArrayLike = "delay",
     *,
     by: str | ArrayLike | None = None,
-    max_bins: int = 8,
-    chance: float | None = None,
-    ax: Axes | None = None,
-    title: str | None = None,
+    max_bins: Count = 8,
+    chance: Probability | None = None,
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
 ) -> Axes:
     """Draw the proportion of correct choices after each delay, with 95 % Wilson intervals.
 
@@ -182,7 +189,8 @@ class HistoryKernel:
     errors: Array
     trials: int
 
-    def interval(self, outcome: str) -> tuple[Array, Array]:
+    @checked
+    def interval(self, outcome: Outcome) -> tuple[Array, Array]:
         """Return the ends, (L,) each, of the 95 % intervals of the weights after ``correct`` or ``error`` choices."""
         weights = getattr(self, outcome)
         start = 2 + (0 if outcome == "correct" else len(self.lags))
@@ -190,8 +198,14 @@ class HistoryKernel:
         return weights - half, weights + half
 
 
+@checked
 def fit_history(
-    table: Table, lags: int = 5, *, strength: str | None = None, side: str = "ground_truth", no_response: float | None = 0
+    table: Table,
+    lags: Count = 5,
+    *,
+    strength: Text | None = None,
+    side: Text = "ground_truth",
+    no_response: Finite | None = 0,
 ) -> HistoryKernel:
     """Fit how choices depend on previous choices, separately for correct choices and errors.
 
@@ -220,8 +234,6 @@ def fit_history(
         >>> bool(kernel.correct[0] > 0), kernel.trials
         (True, 299)
     """
-    if lags < 1:
-        raise ValueError(f"lags={lags!r} must be at least one trial.")
     if strength is None:  # a fit without evidence is one with zero evidence
         table = {**table, "no evidence": np.zeros(count_trials(table))}
         strength = side = "no evidence"
@@ -276,15 +288,16 @@ def _fit_logistic(x: Array, y: Array, ridge: float = 1e-3) -> tuple[Array, Array
     return found.x / scale, np.sqrt(np.diag(np.linalg.inv(information))) / scale
 
 
+@checked
 def plot_history_kernel(
     table: Table,
-    lags: int = 5,
+    lags: Count = 5,
     *,
-    strength: str | None = None,
-    side: str = "ground_truth",
-    no_response: float | None = 0,
-    ax: Axes | None = None,
-    title: str | None = None,
+    strength: Text | None = None,
+    side: Text = "ground_truth",
+    no_response: Finite | None = 0,
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
 ) -> tuple[Axes, HistoryKernel]:
     """Draw the weights of previous choices, after correct choices and after errors, with 95 % intervals.
 
@@ -313,10 +326,11 @@ def plot_history_kernel(
     with style():
         ax = axes_or_new(ax)
         # The two lines are shifted apart, so that their intervals do not overlap.
-        for outcome, label, fmt, shift in (
+        lines: tuple[tuple[Outcome, str, str, float], ...] = (
             ("correct", "after correct choices", "o-", -0.06),
             ("error", "after errors", "s--", 0.06),
-        ):
+        )
+        for outcome, label, fmt, shift in lines:
             (line,) = ax.plot(kernel.lags + shift, getattr(kernel, outcome), fmt, label=label)
             ax.vlines(kernel.lags + shift, *kernel.interval(outcome), color=line.get_color(), linewidth=1)
         draw_reference_line(ax, y=0)

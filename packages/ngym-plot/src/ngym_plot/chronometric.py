@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ngym_plot.figure import MAX_POINTS, axes_or_new, style
+from ngym_core.arguments import Flag, Text, checked
+from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, style
 from ngym_plot.stats import bin_values, mean_interval, median_interval
 from ngym_plot.trial_table import Table, column, numeric_column
 
@@ -17,13 +18,14 @@ __all__ = ["plot_chronometric"]
 Array: TypeAlias = NDArray[Any]
 
 
+@checked
 def plot_chronometric(
     table: Table,
-    strength: str = "coh",
+    strength: Text = "coh",
     *,
-    ax: Axes | None = None,
-    title: str | None = None,
-    median: bool = False,
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
+    median: Flag = False,
 ) -> Axes:
     """Draw reaction times against the strength of evidence, for correct choices and errors, with 95 % intervals.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -85,21 +84,21 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
 def _check_file(path: Path) -> None:
     """Raise unless a figure or animation can be saved as a file, before trials are played."""
     from matplotlib.animation import FFMpegWriter
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     from ngym_core.errors import nearest
+    from ngym_core.files import require_writable_folder
+    from ngym_plot.figure import FIGURE_SUFFIXES
 
-    suffixes = [*(f".{name}" for name in FigureCanvasAgg.get_supported_filetypes()), *_ANIMATION_SUFFIXES]
-    if path.suffix.lower() not in suffixes:
+    suffixes = (*FIGURE_SUFFIXES, *_ANIMATION_SUFFIXES)
+    if path.suffix not in suffixes:
         raise click.ClickException(f"{path} has no suffix of a figure or an animation. {nearest(path.suffix, suffixes)}")
-    if path.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
+    if path.suffix == ".mp4" and not FFMpegWriter.isAvailable():
         raise click.ClickException(
             f"{path.name} needs ffmpeg, which is not installed; give --out a name such as {path.stem}.gif."
         )
     if path.is_dir():
         raise click.ClickException(f"{path} is a folder; name a file.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=path.parent).close()
+    require_writable_folder(path.parent)
 
 
 @click.command()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+from ngym_core.arguments import Positive, Text, check_arguments
 from ngym_core.errors import nearest
 
-__all__ = ["PlotConfig"]
+__all__ = ["PlotConfig", "TimeUnit"]
+
+TimeUnit: TypeAlias = Literal["steps", "ms"]
+"""Unit of a time axis."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class PlotConfig:
         legend_location: Position of legends in the column beside the panels, as in matplotlib's ``loc``.
 
     Raises:
-        ValueError: A size that is not a positive number, or another unit.
+        TypeError: A size that is no number.
+        ValueError: A size that is not positive and finite, or another unit.
 
     Example:
         >>> from ngym_plot import plot_trial
@@ -32,21 +36,16 @@ class PlotConfig:
         >>> figure = plot_trial("GoNogo-v0", seed=0, plot_config={"width": 5, "unit": "steps"})  # the same
     """
 
-    width: float = 9.0
-    panel_height: float = 1.2
-    unit: str = "steps"
-    font_size: float = 9.0
-    dpi: float = 200.0
-    legend_location: str = "upper left"
+    width: Positive = 9.0
+    panel_height: Positive = 1.2
+    unit: TimeUnit = "steps"
+    font_size: Positive = 9.0
+    dpi: Positive = 200.0
+    legend_location: Text = "upper left"
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.unit not in ("steps", "ms"):
-            raise ValueError(f"unit={self.unit!r} must be 'steps' or 'ms'.")
-        for name in ("width", "panel_height", "font_size", "dpi"):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and 0 < value < math.inf):
-                raise ValueError(f"{name}={value!r} must be a positive number.")
+        check_arguments(type(self), (), (), vars(self))
 
     @classmethod
     def of(cls, config: Any) -> PlotConfig:

@@ -9,23 +9,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
 from matplotlib import colormaps, rc_context, rcParams
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ngym_core.arguments import InstanceOf, PathTo, checked
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
 __all__ = [
+    "FIGURE_SUFFIXES",
     "MAX_POINTS",
+    "FigureFile",
+    "GivenAxes",
+    "GivenFigure",
     "TimeAxis",
     "axes_or_new",
     "draw_reference_line",
@@ -38,6 +44,14 @@ __all__ = [
 
 Array: TypeAlias = NDArray[Any]
 
+FIGURE_SUFFIXES = tuple(f".{name}" for name in FigureCanvasBase.get_supported_filetypes())
+"""Suffixes of the files that matplotlib can write."""
+FigureFile: TypeAlias = Annotated[str | Path, PathTo(*FIGURE_SUFFIXES, "")]
+"""A file for a figure; without a suffix it gets ``.png``."""
+GivenAxes: TypeAlias = Annotated[Axes, InstanceOf(Axes, "axes of matplotlib")]
+"""Axes of the caller to draw into."""
+GivenFigure: TypeAlias = Annotated[Figure | SubFigure, InstanceOf(FigureBase, "a figure or a subfigure of matplotlib")]
+"""A figure of the caller to draw into."""
 MAX_POINTS = 12
 """Up to this many values of evidence get a point each in a curve; more of them are put into bins."""
 
@@ -162,20 +176,23 @@ class TimeAxis:
         ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
 
 
-def save_figure(figure: Figure, fname: str | Path) -> Path:
+@checked
+def save_figure(figure: Figure, fname: FigureFile) -> Path:
     """Save a figure; the file is complete or absent.
 
     Args:
         figure: The figure.
-        fname: The file; ``.png`` is added where matplotlib does not know the extension. Missing folders are made.
+        fname: The file, in a format that matplotlib writes; ``.png`` is added to a name without a suffix. Missing folders
+            are made.
 
     Returns:
         The file that was written.
+
+    Raises:
+        ValueError: A suffix that is no format.
     """
     path = Path(fname).expanduser()
-    # The whole name is kept: in "task.v0" the suffix ".v0" is no format.
-    if path.suffix.lower().lstrip(".") not in figure.canvas.get_supported_filetypes():
-        path = path.with_name(path.name + ".png")
+    path = path if path.suffix else path.with_suffix(".png")
     with atomic_write(path) as temporary:
         figure.savefig(temporary)
     return path

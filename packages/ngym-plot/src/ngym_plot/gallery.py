@@ -6,7 +6,7 @@ import base64
 import inspect
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
@@ -19,8 +19,10 @@ import numpy as np
 from PIL import Image
 
 import ngym_core as ngym
+from ngym_core.arguments import Callback, FilePath, checked
 from ngym_core.files import atomic_write, claim_folder
 from ngym_core.plugins import registry
+from ngym_core.plugins.isolation import encodable, reason
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
 from ngym_plot.config import PlotConfig
@@ -58,8 +60,9 @@ class _Card:
     problem: str = ""
 
 
+@checked
 def write_gallery(
-    folder: str | Path, ids: Iterable[str] | None = None, progress: Callable[[int], None] = lambda _: None
+    folder: FilePath, ids: Iterable[str] | None = None, progress: Callback = lambda _: None
 ) -> tuple[Path, dict[str, str]]:
     """Write a page with a figure of a trial of each task, ``index.html``; figures and styles are inside this file.
 
@@ -85,7 +88,7 @@ def write_gallery(
             cards.append(_card(name))
             progress(1)
         with atomic_write(page) as temporary:
-            temporary.write_text(_page(cards), encoding="utf-8")
+            temporary.write_text(encodable(_page(cards)), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 
 
@@ -103,7 +106,7 @@ def _card(name: str) -> _Card:
         card.facts = _facts(env)
         card.image = _draw(env)
     except Exception as error:  # tasks of packs may fail in any way
-        card.problem = f"{type(error).__name__}: {error}"
+        card.problem = reason(error)
     finally:
         for number in set(plt.get_fignums()) - figures_before:
             plt.close(number)

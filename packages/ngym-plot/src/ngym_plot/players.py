@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import Any
+
+from ngym_core.arguments import FilePath, checked
 
 __all__ = ["Oracle", "load_player"]
 
@@ -32,7 +33,8 @@ class Oracle:
         return self.env.unwrapped.gt_now
 
 
-def load_player(path: Path) -> Any:
+@checked
+def load_player(path: FilePath) -> Any:
     """Load an agent that Stable-Baselines3 saved.
 
     Such a file can run code: load only files that you trust. It does not say which algorithm saved it, so all are tried.

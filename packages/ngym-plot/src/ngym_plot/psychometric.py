@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,14 +14,23 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import chdtri, expit, ndtr
 
+from ngym_core.arguments import Finite, Index, Number, Text, checked
 from ngym_core.errors import unknown_name
-from ngym_plot.figure import MAX_POINTS, axes_or_new, draw_reference_line, group_colors, style
+from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
 from ngym_plot.trial_table import Table, column, group_trials, numeric_column, responses, signed_choices
 
 __all__ = ["FitWarning", "PsychometricFit", "fit_psychometric", "plot_psychometric", "plot_psychometric_curves"]
 
 Array: TypeAlias = NDArray[Any]
+Link: TypeAlias = Literal["logit", "probit"]
+"""Shape of a curve: the logistic function or the normal distribution."""
+Lapses: TypeAlias = Literal["equal", "separate", "none"]
+"""Kind of lapses."""
+GuessRate: TypeAlias = Annotated[float, Number(0, below=1)]
+"""Lower asymptote of a curve."""
+Level: TypeAlias = Annotated[float, Number(above=0, below=1)]
+"""Confidence level."""
 
 _LINKS: dict[str, Any] = {
     "logit": (expit, lambda z, p: p * (1 - p)),
@@ -107,7 +116,8 @@ class PsychometricFit:
         """Return the probability of the choice at each value of evidence."""
         return _curve(np.asarray(evidence, float), self._parameters, self.link)
 
-    def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+    @checked
+    def interval(self, name: Text, level: Level = 0.95) -> tuple[float, float]:
         """Return the confidence interval of a parameter; the estimate lies in it.
 
         The ends are percentiles of the resamples. Where the likelihood at a bound of the fit is not low enough to close
@@ -141,7 +151,8 @@ class PsychometricFit:
         estimate = float(self._parameters[chosen].mean())
         return min(float(low), estimate), max(float(high), estimate)
 
-    def band(self, evidence: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
+    @checked
+    def band(self, evidence: ArrayLike, level: Level = 0.95) -> tuple[Array, Array]:
         """Return the pointwise bootstrap interval of the curve.
 
         Args:
@@ -168,15 +179,16 @@ def _curve(x: Array, parameters: Any, link: str) -> Array:
     return np.asarray(low + (1 - low - high) * _LINKS[link][0](slope * (x - bias)))
 
 
+@checked
 def fit_psychometric(
     evidence: ArrayLike,
     choice: ArrayLike,
     *,
-    link: str = "logit",
-    lapses: str = "equal",
-    guess_rate: float | None = None,
-    resamples: int = 0,
-    seed: int = 0,
+    link: Link = "logit",
+    lapses: Lapses = "equal",
+    guess_rate: GuessRate | None = None,
+    resamples: Index = 0,
+    seed: Index = 0,
 ) -> PsychometricFit:
     """Fit a psychometric curve by maximum likelihood, with a parametric bootstrap for its intervals.
 
@@ -201,9 +213,9 @@ def fit_psychometric(
         FitWarning: The choices are all the same or mixed at no evidence, or an estimate is at a bound of the fit.
 
     Raises:
-        UnknownNameError: Another link, or another kind of lapses.
-        ValueError: Arrays of different shapes, fewer than two responses, constant evidence, evidence that is not
-            finite, choices other than 0, 1 and NaN, or a guess rate outside 0 to 1 or with separate lapses.
+        ValueError: Another link or kind of lapses, arrays of different shapes, fewer than two responses, constant evidence,
+            evidence that is not finite, choices other than 0, 1 and NaN, or a guess rate outside 0 to 1 or with separate
+            lapses.
 
     Example:
         >>> import numpy as np
@@ -215,12 +227,6 @@ def fit_psychometric(
         >>> low < 0.2 < high
         True
     """
-    if link not in _LINKS:
-        raise unknown_name("link", link, _LINKS)
-    if lapses not in _LAPSE_PARAMETERS:
-        raise unknown_name("kind of lapses", lapses, _LAPSE_PARAMETERS)
-    if guess_rate is not None and not 0 <= guess_rate < 1:
-        raise ValueError(f"guess_rate={guess_rate!r} must be a probability from 0 to below 1; 0.5 with two alternatives.")
     if guess_rate is not None and lapses == "separate":
         raise ValueError("guess_rate fixes the lower asymptote: lapses must be 'equal' or 'none', not 'separate'.")
     x, n, k = _count_choices(evidence, choice, _MAX_FIT_LEVELS)
@@ -271,7 +277,7 @@ def _warn_of_limits(k: Array, n: Array, mixed: bool, at_bound: Mapping[str, floa
         advice = "record trials with other evidence, use fewer parameters (lapses='none'), or " + advice
     else:
         return
-    warnings.warn(f"{text}{f' ({named})' if named else ''}; {advice}.", FitWarning, stacklevel=3)
+    warnings.warn(f"{text}{f' ({named})' if named else ''}; {advice}.", FitWarning, stacklevel=4)  # beyond `checked`
 
 
 def _spread(x: Array, n: Array) -> tuple[float, float]:
@@ -351,8 +357,8 @@ class _ChoiceCounts:
             1: (np.copysign(_MAX_SCALED_BIAS, best[1]), same or abs(best[1]) > 0.99 * _MAX_SCALED_BIAS),
             **{column: (self.max_lapse, best[column] > 0.99 * self.max_lapse) for column in self.lapse_columns},
         }
-        for index, (bound, checked) in to_check.items():
-            if checked:
+        for index, (bound, is_near) in to_check.items():
+            if is_near:
                 fixed = self.fit(k, {**hits, index: float(bound)}, best)
                 if self.log_likelihood(k, fixed) >= self.log_likelihood(k, best) - _FLAT:
                     best, hits[index] = fixed, float(bound)
@@ -594,19 +600,20 @@ def _count_choices(evidence: ArrayLike, choice: ArrayLike, max_levels: int) -> t
     return np.bincount(bin_of_trial, x) / n, n.astype(float), np.bincount(bin_of_trial, made)
 
 
+@checked
 def plot_psychometric(
     evidence: ArrayLike,
     choice: ArrayLike,
-    ax: Axes | None = None,
-    title: str | None = None,
-    legend: str | None = None,
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
+    legend: Text | None = None,
     *,
     color: str | None = None,
-    link: str = "logit",
-    lapses: str = "equal",
-    guess_rate: float | None = None,
-    resamples: int = 500,
-    seed: int = 0,
+    link: Link = "logit",
+    lapses: Lapses = "equal",
+    guess_rate: GuessRate | None = None,
+    resamples: Index = 500,
+    seed: Index = 0,
 ) -> tuple[Axes, PsychometricFit]:
     """Draw the proportion of a choice at each level of evidence, and a fitted curve with its 95 % bootstrap band.
 
@@ -631,7 +638,6 @@ def plot_psychometric(
         The axes and the fit.
 
     Raises:
-        UnknownNameError: See `fit_psychometric`.
         ValueError: See `fit_psychometric`.
 
     Example:
@@ -686,20 +692,21 @@ def _describe_open_ends(fit: PsychometricFit) -> str:
     return ", ".join(parts)
 
 
+@checked
 def plot_psychometric_curves(
     table: Table,
-    strength: str = "coh",
-    side: str = "ground_truth",
+    strength: Text = "coh",
+    side: Text = "ground_truth",
     *,
     by: str | ArrayLike | None = None,
-    no_response: float | None = 0,
-    ax: Axes | None = None,
-    title: str | None = None,
-    link: str = "logit",
-    lapses: str = "equal",
-    guess_rate: float | None = None,
-    resamples: int = 500,
-    seed: int = 0,
+    no_response: Finite | None = 0,
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
+    link: Link = "logit",
+    lapses: Lapses = "equal",
+    guess_rate: GuessRate | None = None,
+    resamples: Index = 500,
+    seed: Index = 0,
 ) -> tuple[Axes, dict[str, PsychometricFit]]:
     """Draw the psychometric curve of a trial table, or one for each block, context, or stage of training.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import matplotlib.pyplot as plt
@@ -13,30 +12,32 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import ArrayLike, NDArray
 
 import ngym_core as ngym
+from ngym_core.arguments import Count, Flag, Keywords, Seed, Text, checked
 from ngym_plot import panels
 from ngym_plot.config import PlotConfig
-from ngym_plot.figure import TimeAxis, new_figure, save_figure, style
+from ngym_plot.figure import FigureFile, TimeAxis, new_figure, save_figure, style
 
 __all__ = ["plot_env", "plot_env_1dbox", "visualize_run"]
 
 Array: TypeAlias = NDArray[Any]
 
 
+@checked
 def plot_env(
     env: Any,
-    num_steps: int = 200,
-    num_trials: int | None = None,
+    num_steps: Count = 200,
+    num_trials: Count | None = None,
     def_act: Any = None,
     model: Any = None,
-    name: str | None = None,
-    legend: bool = True,
+    name: Text | None = None,
+    legend: Flag = True,
     ob_traces: Sequence[str] | None = None,
-    fig_kwargs: dict[str, Any] | None = None,
-    fname: str | Path | None = None,
-    plot_performance: bool = True,
+    fig_kwargs: Keywords | None = None,
+    fname: FigureFile | None = None,
+    plot_performance: Flag = True,
     plot_config: PlotConfig | dict[str, Any] | None = None,
     *,
-    seed: int | None = None,
+    seed: Seed = None,
 ) -> Figure:
     """Play a task and draw the run.
 
@@ -88,6 +89,7 @@ def plot_env(
     )
 
 
+@checked
 def visualize_run(
     ob: ArrayLike,
     actions: ArrayLike,
@@ -95,11 +97,11 @@ def visualize_run(
     rewards: ArrayLike | None = None,
     performance: ArrayLike | None = None,
     states: ArrayLike | None = None,
-    legend: bool = True,
+    legend: Flag = True,
     ob_traces: Sequence[str] | None = None,
-    name: str = "",
-    fname: str | Path | None = None,
-    fig_kwargs: dict[str, Any] | None = None,
+    name: Text = "",
+    fname: FigureFile | None = None,
+    fig_kwargs: Keywords | None = None,
     env: Any = None,
     initial_ob: ArrayLike | None = None,
     trial_starts: ArrayLike | None = None,
@@ -148,6 +150,7 @@ def visualize_run(
     return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
 
 
+@checked
 def plot_env_1dbox(
     ob: ArrayLike,
     actions: ArrayLike,
@@ -155,11 +158,11 @@ def plot_env_1dbox(
     rewards: ArrayLike | None = None,
     performance: ArrayLike | None = None,
     states: ArrayLike | None = None,
-    legend: bool = True,
+    legend: Flag = True,
     ob_traces: Sequence[str] | None = None,
-    name: str = "",
-    fname: str | Path | None = None,
-    fig_kwargs: dict[str, Any] | None = None,
+    name: Text = "",
+    fname: FigureFile | None = None,
+    fig_kwargs: Keywords | None = None,
     env: Any = None,
     trial_starts: ArrayLike | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
@@ -232,7 +235,7 @@ class RunFigure:
         traces: Sequence[str] | None,
         name: str,
         fname: Any,
-        fig_kwargs: dict[str, Any],
+        fig_kwargs: Mapping[str, Any],
         into: Figure | SubFigure | None = None,
     ) -> Figure:
         """Draw all panels into a given figure or a new one; with `fname`, save and close it."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Finite, Index, Text, checked
 from ngym_core.errors import nearest
 from ngym_plot.config import PlotConfig
-from ngym_plot.figure import new_figure, palette_color, save_figure, style
+from ngym_plot.figure import FigureFile, GivenFigure, new_figure, palette_color, save_figure, style
 from ngym_plot.stats import running_mean
 from ngym_plot.trial_table import Table, column, numeric_column
 
@@ -24,16 +24,17 @@ __all__ = ["plot_session"]
 Array: TypeAlias = NDArray[Any]
 
 
+@checked
 def plot_session(
     table: Table,
     *,
-    lane: int | None = None,
-    window: int = 50,
-    block: str | None = None,
-    no_response: float | None = 0,
-    fig: Figure | SubFigure | None = None,
-    title: str = "",
-    fname: str | Path | None = None,
+    lane: Index | None = None,
+    window: Count = 50,
+    block: Text | None = None,
+    no_response: Finite | None = 0,
+    fig: GivenFigure | None = None,
+    title: Text = "",
+    fname: FigureFile | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
 ) -> Figure:
     """Draw trials in their order: choices, rewards and running performance, with blocks as shades.
@@ -63,8 +64,6 @@ def plot_session(
         >>> table = {"choice": 1 + np.arange(200) % 2, "reward": 1.0 * correct, "performance": 1.0 * correct}
         >>> figure = plot_session({**table, "block": np.arange(200) // 50}, window=20)
     """
-    if window < 1:
-        raise ValueError(f"window={window!r} must be at least one trial.")
     names = [name for name in ("choice", "reward", "performance", "correct", "lane", block) if name]
     columns = {name: column(table, name) for name in names if name in table or name not in ("correct", "lane")}
     lanes = columns.get("lane", np.zeros(len(columns["choice"]), int))

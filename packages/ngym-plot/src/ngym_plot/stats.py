@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import Count, Positive, checked
+
 __all__ = ["Z_95", "bin_values", "mean_interval", "median_interval", "running_mean", "wilson_interval"]
 
 Array: TypeAlias = NDArray[Any]
@@ -15,7 +17,8 @@ Z_95 = 1.96
 """Half-width of the 95 % interval of a normal distribution, in standard deviations."""
 
 
-def wilson_interval(p: ArrayLike, n: ArrayLike, z: float = Z_95) -> tuple[Array, Array]:
+@checked
+def wilson_interval(p: ArrayLike, n: ArrayLike, z: Positive = Z_95) -> tuple[Array, Array]:
     """Return the Wilson score interval of proportions.
 
     Unlike ``p ± z * sqrt(p * (1 - p) / n)`` it has a width at p = 0 and 1, and stays between 0 and 1.
@@ -50,7 +53,8 @@ def median_interval(values: Array) -> tuple[float, float, float]:
     return float(np.median(values)), float(low), float(high)
 
 
-def bin_values(values: Array, max_bins: int) -> NDArray[np.int64]:
+@checked
+def bin_values(values: Array, max_bins: Count) -> NDArray[np.int64]:
     """Assign each value to a bin.
 
     Args:
@@ -75,7 +79,8 @@ def bin_values(values: Array, max_bins: int) -> NDArray[np.int64]:
     return np.asarray(bins[bin_of_value])
 
 
-def running_mean(values: ArrayLike, window: int) -> NDArray[np.float64]:
+@checked
+def running_mean(values: ArrayLike, window: Count) -> NDArray[np.float64]:
     """Return the mean of each value and those before it; NaN values are left out.
 
     Args:

@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ngym_core.arguments import FilePath, Positive, Text, checked
 from ngym_core.errors import unknown_name
 from ngym_core.trial_table import load_trial_table
-from ngym_plot.figure import axes_or_new, style
+from ngym_plot.figure import GivenAxes, axes_or_new, style
 from ngym_plot.stats import Z_95, running_mean
 from ngym_plot.trial_table import Table, numeric_column
 
@@ -27,14 +28,15 @@ _LOG_MEASURES = ("trial/performance", "rollout/ep_rew_mean")
 _MAX_LOG_ROWS_WITH_MARKERS = 60
 
 
+@checked
 def plot_training(
-    source: Table | str | Path,
-    measure: str | None = None,
+    source: Table | FilePath,
+    measure: Text | None = None,
     *,
-    window: float = 200,
-    label: str | None = None,
-    ax: Axes | None = None,
-    title: str | None = None,
+    window: Positive = 200,
+    label: Text | None = None,
+    ax: GivenAxes | None = None,
+    title: Text | None = None,
 ) -> Axes:
     """Draw a learning curve. Call it again with the same axes to compare runs.
 
@@ -64,8 +66,6 @@ def plot_training(
         >>> ax.get_ylabel()
         'Mean performance of 50 trials'
     """
-    if not window > 0:
-        raise ValueError(f"window={window!r} must be positive: a number of trials, or a fraction below 1.")
     # A pandas data frame has columns; what else is not a table is a path.
     path = None if isinstance(source, Mapping) or hasattr(source, "columns") else _find_log(Path(source))
     with style():

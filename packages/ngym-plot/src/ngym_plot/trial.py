@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 import ngym_core as ngym
+from ngym_core.arguments import Flag, Seed, Text, checked
 from ngym_core.plugins.registry import task_spec
 from ngym_plot.config import PlotConfig
+from ngym_plot.figure import FigureFile, GivenFigure
 from ngym_plot.panels import channel_names
 from ngym_plot.players import Oracle
 from ngym_plot.rollout import RunFigure, task_name
@@ -24,16 +24,17 @@ _CHARACTERS_PER_INCH = 9
 """Characters of the title that fit into an inch of width."""
 
 
+@checked
 def plot_trial(
     env: Any,
     model: Any = None,
     def_act: Any = None,
     *,
-    seed: int | None = None,
-    fig: Figure | SubFigure | None = None,
-    name: str | None = None,
-    legend: bool = True,
-    fname: str | Path | None = None,
+    seed: Seed = None,
+    fig: GivenFigure | None = None,
+    name: Text | None = None,
+    legend: Flag = True,
+    fname: FigureFile | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
 ) -> Any:
     """Play one trial of a task and draw observations, actions and ground truth, and rewards, over shaded periods.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import Count, Expected, Finite, Text, checked
 from ngym_core.errors import unknown_name
 
 __all__ = [
@@ -24,7 +25,19 @@ __all__ = [
 ]
 
 Array: TypeAlias = NDArray[Any]
-Table: TypeAlias = Mapping[str, Any]
+
+
+class _TrialTable(Expected):
+    """A trial table, or a pandas data frame, which has columns."""
+
+    description = "a trial table (column -> values)"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if isinstance(value, Mapping) or hasattr(value, "columns") else TypeError
+
+
+Table: TypeAlias = Annotated[Mapping[str, Any], _TrialTable()]
 """Column -> (trials,) or (trials, k) values, see `ngym_core.trial_table`; a pandas data frame works too."""
 
 
@@ -104,7 +117,8 @@ def numeric_column(table: Table, name: str) -> NDArray[np.float64]:
     return values
 
 
-def responses(table: Table, no_response: float | None = 0) -> NDArray[np.float64]:
+@checked
+def responses(table: Table, no_response: Finite | None = 0) -> NDArray[np.float64]:
     """Return the choices, with NaN in trials without a response.
 
     Args:
@@ -121,8 +135,9 @@ def responses(table: Table, no_response: float | None = 0) -> NDArray[np.float64
     return choice if no_response is None else np.where(choice == no_response, np.nan, choice)
 
 
+@checked
 def signed_choices(
-    table: Table, strength: str = "coh", side: str = "ground_truth", no_response: float | None = 0
+    table: Table, strength: Text = "coh", side: Text = "ground_truth", no_response: Finite | None = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the evidence for the second of two choices, and whether that choice was made.
 
@@ -200,7 +215,8 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
     return [(f"{prefix}{value}", values == value) for value in different]
 
 
-def stages(table: Table, k: int) -> NDArray[np.str_]:
+@checked
+def stages(table: Table, k: Count) -> NDArray[np.str_]:
     """Split training into k consecutive stages of equal numbers of trials, to be passed as `by`.
 
     Args:
@@ -218,7 +234,7 @@ def stages(table: Table, k: int) -> NDArray[np.str_]:
         ['trials 1 to 2', 'trials 1 to 2', 'trials 3 to 4', 'trials 3 to 4']
     """
     n = count_trials(table)
-    if not 1 <= k <= n:
+    if k > n:
         raise ValueError(f"k={k!r} must be a number of stages from 1 to the {n} trials.")
     edges = np.arange(k + 1) * n // k
     labels = [f"trials {start + 1} to {end}" for start, end in pairwise(edges.tolist())]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
+from ngym_core.arguments import ArrayOf, Count, FilePath, Flag, Index, InstanceOf, Integer, Integers, Text, checked
 from ngym_core.errors import unknown_name
 from ngym_core.files import atomic_write
 from ngym_core.random import Draws
@@ -28,6 +29,10 @@ from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
 __all__ = ["Activity", "record_activity"]
 
 Array: TypeAlias = NDArray[Any]
+Units: TypeAlias = Annotated[slice, InstanceOf(slice, "a slice")] | Integers
+"""Units to record."""
+Steps: TypeAlias = Annotated[Sequence[int], ArrayOf(length=2, each=Integer(0))]
+"""(first step, step after the last)."""
 Periods: TypeAlias = dict[str, tuple[int, int]]
 """Period -> (first step, step after the last) in a trial."""
 
@@ -74,7 +79,8 @@ class Activity:
         """Conditions of the trials, name -> (n, ...)."""
         return {name: column for name, column in self.table.items() if name not in MEASURED_COLUMNS}
 
-    def save(self, path: str | Path) -> Path:
+    @checked
+    def save(self, path: FilePath) -> Path:
         """Save as compressed arrays (``.npz``, without pickles), completely or not at all.
 
         Args:
@@ -94,7 +100,8 @@ class Activity:
         return path
 
     @classmethod
-    def load(cls, path: str | Path) -> Activity:
+    @checked
+    def load(cls, path: FilePath) -> Activity:
         """Load a file that `save` wrote.
 
         Args:
@@ -122,18 +129,19 @@ class Activity:
             raise ValueError(f"{path} is not recorded activity, or is damaged: {error}") from error
 
 
+@checked
 def record_activity(
     model: Any,
     env: Any,
-    num_trials: int = 100,
+    num_trials: Count = 100,
     *,
-    layer: str | None = None,
-    units: slice | Sequence[int] | None = None,
-    steps: tuple[int, int] | None = None,
-    seed: int = 0,
-    deterministic: bool = True,
-    batch_first: bool = False,
-    max_bytes: int = MAX_ACTIVITY_BYTES,
+    layer: Text | None = None,
+    units: Units | None = None,
+    steps: Steps | None = None,
+    seed: Index = 0,
+    deterministic: Flag = True,
+    batch_first: Flag = False,
+    max_bytes: Count = MAX_ACTIVITY_BYTES,
 ) -> Activity:
     """Record the activity of units in trials.
 
@@ -192,14 +200,12 @@ class _RecordingOptions:
 
     num_trials: int
     layer: str | None
-    units: slice | Sequence[int] | None
-    steps: tuple[int, int] | None
+    units: Units | None
+    steps: Steps | None
     max_bytes: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.num_trials, bool) or not isinstance(self.num_trials, (int, np.integer)) or self.num_trials < 1:
-            raise ValueError(f"num_trials={self.num_trials!r} must be an integer from 1.")
-        if self.steps is not None and not 0 <= self.steps[0] < self.steps[1]:
+        if self.steps is not None and not self.steps[0] < self.steps[1]:
             raise ValueError(f"steps={self.steps!r} must be (first, after the last) with 0 <= first < after the last.")
 
     def select_units(self, rows: Array) -> NDArray[np.float32]:

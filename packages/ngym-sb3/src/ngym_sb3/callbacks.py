@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from ngym_core.arguments import Count, Flag, Index, PathTo, Seed, checked
 from ngym_core.files import atomic_write
 from ngym_core.plain_data import decode, encode
 from ngym_core.trial_table import TrialRecorder, TrialTable
@@ -52,7 +53,8 @@ class TrialCallback(BaseCallback):
 
     _STATE = ("_recorder", "_fixation_broken", "_aborted_trials", "_sums", "_counts")
 
-    def __init__(self, verbose: int = 0) -> None:
+    @checked
+    def __init__(self, verbose: Index = 0) -> None:
         super().__init__(verbose)
         self._recorder: TrialRecorder | None = None
         self._fixation_broken = np.zeros(0, bool)  # (N,), in the trial that a lane is in
@@ -156,24 +158,21 @@ class EvaluationCallback(BaseCallback):
         (8,)
     """
 
+    @checked
     def __init__(
         self,
         env: Any,
-        every: int = 10_000,
-        num_trials: int = 200,
+        every: Count = 10_000,
+        num_trials: Count = 200,
         *,
-        seed: int = 0,
-        deterministic: bool = True,
-        best_model: str | Path | None = None,
-        verbose: int = 0,
+        seed: Seed = 0,
+        deterministic: Flag = True,
+        best_model: Annotated[str | Path, PathTo(".zip")] | None = None,
+        verbose: Index = 0,
     ) -> None:
         super().__init__(verbose)
         unwrap_vec_env(env, "EvaluationCallback")
-        if every < 1:
-            raise ValueError(f"every={every!r} must be a positive number of steps.")
         self.best_model = None if best_model is None else Path(best_model)
-        if self.best_model is not None and self.best_model.suffix != ".zip":
-            raise ValueError(f"best_model={str(best_model)!r} must end in '.zip', as models of Stable-Baselines3 do.")
         if self.best_model is not None and self.best_model.exists():
             raise FileExistsError(f"{self.best_model} exists already; name a new file.")
         self.env, self.every, self.num_trials, self.seed, self.deterministic = env, every, num_trials, seed, deterministic

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from ngym_core.arguments import Count, Milliseconds, Probability, checked
 from ngym_core.errors import unknown_name
 
 __all__ = ["CELLS", "CTRNN", "GRU", "RNN", "DaleCTRNN", "make_cell"]
 
 State: TypeAlias = tuple[Tensor, Tensor]
+Nonlinearity: TypeAlias = Literal["tanh", "relu"]
+"""Name of a nonlinearity."""
 NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 """Nonlinearities by name."""
 
@@ -42,7 +45,7 @@ class RNN(nn.Module):
         nonlinearity: f, ``tanh`` or ``relu``.
 
     Raises:
-        UnknownNameError: A nonlinearity that does not exist.
+        ValueError: A size below 1, or a nonlinearity that does not exist.
 
     Example:
         >>> import torch
@@ -52,10 +55,11 @@ class RNN(nn.Module):
         (torch.Size([50, 16, 8]), torch.Size([1, 16, 8]))
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh") -> None:
+    @checked
+    def __init__(
+        self, input_size: Count, hidden_size: Count, num_layers: Count = 1, *, nonlinearity: Nonlinearity = "tanh"
+    ) -> None:
         super().__init__()
-        if nonlinearity not in NONLINEARITIES:
-            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.layers = nn.RNN(input_size, hidden_size, num_layers, nonlinearity)
         for name, weights in self.layers.named_parameters():
@@ -85,7 +89,8 @@ class GRU(nn.Module):
         (torch.Size([50, 16, 8]), torch.Size([1, 16, 8]))
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
+    @checked
+    def __init__(self, input_size: Count, hidden_size: Count, num_layers: Count = 1) -> None:
         super().__init__()
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.layers = nn.GRU(input_size, hidden_size, num_layers)
@@ -114,8 +119,7 @@ class CTRNN(nn.Module):
         alpha: dt / tau.
 
     Raises:
-        UnknownNameError: A nonlinearity that does not exist.
-        ValueError: Times that are not ``0 < dt <= tau``.
+        ValueError: A size below 1, a nonlinearity that does not exist, or times that are not ``0 < dt <= tau``.
 
     Example:
         >>> import torch
@@ -126,21 +130,20 @@ class CTRNN(nn.Module):
         (torch.Size([50, 16, 8]), torch.Size([1, 16, 8]))
     """
 
+    @checked
     def __init__(
         self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
+        input_size: Count,
+        hidden_size: Count,
+        num_layers: Count = 1,
         *,
-        dt: float = 100,
-        tau: float = 200,
-        nonlinearity: str = "tanh",
+        dt: Milliseconds = 100,
+        tau: Milliseconds = 200,
+        nonlinearity: Nonlinearity = "tanh",
     ) -> None:
         super().__init__()
         if not 0 < dt <= tau < math.inf:
             raise ValueError(f"dt={dt!r} and tau={tau!r} must be times in ms with 0 < dt <= tau.")
-        if nonlinearity not in NONLINEARITIES:
-            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.alpha, self.nonlinearity = dt / tau, nonlinearity
         sizes = [input_size, *[hidden_size] * (num_layers - 1)]
@@ -199,7 +202,8 @@ class DaleCTRNN(CTRNN):
         n_excitatory: Number of excitatory units.
 
     Raises:
-        ValueError: Times that are not ``0 < dt <= tau``, or a share that leaves no excitatory or no inhibitory unit.
+        ValueError: A size below 1, times that are not ``0 < dt <= tau``, or a share that leaves no excitatory or no
+            inhibitory unit.
 
     Example:
         >>> from ngym_sb3 import DaleCTRNN
@@ -211,15 +215,16 @@ class DaleCTRNN(CTRNN):
 
     signs: Tensor
 
+    @checked
     def __init__(
         self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
+        input_size: Count,
+        hidden_size: Count,
+        num_layers: Count = 1,
         *,
-        dt: float = 100,
-        tau: float = 200,
-        excitatory: float = 0.8,
+        dt: Milliseconds = 100,
+        tau: Milliseconds = 200,
+        excitatory: Probability = 0.8,
     ) -> None:
         self.n_excitatory = round(excitatory * hidden_size)
         if not 0 < self.n_excitatory < hidden_size:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ngym_sb3.config import Algorithm
+    from ngym_sb3.vec_env import Carry
 
 __all__ = ["train"]
 
@@ -44,13 +49,13 @@ POLICY_NAMES = ("rnn", "gru", "lstm", "ctrnn", "ei-ctrnn", "mlp")
 )
 def train(
     task: str,
-    algo: str,
+    algo: Algorithm,
     policy: str | None,
     steps: int,
     envs: int,
     seed: int,
     trials_per_episode: int,
-    carry: str,
+    carry: Carry,
     out: Path | None,
 ) -> None:
     """Train an agent on TASK and evaluate it.

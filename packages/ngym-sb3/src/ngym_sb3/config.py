@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 
+from ngym_core.arguments import (
+    Count,
+    FilePath,
+    Index,
+    Keywords,
+    NonNegative,
+    Number,
+    Probability,
+    Text,
+    check_arguments,
+    checked,
+)
 from ngym_core.errors import unknown_name
 from ngym_sb3.cells import CELLS
 from ngym_sb3.policies import MlpRnnPolicy
-from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
+from ngym_sb3.vec_env import Carry, NgymVecEnv, make_sb3_env
 
-__all__ = ["ALGORITHMS", "TrainingConfig", "load_model", "make_model"]
+__all__ = ["ALGORITHMS", "Algorithm", "TrainingConfig", "load_model", "make_model"]
 
+Algorithm: TypeAlias = Literal["recurrent-ppo", "ppo", "a2c", "dqn"]
+"""Name of an algorithm."""
 ALGORITHMS: dict[str, Any] = {"recurrent-ppo": RecurrentPPO, "ppo": PPO, "a2c": A2C, "dqn": DQN}
 """The algorithms by name."""
 
@@ -46,8 +60,10 @@ class TrainingConfig:
         wrappers: Wrappers of the task, see `ngym_core.make`.
 
     Raises:
-        UnknownNameError: An algorithm that does not exist, or a policy that the algorithm does not have.
-        ValueError: A number of steps, lanes, units or epochs below 1.
+        UnknownNameError: A policy that the algorithm does not have.
+        TypeError: A value of another kind.
+        ValueError: A value that a setting cannot have: an unknown algorithm, a number of steps, lanes, units or epochs below
+            1, a learning rate that is not above 0 and at most 1, or a discount factor outside 0 to 1.
 
     Example:
         >>> from ngym_sb3 import TrainingConfig
@@ -56,38 +72,35 @@ class TrainingConfig:
         ('recurrent-ppo', 'gru', 64)
     """
 
-    steps: int = 100_000
-    algo: str = "recurrent-ppo"
-    policy: str | None = None
-    envs: int = 64
-    seed: int = 0
-    trials_per_episode: int = 1
-    carry: str = "episode"
-    units: int = 64
-    learning_rate: float = 2e-3
-    ent_coef: float = 0.03
-    rollout: int = 32
-    batch_size: int = 512
-    epochs: int = 4
-    gamma: float = 0.9
-    task_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    steps: Count = 100_000
+    algo: Algorithm = "recurrent-ppo"
+    policy: Text | None = None
+    envs: Count = 64
+    seed: Index = 0
+    trials_per_episode: Count = 1
+    carry: Carry = "episode"
+    units: Count = 64
+    learning_rate: Annotated[float, Number(above=0, high=1)] = 2e-3
+    ent_coef: NonNegative = 0.03
+    rollout: Count = 32
+    batch_size: Count = 512
+    epochs: Count = 4
+    gamma: Probability = 0.9
+    task_kwargs: Keywords = field(default_factory=dict)
     wrappers: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        """Check names and numbers, and fill in the default policy."""
-        if self.algo not in ALGORITHMS:
-            raise unknown_name("algorithm", self.algo, ALGORITHMS)
+        """Check all values, and fill in the default policy."""
+        check_arguments(type(self), (), (), vars(self))
         policies = list(CELLS) if self.algo == "recurrent-ppo" else ["mlp"]
         if self.policy is None:
             # The dataclass is frozen; this is its only way to set a field that depends on another.
             object.__setattr__(self, "policy", "ctrnn" if self.algo == "recurrent-ppo" else "mlp")
         elif self.policy not in policies:
             raise unknown_name(f"policy of {self.algo}", self.policy, policies)
-        for name in ("steps", "envs", "units", "rollout", "batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be an integer from 1.")
 
-    def make_env(self, task: str, envs: int | None = None) -> NgymVecEnv:
+    @checked
+    def make_env(self, task: str, envs: Count | None = None) -> NgymVecEnv:
         """Make the vector env of a task with these settings.
 
         Args:
@@ -157,7 +170,8 @@ def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
     return ALGORITHMS[config.algo]("MlpPolicy", env, policy_kwargs=network, **settings)
 
 
-def load_model(path: str | Path, algo: str = "recurrent-ppo", env: Any = None) -> Any:
+@checked
+def load_model(path: FilePath, algo: Algorithm = "recurrent-ppo", env: Any = None) -> Any:
     """Load an agent from a file that ``model.save`` wrote.
 
     Like all models of Stable-Baselines3, such a file can run code: load only files that you trust.
@@ -171,9 +185,9 @@ def load_model(path: str | Path, algo: str = "recurrent-ppo", env: Any = None) -
         The algorithm with its agent.
 
     Raises:
-        UnknownNameError: An algorithm that does not exist.
         FileNotFoundError: There is no such file.
-        ValueError: A file that this algorithm did not save, a damaged one, or an env with other observations or actions.
+        ValueError: An unknown algorithm, a file that it did not save, a damaged one, or an env with other observations or
+            actions.
 
     Example:
         >>> from stable_baselines3 import PPO
@@ -182,8 +196,6 @@ def load_model(path: str | Path, algo: str = "recurrent-ppo", env: Any = None) -
         >>> type(load_model("agent.zip", "ppo")).__name__
         'PPO'
     """
-    if algo not in ALGORITHMS:
-        raise unknown_name("algorithm", algo, ALGORITHMS)
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, Flag, Seed, checked
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.vec_env import make_sb3_env, unwrap_vec_env
@@ -23,8 +24,9 @@ DEFAULT_LANES = 16
 """Number of lanes where only a task id is given."""
 
 
+@checked
 def evaluate_policy(
-    model: Any, env: Any, num_trials: int = 100, *, seed: int | None = 0, deterministic: bool = True
+    model: Any, env: Any, num_trials: Count = 100, *, seed: Seed = 0, deterministic: Flag = True
 ) -> TrialTable:
     """Run an agent for a number of trials and return a table with one row per trial.
 
@@ -110,9 +112,8 @@ class Evaluator:
         TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``.
     """
 
-    def __init__(self, model: Any, env: Any, num_trials: int, seed: int | None, deterministic: bool) -> None:
-        if isinstance(num_trials, bool) or not isinstance(num_trials, (int, np.integer)) or num_trials < 1:
-            raise ValueError(f"num_trials={num_trials!r} must be an integer from 1.")
+    @checked
+    def __init__(self, model: Any, env: Any, num_trials: Count, seed: Seed, deterministic: Flag) -> None:
         if not hasattr(model, "predict"):
             raise TypeError(f"The model {type(model).__name__} has no `predict`, as agents of Stable-Baselines3 have.")
         self.env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env

@@ -13,6 +13,7 @@ from sb3_contrib.common.recurrent.policies import (
 )
 from torch import Tensor, nn
 
+from ngym_core.arguments import Keywords, checked
 from ngym_sb3.cells import make_cell
 
 __all__ = ["CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy"]
@@ -25,6 +26,7 @@ class _RnnPolicy(RecurrentActorCriticPolicy):
 
     accepted_observations: ClassVar[str] = "vectors"
 
+    @checked
     def __init__(
         self,
         observation_space: Any,
@@ -32,7 +34,7 @@ class _RnnPolicy(RecurrentActorCriticPolicy):
         lr_schedule: Any,
         *args: Any,
         cell: str | type[nn.Module] = "rnn",
-        cell_kwargs: dict[str, Any] | None = None,
+        cell_kwargs: Keywords | None = None,
         **kwargs: Any,
     ) -> None:
         if not self._accepts(observation_space):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
+from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked
 from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.state import State, load_state, open_state, save_state, seal_state
@@ -27,6 +28,8 @@ from ngym_sb3.model_state import get_model_state, set_model_state
 __all__ = ["EvaluationReport", "Trainer", "claim_training_folder"]
 
 Array: TypeAlias = NDArray[Any]
+Config: TypeAlias = Annotated[TrainingConfig, InstanceOf(TrainingConfig, "a TrainingConfig")]
+"""Settings of an agent and its training."""
 
 TEST_SEED_OFFSET = 1_000_000
 """Added to the seed of the config for the seed of test trials, so that they differ from those of training."""
@@ -112,6 +115,10 @@ def _numeric_order(text: str) -> tuple[float, str]:
         return float(text), text
     except ValueError:
         return float("inf"), text
+
+
+Report: TypeAlias = Annotated[EvaluationReport, InstanceOf(EvaluationReport, "an EvaluationReport")]
+"""Summary of an agent's test trials."""
 
 
 class _TableWriter(KVWriter):
@@ -218,7 +225,8 @@ class Trainer:
         True
     """
 
-    def __init__(self, task: str, config: TrainingConfig | None = None, out: str | Path | None = None) -> None:
+    @checked
+    def __init__(self, task: TaskId, config: Config | None = None, out: FilePath | None = None) -> None:
         self.task, self.config = registry.task_spec(task.removeprefix("ngym_core:")).id, config or TrainingConfig()
         self.out = None if out is None else Path(out)
         self._log = _TableWriter()
@@ -261,7 +269,8 @@ class Trainer:
         """Time steps trained so far, over all lanes."""
         return int(self.model.num_timesteps)
 
-    def train(self, on_progress: Callable[[int], Any] = lambda steps: None) -> None:
+    @checked
+    def train(self, on_progress: Callback = lambda steps: None) -> None:
         """Train until the steps of the config are reached. After an interruption this goes on from the last checkpoint.
 
         Args:
@@ -316,7 +325,8 @@ class Trainer:
         with atomic_write(self.out / MODEL) as temporary:
             self.model.save(temporary)
 
-    def evaluate(self, num_trials: int = 2000) -> EvaluationReport:
+    @checked
+    def evaluate(self, num_trials: Count = 2000) -> EvaluationReport:
         """Evaluate the agent on trials that it was not trained on; the same config gives the same trials.
 
         Args:
@@ -326,7 +336,8 @@ class Trainer:
         seed = TEST_SEED_OFFSET + self.config.seed
         return EvaluationReport(evaluate_policy(self.model, env, num_trials, seed=seed))
 
-    def save(self, report: EvaluationReport) -> list[Path]:
+    @checked
+    def save(self, report: Report) -> list[Path]:
         """Save the agent and a table of test trials, and a figure if a package that draws (ngym-plot) is installed.
 
         Each file is written completely or not at all.

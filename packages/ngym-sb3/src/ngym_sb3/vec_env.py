@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -13,29 +13,32 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 import ngym_core as ngym
-from ngym_core.errors import nearest, unknown_name
+from ngym_core.arguments import Count, Seed, checked
+from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers
 from ngym_core.state import describe_stack, open_state, seal_state
 
-__all__ = ["NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
+__all__ = ["Carry", "NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
 
-CARRY_OPTIONS = ("episode", "trial")
+Carry: TypeAlias = Literal["episode", "trial"]
+"""How long a recurrent agent keeps its state."""
 COUNTS = ("last_rewards", "_episode_rewards", "_episode_steps", "_trials", "_full_performances")
 """Attributes that count over episodes and trials, (N,) each."""
 
 
+@checked
 def make_sb3_env(
     task: str | gymnasium.Env[Any, Any],
-    n_envs: int = 1,
+    n_envs: Count = 1,
     *,
     wrappers: Sequence[Any] = (),
-    trials_per_episode: int = 1,
-    carry: str = "episode",
-    seed: int | None = None,
+    trials_per_episode: Count = 1,
+    carry: Carry = "episode",
+    seed: Seed = None,
     **kwargs: Any,
 ) -> NgymVecEnv:
     """Make a vector env of N lanes of a task for Stable-Baselines3.
@@ -122,15 +125,12 @@ class NgymVecEnv(VecEnv):
         ([True, True], 0.0, True)
     """
 
-    def __init__(self, vector_env: ngym.TrialVectorEnv, *, trials_per_episode: int = 1, carry: str = "episode") -> None:
+    @checked
+    def __init__(self, vector_env: ngym.TrialVectorEnv, *, trials_per_episode: Count = 1, carry: Carry = "episode") -> None:
         if vector_env.autoreset_mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"NgymVecEnv needs a vector env with AutoresetMode.SAME_STEP, not {vector_env.autoreset_mode}.")
-        if isinstance(trials_per_episode, bool) or not isinstance(trials_per_episode, int) or trials_per_episode < 1:
-            raise ValueError(f"trials_per_episode={trials_per_episode!r} must be an integer from 1.")
-        if carry not in CARRY_OPTIONS:
-            raise ValueError(f"carry={carry!r} is not how long an agent keeps its state. {nearest(carry, CARRY_OPTIONS)}")
         self.vector_env = vector_env
-        self.carry = carry
+        self.carry: Carry = carry
         self.render_mode = None
         vector_env.trials_per_episode = trials_per_episode
         super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
