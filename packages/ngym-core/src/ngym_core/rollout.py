@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ngym_core.arguments import Count, Seed, checked
+from ngym_core.arguments import Count, Seed, checked, shown
 from ngym_core.plugins.registry import make
 
 __all__ = ["run_env"]
@@ -59,6 +59,8 @@ def run_env(
         >>> data["ob"].shape, data["trial_end"].sum(), sorted(data["trials"][0])
         ((66, 3), np.int64(3), ['coh', 'ground_truth'])
     """
+    if not (isinstance(env, str) or hasattr(env, "reset")):
+        raise TypeError(f"env={shown(env)} must be an env, or the id of a task.")
     if isinstance(env, str):
         env = make(env)
     player = _Player(env, def_act, model, seed)
