@@ -429,3 +429,44 @@ def test_state_includes_the_second_of_two_normal_numbers(trials):
         one.new_trial()
     assert np.array_equal(other.ob, env.ob)
     assert np.array_equal(copied.ob, env.ob)
+
+
+COMMON = np.random.default_rng(8)
+
+
+class Urn:
+    """Draws durations from a generator of its own."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self):
+        return float(self.rng.integers(1, 9) * 100)
+
+
+def closure(seed):
+    rng = np.random.RandomState(seed)
+    return lambda: float(rng.randint(1, 9) * 100)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        Urn(1),
+        Urn(2).__call__,
+        closure(3),
+        functools.partial(np.random.default_rng(4).choice, [100.0, 200.0, 900.0]),
+        lambda rng=np.random.default_rng(5): float(rng.integers(1, 9) * 100),
+        lambda: float(COMMON.integers(1, 9) * 100),
+    ],
+    ids=["object", "method", "closure", "partial", "default", "global"],
+)
+def test_state_includes_the_generators_of_whatever_draws_durations(draw):
+    env = ngym.make("PerceptualDecisionMaking-v0", timing={"delay": draw})
+    env.reset(seed=0)
+    env.new_trial()
+    state = env.get_state()
+    lengths = [env.new_trial() and len(env.gt) for _ in range(20)]
+    assert len(set(lengths)) > 1
+    env.set_state(state)
+    assert [env.new_trial() and len(env.gt) for _ in range(20)] == lengths

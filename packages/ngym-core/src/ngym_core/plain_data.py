@@ -81,7 +81,7 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
         # a RandomState makes normal numbers in pairs, and keeps the second
         state = value.get_state(legacy=False) if isinstance(value, np.random.RandomState) else value.bit_generator.state
         return {KIND: "generator", "class": kind.__name__, "state": encode(state)}
-    if isinstance(value, FunctionType) and any(isinstance(held, GENERATORS) for held in _held(value)):
+    if callable(value) and not _has_state(value) and any(isinstance(held, GENERATORS) for held in _held(value)):
         return {KIND: "function", "held": parts(held if isinstance(held, GENERATORS) else None for held in _held(value))}
     if hasattr(kind, "__next__"):
         raise TypeError(f"{value!r} is an iterator: its position is no value that can be saved.")
@@ -97,9 +97,20 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
     return {KIND: "object", "class": kind.__name__, "number": number, **content}
 
 
-def _held(function: FunctionType) -> list[Any]:
-    """Return what a function has taken from where it was made, such as a random generator."""
-    return [cell.cell_contents for cell in function.__closure__ or ()]
+def _held(function: Any) -> list[Any]:
+    """Return what a function, method or callable object may draw from: what it has taken from where it was made, its
+    defaults, the globals that it names, the object of a method, or its attributes.
+    """
+    if isinstance(function, type):
+        return []
+    if isinstance(function, FunctionType):
+        named = [function.__globals__.get(name) for name in function.__code__.co_names]
+        defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        return [*(cell.cell_contents for cell in function.__closure__ or ()), *defaults, *named]
+    if isinstance(function, partial):
+        return [*_held(function.func), *function.args, *function.keywords.values()]
+    owner = getattr(function, "__self__", None)
+    return [owner] if isinstance(owner, GENERATORS) else list(getattr(owner or function, "__dict__", {}).values())
 
 
 def _is_data(value: Any, packages: frozenset[str]) -> bool:
