@@ -431,7 +431,7 @@ def test_state_includes_the_second_of_two_normal_numbers(trials):
     assert np.array_equal(copied.ob, env.ob)
 
 
-COMMON = np.random.default_rng(8)
+COMMON, OTHER = np.random.default_rng(8), np.random.default_rng(5)
 
 
 class Urn:
@@ -456,7 +456,7 @@ def closure(seed):
         Urn(2).__call__,
         closure(3),
         functools.partial(np.random.default_rng(4).choice, [100.0, 200.0, 900.0]),
-        lambda rng=np.random.default_rng(5): float(rng.integers(1, 9) * 100),
+        lambda rng=OTHER: float(rng.integers(1, 9) * 100),
         lambda: float(COMMON.integers(1, 9) * 100),
     ],
     ids=["object", "method", "closure", "partial", "default", "global"],
