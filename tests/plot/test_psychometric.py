@@ -83,7 +83,7 @@ def test_fit_psychometric_recovers_parameters_with_a_guess_rate(guess_rate):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"guess_rate": 1.0}, r"guess_rate=1.0 must be a probability from 0 to below 1; 0.5 with two alternatives"),
+        ({"guess_rate": 1.0}, r"guess_rate=1.0 must be a probability from 0 below 1"),
         ({"guess_rate": -0.1}, "guess_rate=-0.1 must be a probability"),
         ({"guess_rate": np.nan}, "guess_rate=nan must be a probability"),
         ({"guess_rate": 0.5, "lapses": "separate"}, "lapses must be 'equal' or 'none', not 'separate'"),

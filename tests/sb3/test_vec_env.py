@@ -152,7 +152,7 @@ def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: make_sb3_env(ID, 0), ValueError, "num_envs=0 must be an integer from 1"),
+        (lambda: make_sb3_env(ID, 0), ValueError, "n_envs=0 must be an integer from 1"),
         (lambda: make_sb3_env(ID, trials_per_episode=0), ValueError, "trials_per_episode=0 must be an integer from 1"),
         (
             lambda: make_sb3_env(ID, carry="trail"),

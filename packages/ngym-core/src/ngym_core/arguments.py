@@ -29,6 +29,7 @@ from ngym_core.errors import nearest
 __all__ = [
     "ArrayOf",
     "Callback",
+    "Chance",
     "Count",
     "Duration",
     "Expected",

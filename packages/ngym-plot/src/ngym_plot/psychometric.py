@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import chdtri, expit, ndtr
 
-from ngym_core.arguments import Finite, Index, Number, Text, checked
+from ngym_core.arguments import Chance, Finite, Index, Number, Text, checked
 from ngym_core.errors import unknown_name
 from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
@@ -27,7 +27,7 @@ Link: TypeAlias = Literal["logit", "probit"]
 """Shape of a curve: the logistic function or the normal distribution."""
 Lapses: TypeAlias = Literal["equal", "separate", "none"]
 """Kind of lapses."""
-GuessRate: TypeAlias = Annotated[float, Number(0, below=1)]
+GuessRate: TypeAlias = Annotated[float, Chance(0, below=1)]
 """Lower asymptote of a curve."""
 Level: TypeAlias = Annotated[float, Number(above=0, below=1)]
 """Confidence level."""
