@@ -78,7 +78,7 @@ def test_dataset_rejects_pass_reward_around_a_task_with_its_own_step(toy_that_st
 @given(
     batch_size=st.integers(1, 5),
     seq_len=st.integers(1, 120),
-    cache_len=st.one_of(st.none(), st.integers(0, 900), st.just(1e4)),
+    cache_len=st.one_of(st.none(), st.integers(1, 900), st.just(10_000)),
     batch_first=st.booleans(),
 )
 def test_dataset_streams_do_not_depend_on_batch_seq_and_cache_sizes(id_, batch_size, seq_len, cache_len, batch_first):
@@ -102,7 +102,7 @@ def test_dataset_batches_have_the_documented_shapes_and_types():
 
 
 def test_dataset_batches_can_be_modified():
-    dataset = Dataset("PerceptualDecisionMaking", batch_size=2, seq_len=10, cache_len=0, seed=0)
+    dataset = Dataset("PerceptualDecisionMaking", batch_size=2, seq_len=10, cache_len=1, seed=0)
     kept = [dataset() for _ in range(30)]
     copies = [(a.copy(), b.copy()) for a, b in kept]
     for inputs, target in kept[:5]:
@@ -113,7 +113,7 @@ def test_dataset_batches_can_be_modified():
     for one, two in zip(kept[5:], copies[5:], strict=True):
         assert np.array_equal(one[0], two[0])
         assert np.array_equal(one[1], two[1])
-    again = Dataset("PerceptualDecisionMaking", batch_size=2, seq_len=10, cache_len=0, seed=0)
+    again = Dataset("PerceptualDecisionMaking", batch_size=2, seq_len=10, cache_len=1, seed=0)
     assert all(np.array_equal(again()[0], inputs) for inputs, _ in copies)
 
 
@@ -213,7 +213,7 @@ def test_dataset_info_describes_each_step():
 @given(
     batch_size=st.integers(1, 4),
     seq_len=st.integers(1, 90),
-    cache_len=st.one_of(st.none(), st.integers(0, 900)),
+    cache_len=st.one_of(st.none(), st.integers(1, 900)),
     first=st.booleans(),
 )
 def test_dataset_info_does_not_depend_on_batch_seq_and_cache_sizes(batch_size, seq_len, cache_len, first):
@@ -254,7 +254,7 @@ def test_dataset_conditions_that_some_trials_lack_are_missing():
             self.set_groundtruth(1, "only")
             return {"odd": [1, 2][: self.made % 2 + 1]} if self.made % 2 else {"other": 3}
 
-    dataset = Dataset(Sometimes(), batch_size=2, seq_len=6, cache_len=0, seed=0, info=True)
+    dataset = Dataset(Sometimes(), batch_size=2, seq_len=6, cache_len=1, seed=0, info=True)
     conditions = dataset()[2]["conditions"]
     assert np.array_equal(conditions["other"][:, 0], [np.nan, np.nan, 3, np.nan, np.nan, 3], equal_nan=True)
     assert list(conditions["odd"][0, 0]) == [1, 2]
