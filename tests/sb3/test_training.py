@@ -176,3 +176,9 @@ def test_trainer_rejects_the_checkpoint_of_other_training(tmp_path):
 def test_trainer_without_a_folder_cannot_save():
     with pytest.raises(ValueError, match="There is no folder to save to; make the Trainer with out=FOLDER"):
         Trainer(ID, TrainingConfig(envs=2)).save(None)
+
+
+def test_training_goes_on_with_settings_that_numpy_wrote(tmp_path):
+    small = {"algo": "a2c", "policy": "mlp", "envs": 2, "seed": 0}
+    Trainer("GoNogo-v0", TrainingConfig(steps=np.int64(64), **{**small, "seed": np.int64(0)}), tmp_path / "run")
+    Trainer("GoNogo-v0", TrainingConfig(steps=64, **small), tmp_path / "run")
