@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+import numpy as np
 from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
@@ -90,11 +91,14 @@ class TrainingConfig:
     wrappers: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        """Check all values, and fill in the default policy."""
+        """Check all values, make Python's numbers of NumPy's, and fill in the default policy."""
         check_arguments(type(self), (), (), vars(self))
         policies = list(CELLS) if self.algo == "recurrent-ppo" else ["mlp"]
+        # The dataclass is frozen; this is its only way to set a field.
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):  # which JSON and Stable-Baselines3's seeds do not take
+                object.__setattr__(self, name, value.item())
         if self.policy is None:
-            # The dataclass is frozen; this is its only way to set a field that depends on another.
             object.__setattr__(self, "policy", "ctrnn" if self.algo == "recurrent-ppo" else "mlp")
         elif self.policy not in policies:
             raise unknown_name(f"policy of {self.algo}", self.policy, policies)

@@ -186,11 +186,6 @@ class _SaveCallback(BaseCallback):
         self._save(self._trials)
 
 
-def _plain(value: Any) -> Any:
-    """Return a value that JSON does not know as one that it does: NumPy's numbers as Python's, others as text."""
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value)
-
-
 class Trainer:
     """Trains one agent on one task, saves it as it goes, and continues where it was stopped.
 
@@ -248,7 +243,7 @@ class Trainer:
 
     def _settings(self) -> dict[str, Any]:
         """Return task and config as they are read back from JSON."""
-        settings: dict[str, Any] = json.loads(json.dumps({"task": self.task, **asdict(self.config)}, default=_plain))
+        settings: dict[str, Any] = json.loads(json.dumps({"task": self.task, **asdict(self.config)}, default=str))
         return settings
 
     def _described(self) -> dict[str, Any]:
