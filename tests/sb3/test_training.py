@@ -175,7 +175,7 @@ def test_trainer_rejects_the_checkpoint_of_other_training(tmp_path):
 
 def test_trainer_without_a_folder_cannot_save():
     with pytest.raises(ValueError, match="There is no folder to save to; make the Trainer with out=FOLDER"):
-        Trainer(ID, TrainingConfig(envs=2)).save(None)
+        Trainer(ID, TrainingConfig(envs=2)).save(object.__new__(training.EvaluationReport))
 
 
 def test_training_goes_on_with_settings_that_numpy_wrote(tmp_path):
