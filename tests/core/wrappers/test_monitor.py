@@ -358,8 +358,15 @@ ENDS = {
 STATUS = {"exit": 3, "exception": 1, "interrupt": -signal.SIGINT, "terminate": -signal.SIGTERM, "hangup": -signal.SIGHUP}
 
 
+AS_AT_A_TERMINAL = """
+import signal  # jobs in the background ignore some signals
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+
+
 def run_script(tmp_path, script, interval=10**6):
-    command = [sys.executable, "-c", script.replace("INTERVAL", str(interval))]
+    command = [sys.executable, "-c", AS_AT_A_TERMINAL + script.replace("INTERVAL", str(interval))]
     return subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=120)
 
 
