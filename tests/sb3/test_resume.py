@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -39,7 +40,8 @@ def test_training_killed_at_random_moments_ends_with_the_same_agent_and_tables(t
 
 def test_training_killed_at_every_write_ends_with_the_same_agent_and_tables(tmp_path):
     report, _ = run("at_every_write", tmp_path)
-    assert len(report["killed"]) >= 26  # before and after each of 13 files has its name
+    files = 13 if importlib.util.find_spec("ngym_plot") else 12  # the figure of the progress needs ngym-plot
+    assert len(report["killed"]) >= 2 * files  # before and after each has its name
     assert [found == report["whole"] for found in report["killed"]] == [True] * len(report["killed"])
 
 
