@@ -179,3 +179,12 @@ def test_mixed_tasks_keep_the_types_of_conditions_and_name_the_task():
     assert conditions["anti"].dtype == float
     assert np.array_equal(np.isnan(conditions["anti"]), ~go)
     assert np.array_equal(np.isnan(conditions["sample_theta"]), go)
+
+
+def test_env_input_renames_no_channel_of_a_task():
+    tasks = [Toy(), Toy()]
+    for task in tasks:
+        space = task.observation_space
+        names = {**names_of(space), "scenv": 1, "inner_ear": 2}
+        task.observation_space = ngym.spaces.Box(-np.inf, np.inf, names, shape=space.shape)
+    assert list(names_of(MultiEnvs(tasks, env_input=True).observation_space)) == [*names, "env"]

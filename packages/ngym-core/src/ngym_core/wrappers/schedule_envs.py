@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,7 +72,8 @@ class MultiEnvs(TrialWrapper):
             if not isinstance(space, spaces.Box) or len(space.shape) != 1:
                 raise ValueError(f"env_input needs a vector of channels, not {space}.")
             k = space.shape[0]
-            names = {f"inner_{name}" if name.endswith("env") else name: place for name, place in names_of(space).items()}
+            of_inner = re.compile("(inner_)*env")
+            names = {f"inner_{key}" if of_inner.fullmatch(key) else key: place for key, place in names_of(space).items()}
             self.observation_space = Box(-np.inf, np.inf, {**names, "env": range(k, k + len(envs))}, shape=(k + len(envs),))
         self._share(self.task._draws)
         for i, env in enumerate(self.envs):
