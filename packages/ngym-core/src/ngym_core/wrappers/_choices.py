@@ -21,7 +21,7 @@ Factors: TypeAlias = Sequence[tuple[str, Array]]
 class ChoiceWrapper(TrialWrapper):
     """Base of wrappers that draw the ground truth among the task's `choices`.
 
-    One alone draws by `draw_alone`. Of several in one stack each states its probabilities (`choice_weights`); they are
+    One alone draws by `draw_conditions`. Of several in one stack each states its probabilities (`choice_weights`); they are
     multiplied and normalised, and the innermost one draws: so no wrapper overrules another, and their order makes no
     difference. Then `probs` is what held in the trial, and where any of them looks at the trial before, `previous` is its
     ground truth.
@@ -62,10 +62,6 @@ class ChoiceWrapper(TrialWrapper):
                 )
         return True
 
-    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Draw the ground truth of n trials, see `draw_conditions`."""
-        raise NotImplementedError
-
     def choice_weights(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
         """Return the probabilities of the choices in n trials.
 
@@ -79,10 +75,6 @@ class ChoiceWrapper(TrialWrapper):
             conditions to record.
         """
         raise NotImplementedError
-
-    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Draw the ground truth of n trials."""
-        return self.draw_alone(n, draws, forced)
 
     def _decide(
         self, n: int, draws: Draws, forced: dict[str, Any], factors: Factors

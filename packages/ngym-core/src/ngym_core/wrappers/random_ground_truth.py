@@ -44,7 +44,7 @@ class RandomGroundTruth(ChoiceWrapper):
             raise ValueError(f"p={p} must be {k} probabilities that sum to 1, one for each choice.")
         return p
 
-    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials."""
         p = self._probabilities(forced.pop("p") if "p" in forced else self.p)
         return {"ground_truth": draws.choice("ground_truth", n, self.choices, p), **forced}, {}

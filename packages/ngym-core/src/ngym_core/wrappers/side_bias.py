@@ -77,7 +77,7 @@ class SideBias(ChoiceWrapper):
         block = self.schedule.take(n, draws)
         return block, choice_prob[block]
 
-    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the block of n trials, and the ground truth of each with the probabilities of its block."""
         block, probs = self._blocks(n, draws)
         ground_truth = draws.choice("ground_truth", n, self.choices, probs)

@@ -53,7 +53,7 @@ class TrialHistoryV2(ChoiceWrapper):
             raise ValueError(f"probs={probs!r} must be {shape} probabilities, and each row must sum to 1.")
         return array
 
-    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials, each by that of the trial before."""
         probs = self._checked(forced.pop("probs") if "probs" in forced else self.probs)
         edges = np.cumsum(probs, axis=-1)
@@ -133,7 +133,7 @@ class TrialHistory(ChoiceWrapper):
         by_number = RandomBlockSchedule(most - least + 1, [self.block_nch] * (most - least + 1), random_start=True)
         return habits[by_habit.take(n, draws.child("habit"))], least + by_number.take(n, draws.child("choices"))
 
-    def draw_alone(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the ground truth of n trials, each by that of the trial before."""
         habit, k = self._blocks(n, draws)
         u, other = draws.random("follows", n)[:, None], draws.index("other", n, k - 1)[:, None]
