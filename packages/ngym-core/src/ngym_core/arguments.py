@@ -16,13 +16,13 @@ import math
 import reprlib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import nearest
 
@@ -55,12 +55,13 @@ __all__ = [
     "Probability",
     "Seed",
     "Size",
-    "String",
     "TaskId",
     "Text",
     "check_arguments",
     "checked",
     "declared_arguments",
+    "given_arguments",
+    "sums_to_one",
 ]
 
 P = ParamSpec("P")
@@ -114,7 +115,12 @@ class Number(Expected):
         below: A value that it must be less than.
         infinite: Whether it may be infinite.
         unit: Unit, for messages: ``ms``.
+
+    Attributes:
+        noun: What such a number is called in messages.
     """
+
+    noun = "a finite number"
 
     def __init__(
         self,
@@ -127,12 +133,8 @@ class Number(Expected):
         unit: str = "",
     ) -> None:
         self.low, self.high, self.above, self.below, self.infinite = low, high, above, below, infinite
-        self.description = f"{self.noun}{f' of {unit}' if unit else ''}{self._bounds()}"
-
-    @property
-    def noun(self) -> str:
-        """What the number is called in messages."""
-        return "a number" if self.infinite else "a finite number"
+        noun = "a number" if infinite else self.noun
+        self.description = f"{noun}{f' of {unit}' if unit else ''}{self._bounds()}"
 
     def _bounds(self) -> str:
         parts = [("from", self.low), ("above", self.above), ("to", self.high), ("below", self.below)]
@@ -159,10 +161,7 @@ class Number(Expected):
 class Integer(Number):
     """An integer: Python's or NumPy's, but no bool and no float; see `Number`."""
 
-    @property
-    def noun(self) -> str:
-        """What the number is called in messages."""
-        return "an integer"
+    noun = "an integer"
 
     def _is_kind(self, value: Any) -> bool:
         return isinstance(value, Integral) and super()._is_kind(value)
@@ -171,10 +170,7 @@ class Integer(Number):
 class Chance(Number):
     """A probability, see `Number`."""
 
-    @property
-    def noun(self) -> str:
-        """What the number is called in messages."""
-        return "a probability"
+    noun = "a probability"
 
 
 class Boolean(Expected):
@@ -187,26 +183,6 @@ class Boolean(Expected):
         if not isinstance(value, (Integral, np.bool_)):
             return TypeError
         return None if value in (0, 1) else ValueError
-
-
-class String(Expected):
-    """A text."""
-
-    description = "a text"
-
-    def problem(self, value: Any) -> type[Exception] | None:
-        """Return the error that a value deserves, or None."""
-        return None if isinstance(value, str) else TypeError
-
-
-class Function(Expected):
-    """A function, or another object that can be called."""
-
-    description = "a function"
-
-    def problem(self, value: Any) -> type[Exception] | None:
-        """Return the error that a value deserves, or None."""
-        return None if callable(value) else TypeError
 
 
 class InstanceOf(Expected):
@@ -273,6 +249,11 @@ class PathTo(Expected):
         return OneOf(*filter(None, self.suffixes)).hint(suffix) if suffix and self.suffixes else ""
 
 
+def _is_sequence(value: Any) -> bool:
+    """Return whether a value has several parts in order: lists, arrays, ranges, but no texts and no dictionaries."""
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes, Mapping))
+
+
 class ArrayOf(Expected):
     """An array (or nested lists) of finite numbers.
 
@@ -299,7 +280,7 @@ class ArrayOf(Expected):
 
     def problem(self, value: Any) -> type[Exception] | None:
         """Return the error that a value deserves, or None."""
-        if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__"):
+        if not _is_sequence(value):
             return TypeError
         if len(value) == 0:
             return ValueError
@@ -326,10 +307,15 @@ class Flags(Expected):
 
     def problem(self, value: Any) -> type[Exception] | None:
         """Return the error that a value deserves, or None."""
-        if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__"):
+        if not _is_sequence(value):
             return TypeError
         flags = len(value) == self.length and all(isinstance(one, (bool, np.bool_)) for one in value)
         return None if flags else ValueError
+
+
+def sums_to_one(p: NDArray[Any]) -> bool:
+    """Return whether probabilities sum to 1 along the last dimension, but for rounding; they may be NaN."""
+    return bool(np.abs(p.sum(axis=-1) - 1).max() <= SUM_TOLERANCE)
 
 
 class Distribution(ArrayOf):
@@ -344,9 +330,7 @@ class Distribution(ArrayOf):
     def problem(self, value: Any) -> type[Exception] | None:
         """Return the error that a value deserves, or None."""
         error = super().problem(value)
-        if error is None and not np.allclose(np.asarray(value, float).sum(axis=-1), 1, rtol=0, atol=SUM_TOLERANCE):
-            return ValueError
-        return error
+        return error or (None if sums_to_one(np.asarray(value, float)) else ValueError)
 
 
 class AnyOf(Expected):
@@ -368,16 +352,7 @@ class AnyOf(Expected):
         return next(filter(None, (kind.hint(value) for kind in self.kinds)), "")
 
 
-class Nothing(Expected):
-    """None."""
-
-    description = "None"
-
-    def problem(self, value: Any) -> type[Exception] | None:
-        """Return the error that a value deserves, or None."""
-        return None if value is None else TypeError
-
-
+NOTHING = InstanceOf(type(None), "None")
 Finite: TypeAlias = Annotated[float, Number()]
 """A finite number."""
 Positive: TypeAlias = Annotated[float, Number(above=0)]
@@ -400,11 +375,11 @@ Seed: TypeAlias = Annotated[int, Integer(0)] | None
 """A seed: an integer from 0, or None for one of the operating system's."""
 Flag: TypeAlias = Annotated[bool, Boolean()]
 """True or False."""
-Text: TypeAlias = Annotated[str, String()]
+Text: TypeAlias = Annotated[str, InstanceOf(str, "a text")]
 """A text."""
 FilePath: TypeAlias = Annotated[str | Path, PathTo()]
 """A path of a file or folder."""
-Callback: TypeAlias = Annotated[Callable[..., Any], Function()]
+Callback: TypeAlias = Annotated[Callable[..., Any], InstanceOf(Callable, "a function")]
 """A function of the caller."""
 TaskId: TypeAlias = Annotated[str, InstanceOf(str, "the id of a task")]
 """The id of a task."""
@@ -461,11 +436,7 @@ def declared_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
     """
     if isinstance(function, type):
         inits = [vars(base)["__init__"] for base in reversed(function.__mro__) if "__init__" in vars(base)]
-        return {name: expected for init in inits for name, expected in _of_function(init).items()}
-    return _of_function(function)
-
-
-def _of_function(function: Callable[..., Any]) -> dict[str, Expected]:
+        return {name: expected for init in inits for name, expected in declared_arguments(init).items()}
     function = inspect.unwrap(function)
     if not isinstance(function, types.FunctionType):  # the `__init__` of object
         return {}
@@ -476,7 +447,7 @@ def _of_function(function: Callable[..., Any]) -> dict[str, Expected]:
             default = parameter.default
             # The default is always right: None, most often, for what the function chooses by itself.
             if default is None and expected.problem(None) is not None:
-                expected = AnyOf(expected, Nothing())
+                expected = AnyOf(expected, NOTHING)
             declared[parameter.name] = expected
     return declared
 
@@ -499,26 +470,35 @@ def _expected(hint: Any) -> Expected | None:
     if origin is Literal:
         return OneOf(*typing.get_args(hint))
     if origin in (typing.Union, types.UnionType):
-        kinds = [Nothing() if part is type(None) else _expected(part) for part in typing.get_args(hint)]
+        kinds = [NOTHING if part is type(None) else _expected(part) for part in typing.get_args(hint)]
         return AnyOf(*[kind for kind in kinds if kind]) if all(kinds) else None
     return None
 
 
-def check_arguments(function: Callable[..., Any], names: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def given_arguments(parameters: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by name; those too many are left to the call itself.
+
+    Args:
+        parameters: Names of the parameters, in order.
+        args: Positional arguments.
+        kwargs: Arguments by name.
+    """
+    return {**dict(zip(parameters, args, strict=False)), **kwargs}
+
+
+def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
     """Raise if an argument is none that its declaration allows.
 
     Args:
         function: What is called; its declarations count.
-        names: Names of its positional arguments, in order.
-        args: Positional arguments.
-        kwargs: Arguments by name.
+        given: The arguments by name.
 
     Raises:
         TypeError: A value of another kind.
         ValueError: A value that the argument cannot have.
     """
     declared = declared_arguments(function)
-    for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
+    for name, value in given.items():
         if name in declared:
             declared[name].check(name, value)
 
@@ -539,7 +519,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        check_arguments(function, names, args, kwargs)
+        check_arguments(function, given_arguments(names, args, kwargs))
         return function(*args, **kwargs)
 
     return run

@@ -15,14 +15,24 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._copying import copy_attributes
-from ngym_core.arguments import Count, Finite, InstanceOf, Milliseconds, Seed, check_arguments, check_attributes, checked
+from ngym_core.arguments import (
+    Count,
+    Finite,
+    InstanceOf,
+    Milliseconds,
+    Seed,
+    check_arguments,
+    check_attributes,
+    checked,
+    given_arguments,
+)
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.random import Draws
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
-from ngym_core.state import InitSignature, arguments_of, get_state, set_state
+from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 from ngym_core.trials.durations import has_own_state, to_steps
 
@@ -30,6 +40,8 @@ __all__ = ["Rewards", "Timing", "TrialEnv"]
 
 Info: TypeAlias = dict[str, Any]
 NONE = type(None)
+RESET_OPTIONS = InstanceOf((Mapping, NONE), "a dictionary, or None")
+"""What `options` of a reset may be."""
 Rewards: TypeAlias = Annotated[
     Mapping[str, float] | None, InstanceOf((Mapping, NONE), "a dictionary, event -> reward, or None")
 ]
@@ -133,9 +145,12 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Check the arguments, see `ngym_core.arguments`, and record them, since a state must agree in them."""
-        check_arguments(cls, inspect.signature(cls).parameters, args, kwargs)
+        parameters = inspect.signature(cls).parameters
+        given = given_arguments(parameters, args, kwargs)
+        check_arguments(cls, given)
         self = super().__new__(cls)
-        self._parameters = arguments_of(cls, args, kwargs)
+        defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
+        self._parameters = {**defaults, **given}
         return self
 
     def __init__(
@@ -416,8 +431,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         Returns:
             The first observation of the trial, and `info` with the conditions (`trial`).
         """
-        if options is not None and not isinstance(options, Mapping):
-            raise TypeError(f"options={options!r} must be a dictionary, or None.")
+        RESET_OPTIONS.check("options", options)
         if seed is not None:
             self._draw_from(Draws(seed))
         self.num_tr = 0

@@ -109,8 +109,8 @@ def _held(function: Any) -> list[Any]:
         return [*(cell.cell_contents for cell in function.__closure__ or ()), *defaults, *named]
     if isinstance(function, partial):
         return [*_held(function.func), *function.args, *function.keywords.values()]
-    owner = getattr(function, "__self__", None)
-    return [owner] if isinstance(owner, GENERATORS) else list(getattr(owner or function, "__dict__", {}).values())
+    owner = getattr(function, "__self__", function)  # of a method its object
+    return [owner] if isinstance(owner, GENERATORS) else list(getattr(owner, "__dict__", {}).values())
 
 
 def _is_data(value: Any, packages: frozenset[str]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import SUM_TOLERANCE, Finite, InstanceOf, Integer, Number, Positive, Seed, String, checked, shown
+from ngym_core.arguments import Finite, InstanceOf, Integer, Number, Positive, Seed, checked, shown, sums_to_one
 from ngym_core.errors import nearest
 from ngym_core.plain_data import decode, encode
 
@@ -56,7 +56,7 @@ def _spawn_key(name: str) -> tuple[int, ...]:
     return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
 
 
-NAME = String()
+NAME, SIZE = InstanceOf(str, "a text"), Integer(0)
 Generator: TypeAlias = Annotated[np.random.Generator, InstanceOf(np.random.Generator, "a numpy.random.Generator")]
 
 
@@ -321,9 +321,9 @@ def _set_stream_state(stream: np.random.Generator, saved: NDArray[np.uint64]) ->
 
 def _check_sizes(n: Any, size: Any) -> None:
     """Raise if numbers of trials and of draws for each are none."""
-    Integer(0).check("n", n)
+    SIZE.check("n", n)
     if size is not None:
-        Integer(0).check("size", size)
+        SIZE.check("size", size)
 
 
 def _probabilities(p: ArrayLike, k: ArrayLike) -> Array:
@@ -332,19 +332,14 @@ def _probabilities(p: ArrayLike, k: ArrayLike) -> Array:
         array = np.asarray(p, float)
     except (TypeError, ValueError):
         array = np.empty(0)
-    if not (
-        array.ndim in (1, 2)
-        and array.shape[-1] == k
-        and array.min() >= 0
-        and np.abs(array.sum(axis=-1) - 1).max() <= SUM_TOLERANCE
-    ):
+    if not (array.ndim in (1, 2) and array.shape[-1] == k and array.min() >= 0 and sums_to_one(array)):
         raise ValueError(f"p={shown(p)} must be {k!r} probabilities that sum to 1, or a row of them for each trial.")
     return array
 
 
 def _check_window(mean: float, low: float, high: float) -> None:
     """Raise if a mean or a window is not one of a truncated exponential."""
-    if not (math.isfinite(mean) and mean > 0):  # `draws` have no declarations: they are called for each batch
+    if not (math.isfinite(mean) and mean > 0):
         raise ValueError(f"The mean of a truncated exponential must be a positive number, not {mean!r}.")
     if not math.isfinite(low) or math.isnan(high):
         raise ValueError(f"The window of a truncated exponential must be two numbers, not {low!r} to {high!r}.")

@@ -159,13 +159,6 @@ class InitSignature:
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
-def arguments_of(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a constructor by name, with the defaults of those that are not given."""
-    parameters = inspect.signature(cls).parameters
-    defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
-    return {**defaults, **dict(zip(parameters, args, strict=False)), **kwargs}
-
-
 def describe_stack(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     """Return what a state must agree in with an env: layers, parameters and spaces, as texts."""
     found = layers(env)

@@ -45,7 +45,7 @@ class PlotConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        check_arguments(type(self), (), (), vars(self))
+        check_arguments(type(self), vars(self))
 
     @classmethod
     def of(cls, config: Any) -> PlotConfig:

@@ -92,7 +92,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Check all values, make Python's numbers of NumPy's, and fill in the default policy."""
-        check_arguments(type(self), (), (), vars(self))
+        check_arguments(type(self), vars(self))
         policies = list(CELLS) if self.algo == "recurrent-ppo" else ["mlp"]
         # The dataclass is frozen; this is its only way to set a field.
         for name, value in vars(self).items():

@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked
+from ngym_core.env import RESET_OPTIONS
 from ngym_core.plain_data import decode, encode
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
 from ngym_core.vector._lane_state import put_lanes, take_lanes
@@ -407,8 +408,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         return info
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
-        if options is not None and not isinstance(options, Mapping):
-            raise TypeError(f"options={options!r} must be a dictionary, or None.")
+        RESET_OPTIONS.check("options", options)
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return np.ones(self.num_envs, bool)

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from ngym_core.arguments import check_arguments, check_attributes
+from ngym_core.arguments import check_arguments, check_attributes, given_arguments
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, layers, outermost_trial_layer, sample_trials
@@ -162,10 +162,9 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Check the arguments, and record them, so that Gymnasium can make the same wrapper from its `spec`."""
-        names = list(inspect.signature(cls).parameters)
-        check_arguments(cls, names, args, kwargs)
+        given = given_arguments(inspect.signature(cls).parameters, args, kwargs)
+        check_arguments(cls, given)
         self = super().__new__(cls)
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
         given.pop("env", None)
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, **given)
         return self
@@ -285,11 +284,11 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self._one_at_a_time:
             return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
         to_force, recorded, factors = self._decide(n, draws, dict(forced), factors)
+        decided = {name: value for name, value in to_force.items() if name not in forced}
+        self._refuse_decided_inside(decided)  # before any trial is made
         trials: Trials = outermost_trial_layer(self.env)._generate(n, draws, to_force, *([factors] if factors else []))
-        decided = [name for name in to_force if name not in forced]
-        if decided:
-            self._refuse_decided_inside(decided)
-            self._check_played(trials, {name: to_force[name] for name in decided})
+        if decided and is_one_at_a_time(self.env):
+            self._check_played(trials, decided)
         for name, value in recorded.items():
             while name in trials.conditions and name not in to_force:  # what an inner layer has recorded stays
                 name = f"{type(self).__name__}_{name}"
@@ -339,10 +338,10 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
                 )
 
     def _check_played(self, trials: Trials, decided: Mapping[str, Any]) -> None:
-        """Raise if a layer inside has not played what was decided: what is recorded would not have held."""
+        """Raise if a layer in NeuroGym's style has not passed on what was decided: what is recorded would not have held."""
         for name, value in decided.items():
             played = trials.conditions.get(name)
-            if played is not None and is_one_at_a_time(self.env) and not _same_values(played, value):
+            if played is not None and not _same_values(played, value):
                 raise ValueError(
                     f"{type(self).__name__} decides {name!r}, but a layer inside of it has decided otherwise: "
                     f"{[type(layer).__name__ for layer in layers(self.env)]}. Conditions must be passed on by `new_trial`."
