@@ -429,7 +429,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             options: Part of Gymnasium's signature; not used.
 
         Returns:
-            The first observation of the trial, and `info` with the conditions (`trial`).
+            The first observation of the trial, and `info` with the keys that `step` documents.
         """
         RESET_OPTIONS.check("options", options)
         if seed is not None:
@@ -441,9 +441,15 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         else:
             playing = self._next_trial()
         self._has_next_trial = False
-        info: Info = {"trial": copy_conditions(playing.trial)}
-        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, info)
+        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, playing._idle_info())
         return ob, info
+
+    def _idle_info(self) -> Info:
+        """Return the info of a moment without an action: a reset, or a step that a wrapper skips."""
+        space = self.action_space
+        gt, conditions = np.zeros(space.shape or (), space.dtype)[()], copy_conditions(self.trial)
+        info = {"new_trial": np.array(False), "gt": gt, "performance": np.float64(0)}
+        return {**info, "trial": conditions, "ended_trial": conditions}
 
     def step(self, action: Any) -> Step:
         """Take one step.
@@ -453,10 +459,18 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
         Returns:
             Observation after the step (at a trial's end the first one of the next trial), reward,
-            `terminated` (False), `truncated` (after `num_trials_before_reset` trials) and `info`:
-            `new_trial` (whether the trial ended), `gt` (ground truth of this step), and at a trial's
-            end `performance`, `ended_trial` (the conditions of the trial that ended) and `trial`
-            (those of the new one).
+            `terminated` (False), `truncated` (after `num_trials_before_reset` trials) and `info`, which has
+            the same keys at each step and reset:
+
+            * `new_trial`: whether the trial ended with this step; False at a reset.
+            * `gt`: ground truth of this step, what the action should have been; 0 at a reset.
+            * `performance`: that of the trial that ended, from 0 to 1; 0.0 where none ended.
+            * `trial`: conditions of the trial to which the observation belongs, name -> value.
+            * `ended_trial`: conditions of the trial in which the action was taken; at a reset those of `trial`.
+
+            Engines can batch them: `new_trial` is a boolean array without axes (from NumPy's booleans Gymnasium's vector
+            envs make arrays of objects), `performance` and the `gt` of a Discrete action are NumPy numbers, and the `gt`
+            of a Box is an array.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first `reset` or `new_trial`.
@@ -465,16 +479,18 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         if not self._started:
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before step().")
         ob, reward, terminated, truncated, info = self._step(action)
-        info["new_trial"] = bool(info.get("new_trial", False))
-        if "gt" not in info:
-            info["gt"] = self._ground_truth()
+        ended = bool(info.get("new_trial", False))
+        gt = info["gt"] if "gt" in info else self._ground_truth()
+        info["gt"] = np.int64(gt) if isinstance(gt, int) else gt
+        info["trial"] = info["ended_trial"] = copy_conditions(self.trial)
+        info["performance"] = np.float64(0)
         self.t_ind += 1
-        if self.t_ind >= self._single.length and not info["new_trial"]:
-            info["new_trial"] = True
+        if self.t_ind >= self._single.length and not ended:
+            ended = True
             reward += self.r_tmax + self._now.timeout
-        if info["new_trial"]:
-            info["performance"] = self.performance
-            info["ended_trial"] = self.trial
+        info["new_trial"] = np.array(ended)
+        if ended:
+            info["performance"] = np.float64(self.performance)
             truncated = truncated or self.num_tr >= self.num_tr_exp
             playing = self._next_trial()
             playing._has_next_trial = truncated
