@@ -15,7 +15,6 @@ from ngym_core.random import Draws
 from ngym_core.sampling import IsolatedState, is_one_at_a_time, tasks_of
 from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
-from ngym_core.vector._struct_array import StructArray
 from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector.prefetch import Prefetcher
 from ngym_core.wrappers.base import TrialWrapper
@@ -195,6 +194,7 @@ class RuleBackend(Backend):
         self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, conditions)
         self._lanes, self._ones = np.arange(n), np.ones(n, np.int64)  # adding an array is faster than adding a number
         self._conditions, self._facts = self._prefetch.conditions.empty_like(n), self._prefetch.facts.empty_like(n)
+        self._condition_masks, self._everywhere = [f"_{name}" for name in self._conditions.names], np.ones(n, bool)
         values = {name: self._facts[name] for name in self._facts.names}
         self.now: Any = RuleState(values)
         # Columns, (n,): step in the trial, the trial's last step, and where the step is in the prefetched trials.
@@ -299,7 +299,7 @@ class RuleBackend(Backend):
         self._at += self._ones
         if paused_lanes is not None and paused_facts is not None:
             self._facts.put(paused_lanes, paused_facts)
-        performance, ended_trial = np.zeros(self.n), self._conditions.copies()
+        performance, ended_trial = np.zeros(self.n), self._conditions_entry()
         if np.count_nonzero(ends):
             np.copyto(performance, now.performance, where=ends)
             self.begin(ends.nonzero()[0])
@@ -317,16 +317,30 @@ class RuleBackend(Backend):
         """Return the info of all lanes at a moment without an action."""
         space = self.env.action_space
         gt = np.zeros((self.n, *(space.shape or ())), space.dtype)
-        return self._info(np.zeros(self.n, bool), gt, np.zeros(self.n), self._conditions.copies())
+        return self._info(np.zeros(self.n, bool), gt, np.zeros(self.n), self._conditions_entry())
 
     def _info(self, ended: Array, gt: Array, performance: Array, ended_trial: Info) -> Info:
         """Return the info of all lanes, with masks as in Gymnasium's vector envs; all arrays are the caller's to change."""
-        conditions = {"trial": self._masked(self._conditions.copies()), "ended_trial": self._masked(ended_trial)}
-        return self._masked({"new_trial": ended, "gt": gt, "performance": performance, **conditions})
+        mask = self._everywhere.copy
+        return {
+            "new_trial": ended,
+            "_new_trial": mask(),
+            "gt": gt,
+            "_gt": mask(),
+            "performance": performance,
+            "_performance": mask(),
+            "trial": self._conditions_entry(),
+            "_trial": mask(),
+            "ended_trial": ended_trial,
+            "_ended_trial": mask(),
+        }
 
-    def _masked(self, info: Info) -> Info:
-        masks = np.ones((len(info), self.n), bool)
-        return info | dict(zip([f"_{name}" for name in info], masks, strict=True))
+    def _conditions_entry(self) -> Info:
+        """Return the conditions of the present trials with masks, as an entry of `info`."""
+        entry: Info = self._conditions.copies()
+        for name in self._condition_masks:
+            entry[name] = self._everywhere.copy()
+        return entry
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""

@@ -479,7 +479,11 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             gt=np.asarray(info["gt"])[None],
             ended=np.array([info["new_trial"]]),
             performance=np.array([info["performance"]], float),
-            info={name: np.array([info[name]], float) for name in ("reaction_time", *self._none_reported_inside) if name in info},
+            info={
+                name: np.array([info[name]], float)
+                for name in ("reaction_time", *self._none_reported_inside)
+                if name in info
+            },
             conditions={k: np.asarray(v)[None] for k, v in info["ended_trial"].items()} if info["new_trial"] else {},
         )
         self._run_on_step(batch)
