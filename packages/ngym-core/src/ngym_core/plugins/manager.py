@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
+import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,8 +18,11 @@ import pluggy
 from ngym_core.errors import nearest
 from ngym_core.plugins import hookspecs, registry
 from ngym_core.plugins.isolation import isolated, reason, warn
+from ngym_core.plugins.unfinished import missing_from, unfinished, when_imported
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import click
 
 __all__ = ["PackManager", "PackStatus", "find_packs"]
@@ -39,8 +43,11 @@ class PackStatus:
         hooks: Names of the hooks that it implements.
         tasks: Ids of the tasks that it offers (or tried to).
         wrappers: Names of the wrappers that it offers (or tried to).
-        state: ``ok``, ``failed``, or ``blocked`` by `NGYM_PLUGINS`.
+        state: ``ok``, ``failed``, ``blocked`` by `NGYM_PLUGINS`, ``waiting`` for an import that is under way, or
+            ``incomplete``: some of its tasks or wrappers cannot be imported.
         error: Why it failed, empty otherwise.
+        unusable: The tasks and wrappers that cannot be imported, id or name -> why, once `PackManager.check_targets` has
+            tried.
         import_seconds: Time to import it and to register what it offers; 0 for the built-in ones.
     """
 
@@ -52,6 +59,7 @@ class PackStatus:
     wrappers: list[str] = field(default_factory=list)
     state: str = "ok"
     error: str = ""
+    unusable: dict[str, str] = field(default_factory=dict)
     import_seconds: float = 0.0
 
     @property
@@ -129,10 +137,34 @@ class PackManager:
         if self._allowed is not None and not {pack.name, pack.distribution} & self._allowed:
             pack.state = "blocked"
             return
-        start = time.perf_counter()
+        self._import(point, pack)
+
+    def _import(self, point: importlib.metadata.EntryPoint, pack: PackStatus) -> None:
+        """Import a pack and register what it offers; if it needs an import that is under way, when that has ended."""
+        pack.state, start = "ok", time.perf_counter()
         with self._guarded(pack, "importing"):
-            self.add(point.load(), pack)
+            if (module := unfinished(point.module)) is None:
+                try:
+                    self.add(point.load(), pack)
+                except (ImportError, AttributeError) as error:
+                    module = missing_from(error)
+                    if module is None or module.__name__.partition(".")[0] == "ngym_core":
+                        raise
+            if module is not None:
+                self._wait(module, point, pack)
         pack.import_seconds = round(time.perf_counter() - start, 3)
+
+    def _wait(self, module: ModuleType, point: importlib.metadata.EntryPoint, pack: PackStatus) -> None:
+        """Load a pack when the import of a module has ended that is itself importing ngym_core, and so this pack."""
+
+        def load() -> None:
+            if sys.modules.get(module.__name__) is module:
+                self._import(point, pack)
+            else:  # its import failed, and is being left by this error
+                self._leave_out(pack, sys.exc_info()[1] or ImportError(f"{module.__name__} could not be imported."))
+
+        pack.state = "waiting"
+        when_imported(module, load)
 
     def add(self, plugin: Any, pack: PackStatus) -> None:
         """Register a plugin and everything that it offers, or nothing if any of it is invalid.
@@ -162,6 +194,20 @@ class PackManager:
             if self.plugin_manager.is_registered(plugin):
                 self.plugin_manager.unregister(plugin)
             raise
+
+    def check_targets(self) -> None:
+        """Import each task and wrapper of the packs that are loaded, and set `PackStatus.unusable`."""
+        for pack in self.packs:
+            if pack.state in ("ok", "incomplete"):
+                pack.unusable = {}
+                loads: dict[str, Callable[[], Any]] = {id_: registry.task_spec(id_).load for id_ in pack.tasks}
+                loads.update({name: registry.wrapper_spec(name).load for name in pack.wrappers})
+                for name, load in loads.items():
+                    try:
+                        load()
+                    except ImportError as error:
+                        pack.unusable[name] = reason(error.__cause__ or error)
+                pack.state = "incomplete" if pack.unusable else "ok"
 
     def add_commands(self, group: click.Group) -> None:
         """Let the packs add commands to the command line. A pack that fails, or takes the name of another's, is left out."""
@@ -217,7 +263,13 @@ class PackManager:
         certain = [p for p in failed if id_ in p.tasks or f"{id_}-v0" in p.tasks]
         if certain:
             return "".join(f"The pack {p.name!r} of {p.distribution} has it but failed: {p.error} " for p in certain)
-        return "".join(f"(The pack {p.name!r} of {p.distribution} failed to load: {p.error}) " for p in failed)
+        reasons = [f"(The pack {p.name!r} of {p.distribution} failed to load: {p.error}) " for p in failed]
+        reasons += [
+            f"(The pack {p.name!r} of {p.distribution} is still being imported; its tasks are known afterwards.) "
+            for p in self.packs
+            if p.state == "waiting"
+        ]
+        return "".join(reasons)
 
     def _hooks(self, plugin: Any) -> list[str]:
         """List the hooks that a plugin implements. Raise if a name is not a hook, or if there is none."""
@@ -230,7 +282,7 @@ class PackManager:
         return marked
 
     def _with_hook(self, hook: str) -> list[PackStatus]:
-        return [pack for pack in self.packs if hook in pack.hooks and pack.state == "ok"]
+        return [pack for pack in self.packs if hook in pack.hooks and pack.state in ("ok", "incomplete")]
 
     def _call(self, hook: str, plugin: Any, **kwargs: Any) -> Any:
         # pluggy takes the plugins that are not to be called.
