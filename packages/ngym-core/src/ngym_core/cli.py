@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from typing import Any
 
@@ -94,6 +95,21 @@ def plugins(as_json: bool) -> None:
             click.echo(f"    {name} cannot be imported: {why}")
         if pack.import_seconds > SLOW_IMPORT_SECONDS:
             click.echo(f"    slow: whatever imports ngym_core waits {pack.import_seconds:.1f} s for it")
+
+
+@cli.command("new-pack")
+@click.argument("name")
+@click.option("--out", help="Folder to write to, a new or empty one; by default NAME.")
+def new_pack(name: str, out: str | None) -> None:
+    """Write a pack: a package NAME with a task of yours.
+
+    It has one task, its tests, and what is needed to check it (nox), to test it elsewhere (CI) and to install it.
+    """
+    from ngym_core.plugins.new_pack import write_pack
+
+    for file in write_pack(name, out):
+        click.echo(file)
+    click.echo(f"\nCheck it:  cd {shlex.quote(out or name)} && python -m pip install nox && python -m nox")
 
 
 @cli.command()
