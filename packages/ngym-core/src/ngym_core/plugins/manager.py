@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import click
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ngym_core.rendering import PlayedTrial
 
 __all__ = ["PackManager", "PackStatus", "find_packs"]
 
@@ -252,6 +256,38 @@ class PackManager:
             raise failed[-1]
         raise RuntimeError(f"A pack could not draw a figure: {reason(failed[-1])}") from failed[-1]
 
+    def require_frames(self, render_mode: str) -> None:
+        """Raise if no installed pack draws frames.
+
+        Raises:
+            ImportError: There is none. The message says what to install.
+        """
+        if not self._with_hook("ngym_frame"):
+            raise ImportError(
+                f"render_mode={render_mode!r} needs a pack that draws frames, and none is installed: pip install ngym-plot."
+            )
+
+    def draw_frame(self, trial: PlayedTrial, env: Any) -> NDArray[np.uint8]:
+        """Let a pack draw a trial as it was played so far, see `hookspecs.ngym_frame`. If one fails, the next one draws.
+
+        Returns:
+            (H, W, 3) uint8.
+
+        Raises:
+            ImportError: No installed pack draws frames.
+            Exception: The error of the last pack that was asked, if none drew the frame.
+        """
+        self.require_frames("rgb_array")
+        failed: list[Exception] = []
+        for pack in reversed(self._with_hook("ngym_frame")):
+            try:
+                frame = self._call("ngym_frame", self._objects[id(pack)], trial=trial, env=env)
+                if frame is not None:
+                    return _checked_frame(frame, pack)
+            except Exception as error:
+                failed.append(error)
+        raise failed[-1] if failed else RuntimeError("No installed pack drew a frame of this env.")
+
     @property
     def can_draw_figures(self) -> bool:
         """Whether an installed pack draws figures."""
@@ -347,6 +383,14 @@ def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
                 raise TypeError(f"{hook} must return {kind.__name__} objects, not {item!r}.")
             found.append(item)
     return found
+
+
+def _checked_frame(frame: Any, pack: PackStatus) -> NDArray[np.uint8]:
+    """Return a frame, or raise a TypeError if it is none."""
+    if getattr(frame, "dtype", None) != "uint8" or getattr(frame, "ndim", 0) != 3 or frame.shape[-1] != 3:
+        what = f"{frame.dtype} {frame.shape}" if hasattr(frame, "dtype") else repr(frame)
+        raise TypeError(f"ngym_frame of {pack.origin} must return an array of uint8 of shape (H, W, 3), not {what}.")
+    return frame  # type: ignore[no-any-return]
 
 
 def _tags(results: list[Any]) -> list[Mapping[str, str]]:

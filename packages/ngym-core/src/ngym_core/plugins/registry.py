@@ -15,6 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 from ngym_core.arguments import Count, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
+from ngym_core.rendering import RenderMode, record_trials
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -367,13 +368,14 @@ def wrapper_spec(name: str) -> WrapperSpec:
 
 
 @checked
-def make(id_: Text, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
+def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = None, **kwargs: Any) -> Any:
     """Make a task.
 
     Args:
         id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too.
         wrappers: Wrappers to put around it, the first innermost: a name, a class (or function), or a
             pair of one of these and a dictionary of its arguments.
+        render_mode: What `render` returns: nothing, or an image (``"rgb_array"``) of the trial so far.
         **kwargs: Parameters of the task, and those of `TrialEnv` such as `num_trials_before_reset`.
 
     Returns:
@@ -383,6 +385,8 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper.
         TypeError: A parameter that the task does not have, or wrappers that are no list of them.
+        ValueError: Another `render_mode`.
+        ImportError: The task cannot be imported, or no installed pack draws images.
 
     Example:
         >>> env = make("PerceptualDecisionMaking-v0", dt=50, wrappers=["PassReward", ("Noise", {"std_noise": 0.2})])
@@ -398,9 +402,12 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
     env: Any = target(**{**spec.kwargs, **kwargs})
     if spec.id in gymnasium.registry:
         registered = gymnasium.spec(spec.id)
-        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs})
+        rendering = {} if render_mode is None else {"render_mode": render_mode}
+        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **rendering})
     for which, arguments in pairs:
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
+    if render_mode is not None:
+        record_trials(env, render_mode)
     return env
 
 
@@ -426,7 +433,7 @@ def make_vec(id_: Text, num_envs: Count, *, wrappers: Sequence[Any] = (), **kwar
         id_: Its id.
         num_envs: Number of lanes, N.
         wrappers: Trial wrappers, see `make`.
-        **kwargs: Parameters of the task, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
+        **kwargs: Parameters of the task, its `render_mode`, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
 
     Returns:
         The lanes.

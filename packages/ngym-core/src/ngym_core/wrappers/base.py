@@ -423,6 +423,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._last_ob = np.array(ob)
         batch = StepBatch.at_reset(np.zeros(1, int), np.array(ob)[None])
         self._run_on_step(batch)
+        if self.task._recorder is not None:
+            self.task._recorder.change(batch.ob)
         return batch.ob[0], info
 
     def _run_on_step(self, batch: StepBatch) -> None:
@@ -449,6 +451,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self._pauses and self.paused(self._memory)[0]:
             no_action = np.zeros(self.action_space.shape or (), self.action_space.dtype)
             result: Any = self._last_ob, 0.0, False, False, {"new_trial": False, "gt": no_action[()]}
+            if self.task._recorder is not None:
+                self.task._record_step(action, result)
         else:
             result = self.env.step(action)
         ob, reward, terminated, truncated, info = result
@@ -467,5 +471,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             conditions={name: np.asarray(value)[None] for name, value in info.get("ended_trial", {}).items()},
         )
         self._run_on_step(batch)
+        if self.task._recorder is not None:
+            self.task._recorder.change(batch.ob, batch.reward)
         reported = {name: value[0].item() for name, value in batch.info.items() if not np.isnan(value[0])}
         return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **reported}
