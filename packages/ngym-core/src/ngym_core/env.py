@@ -542,7 +542,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     # ---- rendering -------------------------------------------------------------------------------
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """Return an image of the trial so far, which a pack draws, see `hookspecs.ngym_frame`.
 
         After the step that ends a trial it shows the whole trial; the next step shows the trial that follows.
@@ -570,8 +570,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         ob, reward, _, _, info = result
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
         ended = {0: (info["performance"], playing._record_of_trial())} if info["new_trial"] else {}
-        columns = (np.asarray(value)[None] for value in (action, reward, info["gt"], ob))
-        self._recorder.step(*columns, ended)  # type: ignore[union-attr]
+        actions, rewards, gt, seen = (np.asarray(value)[None] for value in (action, reward, info["gt"], ob))
+        self._recorder.step(actions, rewards, gt, seen, ended)  # type: ignore[union-attr]
 
     def _resume_record(self, record: Any) -> None:
         """Go on with the record of a state; without one, what was seen and done before is not known."""

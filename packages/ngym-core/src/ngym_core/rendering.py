@@ -16,6 +16,8 @@ from ngym_core.sampling import tasks_of
 __all__ = ["MAX_FPS", "PlayedTrial", "RenderMode", "TrialRecorder", "frames_per_second", "record_trials"]
 
 Array: TypeAlias = NDArray[Any]
+Lanes: TypeAlias = Sequence[int] | NDArray[np.int_]
+"""Indices of lanes."""
 RenderMode: TypeAlias = Literal["rgb_array"] | None
 """What `render` returns: nothing, or an array of pixels."""
 
@@ -104,7 +106,7 @@ class TrialRecorder:
         self._trials: list[PlayedTrial | None] = [None] * n
         self._upcoming: list[PlayedTrial | None] = [None] * n
 
-    def begin(self, lanes: Sequence[int], ob: Array, trials: Sequence[PlayedTrial]) -> None:
+    def begin(self, lanes: Lanes, ob: Array, trials: Sequence[PlayedTrial]) -> None:
         """Show new trials in some lanes (indices).
 
         Args:
@@ -167,10 +169,10 @@ class TrialRecorder:
         actions, rewards, gt = (np.array(column) for column in zip(*taken, strict=True)) if taken else (np.zeros(0),) * 3
         return replace(trial, ob=np.array(seen), actions=actions, rewards=rewards, gt=gt)
 
-    def get_lanes(self, lanes: Sequence[int]) -> list[Any]:
+    def get_lanes(self, lanes: Lanes) -> list[Any]:
         """Return the records of some lanes (indices) as plain data."""
-        found = []
-        for lane in lanes:
+        found: list[Any] = []
+        for lane in np.asarray(lanes).tolist():
             if self._trials[lane] is None:
                 found.append(None)
                 continue
@@ -179,9 +181,9 @@ class TrialRecorder:
             found.append(encode({"shown": trial, "upcoming": now}))
         return found
 
-    def set_lanes(self, lanes: Sequence[int], records: Sequence[Any]) -> None:
+    def set_lanes(self, lanes: Lanes, records: Sequence[Any]) -> None:
         """Set the records of some lanes (indices) to what `get_lanes` returned."""
-        for lane, plain in zip(lanes, records, strict=True):
+        for lane, plain in zip(np.asarray(lanes).tolist(), records, strict=True):
             if plain is None:
                 self._trials[lane] = self._upcoming[lane] = None
                 continue

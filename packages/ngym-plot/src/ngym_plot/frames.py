@@ -123,7 +123,7 @@ class _Canvas:
             if np.isfinite(a) and np.isfinite(b):
                 self.draw.ellipse((a - r, b - r, a + r, b + r), color)
 
-    def paste(self, pixels: Array, box: Box, smooth: bool = False) -> None:
+    def paste(self, pixels: Array, box: Box) -> None:
         """Draw (h, w) or (h, w, 3) bytes into a rectangle."""
         left, top, right, bottom = (round(edge * SCALE) for edge in box)
         size = max(1, right - left), max(1, bottom - top)
@@ -200,7 +200,9 @@ class _ValueAxis:
 
 
 def _shortened(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+    """Return a text without its middle, if it is too long: names of groups often differ in their ends."""
+    tail = (characters - 1) // 2
+    return text if len(text) <= characters else f"{text[: characters - 1 - tail]}…{text[-tail:]}"
 
 
 # ---- the parts of a frame -------------------------------------------------------------------------
@@ -334,7 +336,9 @@ def _pale(color: str) -> str:
 def _draw_rewards(canvas: _Canvas, trial: PlayedTrial, time: _TimeAxis) -> None:
     """Draw rewards (s,) as stems."""
     axis = _ValueAxis.around(REWARDS, trial.rewards, 0.0, 1.0)
-    axis.draw(canvas, "reward", {value: f"{value:g}" for value in (0.0, 1.0)} if axis.high < 1.5 else None)
+    axis.draw(
+        canvas, "reward", {value: f"{value:g}" for value in (0.0, 1.0)} if axis.low > -0.5 and axis.high < 1.5 else None
+    )
     zero = float(axis.y(0))
     canvas.line(np.array([LEFT, RIGHT]), np.array([zero, zero]), GRID)
     centers = time.centers(len(trial.rewards))
@@ -356,5 +360,5 @@ def _draw_time(canvas: _Canvas, trial: PlayedTrial, time: _TimeAxis) -> None:
             canvas.text(x, bottom + 13, f"{tick:g}", "mm")
     canvas.text((LEFT + RIGHT) / 2, bottom + 31, "time in the trial (ms)", "mm", FAINT)
     now = float(time.x(trial.first_step + len(trial.actions)))
-    for top, low in (OBSERVATIONS, ACTIONS, REWARDS):
+    for top, low in (OBSERVATIONS, ACTIONS, REWARDS)[trial.ob.ndim > 2 :]:  # a picture has no time axis
         canvas.line(np.array([now, now]), np.array([top, low]), INK, 0.5)

@@ -207,7 +207,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(over)[0])
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return an image of the trial so far of each lane, see `TrialEnv.render`.
 
         Returns:
@@ -274,7 +274,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             "started": self._started[chosen],
         }
         if self._recorder is not None:
-            content["played"] = self._recorder.get_lanes(chosen.tolist())
+            content["played"] = self._recorder.get_lanes(chosen)
         return seal_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, content)
 
     def set_state(self, state: Mapping[str, Any], lanes: Sequence[int] | None = None) -> None:
@@ -314,7 +314,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     def _resume_record(self, lanes: Array, records: Any) -> None:
         """Go on with the records of a state; without them, what lanes (indices) saw and did before is not known."""
         if records is not None:
-            self._recorder.set_lanes(lanes.tolist(), records)  # type: ignore[union-attr]
+            self._recorder.set_lanes(lanes, records)  # type: ignore[union-attr]
         elif len(lanes := lanes[self._started[lanes]]):
             unknown = np.full(self.observation_space.shape or (), np.nan)
             self._recorder.begin(lanes, unknown, self._records_of_trials(lanes))  # type: ignore[union-attr]
