@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked
 from ngym_core.env import RESET_OPTIONS
 from ngym_core.plain_data import decode, encode
+from ngym_core.plugins.registry import pack_manager
+from ngym_core.rendering import PlayedTrial, TrialRecorder
+from ngym_core.sampling import tasks_of
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
 from ngym_core.vector._lane_state import put_lanes, take_lanes
 from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
@@ -76,6 +79,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         self.env = env
         self.task = env.unwrapped
+        for task in tasks_of(env):
+            vars(task).pop("_recorder", None)  # lanes are recorded here, all at once
         self.spec = self.task.spec
         self.num_envs = num_envs
         self.single_observation_space = env.observation_space
@@ -96,6 +101,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._episode_over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
+        self.render_mode = env.render_mode
+        self._recorder = None if env.render_mode is None else TrialRecorder(num_envs)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -141,6 +148,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._all_started = bool(self._started.all())
         ob = self._backend.observe()
         ob, reported = self._apply_wrappers_at_reset(ob, ob, lanes)
+        if self._recorder is not None:
+            self._recorder.begin(lanes, ob, self._records_of_trials(lanes))
         return ob, _restricted({**self._backend.idle_info(), **reported}, mask)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
@@ -169,6 +178,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         pausing = self._pausing_wrappers()
         paused = over if pausing is None else over | (pausing > 0)
         reward, ends, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
+        gt, performance = info["gt"], info["performance"]  # for the recorder: info is taken apart below
         truncated = np.zeros(self.num_envs, bool)
         if np.count_nonzero(ends):
             if self._max_trials >= self.trials_per_episode:
@@ -191,7 +201,47 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             info = {**self._merge(_restricted(info, ~truncated), begun), **final}
             self._backend.num_tr[truncated] = 1
             self._episode_over = np.zeros(self.num_envs, bool)
+        if self._recorder is not None:
+            self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(over)[0])
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return an image of the trial so far of each lane, see `TrialEnv.render`.
+
+        Returns:
+            N times (H, W, 3) uint8; None, with a warning of Gymnasium, without a `render_mode`.
+
+        Raises:
+            gymnasium.error.ResetNeeded: A lane that was never reset.
+        """
+        if self._recorder is None:
+            gymnasium.logger.warn(
+                "These lanes have no render_mode, so render() returns nothing. Make them with render_mode='rgb_array'."
+            )
+            return None
+        return tuple(pack_manager().draw_frame(self._recorder.trial(lane), self.env) for lane in range(self.num_envs))
+
+    def _records_of_trials(self, lanes: Array) -> list[PlayedTrial]:
+        """Return the trials that some lanes (indices) play, for the recorder."""
+        if not len(lanes):
+            return []
+        entry, trials = self._backend.idle_info()["trial"], []
+        for lane in lanes.tolist():
+            row = {name: column[lane] for name, column in entry.items() if name[0] != "_" and entry[f"_{name}"][lane]}
+            conditions = {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
+            trials.append(PlayedTrial(int(self._backend.num_tr[lane]), conditions, self.periods(lane)))
+        return trials
+
+    def _record_step(
+        self, actions: Array, reward: Array, gt: Array, ob: Array, ends: Array, performance: Array, restarted: Array
+    ) -> None:
+        """Record a step of all lanes, of which some (indices) began an episode instead."""
+        lanes = np.nonzero(ends)[0]
+        upcoming = self._records_of_trials(lanes)
+        ended = {lane: (float(performance[lane]), trial) for lane, trial in zip(lanes.tolist(), upcoming, strict=True)}
+        self._recorder.step(actions, reward, gt, ob, ended)  # type: ignore[union-attr]
+        if len(restarted):
+            self._recorder.begin(restarted, ob, self._records_of_trials(restarted))  # type: ignore[union-attr]
 
     def get_state(self, lanes: Sequence[int] | None = None) -> dict[str, Any]:
         """Return what lanes will do next, as plain data, see `ngym_core.state`.
@@ -221,6 +271,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             "episode_over": self._episode_over[chosen],
             "started": self._started[chosen],
         }
+        if self._recorder is not None:
+            content["played"] = self._recorder.get_lanes(chosen)
         return seal_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, content)
 
     def set_state(self, state: Mapping[str, Any], lanes: Sequence[int] | None = None) -> None:
@@ -249,11 +301,21 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._episode_over[chosen], self._started[chosen] = content["episode_over"], content["started"]
         self._all_started = bool(self._started.all())
         self._max_trials = max(1, int(self._backend.num_tr.max()))
+        if self._recorder is not None:
+            self._resume_record(chosen, content.get("played"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made from, by `copy.deepcopy` or pickle: it goes on as this env would."""
         self._backend.follow_changes()
         return self.__dict__.copy()
+
+    def _resume_record(self, lanes: Array, records: Any) -> None:
+        """Go on with the records of a state; without them, what lanes (indices) saw and did before is not known."""
+        if records is not None:
+            self._recorder.set_lanes(lanes, records)  # type: ignore[union-attr]
+        elif len(lanes := lanes[self._started[lanes]]):
+            unknown = np.full(self.observation_space.shape or (), np.nan)
+            self._recorder.begin(lanes, unknown, self._records_of_trials(lanes))  # type: ignore[union-attr]
 
     def _lane_indices(self, lanes: Sequence[int] | None) -> Array:
         """Return indices of lanes, (m,), after a check."""

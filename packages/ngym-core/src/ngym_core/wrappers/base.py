@@ -426,6 +426,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._last_ob = np.array(ob)
         batch = StepBatch.at_reset(np.zeros(1, int), np.array(ob)[None])
         self._run_on_step(batch)
+        if self.task._recorder is not None:
+            self.task._recorder.change(batch.ob)
         return batch.ob[0], {**info, **self._reported(batch)}
 
     def _run_on_step(self, batch: StepBatch) -> None:
@@ -465,6 +467,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             self._prepare_memory()
         if self._pauses and self.paused(self._memory)[0]:
             result: Any = self._last_ob, 0.0, False, False, {**self.task._idle_info(), **self._none_reported_inside}
+            if self.task._recorder is not None:
+                self.task._record_step(action, result)
         else:
             result = self.env.step(action)
         ob, reward, terminated, truncated, info = result
@@ -487,6 +491,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             conditions={k: np.asarray(v)[None] for k, v in info["ended_trial"].items()} if info["new_trial"] else {},
         )
         self._run_on_step(batch)
+        if self.task._recorder is not None:
+            self.task._recorder.change(batch.ob, batch.reward)
         return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **self._reported(batch)}
 
     @cached_property
