@@ -104,7 +104,7 @@ class Backend:
         """
         return None
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array] | None, Info]:
         """Take one step in all lanes but the paused ones.
 
         Args:
@@ -112,7 +112,8 @@ class Backend:
             paused: Which lanes are paused, (n,) bool; None if none is.
 
         Returns:
-            Rewards (n,), which trials ended (n,) bool, and the info of the step with masks, that of the paused lanes as
+            Rewards (n,), which trials ended (n,) bool, which episodes the task or a wrapper inside terminated and truncated,
+            each (n,) bool, or None where none ever does, and the info of the step with masks, that of the paused lanes as
             `idle_info`.
         """
         raise NotImplementedError
@@ -278,7 +279,7 @@ class RuleBackend(Backend):
         self._facts.put(lanes, self._prefetch.facts.take(slots))
         self._conditions.put(lanes, self._prefetch.conditions.take(slots))
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, None, Info]:
         """Evaluate the rule for all lanes and go to their next step."""
         now = self.now
         interactive = self.rule.is_interactive
@@ -303,7 +304,7 @@ class RuleBackend(Backend):
         if np.count_nonzero(ends):
             np.copyto(performance, now.performance, where=ends)
             self.begin(ends.nonzero()[0])
-        return reward, ends, self._info(ends, gt, performance, ended_trial)
+        return reward, ends, None, self._info(ends, gt, performance, ended_trial)
 
     def observe(self) -> Array:
         """Return a copy of the present observations."""
@@ -400,18 +401,24 @@ class LoopBackend(Backend):
                 self._ob[lane] = self._inner.reset()[0]
         return self._ob[lanes], self.idle_info()
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array], Info]:
         """Step one lane after another."""
         self.follow_changes()
-        reward, info = np.zeros(self.n), self._no_info()
+        reward, terminated, truncated, info = (
+            np.zeros(self.n),
+            np.zeros(self.n, bool),
+            np.zeros(self.n, bool),
+            self._no_info(),
+        )
         for lane in range(self.n):
             with self._states[lane]:
                 if paused is not None and paused[lane]:
                     lane_info = self.env.unwrapped._idle_info()
                 else:
-                    self._ob[lane], reward[lane], _, _, lane_info = self._inner.step(actions[lane])
+                    result = self._inner.step(actions[lane])
+                    self._ob[lane], reward[lane], terminated[lane], truncated[lane], lane_info = result
                 info = self._add_info(info, lane_info, lane)
-        return reward, info["new_trial"].copy(), info
+        return reward, info["new_trial"].copy(), (terminated, truncated), info
 
     def idle_info(self) -> Info:
         """Return the info of all lanes at a moment without an action."""
