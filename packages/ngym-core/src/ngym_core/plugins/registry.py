@@ -16,7 +16,7 @@ from ngym_core.arguments import Count, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
 from ngym_core.rendering import RenderMode, record_trials
-from ngym_core.sampling import tasks_of
+from ngym_core.sampling import layers, tasks_of
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -433,6 +433,9 @@ def make(
         episodes = {"num_trials_before_reset": env.unwrapped.num_tr_exp}
         rendering = {} if render_mode is None else {"render_mode": render_mode}
         env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **episodes, **rendering})
+    for layer in layers(env):
+        if isinstance(layer, gymnasium.Wrapper):
+            layer._comes_with_task = True  # type: ignore[attr-defined]
     for which, arguments in pairs:
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
     if render_mode is not None:

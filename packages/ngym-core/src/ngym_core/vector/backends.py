@@ -17,7 +17,7 @@ from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
 from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector.prefetch import Prefetcher
-from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper, idle_info
 
 __all__ = ["Backend", "LoopBackend", "RuleBackend", "can_step_by_rule"]
 
@@ -413,7 +413,7 @@ class LoopBackend(Backend):
         for lane in range(self.n):
             with self._states[lane]:
                 if paused is not None and paused[lane]:
-                    lane_info = self.env.unwrapped._idle_info()
+                    lane_info = idle_info(self._inner)
                 else:
                     result = self._inner.step(actions[lane])
                     self._ob[lane], reward[lane], terminated[lane], truncated[lane], lane_info = result
@@ -425,7 +425,7 @@ class LoopBackend(Backend):
         info = self._no_info()
         for lane in range(self.n):
             with self._states[lane]:
-                info = self._add_info(info, self.env.unwrapped._idle_info(), lane)
+                info = self._add_info(info, idle_info(self._inner), lane)
         return info
 
     def _no_info(self) -> Info:

@@ -448,7 +448,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._run_on_step(batch, np.zeros(len(lanes), int))
         shape = self.observation_space.shape or ()
         ob = self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
-        return ob, self._reported(lanes, batch.info)
+        return ob, self._reported(lanes, {})
 
     def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info]:
         """Begin episodes in the given lanes, with the trials that have begun there already or new ones.
