@@ -426,7 +426,7 @@ class LoopBackend(Backend):
     def step_in_trial(self, lane: int) -> int:
         """Return the step, from 0, at which a lane's present trial is."""
         with self._states[lane]:
-            return int(self.env.unwrapped.t_ind)  # type: ignore[attr-defined]
+            return int(self.env.unwrapped.t_ind)
 
     def get_lanes(self, lanes: Array) -> list[Any]:
         """Return what the given lanes will do next: the attributes of the env and its wrappers in each."""
