@@ -130,6 +130,10 @@ class Backend:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""
         raise NotImplementedError
 
+    def step_in_trial(self, lane: int) -> int:
+        """Return the step, from 0, at which a lane's present trial is."""
+        raise NotImplementedError
+
     def get_lanes(self, lanes: Array) -> Any:
         """Return what the given lanes (indices) will do next, as plain data."""
         raise NotImplementedError
@@ -347,6 +351,10 @@ class RuleBackend(Backend):
         """Return the first step, and the step after the last, of each period of a lane's present trial."""
         return self._prefetch.periods(lane)
 
+    def step_in_trial(self, lane: int) -> int:
+        """Return the step, from 0, at which a lane's present trial is."""
+        return int(self._steps[lane])
+
 
 def _ranges(first: Array, counts: Array) -> Array:
     """Return `counts` consecutive integers from each of `first` on, one after another."""
@@ -443,6 +451,11 @@ class LoopBackend(Backend):
         with self._states[lane]:
             task = self.env.unwrapped
             return {p: (int(task.start_ind[p]), int(task.end_ind[p])) for p in task.start_ind}
+
+    def step_in_trial(self, lane: int) -> int:
+        """Return the step, from 0, at which a lane's present trial is."""
+        with self._states[lane]:
+            return int(self.env.unwrapped.t_ind)
 
     def get_lanes(self, lanes: Array) -> list[Any]:
         """Return what the given lanes will do next: the attributes of the env and its wrappers in each."""

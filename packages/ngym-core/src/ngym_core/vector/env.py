@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, TypeAlias
 
 import gymnasium.error
@@ -336,7 +337,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._recorder.set_lanes(lanes, records)  # type: ignore[union-attr]
         elif len(lanes := lanes[self._started[lanes]]):
             unknown = np.full(self.observation_space.shape or (), np.nan)
-            self._recorder.begin(lanes, unknown, self._records_of_trials(lanes))  # type: ignore[union-attr]
+            trials = zip(lanes.tolist(), self._records_of_trials(lanes), strict=True)
+            begun = [replace(trial, first_step=self._backend.step_in_trial(lane)) for lane, trial in trials]
+            self._recorder.begin(lanes, unknown, begun)  # type: ignore[union-attr]
 
     def _lane_indices(self, lanes: Sequence[int] | None) -> Array:
         """Return indices of lanes, (m,), after a check."""
