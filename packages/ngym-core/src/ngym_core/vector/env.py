@@ -65,6 +65,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         (1, 21)
     """
 
+    closed = True  # until it is made: Gymnasium before 1.3 closes also what could not be made
+
     @checked
     def __init__(
         self,
@@ -96,6 +98,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._episode_over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
+        self.closed = False
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
