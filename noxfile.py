@@ -1,6 +1,6 @@
-"""Sessions: lint, types, tests (of each package alone, of all together), quick, lowest, faults, fuzz, demo, learn, bench.
+"""Sessions: lint, types, tests (each package alone, all together), pack, quick, lowest, faults, fuzz, demo, learn, bench.
 
-Plain `nox` runs the first three: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
+Plain `nox` runs the first four: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
 versions that the packages declare.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import nox
 from packaging.requirements import Requirement
 
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "pack"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 
@@ -110,6 +110,16 @@ def tests(session: nox.Session, package: str) -> None:
     shutil.copy("pyproject.toml", outside)
     session.chdir(outside)
     session.run("python", "-m", "pytest", *TWO_AT_A_TIME, f"tests/{package}", *session.posargs)
+
+
+@nox.session
+def pack(session: nox.Session) -> None:
+    """What `ngym new-pack` writes passes its own nox as it comes."""
+    install(session, "core", extra=("nox",))
+    folder = Path(session.create_tmp()).resolve() / "demo_pack"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("ngym", "new-pack", "demo_pack", "--out", str(folder))
+    session.run("python", "-m", "nox", "-f", str(folder / "noxfile.py"))
 
 
 @nox.session

@@ -18,8 +18,25 @@ def test_reset_returns_the_first_observation_and_takes_no_step():
     ob, info = env.reset(seed=0)
     assert np.array_equal(ob, env.ob[0])
     assert (env.t, env.t_ind, env.num_tr, env.performance) == (0, 0, 1, 0)
-    assert info == {"trial": env.trial}
+    assert info == {"new_trial": False, "gt": 0, "performance": 0, "trial": env.trial, "ended_trial": env.trial}
     assert info["trial"] is not env.trial
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_info_has_the_same_keys_types_and_shapes_at_reset_and_at_each_step(id_):
+    env = ngym.make(id_)
+    env.action_space.seed(0)
+    _, first = env.reset(seed=0)
+    ended = 0
+    while ended < 3:
+        info = env.step(env.action_space.sample())[4]
+        ended += info["new_trial"]
+        assert info.keys() == first.keys()
+        for name in ("new_trial", "gt", "performance"):
+            assert (info[name].dtype, info[name].shape) == (first[name].dtype, first[name].shape)
+        for entry in ("trial", "ended_trial"):
+            kinds = {k: (type(v), np.shape(v)) for k, v in info[entry].items()}
+            assert kinds == {k: (type(v), np.shape(v)) for k, v in first[entry].items()}
 
 
 def test_step_returns_the_observations_of_a_trial_and_begins_the_next():
@@ -34,7 +51,8 @@ def test_step_returns_the_observations_of_a_trial_and_begins_the_next():
     assert info["performance"] == 1
     assert info["ended_trial"] == conditions
     assert info["trial"] == env.trial
-    assert info["new_trial"] is True
+    assert info["new_trial"].dtype == bool
+    assert info["new_trial"]
     assert env.num_tr == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_plot import plot_trial
-from ngym_plot.trial import _describe_conditions
+from ngym_plot.trial import describe_conditions
 
 from .inspection import panels, period_names
 
@@ -96,13 +96,13 @@ def test_plot_trial_of_a_wrapped_task_shows_the_wrapped_observation():
     assert ax.get_title(loc="left").startswith("With rewards")
 
 
-def test_describe_conditions_fits_into_one_line():
+def testdescribe_conditions_fits_into_one_line():
     assert (
-        _describe_conditions({"a": 1, "b": 0.12345, "c": np.array([1.0, 2.0]), "d": "left"}, 72)
+        describe_conditions({"a": 1, "b": 0.12345, "c": np.array([1.0, 2.0]), "d": "left"}, 72)
         == "a = 1 · b = 0.123 · c = (1, 2) · d = left"
     )
-    assert _describe_conditions({"long": np.zeros(30), "a": True}, 72) == "a = True"
-    many = _describe_conditions({f"condition_{i}": i for i in range(20)}, 72)
+    assert describe_conditions({"long": np.zeros(30), "a": True}, 72) == "a = True"
+    many = describe_conditions({f"condition_{i}": i for i in range(20)}, 72)
     assert many.endswith(" · …")
     assert len(many) <= 80
 

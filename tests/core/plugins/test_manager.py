@@ -364,10 +364,229 @@ def test_user_can_interrupt_a_pack_that_hangs_and_is_told_which(tmp_path):
 
 def test_plugins_command_names_slow_packs(tmp_path):
     install(tmp_path, "slow", "import time; time.sleep(1.05)\n" + GOOD)
-    install(tmp_path, "quick", GOOD.replace("GoodSite", "Quick"))
+    install(tmp_path, "quick", "import time; time.sleep(0.002)\n" + GOOD.replace("GoodSite", "Quick"))
     lines = run(tmp_path, "-m", "ngym_core", "plugins")[0].splitlines()
     (at,) = (i for i, line in enumerate(lines) if line.startswith("slow "))
     assert lines[at + 1].startswith("    slow: whatever imports ngym_core waits 1.")
     assert "\n".join(lines).count("    slow: ") == 1
     seconds = {p["name"]: p["import_seconds"] for p in json.loads(run(tmp_path, "-m", "ngym_core", "plugins", "--json")[0])}
     assert seconds["slow"] > 1.0 > seconds["quick"] > 0.0 == seconds["tasks"]
+
+
+# ---- import orders ------------------------------------------------------------------------------
+
+USE = """
+import gymnasium as gym, ngym_core as ngym
+assert {"GoodSite-v0", "MySite-v0"} <= set(ngym.all_envs()), ngym.plugins.registry.pack_manager().packs
+gym.make("ngym_core:MySite-v0").reset(seed=0)
+"""
+TASKS = """
+import ngym_core as ngym
+from ngym_core.tasks.delay_match_sample import DelayMatchSample
+class Mine(DelayMatchSample):
+    "A task."
+"""
+HOOKS = """
+@ngym.hookimpl
+def ngym_tasks():
+    return [ngym.TaskSpec("MySite-v0", TARGET)]
+TARGET = "my_site:Mine"  # below the hook: it can be called only when the module is complete
+"""
+OBJECT = """
+class Hooks:
+    @ngym.hookimpl
+    def ngym_tasks(self):
+        return [ngym.TaskSpec("MySite-v0", "my_site:Mine")]
+hooks = Hooks()
+"""
+POINT = "[ngym]\nmy_site = {}\n"
+LAYOUTS = {
+    "one_module": (POINT.format("my_site"), {"my_site.py": TASKS + HOOKS}),
+    "object": (POINT.format("my_site:hooks"), {"my_site.py": TASKS + OBJECT}),
+    "plugin_inside": (
+        POINT.format("my_site.plugin"),
+        {"my_site/__init__.py": TASKS, "my_site/plugin.py": "import ngym_core as ngym\nfrom my_site import Mine" + HOOKS},
+    ),
+    "plugin_imported_by_its_package": (
+        POINT.format("my_site.plugin"),
+        {"my_site/__init__.py": "from my_site.plugin import Mine", "my_site/plugin.py": TASKS + HOOKS},
+    ),
+    "plugin_beside_it": (
+        POINT.format("my_site_plugin"),
+        {"my_site.py": TASKS, "my_site_plugin.py": "import ngym_core as ngym\nfrom my_site import Mine" + HOOKS},
+    ),
+    "plugin_beside_it_reads_an_attribute": (
+        POINT.format("my_site_plugin"),
+        {"my_site.py": TASKS, "my_site_plugin.py": "import my_site, ngym_core as ngym\nMine = my_site.Mine" + HOOKS},
+    ),
+}
+FIRST = [
+    "import my_site",
+    "from my_site import Mine",
+    "import ngym_core",
+    "import gymnasium; gymnasium.make('my_site:MySite-v0')",
+]
+
+
+def lay_out(folder, layout):
+    points, files = LAYOUTS[layout]
+    install(folder, "my_site", "", points=points)
+    (folder / "my_site.py").unlink()
+    for name, code in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(code)
+    install(folder, "good_site", GOOD)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pack_is_loaded_whatever_is_imported_first(tmp_path, layout):
+    lay_out(tmp_path, layout)
+    for first in FIRST:
+        for strict in ({}, {"NGYM_STRICT": "1"}):
+            assert run(tmp_path, "-c", first + USE, **strict) == ("", ""), first
+    out, _ = run(tmp_path, "-m", "ngym_core", "plugins", "--json")
+    assert {p["name"]: p["state"] for p in json.loads(out)}["my_site"] == "ok"
+
+
+def test_built_pack_is_loaded_when_it_is_imported_first(python):
+    code = """
+from good_pack import Flash, Left
+import gymnasium as gym, ngym_core as ngym
+assert isinstance(gym.make("ngym_core:Flash-v0").unwrapped, Flash)
+assert "Left-v0" in ngym.all_wrappers() and "flashing" in ngym.all_tags()
+"""
+    for strict in ({}, {"NGYM_STRICT": "1"}):
+        assert python(code, "good", "twin_a", **strict) == ("", "")
+
+
+def test_pack_that_cannot_be_imported_first_reports_its_own_error(tmp_path):
+    install(tmp_path, "my_site", TASKS + HOOKS + "import a_module_that_nobody_has\n")
+    install(tmp_path, "good_site", GOOD)
+    code = "try:\n    import my_site\nexcept ImportError as error:\n    print(error)\nimport ngym_core as n\n"
+    out, err = run(tmp_path, "-c", code + "print('GoodSite-v0' in n.all_envs(), 'MySite-v0' in n.all_envs())")
+    assert out == "No module named 'a_module_that_nobody_has'\nTrue False\n"
+    assert err.count("PluginWarning") == 1
+    assert "The ngym pack 'my_site' of my_site 1.0 is left out: ModuleNotFoundError: No module named" in err
+    run(tmp_path, "-c", "import my_site", code=1)
+    out, err = run(tmp_path, "-c", "import my_site", code=1, NGYM_STRICT="1")
+    assert err.strip().endswith("ModuleNotFoundError: No module named 'a_module_that_nobody_has'")
+
+
+def test_faulty_pack_that_is_imported_first_is_left_out_alone(tmp_path):
+    install(tmp_path, "my_site", TASKS + HOOKS.replace("MySite-v0", "ReadySetGo-v0"))
+    install(tmp_path, "good_site", GOOD)
+    out, err = run(tmp_path, "-c", "import my_site, ngym_core as n; print('GoodSite-v0' in n.all_envs())")
+    assert out == "True\n"
+    assert "'my_site' of my_site 1.0 is left out: ValueError: The task id 'ReadySetGo-v0' belongs to" in err
+    _, err = run(tmp_path, "-c", "import my_site", code=1, NGYM_STRICT="1")
+    assert "The task id 'ReadySetGo-v0' belongs to" in err
+
+
+def test_make_says_that_a_pack_is_still_being_imported(tmp_path):
+    install(tmp_path, "my_site", TASKS + HOOKS + "try:\n    ngym.make('MySite-v0')\nexcept KeyError as e:\n    print(e)\n")
+    out, err = run(tmp_path, "-c", "import my_site, ngym_core; ngym_core.make('MySite-v0')")
+    assert "The pack 'my_site' of my_site is still being imported; its tasks are known afterwards" in out
+    assert err == ""
+
+
+# ---- targets that cannot be imported -------------------------------------------------------------
+
+PARTLY = """
+from ngym_core import TaskSpec, WrapperSpec, hookimpl
+GOOD = "ngym_core.tasks.delay_match_sample:DelayMatchSample"
+@hookimpl
+def ngym_tasks():
+    yield TaskSpec("GoodPart-v0", GOOD)
+    yield TaskSpec("NoModule-v0", "a_module_that_nobody_has:Task")
+    yield TaskSpec("NoClass-v0", "partly:Task")
+    yield TaskSpec("NotAClass-v0", "partly:GOOD")
+    yield TaskSpec("Leaves-v0", "partly_leaves:Task")
+@hookimpl
+def ngym_wrappers():
+    yield WrapperSpec("NoWrapper-v0", "a_module_that_nobody_has:Wrapper")
+@hookimpl
+def ngym_commands(group):
+    group.command("partly")(lambda: print("works"))
+"""
+WHY = {
+    "NoModule-v0": "ModuleNotFoundError: No module named 'a_module_that_nobody_has'",
+    "NoClass-v0": "AttributeError: module 'partly' has no attribute 'Task'",
+    "NotAClass-v0": "TypeError: 'ngym_core.tasks.delay_match_sample:DelayMatchSample' is neither a class nor a function.",
+    "Leaves-v0": "SystemExit: 3",
+}
+
+
+@pytest.fixture
+def partly(tmp_path):
+    """A folder with a pack of which some tasks and a wrapper cannot be imported."""
+    install(tmp_path, "partly", PARTLY)
+    (tmp_path / "partly_leaves.py").write_text("print('loud'); raise SystemExit(3)")
+    install(tmp_path, "good_site", GOOD)
+    return tmp_path
+
+
+def test_targets_that_cannot_be_imported_cost_only_themselves(partly):
+    code = """
+import contextlib, io, warnings
+import ngym_core as ngym
+from ngym_core.plugins import registry
+warnings.simplefilter("ignore", ngym.PluginWarning)
+assert "NoModule-v0" in ngym.all_envs() and "NoWrapper-v0" in ngym.all_wrappers()
+assert "working memory" in ngym.all_tags() and "GoodPart-v0" in ngym.all_envs("working memory")
+assert not registry.task_metadata(registry.task_spec("NoClass-v0"))["tags"]
+with contextlib.redirect_stdout(io.StringIO()) as text:
+    ngym.show_all_tasks(); ngym.show_all_tasks("working memory"); ngym.show_all_tags(); ngym.show_all_wrappers()
+    ngym.show_info("GoodPart-v0")
+assert "GoodPart-v0" in text.getvalue()
+ngym.make("GoodPart-v0").reset(); ngym.make_vec("GoodPart-v0", 2).reset()
+"""
+    assert run(partly, "-c", code)[0] == ""
+    for arguments in (("list",), ("list", "--tag", "working memory"), ("list", "--json"), ("info", "GoodPart"), ("tags",)):
+        out, err = run(partly, "-W", "ignore", "-m", "ngym_core", *arguments)
+        assert out
+        assert "loud" not in out
+        assert "Traceback" not in err
+    assert "NoModule-v0" in run(partly, "-W", "ignore", "-m", "ngym_core", "list")[0]
+    assert run(partly, "-m", "ngym_core", "partly")[0] == "works\n"
+
+
+def test_plugins_names_the_targets_that_cannot_be_imported(partly):
+    out, err = run(partly, "-m", "ngym_core", "plugins", "--json")
+    packs = {pack["name"]: pack for pack in json.loads(out)}
+    why = WHY | {"NoWrapper-v0": "ModuleNotFoundError: No module named 'a_module_that_nobody_has'"}
+    assert (packs["partly"]["state"], packs["partly"]["unusable"]) == ("incomplete", why)
+    assert {pack["state"] for name, pack in packs.items() if name != "partly"} == {"ok"}
+    assert err == "loud\n"
+    out, _ = run(partly, "-m", "ngym_core", "plugins")
+    assert "partly  (partly 1.0)  incomplete  5 tasks, 1 wrappers" in out
+    for name, reason in why.items():
+        assert f"    {name} cannot be imported: {reason}\n" in out
+
+
+@pytest.mark.parametrize("id_", WHY)
+def test_make_quotes_why_a_target_cannot_be_imported(partly, id_):
+    code = f"""
+import gymnasium as gym, ngym_core as ngym
+for make in (ngym.make, lambda i: ngym.make_vec(i, 2), gym.make, lambda i: gym.make_vec(i, 2), ngym.show_info):
+    try:
+        make("{id_}")
+    except ImportError as error:
+        print(error)
+"""
+    out, _ = run(partly, "-c", code)
+    (line,) = set(out.splitlines())
+    assert out.count("\n") == 5
+    assert line.startswith(f"The task '{id_}' of partly 1.0 cannot be imported from '")
+    assert line.endswith(WHY[id_])
+    _, err = run(partly, "-m", "ngym_core", "info", id_, code=1)
+    assert f"Error: {line}\n" in err
+    assert "Traceback" not in err
+
+
+def test_make_quotes_why_a_wrapper_cannot_be_imported(partly):
+    code = "import ngym_core as n\ntry: n.make('GoodPart-v0', wrappers=['NoWrapper'])\nexcept ImportError as e: print(e)"
+    out, _ = run(partly, "-c", code)
+    assert out.startswith(
+        "The wrapper 'NoWrapper-v0' of partly 1.0 cannot be imported from 'a_module_that_nobody_has:Wrapper'"
+    )
+    assert "No module named 'a_module_that_nobody_has'" in run(partly, "-m", "ngym_core", "info", "NoWrapper", code=1)[1]

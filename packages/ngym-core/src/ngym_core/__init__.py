@@ -122,6 +122,7 @@ __getattr__, __dir__ = attach(
         "plain_data",
         "plugins",
         "random",
+        "rendering",
         "rollout",
         "rules",
         "sampling",

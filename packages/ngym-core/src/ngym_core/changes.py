@@ -14,7 +14,7 @@ from ngym_core.sampling import layers
 
 __all__ = ["ParameterWatch"]
 
-PLAYED = frozenset({"num_tr", "performance", "trial", "t_ind", "i_env", "env", "envs", "spec", "render_mode"})
+PLAYED = frozenset({"num_tr", "performance", "trial", "t_ind", "i_env", "env", "envs", "spec", "render_mode", "metadata"})
 """Public attributes that change while trials are played, or describe the env."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from typing import Any
 
@@ -76,8 +77,10 @@ def wrappers(as_json: bool) -> None:
 @cli.command()
 @as_json
 def plugins(as_json: bool) -> None:
-    """List the installed packs, why any of them failed, and which ones are slow to import."""
-    packs = registry.pack_manager().packs
+    """List the installed packs, why any of them or of their tasks and wrappers failed, and which ones are slow to import."""
+    manager = registry.pack_manager()
+    manager.check_targets()
+    packs = manager.packs
     if as_json:
         click.echo(json.dumps([pack.as_dict() for pack in packs], indent=2))
         return
@@ -88,8 +91,25 @@ def plugins(as_json: bool) -> None:
         )
         if pack.error:
             click.echo(f"    {pack.error}")
+        for name, why in pack.unusable.items():
+            click.echo(f"    {name} cannot be imported: {why}")
         if pack.import_seconds > SLOW_IMPORT_SECONDS:
             click.echo(f"    slow: whatever imports ngym_core waits {pack.import_seconds:.1f} s for it")
+
+
+@cli.command("new-pack")
+@click.argument("name")
+@click.option("--out", help="Folder to write to, a new or empty one; by default NAME.")
+def new_pack(name: str, out: str | None) -> None:
+    """Write a pack: a package NAME with a task of yours.
+
+    It has one task, its tests, and what is needed to check it (nox), to test it elsewhere (CI) and to install it.
+    """
+    from ngym_core.plugins.new_pack import write_pack
+
+    for file in write_pack(name, out):
+        click.echo(file)
+    click.echo(f"\nCheck it:  cd {shlex.quote(out or name)} && python -m pip install nox && python -m nox")
 
 
 @cli.command()
@@ -147,6 +167,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.exceptions.Abort:
         sys.exit(130)
-    except (UnknownNameError, ValueError, TypeError, OSError) as error:
+    except (UnknownNameError, ValueError, TypeError, OSError, ImportError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
@@ -28,7 +29,9 @@ from ngym_core.arguments import (
 )
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
+from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws
+from ngym_core.rendering import PlayedTrial, RenderMode, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
@@ -68,6 +71,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         r_tmax: Reward added when a trial runs out of steps.
         rewards: Values that replace `default_rewards`.
         timing: Values that replace `default_timing` (ms), see `ngym_core.trials.durations.check_duration`.
+        render_mode: What `render` returns: ``"rgb_array"`` for an image, which a pack such as ngym-plot draws.
 
     Attributes:
         default_timing: Period -> duration in ms.
@@ -118,7 +122,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         (100, 6, 3)
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": frames_per_second(100)}
     default_timing: Mapping[str, Any] = {}
     default_rewards: Mapping[str, float] = {}
     rule: Rule = Rule()
@@ -133,13 +137,14 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     timing: Any = ParametersAttribute("timing", "timing")
     rewards: Any = ParametersAttribute("reward", "rewards")
     _one_at_a_time: ClassVar[bool] = False
+    _recorder: TrialRecorder | None = None
     _parameters: dict[str, Any]
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete the metadata and record whether the task is written in NeuroGym's style."""
         super().__init_subclass__(**kwargs)
-        cls.metadata = {"render_modes": [], **cls.metadata}
+        cls.metadata = {**TrialEnv.metadata, **cls.metadata}
         cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
         check_attributes(cls)
 
@@ -150,7 +155,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         check_arguments(cls, given)
         self = super().__new__(cls)
         defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
-        self._parameters = {**defaults, **given}
+        self._parameters = {name: value for name, value in {**defaults, **given}.items() if name != "render_mode"}
         return self
 
     def __init__(
@@ -161,8 +166,10 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         *,
         rewards: Rewards = None,
         timing: Timing = None,
+        render_mode: RenderMode = None,
     ) -> None:
         self.dt = dt
+        self.metadata = {**self.metadata, "render_fps": frames_per_second(dt)}
         self.r_tmax = r_tmax
         self.num_tr_exp = num_trials_before_reset
         optional = self.rule.optional_rewards if self.default_rewards else ()
@@ -180,6 +187,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._has_next_trial = False  # an episode ended, and the first trial of the next has begun already
         self._ob_now: Any = None
         self._draw_from(Draws())
+        if render_mode is not None:
+            record_trials(self, render_mode)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy that goes on as this env would, also where functions in its attributes refer to it."""
@@ -429,7 +438,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             options: Part of Gymnasium's signature; not used.
 
         Returns:
-            The first observation of the trial, and `info` with the conditions (`trial`).
+            The first observation of the trial, and `info` with the keys that `step` documents.
         """
         RESET_OPTIONS.check("options", options)
         if seed is not None:
@@ -441,9 +450,17 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         else:
             playing = self._next_trial()
         self._has_next_trial = False
-        info: Info = {"trial": copy_conditions(playing.trial)}
-        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, info)
+        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, playing._idle_info())
+        if self._recorder is not None:
+            self._recorder.begin([0], np.asarray(ob)[None], [playing._record_of_trial()])
         return ob, info
+
+    def _idle_info(self) -> Info:
+        """Return the info of a moment without an action: a reset, or a step that a wrapper skips."""
+        space = self.action_space
+        gt, conditions = np.zeros(space.shape or (), space.dtype)[()], copy_conditions(self.trial)
+        info = {"new_trial": np.array(False), "gt": gt, "performance": np.float64(0)}
+        return {**info, "trial": conditions, "ended_trial": conditions}
 
     def step(self, action: Any) -> Step:
         """Take one step.
@@ -453,28 +470,45 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
         Returns:
             Observation after the step (at a trial's end the first one of the next trial), reward,
-            `terminated` (False), `truncated` (after `num_trials_before_reset` trials) and `info`:
-            `new_trial` (whether the trial ended), `gt` (ground truth of this step), and at a trial's
-            end `performance`, `ended_trial` (the conditions of the trial that ended) and `trial`
-            (those of the new one).
+            `terminated` (False), `truncated` (after `num_trials_before_reset` trials) and `info`, which has
+            the same keys at each step and reset:
+
+            * `new_trial`: whether the trial ended with this step; False at a reset.
+            * `gt`: ground truth of this step, what the action should have been; 0 at a reset.
+            * `performance`: that of the trial that ended, from 0 to 1; 0.0 where none ended.
+            * `trial`: conditions of the trial to which the observation belongs, name -> value.
+            * `ended_trial`: conditions of the trial in which the action was taken; at a reset those of `trial`.
+
+            Engines can batch them: `new_trial` is a boolean array without axes (from NumPy's booleans Gymnasium's vector
+            envs make arrays of objects), `performance` and the `gt` of a Discrete action are NumPy numbers, and the `gt`
+            of a Box is an array.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first `reset` or `new_trial`.
             gymnasium.error.InvalidAction: An action that the action space does not have.
         """
+        result = self._take_step(action)
+        if self._recorder is not None:
+            self._record_step(action, result)
+        return result
+
+    def _take_step(self, action: Any) -> Step:
+        """Take one step that is not recorded, see `step`."""
         if not self._started:
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before step().")
         ob, reward, terminated, truncated, info = self._step(action)
-        info["new_trial"] = bool(info.get("new_trial", False))
-        if "gt" not in info:
-            info["gt"] = self._ground_truth()
+        ended = bool(info.get("new_trial", False))
+        gt = info["gt"] if "gt" in info else self._ground_truth()
+        info["gt"] = np.int64(gt) if isinstance(gt, int) else gt
+        info["trial"] = info["ended_trial"] = copy_conditions(self.trial)
+        info["performance"] = np.float64(0)
         self.t_ind += 1
-        if self.t_ind >= self._single.length and not info["new_trial"]:
-            info["new_trial"] = True
+        if self.t_ind >= self._single.length and not ended:
+            ended = True
             reward += self.r_tmax + self._now.timeout
-        if info["new_trial"]:
-            info["performance"] = self.performance
-            info["ended_trial"] = self.trial
+        info["new_trial"] = np.array(ended)
+        if ended:
+            info["performance"] = np.float64(self.performance)
             truncated = truncated or self.num_tr >= self.num_tr_exp
             playing = self._next_trial()
             playing._has_next_trial = truncated
@@ -522,8 +556,46 @@ class TrialEnv(gymnasium.Env[Any, Any]):
                 return array.astype(space.dtype, copy=False)
         raise gymnasium.error.InvalidAction(f"{self}: the action {action!r} is none of {space}. {_action_hint(space)}")
 
-    def render(self) -> None:
-        """Show nothing; figures come from the package ngym-plot."""
+    # ---- rendering -------------------------------------------------------------------------------
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """Return an image of the trial so far, which a pack draws, see `hookspecs.ngym_frame`.
+
+        After the step that ends a trial it shows the whole trial; the next step shows the trial that follows.
+
+        Returns:
+            (H, W, 3) uint8; None, with a warning of Gymnasium, without a `render_mode`.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first `reset`.
+        """
+        if self._recorder is None:
+            gymnasium.logger.warn(
+                f"{self} has no render_mode, so render() returns nothing. Make it with render_mode='rgb_array'."
+            )
+            return None
+        return pack_manager().draw_frame(self._recorder.trial(0), self._top)
+
+    def _record_of_trial(self) -> PlayedTrial:
+        """Return the trial that is being played, for the recorder."""
+        periods = {name: (int(start), int(self.end_ind[name])) for name, start in self.start_ind.items()}
+        return PlayedTrial(self.num_tr, copy_conditions(self.trial), periods)
+
+    def _record_step(self, action: Any, result: Step) -> None:
+        """Record a step that was taken."""
+        ob, reward, _, _, info = result
+        playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
+        ended = {0: (info["performance"], playing._record_of_trial())} if info["new_trial"] else {}
+        actions, rewards, gt, seen = (np.asarray(value)[None] for value in (action, reward, info["gt"], ob))
+        self._recorder.step(actions, rewards, gt, seen, ended)  # type: ignore[union-attr]
+
+    def _resume_record(self, record: Any) -> None:
+        """Go on with the record of a state; without one, what was seen and done before is not known."""
+        if record is None and self._started:
+            unknown = np.full((1, *(self._top.observation_space.shape or ())), np.nan)
+            self._recorder.begin([0], unknown, [replace(self._record_of_trial(), first_step=self.t_ind)])  # type: ignore[union-attr]
+        else:
+            self._recorder.set_lanes([0], record or [None])  # type: ignore[union-attr]
 
     # ---- NeuroGym's names: the trial that is being played, and the verbs of `_new_trial`, see `SingleTrial` ----
 

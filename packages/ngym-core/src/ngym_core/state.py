@@ -46,6 +46,7 @@ NOT_STATE = frozenset(
         *("env", "envs", "spec", "_cached_spec", "metadata", "_metadata", "_saved_kwargs", "_parameters"),
         *("observation_space", "action_space", "_observation_space", "_action_space"),
         *("_np_random", "_rng", "_top", "_ob_source", "_ob_now", "_memory_draws", "_decided_inside"),
+        *("render_mode", "_recorder"),
     }
 )
 """Attributes of a layer that describe it or follow from others."""
@@ -72,7 +73,10 @@ def get_state(env: gymnasium.Env[Any, Any]) -> State:
         >>> (env.step(0)[0] == other.step(0)[0]).all().item()
         True
     """
-    content = {"layers": layer_states(env), "session": _session_state(env, env.unwrapped._draws)}  # type: ignore[attr-defined]
+    task: Any = env.unwrapped
+    content = {"layers": layer_states(env), "session": _session_state(env, task._draws)}
+    if task._recorder is not None:
+        content["played"] = task._recorder.get_lanes([0])
     return seal_state("env", describe_stack(env), content)
 
 
@@ -88,7 +92,10 @@ def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
     """
     content = open_state("env", describe_stack(env), state)
     set_layer_states(env, content["layers"])
-    _set_session_state(env, env.unwrapped._draws, content["session"])  # type: ignore[attr-defined]
+    task: Any = env.unwrapped
+    _set_session_state(env, task._draws, content["session"])
+    if task._recorder is not None:
+        task._resume_record(content.get("played"))
 
 
 # ---- the envelope of a state ----------------------------------------------------------------------

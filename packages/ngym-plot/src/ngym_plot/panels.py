@@ -15,6 +15,7 @@ from ngym_core.spaces import names_of
 from ngym_plot.figure import TimeAxis, palette_color
 
 __all__ = [
+    "action_ticks",
     "channel_names",
     "draw_actions",
     "draw_heat_map",
@@ -177,7 +178,7 @@ def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None
                 ax.plot(*time_axis.staircase(columns[:, k]), linewidth=0.8, **dots)
                 dots["label"] = "_"  # the line has the entry of the legend
             ax.plot(time_axis.centers, columns[:, k], ".", markersize=4 if with_lines else 1.5, **dots)
-    ticks = _action_ticks(space)
+    ticks = action_ticks(space)
     if ticks and not several:
         ax.set_yticks(list(ticks), list(ticks.values()))
         ax.set_ylim(min(ticks) - 0.4, max(ticks) + 0.4)
@@ -191,7 +192,7 @@ def _legend_label(name: str, k: int, several: bool, label_each: bool) -> str:
     return name if not several or (not label_each and k == 0) else f"{name} {k}" if label_each else "_"
 
 
-def _action_ticks(space: Any) -> dict[int, str]:
+def action_ticks(space: Any) -> dict[int, str]:
     """Return action -> name for the ticks; of many choices (on a ring, for example) only some have one."""
     ticks: dict[int, str] = {}
     for name, index in names_of(space).items():

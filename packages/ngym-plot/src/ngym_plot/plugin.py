@@ -1,4 +1,4 @@
-"""The plugin of ngym-plot: figures for `Monitor`, and the commands `ngym plot` and `ngym gallery`."""
+"""The plugin of ngym-plot: figures for `Monitor`, frames for `render`, and the commands `ngym plot` and `ngym gallery`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from ngym_core.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import click
+    from numpy.typing import NDArray
+
+    from ngym_core.rendering import PlayedTrial
 
 # matplotlib is imported inside the hooks: plugins are loaded whenever ngym_core is imported.
 
@@ -43,3 +46,11 @@ def ngym_figure(run: Mapping[str, Any], env: Any, fname: Path) -> Path:
         trial_starts=np.nonzero(run["trial_end"])[0] + 2,
     )
     return fname
+
+
+@hookimpl
+def ngym_frame(trial: PlayedTrial, env: Any) -> NDArray[np.uint8]:
+    """Draw a trial as it was played so far, see `draw_frame`."""
+    from ngym_plot.frames import draw_frame
+
+    return draw_frame(trial, env)

@@ -16,7 +16,7 @@ from ngym_plot.panels import channel_names
 from ngym_plot.players import Oracle
 from ngym_plot.rollout import RunFigure, task_name
 
-__all__ = ["plot_trial"]
+__all__ = ["describe_conditions", "plot_trial"]
 
 _MAX_CHANNELS_AS_LINES = 8
 """Observations of more channels are drawn as an image."""
@@ -79,11 +79,11 @@ def plot_trial(
     as_lines = ob.ndim == 2 and ob.shape[1] <= _MAX_CHANNELS_AS_LINES
     traces = channel_names(env.observation_space, ob.shape[1]) if as_lines else None
     title = task_name(env) if name is None else name
-    conditions = _describe_conditions(data["trials"][0], round(_CHARACTERS_PER_INCH * config.width))
+    conditions = describe_conditions(data["trials"][0], round(_CHARACTERS_PER_INCH * config.width))
     return run.draw(legend, traces, f"{title}\n{conditions}".strip(), fname, {}, fig)
 
 
-def _describe_conditions(conditions: dict[str, Any], max_characters: int) -> str:
+def describe_conditions(conditions: dict[str, Any], max_characters: int) -> str:
     """List the conditions of a trial in one line, cut off where it would get too long."""
     parts: list[str] = []
     length = 0

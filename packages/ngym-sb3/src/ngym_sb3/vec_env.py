@@ -131,9 +131,10 @@ class NgymVecEnv(VecEnv):
             raise ValueError(f"NgymVecEnv needs a vector env with AutoresetMode.SAME_STEP, not {vector_env.autoreset_mode}.")
         self.vector_env = vector_env
         self.carry: Carry = carry
-        self.render_mode = None
+        self.render_mode = vector_env.render_mode
         vector_env.trials_per_episode = trials_per_episode
         super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
+        self.metadata = vector_env.metadata
         n = vector_env.num_envs
         self.last_rewards = np.zeros(n)
         self._actions: Array = np.zeros(0)
@@ -211,6 +212,14 @@ class NgymVecEnv(VecEnv):
                 lane_info["is_success"] = float(self._full_performances[lane] / self._trials[lane])
                 self._trials[lane] = self._full_performances[lane] = 0
         return observations, self.last_rewards.astype(np.float32), done, infos
+
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        """Return an image of the trial so far of each lane, see `ngym_core.TrialEnv.render`; `render` tiles them.
+
+        Returns:
+            N times (H, W, 3) uint8; None for each lane without a `render_mode`.
+        """
+        return self.vector_env.render() or [None] * self.num_envs
 
     def close(self) -> None:
         """Close the task and its wrappers."""

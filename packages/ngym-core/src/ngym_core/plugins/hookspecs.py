@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     import click
     import gymnasium
+    import numpy as np
+    from numpy.typing import NDArray
 
     from ngym_core.plugins.registry import TaskSpec, WrapperSpec
+    from ngym_core.rendering import PlayedTrial
 
-__all__ = ["hookimpl", "ngym_commands", "ngym_figure", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
+__all__ = ["hookimpl", "ngym_commands", "ngym_figure", "ngym_frame", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
 
 hookimpl = pluggy.HookimplMarker("ngym")
 hookspec = pluggy.HookspecMarker("ngym")
@@ -114,5 +117,25 @@ def ngym_figure(run: Mapping[str, Any], env: gymnasium.Env[Any, Any], fname: Pat
         @hookimpl
         def ngym_figure(run, env, fname):
             return my_pack.draw(run["rewards"], fname)
+        ```
+    """
+
+
+@hookspec(firstresult=True)
+def ngym_frame(trial: PlayedTrial, env: gymnasium.Env[Any, Any]) -> NDArray[np.uint8] | None:
+    """Draw a trial as it was played so far. Called by `render` of envs and lanes, until a pack returns a frame.
+
+    Args:
+        trial: The trial.
+        env: The task with its wrappers: names of channels and actions.
+
+    Returns:
+        (H, W, 3) uint8, of the same size for all trials; None to leave it to another pack.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_frame(trial, env):
+            return my_pack.draw(trial.ob[-1])
         ```
     """

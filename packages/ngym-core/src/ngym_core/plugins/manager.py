@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
+import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,9 +18,16 @@ import pluggy
 from ngym_core.errors import nearest
 from ngym_core.plugins import hookspecs, registry
 from ngym_core.plugins.isolation import isolated, reason, warn
+from ngym_core.plugins.unfinished import missing_from, unfinished, when_imported
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import click
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ngym_core.rendering import PlayedTrial
 
 __all__ = ["PackManager", "PackStatus", "find_packs"]
 
@@ -39,8 +47,11 @@ class PackStatus:
         hooks: Names of the hooks that it implements.
         tasks: Ids of the tasks that it offers (or tried to).
         wrappers: Names of the wrappers that it offers (or tried to).
-        state: ``ok``, ``failed``, or ``blocked`` by `NGYM_PLUGINS`.
+        state: ``ok``, ``failed``, ``blocked`` by `NGYM_PLUGINS`, ``waiting`` for an import that is under way, or
+            ``incomplete``: some of its tasks or wrappers cannot be imported.
         error: Why it failed, empty otherwise.
+        unusable: The tasks and wrappers that cannot be imported, id or name -> why, once `PackManager.check_targets` has
+            tried.
         import_seconds: Time to import it and to register what it offers; 0 for the built-in ones.
     """
 
@@ -52,6 +63,7 @@ class PackStatus:
     wrappers: list[str] = field(default_factory=list)
     state: str = "ok"
     error: str = ""
+    unusable: dict[str, str] = field(default_factory=dict)
     import_seconds: float = 0.0
 
     @property
@@ -129,10 +141,34 @@ class PackManager:
         if self._allowed is not None and not {pack.name, pack.distribution} & self._allowed:
             pack.state = "blocked"
             return
-        start = time.perf_counter()
+        self._import(point, pack)
+
+    def _import(self, point: importlib.metadata.EntryPoint, pack: PackStatus) -> None:
+        """Import a pack and register what it offers; if it needs an import that is under way, when that has ended."""
+        pack.state, start = "ok", time.perf_counter()
         with self._guarded(pack, "importing"):
-            self.add(point.load(), pack)
+            if (module := unfinished(point.module)) is None:
+                try:
+                    self.add(point.load(), pack)
+                except (ImportError, AttributeError) as error:
+                    module = missing_from(error)
+                    if module is None or module.__name__.partition(".")[0] == "ngym_core":
+                        raise
+            if module is not None:
+                self._wait(module, point, pack)
         pack.import_seconds = round(time.perf_counter() - start, 3)
+
+    def _wait(self, module: ModuleType, point: importlib.metadata.EntryPoint, pack: PackStatus) -> None:
+        """Load a pack when the import of a module has ended that is itself importing ngym_core, and so this pack."""
+
+        def load() -> None:
+            if sys.modules.get(module.__name__) is module:
+                self._import(point, pack)
+            else:  # its import failed, and is being left by this error
+                self._leave_out(pack, sys.exc_info()[1] or ImportError(f"{module.__name__} could not be imported."))
+
+        pack.state = "waiting"
+        when_imported(module, load)
 
     def add(self, plugin: Any, pack: PackStatus) -> None:
         """Register a plugin and everything that it offers, or nothing if any of it is invalid.
@@ -162,6 +198,20 @@ class PackManager:
             if self.plugin_manager.is_registered(plugin):
                 self.plugin_manager.unregister(plugin)
             raise
+
+    def check_targets(self) -> None:
+        """Import each task and wrapper of the packs that are loaded, and set `PackStatus.unusable`."""
+        for pack in self.packs:
+            if pack.state in ("ok", "incomplete"):
+                pack.unusable = {}
+                loads: dict[str, Callable[[], Any]] = {id_: registry.task_spec(id_).load for id_ in pack.tasks}
+                loads.update({name: registry.wrapper_spec(name).load for name in pack.wrappers})
+                for name, load in loads.items():
+                    try:
+                        load()
+                    except ImportError as error:
+                        pack.unusable[name] = reason(error.__cause__ or error)
+                pack.state = "incomplete" if pack.unusable else "ok"
 
     def add_commands(self, group: click.Group) -> None:
         """Let the packs add commands to the command line. A pack that fails, or takes the name of another's, is left out."""
@@ -206,6 +256,38 @@ class PackManager:
             raise failed[-1]
         raise RuntimeError(f"A pack could not draw a figure: {reason(failed[-1])}") from failed[-1]
 
+    def require_frames(self, render_mode: str) -> None:
+        """Raise if no installed pack draws frames.
+
+        Raises:
+            ImportError: There is none. The message says what to install.
+        """
+        if not self._with_hook("ngym_frame"):
+            raise ImportError(
+                f"render_mode={render_mode!r} needs a pack that draws frames, and none is installed: pip install ngym-plot."
+            )
+
+    def draw_frame(self, trial: PlayedTrial, env: Any) -> NDArray[np.uint8]:
+        """Let a pack draw a trial as it was played so far, see `hookspecs.ngym_frame`. If one fails, the next one draws.
+
+        Returns:
+            (H, W, 3) uint8.
+
+        Raises:
+            ImportError: No installed pack draws frames.
+            Exception: The error of the last pack that was asked, if none drew the frame.
+        """
+        self.require_frames("rgb_array")
+        failed: list[Exception] = []
+        for pack in reversed(self._with_hook("ngym_frame")):
+            try:
+                frame = self._call("ngym_frame", self._objects[id(pack)], trial=trial, env=env)
+                if frame is not None:
+                    return _checked_frame(frame, pack)
+            except Exception as error:
+                failed.append(error)
+        raise failed[-1] if failed else RuntimeError("No installed pack drew a frame of this env.")
+
     @property
     def can_draw_figures(self) -> bool:
         """Whether an installed pack draws figures."""
@@ -217,7 +299,13 @@ class PackManager:
         certain = [p for p in failed if id_ in p.tasks or f"{id_}-v0" in p.tasks]
         if certain:
             return "".join(f"The pack {p.name!r} of {p.distribution} has it but failed: {p.error} " for p in certain)
-        return "".join(f"(The pack {p.name!r} of {p.distribution} failed to load: {p.error}) " for p in failed)
+        reasons = [f"(The pack {p.name!r} of {p.distribution} failed to load: {p.error}) " for p in failed]
+        reasons += [
+            f"(The pack {p.name!r} of {p.distribution} is still being imported; its tasks are known afterwards.) "
+            for p in self.packs
+            if p.state == "waiting"
+        ]
+        return "".join(reasons)
 
     def _hooks(self, plugin: Any) -> list[str]:
         """List the hooks that a plugin implements. Raise if a name is not a hook, or if there is none."""
@@ -230,7 +318,7 @@ class PackManager:
         return marked
 
     def _with_hook(self, hook: str) -> list[PackStatus]:
-        return [pack for pack in self.packs if hook in pack.hooks and pack.state == "ok"]
+        return [pack for pack in self.packs if hook in pack.hooks and pack.state in ("ok", "incomplete")]
 
     def _call(self, hook: str, plugin: Any, **kwargs: Any) -> Any:
         # pluggy takes the plugins that are not to be called.
@@ -295,6 +383,14 @@ def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
                 raise TypeError(f"{hook} must return {kind.__name__} objects, not {item!r}.")
             found.append(item)
     return found
+
+
+def _checked_frame(frame: Any, pack: PackStatus) -> NDArray[np.uint8]:
+    """Return a frame, or raise a TypeError if it is none."""
+    if getattr(frame, "dtype", None) != "uint8" or getattr(frame, "ndim", 0) != 3 or frame.shape[-1] != 3:
+        what = f"{frame.dtype} {frame.shape}" if hasattr(frame, "dtype") else repr(frame)
+        raise TypeError(f"ngym_frame of {pack.origin} must return an array of uint8 of shape (H, W, 3), not {what}.")
+    return frame  # type: ignore[no-any-return]
 
 
 def _tags(results: list[Any]) -> list[Mapping[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 from ngym_core.arguments import Count, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
+from ngym_core.rendering import RenderMode, record_trials
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -44,10 +46,29 @@ __all__ = [
 ]
 
 
-def load(target: str) -> Any:
-    """Import the object that ``package.module:name`` names."""
+THIS_PROGRAM = "this program"
+"""Who offers what no pack has registered, for error messages."""
+
+
+def load(what: str, target: str) -> Any:
+    """Import the object that ``package.module:name`` names. What it prints meanwhile goes to stderr.
+
+    Args:
+        what: What it is, for the error.
+        target: Where it is.
+
+    Raises:
+        ImportError: It cannot be imported, whatever its module raises.
+    """
     module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
+    if module in sys.modules and (found := vars(sys.modules[module]).get(name)) is not None and callable(found):
+        return found
+    errors: list[BaseException] = []
+    with isolated(f"ngym was importing {target}", errors.append):
+        if not callable(found := getattr(importlib.import_module(module), name)):
+            raise TypeError(f"{shown(found)} is neither a class nor a function.")
+        return found
+    raise ImportError(f"{what} cannot be imported from {target!r}: {reason(errors[0])}") from errors[0]
 
 
 def _check_target(target: object) -> None:
@@ -97,8 +118,12 @@ class TaskSpec:
         return self.id.partition(".")[0] if "." in self.id else None
 
     def load(self) -> Callable[..., TrialEnv]:
-        """Import the class or function."""
-        return load(self.target)  # type: ignore[no-any-return]
+        """Import the class or function.
+
+        Raises:
+            ImportError: It cannot be imported. The message quotes why.
+        """
+        return load(f"The task {self.id!r} of {_owners.get(self.id, THIS_PROGRAM)}", self.target)  # type: ignore[no-any-return]
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -129,8 +154,12 @@ class WrapperSpec:
         _check_target(self.target)
 
     def load(self) -> Callable[..., gymnasium.Env[Any, Any]]:
-        """Import the class."""
-        return load(self.target)  # type: ignore[no-any-return]
+        """Import the class.
+
+        Raises:
+            ImportError: It cannot be imported. The message quotes why.
+        """
+        return load(f"The wrapper {self.name!r} of {_owners.get(self.name, THIS_PROGRAM)}", self.target)  # type: ignore[no-any-return]
 
 
 _tasks: dict[str, TaskSpec] = {}
@@ -152,7 +181,7 @@ def pack_manager() -> PackManager:
     return _pack_manager
 
 
-def register(spec: TaskSpec, owner: str = "this program") -> None:
+def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a task for `make`, `gymnasium.make` and all listings.
 
     Args:
@@ -194,7 +223,7 @@ def _register_with_gymnasium(id_: str) -> None:
         gymnasium.registry[id_] = entry
 
 
-def register_wrapper(spec: WrapperSpec, owner: str = "this program") -> None:
+def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a wrapper, which `make` then finds by name.
 
     Args:
@@ -210,7 +239,7 @@ def register_wrapper(spec: WrapperSpec, owner: str = "this program") -> None:
     _owners[spec.name] = owner
 
 
-def register_tags(tags: Mapping[str, str], owner: str = "this program") -> None:
+def register_tags(tags: Mapping[str, str], owner: str = THIS_PROGRAM) -> None:
     """Register the meaning of tags.
 
     Args:
@@ -306,7 +335,8 @@ def task_metadata(spec: TaskSpec) -> dict[str, Any]:
     def fail(error: BaseException) -> None:
         if _pack_manager is not None and _pack_manager.strict:
             raise error
-        warn(f"The task {spec.id!r} of {_owners[spec.id]} is listed without tags and paper: {reason(error)}")
+        why = reason(error.__cause__ or error)
+        warn(f"The task {spec.id!r} of {_owners[spec.id]} is listed without tags and paper: {why}")
 
     with isolated(f"ngym was reading the metadata of the task {spec.id!r}", fail):
         metadata = spec.metadata
@@ -338,13 +368,14 @@ def wrapper_spec(name: str) -> WrapperSpec:
 
 
 @checked
-def make(id_: Text, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
+def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = None, **kwargs: Any) -> Any:
     """Make a task.
 
     Args:
         id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too.
         wrappers: Wrappers to put around it, the first innermost: a name, a class (or function), or a
             pair of one of these and a dictionary of its arguments.
+        render_mode: What `render` returns: nothing, or an image (``"rgb_array"``) of the trial so far.
         **kwargs: Parameters of the task, and those of `TrialEnv` such as `num_trials_before_reset`.
 
     Returns:
@@ -354,6 +385,8 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper.
         TypeError: A parameter that the task does not have, or wrappers that are no list of them.
+        ValueError: Another `render_mode`.
+        ImportError: The task cannot be imported, or no installed pack draws images.
 
     Example:
         >>> env = make("PerceptualDecisionMaking-v0", dt=50, wrappers=["PassReward", ("Noise", {"std_noise": 0.2})])
@@ -369,9 +402,12 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), **kwargs: Any) -> Any:
     env: Any = target(**{**spec.kwargs, **kwargs})
     if spec.id in gymnasium.registry:
         registered = gymnasium.spec(spec.id)
-        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs})
+        rendering = {} if render_mode is None else {"render_mode": render_mode}
+        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **rendering})
     for which, arguments in pairs:
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
+    if render_mode is not None:
+        record_trials(env, render_mode)
     return env
 
 
@@ -397,7 +433,7 @@ def make_vec(id_: Text, num_envs: Count, *, wrappers: Sequence[Any] = (), **kwar
         id_: Its id.
         num_envs: Number of lanes, N.
         wrappers: Trial wrappers, see `make`.
-        **kwargs: Parameters of the task, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
+        **kwargs: Parameters of the task, its `render_mode`, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
 
     Returns:
         The lanes.

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked
 from ngym_core.env import RESET_OPTIONS
 from ngym_core.plain_data import decode, encode
+from ngym_core.plugins.registry import pack_manager
+from ngym_core.rendering import PlayedTrial, TrialRecorder
+from ngym_core.sampling import tasks_of
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
 from ngym_core.vector._lane_state import put_lanes, take_lanes
 from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
@@ -78,6 +81,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         self.env = env
         self.task = env.unwrapped
+        for task in tasks_of(env):
+            vars(task).pop("_recorder", None)  # lanes are recorded here, all at once
         self.spec = self.task.spec
         self.num_envs = num_envs
         self.single_observation_space = env.observation_space
@@ -98,6 +103,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._episode_over = np.zeros(num_envs, bool)
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
+        self.render_mode = env.render_mode
+        self._recorder = None if env.render_mode is None else TrialRecorder(num_envs)
         self.closed = False
 
     def reset(
@@ -110,7 +117,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             options: ``reset_mask``, (N,) bool: the lanes to reset.
 
         Returns:
-            Observations (N, *observation shape), and `info` with the conditions of the trials.
+            Observations (N, *observation shape), and `info`, see `step`.
 
         Raises:
             ValueError: Not one seed for each lane, or a mask of another shape or without any lane.
@@ -143,7 +150,10 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._started[lanes] = True
         self._all_started = bool(self._started.all())
         ob = self._backend.observe()
-        return self._apply_wrappers_at_reset(ob, ob, lanes), self._backend.conditions(lanes)
+        ob, reported = self._apply_wrappers_at_reset(ob, ob, lanes)
+        if self._recorder is not None:
+            self._recorder.begin(lanes, ob, self._records_of_trials(lanes))
+        return ob, _restricted({**self._backend.idle_info(), **reported}, mask)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
@@ -153,7 +163,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
 
         Returns:
             Observations (N, *observation shape), rewards (N,), `terminated` (N,), `truncated` (N,) and
-            `info`: see `TrialEnv.step`.
+            `info` with the keys of `TrialEnv.step`: (N, ...) arrays, each with a mask under the same name
+            with an underscore; conditions are arrays with masks in the dictionaries `trial` and
+            `ended_trial`. With autoreset mode ``SAME_STEP``, `final_info` has the same of lanes whose episode ended.
 
         Raises:
             gymnasium.error.ResetNeeded: A lane that was not reset, or whose episode is over where
@@ -169,6 +181,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         pausing = self._pausing_wrappers()
         paused = over if pausing is None else over | (pausing > 0)
         reward, ends, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
+        gt, performance = info["gt"], info["performance"]  # for the recorder: info is taken apart below
         truncated = np.zeros(self.num_envs, bool)
         if np.count_nonzero(ends):
             if self._max_trials >= self.trials_per_episode:
@@ -177,25 +190,61 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._backend.num_tr += ends
             self._max_trials += 1
         task_ob = ob = self._backend.observe()
-        stepped = ~over
         if self._wrappers:
-            ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(stepped)[0], pausing)
-        if waiting < self.num_envs:
-            info["_new_trial"], info["_gt"] = stepped, stepped.copy()
-        else:
-            info = {}
+            ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(~over)[0], pausing)
         if waiting:  # next-step autoreset: these lanes took no step, they begin an episode
-            restarted = np.nonzero(over)[0]
-            ob = self._restart_lanes(ob, task_ob, restarted)
-            info = self._merge(info, self._backend.conditions(restarted))
+            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
+            info = self._merge(info, _restricted(begun, over))
             self._backend.num_tr[over] = 1
         self._episode_over = truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(truncated):
-            info = self._move_to_final_info(info, ob, truncated)
-            ob = self._restart_lanes(ob, task_ob, np.nonzero(truncated)[0])
+            final = self._final(info, ob, truncated)
+            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(truncated)[0])
+            begun = _restricted({**self._backend.idle_info(), **begun}, truncated)
+            info = {**self._merge(_restricted(info, ~truncated), begun), **final}
             self._backend.num_tr[truncated] = 1
             self._episode_over = np.zeros(self.num_envs, bool)
+        if self._recorder is not None:
+            self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(over)[0])
         return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return an image of the trial so far of each lane, see `TrialEnv.render`.
+
+        Returns:
+            N times (H, W, 3) uint8; None, with a warning of Gymnasium, without a `render_mode`.
+
+        Raises:
+            gymnasium.error.ResetNeeded: A lane that was never reset.
+        """
+        if self._recorder is None:
+            gymnasium.logger.warn(
+                "These lanes have no render_mode, so render() returns nothing. Make them with render_mode='rgb_array'."
+            )
+            return None
+        return tuple(pack_manager().draw_frame(self._recorder.trial(lane), self.env) for lane in range(self.num_envs))
+
+    def _records_of_trials(self, lanes: Array) -> list[PlayedTrial]:
+        """Return the trials that some lanes (indices) play, for the recorder."""
+        if not len(lanes):
+            return []
+        entry, trials = self._backend.idle_info()["trial"], []
+        for lane in lanes.tolist():
+            row = {name: column[lane] for name, column in entry.items() if name[0] != "_" and entry[f"_{name}"][lane]}
+            conditions = {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
+            trials.append(PlayedTrial(int(self._backend.num_tr[lane]), conditions, self.periods(lane)))
+        return trials
+
+    def _record_step(
+        self, actions: Array, reward: Array, gt: Array, ob: Array, ends: Array, performance: Array, restarted: Array
+    ) -> None:
+        """Record a step of all lanes, of which some (indices) began an episode instead."""
+        lanes = np.nonzero(ends)[0]
+        upcoming = self._records_of_trials(lanes)
+        ended = {lane: (float(performance[lane]), trial) for lane, trial in zip(lanes.tolist(), upcoming, strict=True)}
+        self._recorder.step(actions, reward, gt, ob, ended)  # type: ignore[union-attr]
+        if len(restarted):
+            self._recorder.begin(restarted, ob, self._records_of_trials(restarted))  # type: ignore[union-attr]
 
     def get_state(self, lanes: Sequence[int] | None = None) -> dict[str, Any]:
         """Return what lanes will do next, as plain data, see `ngym_core.state`.
@@ -225,6 +274,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             "episode_over": self._episode_over[chosen],
             "started": self._started[chosen],
         }
+        if self._recorder is not None:
+            content["played"] = self._recorder.get_lanes(chosen)
         return seal_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, content)
 
     def set_state(self, state: Mapping[str, Any], lanes: Sequence[int] | None = None) -> None:
@@ -253,11 +304,21 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._episode_over[chosen], self._started[chosen] = content["episode_over"], content["started"]
         self._all_started = bool(self._started.all())
         self._max_trials = max(1, int(self._backend.num_tr.max()))
+        if self._recorder is not None:
+            self._resume_record(chosen, content.get("played"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made from, by `copy.deepcopy` or pickle: it goes on as this env would."""
         self._backend.follow_changes()
         return self.__dict__.copy()
+
+    def _resume_record(self, lanes: Array, records: Any) -> None:
+        """Go on with the records of a state; without them, what lanes (indices) saw and did before is not known."""
+        if records is not None:
+            self._recorder.set_lanes(lanes, records)  # type: ignore[union-attr]
+        elif len(lanes := lanes[self._started[lanes]]):
+            unknown = np.full(self.observation_space.shape or (), np.nan)
+            self._recorder.begin(lanes, unknown, self._records_of_trials(lanes))  # type: ignore[union-attr]
 
     def _lane_indices(self, lanes: Sequence[int] | None) -> Array:
         """Return indices of lanes, (m,), after a check."""
@@ -310,21 +371,18 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> Array:
         """Let the wrappers change a step of the given lanes: rewards and info in place; return the observations."""
         if not len(lanes):
+            info.update(self._reported(lanes, {}))
             return task_ob
         if pausing is None:
             pausing = np.zeros(self.num_envs, int)
-        performance = info.get("performance", np.zeros(self.num_envs))[lanes]
-        batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], info["gt"][lanes], ends[lanes], performance)
-        batch.conditions = _columns(info.get("ended_trial", {}), ends)
-        batch.conditions = {name: column[lanes] for name, column in batch.conditions.items()}
+        gt, performance = info["gt"][lanes], info["performance"][lanes]
+        batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], gt, ends[lanes], performance)
+        if np.count_nonzero(ends):
+            conditions = _columns(info["ended_trial"], ends)
+            batch.conditions = {name: column[lanes] for name, column in conditions.items()}
         self._run_on_step(batch, pausing[lanes])
         reward[lanes] = batch.reward
-        for name, values in batch.info.items():
-            mask = np.zeros(self.num_envs, bool)
-            mask[lanes] = ~np.isnan(values)  # a wrapper reports nothing where it sets NaN
-            if mask.any():
-                info[name], info[f"_{name}"] = np.zeros(self.num_envs, values.dtype), mask
-                info[name][mask] = values[~np.isnan(values)]
+        info.update(self._reported(lanes, batch.info))
         return self._write_ob(np.zeros(self.observation_space.shape or (), batch.ob.dtype), batch)
 
     def _run_on_step(self, batch: StepBatch, pausing: Array) -> None:
@@ -347,25 +405,44 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             visible = pausing <= number
             part = batch if visible.all() else batch.select(visible)
             if visible.any():
-                wrapper.on_step(memory, part)
+                wrapper._call_on_step(memory, part)
             if part is not batch:
                 batch.update(part, visible)
 
-    def _apply_wrappers_at_reset(self, ob: Array, task_ob: Array, lanes: Array) -> Array:
-        """Let the wrappers change the first observations of episodes in the given lanes; return all observations."""
+    def _reported(self, lanes: Array, values: Mapping[str, Array]) -> Info:
+        """Return entries of `info` with what wrappers report of m lanes (indices): name -> (m,) values; 0 elsewhere."""
+        info: Info = {}
+        for wrapper, _ in self._wrappers:
+            for name in wrapper.reports:
+                info[name], info[f"_{name}"] = np.zeros(self.num_envs), np.ones(self.num_envs, bool)
+                info[name][lanes] = values.get(name, 0.0)
+        return info
+
+    def _apply_wrappers_at_reset(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info]:
+        """Let the wrappers change the first observations of episodes in the given lanes.
+
+        Returns:
+            All observations, and what the wrappers report.
+        """
         if not self._wrappers:
-            return ob
+            return ob, {}
         batch = StepBatch.at_reset(lanes, task_ob[lanes])
         self._run_on_step(batch, np.zeros(len(lanes), int))
         shape = self.observation_space.shape or ()
-        return self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
+        ob = self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
+        return ob, self._reported(lanes, batch.info)
 
-    def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> Array:
-        """Begin episodes in the given lanes with the trials that have begun there already; return all observations."""
-        first = self._backend.begin_episode(lanes)
+    def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info]:
+        """Begin episodes in the given lanes with the trials that have begun there already.
+
+        Returns:
+            All observations, and entries of `info` that have changed.
+        """
+        first, info = self._backend.begin_episode(lanes) or (None, {})
         if first is not None:
             task_ob[lanes] = first
-        return self._apply_wrappers_at_reset(ob, task_ob, lanes)
+        ob, reported = self._apply_wrappers_at_reset(ob, task_ob, lanes)
+        return ob, {**info, **reported}
 
     @staticmethod
     def _write_ob(ob: Array, batch: StepBatch) -> Array:
@@ -373,15 +450,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         ob[batch.lanes] = batch.ob
         return ob
 
-    def _move_to_final_info(self, info: Info, ob: Array, over: Array) -> Info:
-        """Move the info of finished lanes to `final_info`, as Gymnasium does where lanes reset in the same step."""
+    def _final(self, info: Info, ob: Array, over: Array) -> Info:
+        """Return the entries of `info` that keep the last step of finished lanes, which reset in the same step."""
         final_ob = np.full(self.num_envs, None, object)
         for lane in np.nonzero(over)[0]:
             final_ob[lane] = ob[lane].copy()
-        final_info, rest = _split_info(info, over)
-        rest = self._merge(rest, self._backend.conditions(np.nonzero(over)[0]))
-        extra = {"final_obs": final_ob, "_final_obs": over.copy(), "final_info": final_info, "_final_info": over.copy()}
-        return {**rest, **extra}
+        final = {"final_obs": final_ob, "final_info": _restricted(info, over)}
+        return final | {f"_{name}": over.copy() for name in final}
 
     def _add_info(self, vector_infos: Info, env_info: Info, env_num: int) -> Info:
         """Add the info of one lane, as Gymnasium does; values of another type than the first lane's stay as they are."""
@@ -392,23 +467,25 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         return super()._add_info(vector_infos, env_info, env_num)
 
     def _merge(self, info: Info, other: Info) -> Info:
-        """Join the infos of different lanes; masks say which lane has an entry."""
+        """Return the info of all lanes, where `other` has an entry that one; masks say which lane has an entry."""
+        merged = dict(info)
         for key, value in other.items():
-            if key not in info:
-                info[key] = value
+            if key not in info or info[key] is value:
+                merged[key] = value
             elif isinstance(value, dict):
-                info[key] = self._merge(info[key], value)
+                merged[key] = self._merge(info[key], value)
             elif key.startswith("_"):
-                info[key] = info[key] | value
+                merged[key] = info[key] | value
             else:
                 mask = other[f"_{key}"]
-                info[key] = column = _with_room_for(info[key], info[f"_{key}"], value.dtype, value.shape[1:])
+                column = _with_room_for(info[key], info[f"_{key}"], value.dtype, value.shape[1:]).copy()
+                merged[key] = column
                 if column.ndim == value.ndim:
                     column[mask] = value[mask]
                 else:  # rows as objects are set one by one
                     for lane in np.nonzero(mask)[0].tolist():
                         column[lane] = value[lane]
-        return info
+        return merged
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
         RESET_OPTIONS.check("options", options)
@@ -472,26 +549,13 @@ def _with_room_for(column: Array, kept: Array, dtype: np.dtype[Any], shape: tupl
     return objects
 
 
-def _split_info(info: Info, over: Array) -> tuple[Info, Info]:
-    """Split info into that of the lanes whose episode is over, (N,) bool, and that of the others."""
-    final: Info = {}
-    rest: Info = {}
+def _restricted(info: Info, lanes: Array) -> Info:
+    """Return the info of the given lanes, (N,) bool, alone: elsewhere masks are false and values 0, or None for objects."""
+    restricted: Info = {}
     for key, value in info.items():
-        if key.startswith("_"):
-            continue
-        mask = info.get(f"_{key}", over | True)
-        in_final, in_rest = mask & over, mask > over
-        for part, lanes, others in ((final, in_final, in_rest), (rest, in_rest, in_final)):
-            if np.count_nonzero(lanes):
-                part[key] = _select_lanes(value, lanes) if np.count_nonzero(others) else value
-                part[f"_{key}"] = lanes.copy()
-    return final, rest
-
-
-def _select_lanes(value: Any, lanes: Array) -> Any:
-    """Return an entry of info with the values of the given lanes, (N,) bool; 0 or None in the others."""
-    if isinstance(value, dict):
-        return _split_info(value, lanes)[0]
-    selected = np.zeros_like(value) if value.dtype != object else np.full(value.shape, None, object)
-    selected[lanes] = value[lanes]
-    return selected
+        if isinstance(value, dict):
+            restricted[key] = _restricted(value, lanes)
+        else:
+            restricted[key] = np.full(value.shape, None) if value.dtype == object else np.zeros_like(value)
+            restricted[key][lanes] = value[lanes]
+    return restricted

@@ -37,7 +37,7 @@ class StepBatch:
         gt: Ground truth of the step, (m, ...); None at a reset.
         ended: Which trials ended, (m,) bool.
         performance: Performance of the trials that ended, (m,), to be read where `ended`.
-        info: What the wrapper reports: name -> (m,) values, NaN where it reports nothing.
+        info: What wrappers report, see `TrialWrapper.reports`: name -> (m,) values.
         conditions: Conditions of the trials that ended: name -> (m, ...), to be read where `ended`.
 
     Example:
@@ -82,7 +82,7 @@ class StepBatch:
             self.ob = np.zeros((len(which), *part.ob.shape[1:]), part.ob.dtype)
         self.ob[which], self.reward[which] = part.ob.astype(self.ob.dtype), part.reward
         for name, values in part.info.items():
-            self.info.setdefault(name, np.full(len(which), np.nan))[which] = values
+            self.info.setdefault(name, np.zeros(len(which)))[which] = values
 
 
 def _same_values(one: Any, other: Any) -> bool:
@@ -128,6 +128,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     Attributes:
         chance: As for `TrialEnv`: that of the task, unless the wrapper sets another.
+        reports: Names of the numbers that `on_step` reports in `batch.info`. The `info` of each step and reset has them,
+            0 where `on_step` reports none.
 
     Raises:
         TypeError: The task is not a `TrialEnv`.
@@ -150,6 +152,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     _changes_steps: ClassVar[bool] = False
     _pauses: ClassVar[bool] = False
     chance: float | None
+    reports: ClassVar[tuple[str, ...]] = ()
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -423,18 +426,34 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._last_ob = np.array(ob)
         batch = StepBatch.at_reset(np.zeros(1, int), np.array(ob)[None])
         self._run_on_step(batch)
-        return batch.ob[0], info
+        if self.task._recorder is not None:
+            self.task._recorder.change(batch.ob)
+        return batch.ob[0], {**info, **self._reported(batch)}
 
     def _run_on_step(self, batch: StepBatch) -> None:
         """Call `on_step` for a single env, without the channels that an outer wrapper added to the trials."""
         shape = self.env.observation_space.shape
         if not shape or batch.ob.shape[-1] == shape[-1]:
-            self.on_step(self._memory, batch)
+            self._call_on_step(self._memory, batch)
             return
         added = batch.ob[..., shape[-1] :]
         batch.ob = batch.ob[..., : shape[-1]]
-        self.on_step(self._memory, batch)
+        self._call_on_step(self._memory, batch)
         batch.ob = np.concatenate([batch.ob, added], axis=-1, dtype=batch.ob.dtype)
+
+    def _call_on_step(self, memory: Any, batch: StepBatch) -> None:
+        """Call `on_step`, which may report the names in `reports` only.
+
+        Raises:
+            ValueError: It reports another one.
+        """
+        names = set(batch.info)
+        self.on_step(memory, batch)
+        for name in batch.info.keys() - names - set(self.reports):
+            raise ValueError(
+                f"{type(self).__name__}.on_step reports {name!r}, which is none of its `reports` {self.reports}: name it "
+                "there, so that the info of each step and reset has it."
+            )
 
     def _prepare_memory(self) -> None:
         """Make new memory for a single env if the env was seeded since the last step."""
@@ -447,8 +466,9 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self._changes_steps:
             self._prepare_memory()
         if self._pauses and self.paused(self._memory)[0]:
-            no_action = np.zeros(self.action_space.shape or (), self.action_space.dtype)
-            result: Any = self._last_ob, 0.0, False, False, {"new_trial": False, "gt": no_action[()]}
+            result: Any = self._last_ob, 0.0, False, False, {**self.task._idle_info(), **self._none_reported_inside}
+            if self.task._recorder is not None:
+                self.task._record_step(action, result)
         else:
             result = self.env.step(action)
         ob, reward, terminated, truncated, info = result
@@ -462,10 +482,25 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             action=np.asarray(action)[None],
             gt=np.asarray(info["gt"])[None],
             ended=np.array([info["new_trial"]]),
-            performance=np.array([info.get("performance", 0.0)], float),
-            info={name: np.array([info[name]], float) for name in ("reaction_time",) if name in info},
-            conditions={name: np.asarray(value)[None] for name, value in info.get("ended_trial", {}).items()},
+            performance=np.array([info["performance"]], float),
+            info={
+                name: np.array([info[name]], float)
+                for name in ("reaction_time", *self._none_reported_inside)
+                if name in info
+            },
+            conditions={k: np.asarray(v)[None] for k, v in info["ended_trial"].items()} if info["new_trial"] else {},
         )
         self._run_on_step(batch)
-        reported = {name: value[0].item() for name, value in batch.info.items() if not np.isnan(value[0])}
-        return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **reported}
+        if self.task._recorder is not None:
+            self.task._recorder.change(batch.ob, batch.reward)
+        return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **self._reported(batch)}
+
+    @cached_property
+    def _none_reported_inside(self) -> dict[str, Any]:
+        """What wrappers inside report where they see no step: name -> 0."""
+        inside = [layer for layer in layers(self.env) if isinstance(layer, TrialWrapper)]
+        return {name: np.float64(0) for layer in inside for name in layer.reports}
+
+    def _reported(self, batch: StepBatch) -> dict[str, Any]:
+        """Return what this wrapper reports of a single env: name -> number."""
+        return {name: np.float64(batch.info[name][0] if name in batch.info else 0) for name in self.reports}

@@ -46,6 +46,7 @@ class Noise(TrialWrapper):
     """
 
     metadata = {"description": "Adds Gaussian noise to the observations.", "paper_link": None}
+    reports = ("std_noise",)
 
     def __init__(
         self,
@@ -98,8 +99,7 @@ class Noise(TrialWrapper):
         std = memory.std[lanes]
         noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
         batch.ob = self._as_type(batch.ob + noise, batch.ob.dtype)
-        if not batch.is_reset:
-            batch.info["std_noise"] = std
+        batch.info["std_noise"] = std
 
     def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Add noise with the first standard deviation to n trials."""
