@@ -71,6 +71,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         (1, 21)
     """
 
+    closed = True  # until it is made: Gymnasium before 1.3 closes also what could not be made
+
     @checked
     def __init__(
         self,
@@ -112,6 +114,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._all_started = False
         self.render_mode = env.render_mode
         self._recorder = None if env.render_mode is None else TrialRecorder(num_envs)
+        self.closed = False
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
