@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.plain_data import decode, encode
-from ngym_core.sampling import tasks_of
 
 __all__ = ["MAX_FPS", "PlayedTrial", "RenderMode", "TrialRecorder", "frames_per_second", "record_trials"]
 
@@ -248,5 +247,7 @@ def record_trials(env: gymnasium.Env[Any, Any], render_mode: str) -> None:
 
     pack_manager().require_frames(render_mode)
     recorder = TrialRecorder(1)  # one for all tasks of a wrapper that combines several
+    from ngym_core.sampling import tasks_of  # not at the top: `import ngym_core` loads no trials
+
     for task in tasks_of(env):
         task.render_mode, task._recorder = render_mode, recorder

@@ -16,7 +16,6 @@ from ngym_core.arguments import Count, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
 from ngym_core.rendering import RenderMode, record_trials
-from ngym_core.sampling import layers, tasks_of
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -418,6 +417,8 @@ def make(
         >>> ob.shape, sorted(info["trial"])
         ((4,), ['coh', 'ground_truth'])
     """
+    from ngym_core.sampling import layers, tasks_of  # not at the top: `import ngym_core` loads no trials
+
     spec, pairs = task_spec(id_.removeprefix("ngym_core:")), _wrapper_pairs(wrappers)
     target = spec.load()
     parameters = _parameters(target)
