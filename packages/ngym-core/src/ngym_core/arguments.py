@@ -13,10 +13,12 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import os
 import reprlib
+import traceback
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar
@@ -60,6 +62,7 @@ __all__ = [
     "check_arguments",
     "checked",
     "declared_arguments",
+    "explained",
     "given_arguments",
     "sums_to_one",
 ]
@@ -463,7 +466,7 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
 
 
 def _expected(hint: Any) -> Expected | None:
-    """Return what an annotation says about values, or None."""
+    """Return what an annotation declares about values, or None."""
     origin = typing.get_origin(hint)
     if origin is Annotated:
         return next((part for part in hint.__metadata__ if isinstance(part, Expected)), None)
@@ -473,6 +476,76 @@ def _expected(hint: Any) -> Expected | None:
         kinds = [NOTHING if part is type(None) else _expected(part) for part in typing.get_args(hint)]
         return AnyOf(*[kind for kind in kinds if kind]) if all(kinds) else None
     return None
+
+
+class _Sequence(Expected):
+    """Several values in order."""
+
+    description = "a sequence"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if _is_sequence(value) else TypeError
+
+
+class _ArrayLike(Expected):
+    """A number, or an array of numbers or texts."""
+
+    description = "a number or an array"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        try:
+            kind = np.asarray(value).dtype.kind
+        except (TypeError, ValueError, RuntimeError):
+            return TypeError
+        return None if kind in "biufU" else TypeError
+
+
+PLAIN: dict[Any, Expected] = {
+    float: Number(infinite=True),
+    int: Integer(),
+    bool: Boolean(),
+    str: InstanceOf(str, "a text"),
+    type(None): NOTHING,
+    np.ndarray: InstanceOf(np.ndarray, "an array"),
+    Mapping: InstanceOf(Mapping, "a dictionary"),
+    dict: InstanceOf(dict, "a dictionary"),
+    Callable: InstanceOf(Callable, "a function"),  # type: ignore[arg-type]
+    Path: InstanceOf(Path, "a path"),
+    type: InstanceOf(type, "a class"),
+    **dict.fromkeys((Sequence, Iterable, Collection, Iterator, list, tuple), _Sequence()),
+}
+"""What plain types say about values, for `explained`."""
+
+
+def _meant(hint: Any) -> Expected | None:
+    """Return what any annotation says about values, also one that declares nothing, or None."""
+    if (declared := _expected(hint)) is not None:
+        return declared
+    if hint == ArrayLike:
+        return _ArrayLike()
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        kinds = [_meant(part) for part in typing.get_args(hint)]
+        return AnyOf(*[kind for kind in kinds if kind]) if all(kinds) else None
+    kind = hint if origin is None else origin
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if not isinstance(kind, type) or kind is object or getattr(kind, "_is_protocol", False):
+        return None
+    return InstanceOf(kind, f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}")
+
+
+@functools.cache
+def _meant_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
+    """Return what all annotations of a function say about its arguments: name -> what is expected."""
+    meant = {}
+    for parameter in inspect.signature(function).parameters.values():
+        expected = _meant(_resolved(parameter.annotation, inspect.unwrap(function).__globals__))
+        if expected is not None and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            meant[parameter.name] = AnyOf(expected, NOTHING) if parameter.default is None else expected
+    return meant
 
 
 def given_arguments(parameters: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -522,7 +595,55 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         check_arguments(function, given_arguments(names, args, kwargs))
         return function(*args, **kwargs)
 
+    return explained(run)
+
+
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that its arguments are looked at once it has failed: a wrong one explains the error.
+
+    For functions that are called too often to check their arguments first. Any annotation counts, also plain types.
+
+    Example:
+        >>> from ngym_core.arguments import explained
+        >>> @explained
+        ... def shout(text: str) -> str:
+        ...     return text.upper()
+        >>> shout(5)
+        Traceback (most recent call last):
+        TypeError: text=5 must be a text.
+    """
+    names = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except EXPLAINED as error:
+            _explain(error, function, given_arguments(names, args, kwargs))
+            raise
+
     return run
+
+
+EXPLAINED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, MemoryError)
+"""Errors that wrong arguments lead to."""
+TOO_LARGE = (ValueError, ArithmeticError, MemoryError)
+"""Errors that numbers of elements lead to which are too large."""
+LARGE = 10**9
+"""A number that needs more memory than there is, if it is one of elements."""
+
+
+def _explain(error: Exception, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raise an error that names a wrong argument, if there is one, unless the given error was raised on purpose."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if (frame.line or "").startswith("raise ") and f"{os.sep}ngym_" in frame.filename:
+        return
+    for name, expected in _meant_arguments(function).items():
+        if name in given:
+            expected.check(name, given[name])
+    for name, value in given.items():
+        if isinstance(value, (int, np.integer)) and value > LARGE and isinstance(error, TOO_LARGE):
+            raise ValueError(f"{name}={shown(value)} takes more memory than there is: {str(error) or 'out of memory'}.")
 
 
 class CheckedAttribute:

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.plain_data import decode, encode
 
 __all__ = ["MAX_FPS", "PlayedTrial", "RenderMode", "TrialRecorder", "frames_per_second", "record_trials"]
@@ -26,6 +27,7 @@ MOMENTS_KEPT = 64
 """Moments before all trials that are being played are dropped when there are this many of them."""
 
 
+@explained
 def frames_per_second(dt: float) -> float:
     """Return the frames a second at which a film of steps of dt ms runs as fast as the trials do, at most `MAX_FPS`.
 
@@ -94,6 +96,7 @@ class TrialRecorder:
         ([[1.0, 0.0], [0.0, 1.0]], [0], False, 2)
     """
 
+    @explained
     def __init__(self, n: int) -> None:
         self.n = n
         # Moments: what was seen then, (N, ...), and the step that was taken then: action, reward, ground truth. The present
@@ -168,6 +171,7 @@ class TrialRecorder:
         actions, rewards, gt = (np.array(column) for column in zip(*taken, strict=True)) if taken else (np.zeros(0),) * 3
         return replace(trial, ob=np.array(seen), actions=actions, rewards=rewards, gt=gt)
 
+    @explained
     def get_lanes(self, lanes: Lanes) -> list[Any]:
         """Return the records of some lanes (indices) as plain data."""
         found: list[Any] = []

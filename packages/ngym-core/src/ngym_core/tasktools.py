@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.errors import nearest
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@explained
 def ring(n: int) -> NDArray[np.float64]:
     """Return n directions spread evenly over the circle, (n,) radians from 0.
 
@@ -41,6 +43,7 @@ def ring(n: int) -> NDArray[np.float64]:
     return np.linspace(0, 2 * np.pi, n, endpoint=False)
 
 
+@explained
 def tuning(theta: NDArray[Any], angle: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """Return the cosine of the distance between preferred directions and shown angles.
 
@@ -59,6 +62,7 @@ def tuning(theta: NDArray[Any], angle: ArrayLike, dtype: DTypeLike = np.float64)
     return np.asarray(cosines)
 
 
+@explained
 def two_inputs(first: ArrayLike, coh: ArrayLike) -> NDArray[np.float64]:
     """Return the strengths of two inputs, of which one is larger.
 
@@ -78,6 +82,7 @@ def two_inputs(first: ArrayLike, coh: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(0.5 + np.stack([difference, -difference], axis=1) / 2)
 
 
+@explained
 def bump(theta: NDArray[Any], angle: ArrayLike, strength: ArrayLike = 1.0) -> NDArray[np.float64]:
     """Return the Gaussian tuning of Yang et al. 2019: peak 0.8 at the shown angle, standard deviation 22.5 degrees.
 
@@ -110,6 +115,7 @@ def to_map(*args: Any) -> OrderedDict[Any, int]:
     return OrderedDict((value, i) for i, value in enumerate(values))
 
 
+@explained
 def get_idx(t: ArrayLike, start_end: Sequence[float]) -> list[int]:
     """Return the indices of the times in [start, end).
 
@@ -129,6 +135,7 @@ def get_idx(t: ArrayLike, start_end: Sequence[float]) -> list[int]:
     return [int(i) for i in np.nonzero((start <= t) & (t < end))[0]]
 
 
+@explained
 def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.float64], dict[str, list[int]]]:
     """Put periods on a time grid.
 
@@ -154,6 +161,7 @@ def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.f
     return t, {name: [i for i in range(max(a, 0), b) if i <= steps] for name, (a, b) in edges.items()}
 
 
+@explained
 def minmax_number(dist: str, args: Any) -> tuple[float, float]:
     """Return the smallest and the largest value of a distribution.
 
@@ -183,6 +191,7 @@ def minmax_number(dist: str, args: Any) -> tuple[float, float]:
     raise ValueError(f"Unknown distribution: {dist}. {nearest(dist, valid)}")
 
 
+@explained
 def circular_dist(original_dist: ArrayLike) -> NDArray[np.float64]:
     """Convert differences of angles to distances on the circle.
 

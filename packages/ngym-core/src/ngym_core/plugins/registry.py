@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from ngym_core.arguments import Count, Text, checked, shown
+from ngym_core.arguments import Count, Text, checked, explained, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
 from ngym_core.rendering import RenderMode, record_trials
@@ -184,6 +184,7 @@ def pack_manager() -> PackManager:
     return _pack_manager
 
 
+@explained
 def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a task for `make`, `gymnasium.make` and all listings.
 
@@ -230,6 +231,7 @@ def _register_with_gymnasium(spec: TaskSpec) -> None:
         gymnasium.registry[id_] = entry
 
 
+@explained
 def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a wrapper, which `make` then finds by name.
 
@@ -246,6 +248,7 @@ def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
     _owners[spec.name] = owner
 
 
+@explained
 def register_tags(tags: Mapping[str, str], owner: str = THIS_PROGRAM) -> None:
     """Register the meaning of tags.
 
@@ -264,6 +267,7 @@ def register_tags(tags: Mapping[str, str], owner: str = THIS_PROGRAM) -> None:
             raise ValueError(f"The tag {tag!r} means {_tags[tag]!r} already.")
 
 
+@explained
 def register_all(
     tasks: Iterable[TaskSpec], wrappers: Iterable[WrapperSpec], tags: Iterable[Mapping[str, str]], owner: str
 ) -> None:
@@ -296,6 +300,7 @@ def register_all(
         raise
 
 
+@explained
 def unregister(ids: Iterable[str]) -> None:
     """Remove tasks and wrappers from the registry, and from Gymnasium's if they were registered there by `register`."""
     for id_ in ids:
@@ -306,6 +311,7 @@ def unregister(ids: Iterable[str]) -> None:
         _owners.pop(id_, None)
 
 
+@explained
 def task_spec(id_: str) -> TaskSpec:
     """Look up a task.
 
@@ -325,6 +331,7 @@ def task_spec(id_: str) -> TaskSpec:
     raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, _tasks)}")
 
 
+@explained
 def task_metadata(spec: TaskSpec) -> dict[str, Any]:
     """Read what listings show of a task. If that fails, the task is named in a `PluginWarning`, and nothing is shown of it.
 
@@ -353,6 +360,7 @@ def task_metadata(spec: TaskSpec) -> dict[str, Any]:
     return {"tags": [], "paper_name": "", "paper_link": ""}
 
 
+@explained
 def check_tags(tags: object) -> list[str]:
     """Return the tags of a task as a list, or raise a TypeError if they are not several texts."""
     if isinstance(tags, str) or not isinstance(tags, Collection):
@@ -362,6 +370,7 @@ def check_tags(tags: object) -> list[str]:
     return list(tags)
 
 
+@explained
 def wrapper_spec(name: str) -> WrapperSpec:
     """Look up a wrapper by name; the version may be omitted.
 
@@ -520,6 +529,7 @@ def _check_parameters(target: Any, given: Mapping[str, Any], valid: Mapping[str,
             raise TypeError(f"{called}() got an unexpected keyword argument {name!r}. {nearest(name, {*valid, *also})}")  # type: ignore[misc]
 
 
+@explained
 def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = False, collections: bool = False) -> list[str]:
     """List task ids.
 
@@ -556,6 +566,7 @@ def all_tags() -> list[str]:
     return sorted({tag for s in _tasks.values() for tag in task_metadata(s)["tags"]} | set(_tags))
 
 
+@explained
 def tag_meaning(tag: str) -> str:
     """Return the meaning of a tag, or an empty text."""
     return _tags.get(tag, "")
@@ -566,6 +577,7 @@ def all_wrappers() -> list[str]:
     return sorted(_wrappers)
 
 
+@explained
 def get_collection(collection: str) -> list[str]:
     """List the tasks of a collection, in its own order.
 
