@@ -60,7 +60,7 @@ def test_frames_of_every_task_have_one_size_and_show_each_step(id_):
         assert (frame.shape, frame.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
         assert before is None or not np.array_equal(frame, before)
         assert (frame[:, :4] == 255).all()
-        assert len(np.unique(frame.reshape(-1, 3), axis=0)) > 10
+        assert len(np.unique(frame[..., 0])) > 10
         before = frame
         env.step(env.action_space.sample())
     assert not plt.get_fignums()
