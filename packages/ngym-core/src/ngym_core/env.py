@@ -21,6 +21,7 @@ from ngym_core.arguments import (
     Finite,
     InstanceOf,
     Milliseconds,
+    RenderMode,
     Seed,
     check_arguments,
     check_attributes,
@@ -31,7 +32,7 @@ from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws
-from ngym_core.rendering import PlayedTrial, RenderMode, TrialRecorder, frames_per_second, record_trials
+from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from ngym_core.arguments import Count, Text, checked, shown
+from ngym_core.arguments import Count, RenderMode, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
-from ngym_core.rendering import RenderMode, record_trials
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -407,6 +406,8 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = N
     for which, arguments in pairs:
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
     if render_mode is not None:
+        from ngym_core.rendering import record_trials
+
         record_trials(env, render_mode)
     return env
 
