@@ -18,8 +18,25 @@ def test_reset_returns_the_first_observation_and_takes_no_step():
     ob, info = env.reset(seed=0)
     assert np.array_equal(ob, env.ob[0])
     assert (env.t, env.t_ind, env.num_tr, env.performance) == (0, 0, 1, 0)
-    assert info == {"trial": env.trial}
+    assert info == {"new_trial": False, "gt": 0, "performance": 0, "trial": env.trial, "ended_trial": env.trial}
     assert info["trial"] is not env.trial
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_info_has_the_same_keys_types_and_shapes_at_reset_and_at_each_step(id_):
+    env = ngym.make(id_)
+    env.action_space.seed(0)
+    _, first = env.reset(seed=0)
+    ended = 0
+    while ended < 3:
+        info = env.step(env.action_space.sample())[4]
+        ended += info["new_trial"]
+        assert info.keys() == first.keys()
+        for name in ("new_trial", "gt", "performance"):
+            assert (info[name].dtype, info[name].shape) == (first[name].dtype, first[name].shape)
+        for entry in ("trial", "ended_trial"):
+            kinds = {k: (type(v), np.shape(v)) for k, v in info[entry].items()}
+            assert kinds == {k: (type(v), np.shape(v)) for k, v in first[entry].items()}
 
 
 def test_step_returns_the_observations_of_a_trial_and_begins_the_next():
@@ -34,7 +51,8 @@ def test_step_returns_the_observations_of_a_trial_and_begins_the_next():
     assert info["performance"] == 1
     assert info["ended_trial"] == conditions
     assert info["trial"] == env.trial
-    assert info["new_trial"] is True
+    assert info["new_trial"].dtype == bool
+    assert info["new_trial"]
     assert env.num_tr == 2
 
 
@@ -223,3 +241,24 @@ def test_env_uses_a_changed_timing_from_the_next_trial_on():
     assert len(env.ob) == before
     env.new_trial()
     assert len(env.ob) == before + 4
+
+
+class FromOne(Toy):
+    """A task whose actions are numbered from 1."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.action_space = ngym.spaces.Discrete(3, {"fixation": 1, "choice": [2, 3]}, start=1)
+
+
+def test_actions_count_from_the_start_of_their_space_in_env_and_lanes():
+    env, lanes = FromOne(), ngym.TrialVectorEnv(FromOne(), 1)
+    env.reset(seed=0), lanes.reset(seed=0)
+    for action in (1, 3):
+        assert env.step(action)[1] == lanes.step(np.array([action]))[1][0]
+    for action in (0, 4, "left"):
+        with pytest.raises(InvalidAction, match=rf"the action {action!r} is none of Discrete\(3, start=1\)"):
+            env.step(action)
+    for action in (0, 4):
+        with pytest.raises(InvalidAction, match=r"elements of Discrete\(3, start=1\)"):
+            lanes.step(np.array([action]))

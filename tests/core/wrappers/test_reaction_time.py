@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import ngym_core as ngym
@@ -33,8 +34,11 @@ def test_reaction_time_counts_from_the_onset_of_the_stimulus(full, dt):
         assert reward == pytest.approx(1 - 0.01)
         assert info["reaction_time"] == wait * dt
         assert info["tr_dur"] == onset + wait + 1
-    while not info["new_trial"] or "reaction_time" in info:
+    info = env.step(0)[4]
+    assert (info["reaction_time"], info["tr_dur"]) == (0, 0)  # no trial ended
+    while not info["new_trial"]:
         info = env.step(0)[4]
+    assert np.isnan(info["reaction_time"])  # no response
     assert info["tr_dur"] == env.tmax / dt
 
 

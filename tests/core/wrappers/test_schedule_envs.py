@@ -9,7 +9,7 @@ from ngym_core.scheduler import RandomSchedule, SequentialBlockSchedule, Sequent
 from ngym_core.spaces import names_of
 from ngym_core.wrappers import MultiEnvs, ScheduleEnvs
 
-from ..comparison import compare
+from ..comparison import compare_with_single_envs
 from ..toy import Toy
 
 
@@ -86,7 +86,7 @@ def test_nested_envs_play_the_task_that_they_report_in_env_and_lanes(deeper):
         conditions = env.new_trial()
         assert env.unwrapped.spec.id == conditions["task"]
         assert env.unwrapped.trial["task"] == conditions["task"]
-    compare(build, "SameStep", steps=60)
+    compare_with_single_envs(build, steps=60)
 
 
 def test_multi_envs_draw_each_task_from_another_stream():

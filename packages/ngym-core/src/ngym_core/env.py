@@ -13,6 +13,7 @@ import gymnasium
 import gymnasium.error
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._copying import copy_attributes
@@ -31,7 +32,7 @@ from ngym_core.arguments import (
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
-from ngym_core.random import Draws
+from ngym_core.random import Draws, TruncExp
 from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
@@ -140,6 +141,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     _one_at_a_time: ClassVar[bool] = False
     _recorder: TrialRecorder | None = None
     _parameters: dict[str, Any]
+    _spec: EnvSpec | None = None
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -203,6 +205,15 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def __str__(self) -> str:
         """Show the class in angle brackets, as Gymnasium does."""
         return f"<{type(self).__name__}>"
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What the env was made from, for `gymnasium.make`: plain data wherever a parameter can be written as such."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, value: EnvSpec | None) -> None:
+        self._spec = value if value is None else replace(value, kwargs=_plain(value.kwargs))
 
     # ---- what a task defines ---------------------------------------------------------------------
 
@@ -439,7 +450,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             options: Part of Gymnasium's signature; not used.
 
         Returns:
-            The first observation of the trial, and `info` with the conditions (`trial`).
+            The first observation of the trial, and `info` with the keys that `step` documents.
         """
         RESET_OPTIONS.check("options", options)
         if seed is not None:
@@ -451,11 +462,17 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         else:
             playing = self._next_trial()
         self._has_next_trial = False
-        info: Info = {"trial": copy_conditions(playing.trial)}
-        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, info)
+        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, playing._idle_info())
         if self._recorder is not None:
             self._recorder.begin([0], np.asarray(ob)[None], [playing._record_of_trial()])
         return ob, info
+
+    def _idle_info(self) -> Info:
+        """Return the info of a moment without an action: a reset, or a step that a wrapper skips."""
+        space = self.action_space
+        gt, conditions = np.zeros(space.shape or (), space.dtype)[()], copy_conditions(self.trial)
+        info = {"new_trial": np.array(False), "gt": gt, "performance": np.float64(0)}
+        return {**info, "trial": conditions, "ended_trial": conditions}
 
     def step(self, action: Any) -> Step:
         """Take one step.
@@ -465,10 +482,18 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
         Returns:
             Observation after the step (at a trial's end the first one of the next trial), reward,
-            `terminated` (False), `truncated` (after `num_trials_before_reset` trials) and `info`:
-            `new_trial` (whether the trial ended), `gt` (ground truth of this step), and at a trial's
-            end `performance`, `ended_trial` (the conditions of the trial that ended) and `trial`
-            (those of the new one).
+            `terminated` (False), `truncated` (after `num_trials_before_reset` trials) and `info`, which has
+            the same keys at each step and reset:
+
+            * `new_trial`: whether the trial ended with this step; False at a reset.
+            * `gt`: ground truth of this step, what the action should have been; 0 at a reset.
+            * `performance`: that of the trial that ended, from 0 to 1; 0.0 where none ended.
+            * `trial`: conditions of the trial to which the observation belongs, name -> value.
+            * `ended_trial`: conditions of the trial in which the action was taken; at a reset those of `trial`.
+
+            Engines can batch them: `new_trial` is a boolean array without axes (from NumPy's booleans Gymnasium's vector
+            envs make arrays of objects), `performance` and the `gt` of a Discrete action are NumPy numbers, and the `gt`
+            of a Box is an array.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first `reset` or `new_trial`.
@@ -484,16 +509,18 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         if not self._started:
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before step().")
         ob, reward, terminated, truncated, info = self._step(action)
-        info["new_trial"] = bool(info.get("new_trial", False))
-        if "gt" not in info:
-            info["gt"] = self._ground_truth()
+        ended = bool(info.get("new_trial", False))
+        gt = info["gt"] if "gt" in info else self._ground_truth()
+        info["gt"] = np.int64(gt) if isinstance(gt, int) else gt
+        info["trial"] = info["ended_trial"] = copy_conditions(self.trial)
+        info["performance"] = np.float64(0)
         self.t_ind += 1
-        if self.t_ind >= self._single.length and not info["new_trial"]:
-            info["new_trial"] = True
+        if self.t_ind >= self._single.length and not ended:
+            ended = True
             reward += self.r_tmax + self._now.timeout
-        if info["new_trial"]:
-            info["performance"] = self.performance
-            info["ended_trial"] = self.trial
+        info["new_trial"] = np.array(ended)
+        if ended:
+            info["performance"] = np.float64(self.performance)
             truncated = truncated or self.num_tr >= self.num_tr_exp
             playing = self._next_trial()
             playing._has_next_trial = truncated
@@ -532,8 +559,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             try:
                 index = operator.index(action.item() if isinstance(action, np.ndarray) and action.size == 1 else action)
             except TypeError:
-                index = -1  # not in the space
-            if 0 <= index < space.n:
+                index = int(space.start) - 1  # not in the space
+            if 0 <= index - space.start < space.n:
                 return index
         else:
             array = np.asarray(action)
@@ -712,6 +739,17 @@ def _first_value(value: Any) -> Any:
     """Return the first trial's value of what a rule prepared: a Python number, or a row."""
     value = np.asarray(value)
     return value[0] if value.ndim > 1 else value.flat[0].item()
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as plain data that JSON can keep, if it can be written so: the same trials follow from both."""
+    if isinstance(value, TruncExp):
+        return ["truncated_exponential", [value.vmean, value.vmin, value.vmax]]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:

@@ -462,9 +462,11 @@ def _at(steps: Steps, i: int) -> int:
 
 
 def _scalar(value: Any) -> Any:
-    """One trial's condition: a Python scalar, or a copy of its row."""
+    """One trial's condition: a Python scalar, a copy of its row, or a tuple of texts (engines take no arrays of them)."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
+        return tuple(value.tolist())
     return value.copy() if isinstance(value, np.ndarray) else value
 
 

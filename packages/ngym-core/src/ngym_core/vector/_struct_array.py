@@ -68,9 +68,7 @@ class StructArray:
         """Set whole rows."""
         self._rows[index] = rows
 
-    def select(self, index: Array) -> dict[str, Array]:
-        """Return copies of the columns, (n, ...) under each name, with 0, or None for objects, in all other rows."""
-        rows = self._empty_rows(len(self._rows))
-        rows[index] = self._rows.take(index)
-        columns = rows.view(self.dtype)
+    def copies(self) -> dict[str, Array]:
+        """Return copies of the columns, (n, ...) under each name."""
+        columns = self._rows.copy().view(self.dtype)
         return {name: columns[name] for name in self.names}

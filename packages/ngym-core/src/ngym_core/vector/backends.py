@@ -17,7 +17,7 @@ from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
 from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector.prefetch import Prefetcher
-from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper, idle_info
 
 __all__ = ["Backend", "LoopBackend", "RuleBackend", "can_step_by_rule"]
 
@@ -96,11 +96,15 @@ class Backend:
         """Begin a new trial in the given lanes (indices)."""
         raise NotImplementedError
 
-    def begin_episode(self, lanes: Array) -> Array | None:
-        """Begin an episode in lanes whose trial has begun already; return their observations, or None if these stay."""
+    def begin_episode(self, lanes: Array) -> tuple[Array, Info] | None:
+        """Begin an episode in lanes whose trial has begun already.
+
+        Returns:
+            Their observations and `idle_info`, or None if the trials and observations stay.
+        """
         return None
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array] | None, Info]:
         """Take one step in all lanes but the paused ones.
 
         Args:
@@ -108,7 +112,9 @@ class Backend:
             paused: Which lanes are paused, (n,) bool; None if none is.
 
         Returns:
-            Rewards (n,), which trials ended (n,) bool, and the info of the step.
+            Rewards (n,), which trials ended (n,) bool, which episodes the task or a wrapper inside terminated and truncated,
+            each (n,) bool, or None where none ever does, and the info of the step with masks, that of the paused lanes as
+            `idle_info`.
         """
         raise NotImplementedError
 
@@ -116,8 +122,8 @@ class Backend:
         """Return a copy of the present observations, (n, *observation shape)."""
         raise NotImplementedError
 
-    def conditions(self, lanes: Array) -> Info:
-        """Return the conditions of the present trials of the given lanes (indices), as an entry of `info`."""
+    def idle_info(self) -> Info:
+        """Return the info of all lanes at a moment without an action, such as a reset."""
         raise NotImplementedError
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
@@ -193,7 +199,7 @@ class RuleBackend(Backend):
         self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, conditions)
         self._lanes, self._ones = np.arange(n), np.ones(n, np.int64)  # adding an array is faster than adding a number
         self._conditions, self._facts = self._prefetch.conditions.empty_like(n), self._prefetch.facts.empty_like(n)
-        self._masks = [f"_{name}" for name in self._conditions.names]
+        self._condition_masks, self._everywhere = [f"_{name}" for name in self._conditions.names], np.ones(n, bool)
         values = {name: self._facts[name] for name in self._facts.names}
         self.now: Any = RuleState(values)
         # Columns, (n,): step in the trial, the trial's last step, and where the step is in the prefetched trials.
@@ -228,8 +234,7 @@ class RuleBackend(Backend):
 
     def set_lanes(self, lanes: Array, state: dict[str, Any]) -> None:
         """Let the given lanes go on from what `get_lanes` returned."""
-        conditions = decode(state["conditions"])
-        for name, column in conditions.items():
+        for name, column in decode(state["conditions"]).items():
             self._conditions[name][lanes] = column
         for name, column in state["facts"].items():
             self._facts[name][lanes] = column
@@ -278,7 +283,7 @@ class RuleBackend(Backend):
         self._facts.put(lanes, self._prefetch.facts.take(slots))
         self._conditions.put(lanes, self._prefetch.conditions.take(slots))
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, None, Info]:
         """Evaluate the rule for all lanes and go to their next step."""
         now = self.now
         interactive = self.rule.is_interactive
@@ -299,15 +304,11 @@ class RuleBackend(Backend):
         self._at += self._ones
         if paused_lanes is not None and paused_facts is not None:
             self._facts.put(paused_lanes, paused_facts)
-        info: Info = {"new_trial": ends, "gt": gt}
+        performance, ended_trial = np.zeros(self.n), self._conditions_entry()
         if np.count_nonzero(ends):
-            lanes = ends.nonzero()[0]
-            info["performance"], info["_performance"] = np.zeros(self.n), ends.copy()
-            np.copyto(info["performance"], now.performance, where=ends)
-            info["ended_trial"], info["_ended_trial"] = self._conditions_entry(lanes, ends), ends.copy()
-            self.begin(lanes)
-            info["trial"], info["_trial"] = self._conditions_entry(lanes, ends), ends.copy()
-        return reward, ends, info
+            np.copyto(performance, now.performance, where=ends)
+            self.begin(ends.nonzero()[0])
+        return reward, ends, None, self._info(ends, gt, performance, ended_trial)
 
     def observe(self) -> Array:
         """Return a copy of the present observations."""
@@ -317,17 +318,33 @@ class RuleBackend(Backend):
             self.rule.render(self.task, self.now, ob[..., :channels])
         return ob
 
-    def conditions(self, lanes: Array) -> Info:
-        """Return the conditions of the present trials of the given lanes."""
-        mask = np.zeros(self.n, bool)
-        mask[lanes] = True
-        return {"trial": self._conditions_entry(lanes, mask), "_trial": mask}
+    def idle_info(self) -> Info:
+        """Return the info of all lanes at a moment without an action."""
+        space = self.env.action_space
+        gt = np.zeros((self.n, *(space.shape or ())), space.dtype)
+        return self._info(np.zeros(self.n, bool), gt, np.zeros(self.n), self._conditions_entry())
 
-    def _conditions_entry(self, lanes: Array, mask: Array) -> Info:
-        """Return the conditions of the given lanes as Gymnasium's vector envs do: (n, ...) values, each with a mask."""
-        entry: Info = self._conditions.select(lanes)
-        for name in self._masks:  # each has its own, which the caller may change
-            entry[name] = mask.copy()
+    def _info(self, ended: Array, gt: Array, performance: Array, ended_trial: Info) -> Info:
+        """Return the info of all lanes, with masks as in Gymnasium's vector envs; all arrays are the caller's to change."""
+        mask = self._everywhere.copy
+        return {
+            "new_trial": ended,
+            "_new_trial": mask(),
+            "gt": gt,
+            "_gt": mask(),
+            "performance": performance,
+            "_performance": mask(),
+            "trial": self._conditions_entry(),
+            "_trial": mask(),
+            "ended_trial": ended_trial,
+            "_ended_trial": mask(),
+        }
+
+    def _conditions_entry(self) -> Info:
+        """Return the conditions of the present trials with masks, as an entry of `info`."""
+        entry: Info = self._conditions.copies()
+        for name in self._condition_masks:
+            entry[name] = self._everywhere.copy()
         return entry
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
@@ -384,38 +401,50 @@ class LoopBackend(Backend):
             with self._states[lane]:
                 self._ob[lane] = self._inner.reset()[0]
 
-    def begin_episode(self, lanes: Array) -> Array | None:
+    def begin_episode(self, lanes: Array) -> tuple[Array, Info]:
         """Begin an episode in lanes whose trial has begun already, with a reset that inner wrappers see."""
         for lane in lanes:
             with self._states[lane]:
                 self.env.unwrapped._has_next_trial = True
                 self._ob[lane] = self._inner.reset()[0]
-        return self._ob[lanes]
+        return self._ob[lanes], self.idle_info()
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array], Info]:
         """Step one lane after another."""
         self.follow_changes()
-        space = self.env.action_space
-        reward, ends = np.zeros(self.n), np.zeros(self.n, bool)
-        info: Info = {"gt": np.zeros((self.n, *(space.shape or ())), space.dtype), "_gt": np.ones(self.n, bool)}
-        for lane in range(self.n) if paused is None else np.nonzero(~paused)[0].tolist():
+        reward, terminated, truncated, info = (
+            np.zeros(self.n),
+            np.zeros(self.n, bool),
+            np.zeros(self.n, bool),
+            self._no_info(),
+        )
+        for lane in range(self.n):
             with self._states[lane]:
-                self._ob[lane], reward[lane], _, _, lane_info = self._inner.step(actions[lane])
-                ends[lane] = lane_info.pop("new_trial")
+                if paused is not None and paused[lane]:
+                    lane_info = idle_info(self._inner)
+                else:
+                    result = self._inner.step(actions[lane])
+                    self._ob[lane], reward[lane], terminated[lane], truncated[lane], lane_info = result
                 info = self._add_info(info, lane_info, lane)
-        return reward, ends, {"new_trial": ends.copy(), **{k: v for k, v in info.items() if k != "_gt"}}
+        return reward, info["new_trial"].copy(), (terminated, truncated), info
+
+    def idle_info(self) -> Info:
+        """Return the info of all lanes at a moment without an action."""
+        info = self._no_info()
+        for lane in range(self.n):
+            with self._states[lane]:
+                info = self._add_info(info, idle_info(self._inner), lane)
+        return info
+
+    def _no_info(self) -> Info:
+        """Return info to which that of no lane was added yet."""
+        space = self.env.action_space
+        info = {"new_trial": np.zeros(self.n, bool), "gt": np.zeros((self.n, *(space.shape or ())), space.dtype)}
+        return info | {f"_{name}": np.zeros(self.n, bool) for name in info}
 
     def observe(self) -> Array:
         """Return a copy of the present observations."""
         return self._ob.copy()
-
-    def conditions(self, lanes: Array) -> Info:
-        """Return the conditions of the present trials of the given lanes."""
-        info: Info = {}
-        for lane in lanes:
-            with self._states[lane]:
-                info = self._add_info(info, {"trial": dict(self.env.unwrapped.trial)}, int(lane))
-        return info
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""

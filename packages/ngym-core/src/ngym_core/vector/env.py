@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked
@@ -45,15 +46,16 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     (N,) arrays, each with a mask under the same name with an underscore, as Gymnasium's own vector envs do.
 
     Args:
-        env: The task with its trial wrappers. It serves all lanes and is not to be stepped itself.
+        env: The task with its trial wrappers, perhaps in a `TimeLimit`. It serves all lanes and is not to be stepped itself.
         num_envs: N, the number of lanes.
-        autoreset_mode: What happens after an episode's end (`num_trials_before_reset` trials).
+        autoreset_mode: What happens after an episode's end (`num_trials_before_reset` trials by default).
         memory: Bound of the memory of prefetched trials in bytes, over all lanes.
 
     Attributes:
         env: The task with its trial wrappers.
         task: The task alone.
         trials_per_episode: Number of trials of an episode.
+        max_episode_steps: Number of steps after which an episode ends in any case, by the outermost `TimeLimit`; or None.
 
     Raises:
         ValueError: Less than one lane.
@@ -69,6 +71,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         (1, 21)
     """
 
+    closed = True  # until it is made: Gymnasium before 1.3 closes also what could not be made
+
     @checked
     def __init__(
         self,
@@ -78,6 +82,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         memory: Index = MEMORY_BYTES,
     ) -> None:
+        self.max_episode_steps: int | None = None
+        if isinstance(env, TimeLimit):  # counted here, for all lanes at once
+            self.max_episode_steps, env = env._max_episode_steps, env.env
         self.env = env
         self.task = env.unwrapped
         for task in tasks_of(env):
@@ -100,10 +107,14 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._last_ob: dict[int, Array] = {}  # what a pausing wrapper saw last, (N, ...), by its index
         self._max_trials = 1  # no lane has begun more in its episode: few steps need to look at all lanes
         self._episode_over = np.zeros(num_envs, bool)
+        # Where an episode is over after its number of trials, the first trial of the next has begun, see `TrialEnv.step`.
+        self._next_begun = np.zeros(num_envs, bool)
+        self._episode_steps = np.zeros(num_envs, np.int64)
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
         self.render_mode = env.render_mode
         self._recorder = None if env.render_mode is None else TrialRecorder(num_envs)
+        self.closed = False
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -115,7 +126,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             options: ``reset_mask``, (N,) bool: the lanes to reset.
 
         Returns:
-            Observations (N, *observation shape), and `info` with the conditions of the trials.
+            Observations (N, *observation shape), and `info`, see `step`.
 
         Raises:
             ValueError: Not one seed for each lane, or a mask of another shape or without any lane.
@@ -131,27 +142,27 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         for lane, one in enumerate(seeds):
             if one is not None:
                 SEED.check(f"seed[{lane}]", one)
+        seeds = [None if one is None else int(one) for one in seeds]
         if seed is not None:
             super().reset(seed=seeds[0])
         lanes = np.nonzero(mask)[0]
         for lane in lanes.tolist():
             if seeds[lane] is not None:
                 self._backend.seed(lane, seeds[lane])
-                self._episode_over[lane] = False
+                self._next_begun[lane] = False
             if seeds[lane] is not None or not self._started[lane]:
                 for wrapper, memory in self._wrappers:
                     wrapper.seed_memory(memory, lane, wrapper.own_draws(self._backend.draws(lane)))
-        # Where an episode is over, the trial after it has begun already, see `TrialEnv.step`.
-        self._backend.begin(lanes[~self._episode_over[lanes]])
-        self._backend.num_tr[lanes] = 1
-        self._episode_over[lanes] = False
+        self._backend.begin(lanes[~self._next_begun[lanes]])
+        self._backend.num_tr[lanes], self._episode_steps[lanes] = 1, 0
+        self._episode_over[lanes] = self._next_begun[lanes] = False
         self._started[lanes] = True
         self._all_started = bool(self._started.all())
         ob = self._backend.observe()
-        ob, info = self._apply_wrappers_at_reset(ob, ob, lanes), self._backend.conditions(lanes)
+        ob, reported = self._apply_wrappers_at_reset(ob, ob, lanes)
         if self._recorder is not None:
             self._recorder.begin(lanes, ob, self._records_of_trials(lanes))
-        return ob, info
+        return ob, _restricted({**self._backend.idle_info(), **reported}, mask)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
@@ -161,7 +172,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
 
         Returns:
             Observations (N, *observation shape), rewards (N,), `terminated` (N,), `truncated` (N,) and
-            `info`: see `TrialEnv.step`.
+            `info` with the keys of `TrialEnv.step`: (N, ...) arrays, each with a mask under the same name
+            with an underscore; conditions are arrays with masks in the dictionaries `trial` and
+            `ended_trial`. With autoreset mode ``SAME_STEP``, `final_info` has the same of lanes whose episode ended.
 
         Raises:
             gymnasium.error.ResetNeeded: A lane that was not reset, or whose episode is over where
@@ -176,37 +189,39 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             raise gymnasium.error.ResetNeeded(f"Reset the lanes {which} before stepping them.")
         pausing = self._pausing_wrappers()
         paused = over if pausing is None else over | (pausing > 0)
-        reward, ends, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
-        gt, performance = info["gt"], info.get("performance", reward)  # for the recorder: info is taken apart below
-        truncated = np.zeros(self.num_envs, bool)
+        reward, ends, stopped, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
+        gt, performance = info["gt"], info["performance"]  # for the recorder: info is taken apart below
+        terminated, truncated = (
+            (np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)) if stopped is None else stopped
+        )
         if np.count_nonzero(ends):
             if self._max_trials >= self.trials_per_episode:
-                truncated = ends & (self._backend.num_tr >= self.trials_per_episode)
+                finished = ends & (self._backend.num_tr >= self.trials_per_episode)
+                self._next_begun |= finished
+                truncated |= finished
                 self._max_trials = int(self._backend.num_tr.max())
             self._backend.num_tr += ends
             self._max_trials += 1
+        if self.max_episode_steps is not None:
+            self._episode_steps += ~over
+            truncated |= ~over & (self._episode_steps >= self.max_episode_steps)
         task_ob = ob = self._backend.observe()
-        stepped = ~over
         if self._wrappers:
-            ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(stepped)[0], pausing)
-        if waiting < self.num_envs:
-            info["_new_trial"], info["_gt"] = stepped, stepped.copy()
-        else:
-            info = {}
+            ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(~over)[0], pausing)
         if waiting:  # next-step autoreset: these lanes took no step, they begin an episode
-            restarted = np.nonzero(over)[0]
-            ob = self._restart_lanes(ob, task_ob, restarted)
-            info = self._merge(info, self._backend.conditions(restarted))
-            self._backend.num_tr[over] = 1
-        self._episode_over = truncated
-        if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(truncated):
-            info = self._move_to_final_info(info, ob, truncated)
-            ob = self._restart_lanes(ob, task_ob, np.nonzero(truncated)[0])
-            self._backend.num_tr[truncated] = 1
+            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
+            info = self._merge(info, _restricted(begun, over))
+        self._episode_over, restarted = terminated | truncated, over
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(self._episode_over):
+            over, restarted = self._episode_over, self._episode_over & ~self._next_begun
+            final = self._final(info, ob, over)
+            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
+            begun = _restricted({**self._backend.idle_info(), **begun}, over)
+            info = {**self._merge(_restricted(info, ~over), begun), **final}
             self._episode_over = np.zeros(self.num_envs, bool)
         if self._recorder is not None:
-            self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(over)[0])
-        return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
+            self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(restarted)[0])
+        return ob, reward, terminated, truncated, info
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return an image of the trial so far of each lane, see `TrialEnv.render`.
@@ -228,7 +243,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         """Return the trials that some lanes (indices) play, for the recorder."""
         if not len(lanes):
             return []
-        entry, trials = self._backend.conditions(lanes)["trial"], []
+        entry, trials = self._backend.idle_info()["trial"], []
         for lane in lanes.tolist():
             row = {name: column[lane] for name, column in entry.items() if name[0] != "_" and entry[f"_{name}"][lane]}
             conditions = {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
@@ -272,11 +287,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             "wrappers": [encode(take_lanes(memory, chosen, self.num_envs)) for _, memory in self._wrappers],
             "last_ob": {str(number): ob[chosen] for number, ob in self._last_ob.items()},
             "episode_over": self._episode_over[chosen],
+            "next_begun": self._next_begun[chosen],
+            "episode_steps": self._episode_steps[chosen],
             "started": self._started[chosen],
         }
         if self._recorder is not None:
             content["played"] = self._recorder.get_lanes(chosen)
-        return seal_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, content)
+        return seal_state("lanes", self._described(len(chosen)), content)
 
     def set_state(self, state: Mapping[str, Any], lanes: Sequence[int] | None = None) -> None:
         """Let lanes go on from a state; nothing else of them changes.
@@ -290,7 +307,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             StateError: A damaged state, or one of another env or of more or fewer lanes. Nothing is changed then.
         """
         chosen = self._lane_indices(lanes)
-        content = open_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, state)
+        content = open_state("lanes", self._described(len(chosen)), state)
         if lanes is None:
             set_layer_states(self.env, content["layers"])
             if self._backend.watch.changed:
@@ -302,10 +319,15 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         for number, ob in content["last_ob"].items():
             self._last_ob.setdefault(int(number), np.zeros((self.num_envs, *ob.shape[1:]), ob.dtype))[chosen] = ob
         self._episode_over[chosen], self._started[chosen] = content["episode_over"], content["started"]
+        self._next_begun[chosen], self._episode_steps[chosen] = content["next_begun"], content["episode_steps"]
         self._all_started = bool(self._started.all())
         self._max_trials = max(1, int(self._backend.num_tr.max()))
         if self._recorder is not None:
             self._resume_record(chosen, content.get("played"))
+
+    def _described(self, lanes: int) -> dict[str, Any]:
+        """Return what a state of some lanes must agree in with this env."""
+        return {**describe_stack(self.env), "number": lanes, "max_episode_steps": self.max_episode_steps}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made from, by `copy.deepcopy` or pickle: it goes on as this env would."""
@@ -373,21 +395,18 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> Array:
         """Let the wrappers change a step of the given lanes: rewards and info in place; return the observations."""
         if not len(lanes):
+            info.update(self._reported(lanes, {}))
             return task_ob
         if pausing is None:
             pausing = np.zeros(self.num_envs, int)
-        performance = info.get("performance", np.zeros(self.num_envs))[lanes]
-        batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], info["gt"][lanes], ends[lanes], performance)
-        batch.conditions = _columns(info.get("ended_trial", {}), ends)
-        batch.conditions = {name: column[lanes] for name, column in batch.conditions.items()}
+        gt, performance = info["gt"][lanes], info["performance"][lanes]
+        batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], gt, ends[lanes], performance)
+        if np.count_nonzero(ends):
+            conditions = _columns(info["ended_trial"], ends)
+            batch.conditions = {name: column[lanes] for name, column in conditions.items()}
         self._run_on_step(batch, pausing[lanes])
         reward[lanes] = batch.reward
-        for name, values in batch.info.items():
-            mask = np.zeros(self.num_envs, bool)
-            mask[lanes] = ~np.isnan(values)  # a wrapper reports nothing where it sets NaN
-            if mask.any():
-                info[name], info[f"_{name}"] = np.zeros(self.num_envs, values.dtype), mask
-                info[name][mask] = values[~np.isnan(values)]
+        info.update(self._reported(lanes, batch.info))
         return self._write_ob(np.zeros(self.observation_space.shape or (), batch.ob.dtype), batch)
 
     def _run_on_step(self, batch: StepBatch, pausing: Array) -> None:
@@ -410,25 +429,50 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             visible = pausing <= number
             part = batch if visible.all() else batch.select(visible)
             if visible.any():
-                wrapper.on_step(memory, part)
+                wrapper._call_on_step(memory, part)
             if part is not batch:
                 batch.update(part, visible)
 
-    def _apply_wrappers_at_reset(self, ob: Array, task_ob: Array, lanes: Array) -> Array:
-        """Let the wrappers change the first observations of episodes in the given lanes; return all observations."""
+    def _reported(self, lanes: Array, values: Mapping[str, Array]) -> Info:
+        """Return entries of `info` with what wrappers report of m lanes (indices): name -> (m,) values; 0 elsewhere."""
+        info: Info = {}
+        for wrapper, _ in self._wrappers:
+            for name in wrapper.reports:
+                info[name], info[f"_{name}"] = np.zeros(self.num_envs), np.ones(self.num_envs, bool)
+                info[name][lanes] = values.get(name, 0.0)
+        return info
+
+    def _apply_wrappers_at_reset(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info]:
+        """Let the wrappers change the first observations of episodes in the given lanes.
+
+        Returns:
+            All observations, and what the wrappers report.
+        """
         if not self._wrappers:
-            return ob
+            return ob, {}
         batch = StepBatch.at_reset(lanes, task_ob[lanes])
         self._run_on_step(batch, np.zeros(len(lanes), int))
         shape = self.observation_space.shape or ()
-        return self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
+        ob = self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
+        return ob, self._reported(lanes, {})
 
-    def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> Array:
-        """Begin episodes in the given lanes with the trials that have begun there already; return all observations."""
-        first = self._backend.begin_episode(lanes)
+    def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info]:
+        """Begin episodes in the given lanes, with the trials that have begun there already or new ones.
+
+        Returns:
+            All observations, and entries of `info` that have changed.
+        """
+        begun = self._next_begun[lanes]
+        first, info = self._backend.begin_episode(lanes[begun]) or (None, {})
         if first is not None:
-            task_ob[lanes] = first
-        return self._apply_wrappers_at_reset(ob, task_ob, lanes)
+            task_ob[lanes[begun]] = first
+        if not begun.all():
+            self._backend.begin(lanes[~begun])
+            task_ob[lanes[~begun]] = self._backend.observe()[lanes[~begun]]
+            info = self._backend.idle_info()
+        self._backend.num_tr[lanes], self._episode_steps[lanes], self._next_begun[lanes] = 1, 0, False
+        ob, reported = self._apply_wrappers_at_reset(ob, task_ob, lanes)
+        return ob, {**info, **reported}
 
     @staticmethod
     def _write_ob(ob: Array, batch: StepBatch) -> Array:
@@ -436,15 +480,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         ob[batch.lanes] = batch.ob
         return ob
 
-    def _move_to_final_info(self, info: Info, ob: Array, over: Array) -> Info:
-        """Move the info of finished lanes to `final_info`, as Gymnasium does where lanes reset in the same step."""
+    def _final(self, info: Info, ob: Array, over: Array) -> Info:
+        """Return the entries of `info` that keep the last step of finished lanes, which reset in the same step."""
         final_ob = np.full(self.num_envs, None, object)
         for lane in np.nonzero(over)[0]:
             final_ob[lane] = ob[lane].copy()
-        final_info, rest = _split_info(info, over)
-        rest = self._merge(rest, self._backend.conditions(np.nonzero(over)[0]))
-        extra = {"final_obs": final_ob, "_final_obs": over.copy(), "final_info": final_info, "_final_info": over.copy()}
-        return {**rest, **extra}
+        final = {"final_obs": final_ob, "final_info": _restricted(info, over)}
+        return final | {f"_{name}": over.copy() for name in final}
 
     def _add_info(self, vector_infos: Info, env_info: Info, env_num: int) -> Info:
         """Add the info of one lane, as Gymnasium does; values of another type than the first lane's stay as they are."""
@@ -455,23 +497,25 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         return super()._add_info(vector_infos, env_info, env_num)
 
     def _merge(self, info: Info, other: Info) -> Info:
-        """Join the infos of different lanes; masks say which lane has an entry."""
+        """Return the info of all lanes, where `other` has an entry that one; masks say which lane has an entry."""
+        merged = dict(info)
         for key, value in other.items():
-            if key not in info:
-                info[key] = value
+            if key not in info or info[key] is value:
+                merged[key] = value
             elif isinstance(value, dict):
-                info[key] = self._merge(info[key], value)
+                merged[key] = self._merge(info[key], value)
             elif key.startswith("_"):
-                info[key] = info[key] | value
+                merged[key] = info[key] | value
             else:
                 mask = other[f"_{key}"]
-                info[key] = column = _with_room_for(info[key], info[f"_{key}"], value.dtype, value.shape[1:])
+                column = _with_room_for(info[key], info[f"_{key}"], value.dtype, value.shape[1:]).copy()
+                merged[key] = column
                 if column.ndim == value.ndim:
                     column[mask] = value[mask]
                 else:  # rows as objects are set one by one
                     for lane in np.nonzero(mask)[0].tolist():
                         column[lane] = value[lane]
-        return info
+        return merged
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
         RESET_OPTIONS.check("options", options)
@@ -535,26 +579,13 @@ def _with_room_for(column: Array, kept: Array, dtype: np.dtype[Any], shape: tupl
     return objects
 
 
-def _split_info(info: Info, over: Array) -> tuple[Info, Info]:
-    """Split info into that of the lanes whose episode is over, (N,) bool, and that of the others."""
-    final: Info = {}
-    rest: Info = {}
+def _restricted(info: Info, lanes: Array) -> Info:
+    """Return the info of the given lanes, (N,) bool, alone: elsewhere masks are false and values 0, or None for objects."""
+    restricted: Info = {}
     for key, value in info.items():
-        if key.startswith("_"):
-            continue
-        mask = info.get(f"_{key}", over | True)
-        in_final, in_rest = mask & over, mask > over
-        for part, lanes, others in ((final, in_final, in_rest), (rest, in_rest, in_final)):
-            if np.count_nonzero(lanes):
-                part[key] = _select_lanes(value, lanes) if np.count_nonzero(others) else value
-                part[f"_{key}"] = lanes.copy()
-    return final, rest
-
-
-def _select_lanes(value: Any, lanes: Array) -> Any:
-    """Return an entry of info with the values of the given lanes, (N,) bool; 0 or None in the others."""
-    if isinstance(value, dict):
-        return _split_info(value, lanes)[0]
-    selected = np.zeros_like(value) if value.dtype != object else np.full(value.shape, None, object)
-    selected[lanes] = value[lanes]
-    return selected
+        if isinstance(value, dict):
+            restricted[key] = _restricted(value, lanes)
+        else:
+            restricted[key] = np.full(value.shape, None) if value.dtype == object else np.zeros_like(value)
+            restricted[key][lanes] = value[lanes]
+    return restricted

@@ -10,13 +10,21 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from ngym_core.arguments import check_arguments, check_attributes, given_arguments
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
-from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, layers, outermost_trial_layer, sample_trials
+from ngym_core.sampling import (
+    conditions_of_trial,
+    is_one_at_a_time,
+    layers,
+    outermost_trial_layer,
+    played_layers,
+    sample_trials,
+)
 from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 
@@ -37,7 +45,7 @@ class StepBatch:
         gt: Ground truth of the step, (m, ...); None at a reset.
         ended: Which trials ended, (m,) bool.
         performance: Performance of the trials that ended, (m,), to be read where `ended`.
-        info: What the wrapper reports: name -> (m,) values, NaN where it reports nothing.
+        info: What wrappers report, see `TrialWrapper.reports`: name -> (m,) values.
         conditions: Conditions of the trials that ended: name -> (m, ...), to be read where `ended`.
 
     Example:
@@ -82,7 +90,13 @@ class StepBatch:
             self.ob = np.zeros((len(which), *part.ob.shape[1:]), part.ob.dtype)
         self.ob[which], self.reward[which] = part.ob.astype(self.ob.dtype), part.reward
         for name, values in part.info.items():
-            self.info.setdefault(name, np.full(len(which), np.nan))[which] = values
+            self.info.setdefault(name, np.zeros(len(which)))[which] = values
+
+
+def idle_info(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """Return the info of a moment without an action, see `TrialEnv.step`, with 0 for all that wrappers report."""
+    reported = [name for layer in played_layers(env) for name in getattr(layer, "reports", ())]
+    return {**env.unwrapped._idle_info(), **dict.fromkeys(reported, np.float64(0))}  # type: ignore[attr-defined]
 
 
 def _same_values(one: Any, other: Any) -> bool:
@@ -128,6 +142,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     Attributes:
         chance: As for `TrialEnv`: that of the task, unless the wrapper sets another.
+        reports: Names of the numbers that `on_step` reports in `batch.info`. The `info` of each step and reset has them,
+            0 at a reset and where `on_step` reports none.
 
     Raises:
         TypeError: The task is not a `TrialEnv`.
@@ -150,6 +166,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     _changes_steps: ClassVar[bool] = False
     _pauses: ClassVar[bool] = False
     chance: float | None
+    reports: ClassVar[tuple[str, ...]] = ()
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -180,6 +197,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._memory_draws: Draws | None = None
         self._last_ob: Any = None
         self._stream_prefix = ""
+        self._comes_with_task = False
         # The class and its place among equals, from 2 on, as in recorded trials: other layers make no difference.
         name = type(self).__name__
         self._stream_name = f"{2 + sum(type(layer).__name__ == name for layer in layers(env))}:{name}"
@@ -194,6 +212,11 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def _set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
         """Let a wrapper make the trials that the task inside plays."""
         outermost_trial_layer(self.env)._set_top(wrapper)
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        """What the env was made from, for `gymnasium.make`. A wrapper that a registered task brings along is part of it."""
+        return self.env.spec if self._comes_with_task else super().spec
 
     @property
     def task(self) -> TrialEnv:
@@ -425,18 +448,32 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._run_on_step(batch)
         if self.task._recorder is not None:
             self.task._recorder.change(batch.ob)
-        return batch.ob[0], info
+        return batch.ob[0], {**info, **dict.fromkeys(self.reports, np.float64(0))}
 
     def _run_on_step(self, batch: StepBatch) -> None:
         """Call `on_step` for a single env, without the channels that an outer wrapper added to the trials."""
         shape = self.env.observation_space.shape
         if not shape or batch.ob.shape[-1] == shape[-1]:
-            self.on_step(self._memory, batch)
+            self._call_on_step(self._memory, batch)
             return
         added = batch.ob[..., shape[-1] :]
         batch.ob = batch.ob[..., : shape[-1]]
-        self.on_step(self._memory, batch)
+        self._call_on_step(self._memory, batch)
         batch.ob = np.concatenate([batch.ob, added], axis=-1, dtype=batch.ob.dtype)
+
+    def _call_on_step(self, memory: Any, batch: StepBatch) -> None:
+        """Call `on_step`, which may report the names in `reports` only.
+
+        Raises:
+            ValueError: It reports another one.
+        """
+        names = set(batch.info)
+        self.on_step(memory, batch)
+        for name in batch.info.keys() - names - set(self.reports):
+            raise ValueError(
+                f"{type(self).__name__}.on_step reports {name!r}, which is none of its `reports` {self.reports}: name it "
+                "there, so that the info of each step and reset has it."
+            )
 
     def _prepare_memory(self) -> None:
         """Make new memory for a single env if the env was seeded since the last step."""
@@ -449,8 +486,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self._changes_steps:
             self._prepare_memory()
         if self._pauses and self.paused(self._memory)[0]:
-            no_action = np.zeros(self.action_space.shape or (), self.action_space.dtype)
-            result: Any = self._last_ob, 0.0, False, False, {"new_trial": False, "gt": no_action[()]}
+            result: Any = self._last_ob, 0.0, False, False, idle_info(self.env)
             if self.task._recorder is not None:
                 self.task._record_step(action, result)
         else:
@@ -459,6 +495,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if not self._changes_steps:
             return result  # type: ignore[no-any-return]
         self._last_ob = np.array(ob)
+        reported = [name for layer in played_layers(self.env) for name in getattr(layer, "reports", ())]
         batch = StepBatch(
             lanes=np.zeros(1, int),
             ob=np.array(ob)[None],
@@ -466,12 +503,15 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             action=np.asarray(action)[None],
             gt=np.asarray(info["gt"])[None],
             ended=np.array([info["new_trial"]]),
-            performance=np.array([info.get("performance", 0.0)], float),
-            info={name: np.array([info[name]], float) for name in ("reaction_time",) if name in info},
-            conditions={name: np.asarray(value)[None] for name, value in info.get("ended_trial", {}).items()},
+            performance=np.array([info["performance"]], float),
+            info={name: np.array([info[name]], float) for name in ("reaction_time", *reported) if name in info},
+            conditions={k: np.asarray(v)[None] for k, v in info["ended_trial"].items()} if info["new_trial"] else {},
         )
         self._run_on_step(batch)
         if self.task._recorder is not None:
             self.task._recorder.change(batch.ob, batch.reward)
-        reported = {name: value[0].item() for name, value in batch.info.items() if not np.isnan(value[0])}
-        return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **reported}
+        return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **self._reported(batch)}
+
+    def _reported(self, batch: StepBatch) -> dict[str, Any]:
+        """Return what this wrapper reports of a single env: name -> number."""
+        return {name: np.float64(batch.info[name][0] if name in batch.info else 0) for name in self.reports}

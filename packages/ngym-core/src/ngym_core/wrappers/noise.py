@@ -46,6 +46,7 @@ class Noise(TrialWrapper):
     """
 
     metadata = {"description": "Adds Gaussian noise to the observations.", "paper_link": None}
+    reports = ("std_noise",)
 
     def __init__(
         self,

@@ -20,8 +20,8 @@ class ReactionTime(TrialWrapper):
 
     The trials are edited when they are made, so that data sets and figures show the same: the decision period begins
     one step after the start of the stimulus, with an answer as ground truth from then on. At a trial's end `info`
-    reports how many steps it lasted (`tr_dur`) and, where there was a response, the time from the start of the stimulus
-    to the response in ms (`reaction_time`).
+    reports how many steps it lasted (`tr_dur`) and the time from the start of the stimulus to the response in ms
+    (`reaction_time`, NaN without a response); both are 0 where no trial ended.
 
     Args:
         env: A task with the two periods below.
@@ -44,6 +44,7 @@ class ReactionTime(TrialWrapper):
 
     metadata = {"description": "Lets the agent answer from the second step of the stimulus on.", "paper_link": None}
     chance = None
+    reports = ("tr_dur", "reaction_time")
 
     def __init__(
         self,
@@ -87,7 +88,8 @@ class ReactionTime(TrialWrapper):
         memory.due[lanes] = np.where(answer_due | (memory.due[lanes] >= 0), memory.due[lanes] + 1, -1)
         responded = batch.ended & (batch.action != 0).any(axis=axes) & (memory.due[lanes] >= 0)
         batch.reward = batch.reward + memory.urgency[lanes]
-        batch.info["tr_dur"] = np.where(batch.ended, memory.steps[lanes], np.nan)
-        batch.info["reaction_time"] = np.where(responded, (memory.due[lanes] + 1) * float(self.task.dt), np.nan)
+        batch.info["tr_dur"] = np.where(batch.ended, memory.steps[lanes], 0.0)
+        since_stimulus = np.where(responded, (memory.due[lanes] + 1) * float(self.task.dt), np.nan)
+        batch.info["reaction_time"] = np.where(batch.ended, since_stimulus, 0.0)
         ended = lanes[batch.ended]
         memory.steps[ended], memory.due[ended], memory.urgency[ended] = 0, -1, self.urgency

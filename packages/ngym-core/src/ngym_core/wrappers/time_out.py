@@ -38,6 +38,7 @@ class TimeOut(TrialWrapper):
     """
 
     metadata = {"description": "Pauses the task after each error.", "paper_link": None}
+    reports = ("time_out",)
 
     def __init__(self, env: gymnasium.Env[Any, Any], time_out: Milliseconds = 1000) -> None:
         super().__init__(env)
