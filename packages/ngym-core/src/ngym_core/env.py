@@ -597,7 +597,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Record a step that was taken."""
         ob, reward, _, _, info = result
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
-        ended = {0: (info["performance"], playing._record_of_trial())} if info["new_trial"] else {}
+        ended = {0: (float(info["performance"]), playing._record_of_trial())} if info["new_trial"] else {}
         actions, rewards, gt, seen = (np.asarray(value)[None] for value in (action, reward, info["gt"], ob))
         self._recorder.step(actions, rewards, gt, seen, ended)  # type: ignore[union-attr]
 
