@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import gymnasium as gym
 import matplotlib
@@ -150,8 +149,8 @@ def trial_of(ob, k=None, **others):
 
 def env_of(space, actions=None):
     actions = gym.spaces.Discrete(3) if actions is None else actions
-    env = SimpleNamespace(observation_space=space, action_space=actions, dt=100)
-    env.unwrapped = env
+    env = gym.Env()
+    env.observation_space, env.action_space, env.dt = space, actions, 100
     return env
 
 
@@ -212,5 +211,7 @@ def test_drawing_depends_on_nothing_else():
 
 
 def test_draw_frame_refuses_what_is_no_trial():
-    with pytest.raises(TypeError, match="trial"):
+    with pytest.raises(TypeError, match="trial={'ob': 5} must be a PlayedTrial of ngym_core.rendering"):
         draw_frame({"ob": 5}, ngym.make(ID))
+    with pytest.raises(TypeError, match="env='x' must be a task, or a wrapper around one"):
+        draw_frame(trial_of(np.zeros((2, 1))), "x")

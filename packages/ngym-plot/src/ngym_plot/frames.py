@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
+import gymnasium
 import matplotlib
 import numpy as np
 from matplotlib import colormaps
@@ -28,6 +29,8 @@ __all__ = ["HEIGHT", "WIDTH", "draw_frame"]
 Array: TypeAlias = NDArray[Any]
 GivenTrial: TypeAlias = Annotated[PlayedTrial, InstanceOf(PlayedTrial, "a PlayedTrial of ngym_core.rendering")]
 """A trial to draw."""
+GivenEnv: TypeAlias = Annotated[Any, InstanceOf(gymnasium.Env, "a task, or a wrapper around one")]
+"""The env in which it was played."""
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels."""
 
@@ -53,7 +56,7 @@ SHADES = "#f4f4f4", "#e6e6e6"
 
 
 @checked
-def draw_frame(trial: GivenTrial, env: Any) -> NDArray[np.uint8]:
+def draw_frame(trial: GivenTrial, env: GivenEnv) -> NDArray[np.uint8]:
     """Draw a trial as it was played so far: what was seen, done and right, and earned, over the periods of the trial.
 
     Args:
