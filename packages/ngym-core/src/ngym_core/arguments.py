@@ -55,6 +55,7 @@ __all__ = [
     "Positive",
     "Probabilities",
     "Probability",
+    "RenderMode",
     "Seed",
     "Size",
     "TaskId",
@@ -386,6 +387,8 @@ Callback: TypeAlias = Annotated[Callable[..., Any], InstanceOf(Callable, "a func
 """A function of the caller."""
 TaskId: TypeAlias = Annotated[str, InstanceOf(str, "the id of a task")]
 """The id of a task."""
+RenderMode: TypeAlias = Literal["rgb_array"] | None
+"""What `render` returns: an array of pixels, or nothing."""
 Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of arguments")]
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]

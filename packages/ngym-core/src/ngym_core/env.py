@@ -22,6 +22,7 @@ from ngym_core.arguments import (
     Finite,
     InstanceOf,
     Milliseconds,
+    RenderMode,
     Seed,
     check_arguments,
     check_attributes,
@@ -33,7 +34,7 @@ from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
-from ngym_core.rendering import PlayedTrial, RenderMode, TrialRecorder, frames_per_second, record_trials
+from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
@@ -597,7 +598,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Record a step that was taken."""
         ob, reward, _, _, info = result
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
-        ended = {0: (info["performance"], playing._record_of_trial())} if info["new_trial"] else {}
+        ended = {0: (float(info["performance"]), playing._record_of_trial())} if info["new_trial"] else {}
         actions, rewards, gt, seen = (np.asarray(value)[None] for value in (action, reward, info["gt"], ob))
         self._recorder.step(actions, rewards, gt, seen, ended)  # type: ignore[union-attr]
 

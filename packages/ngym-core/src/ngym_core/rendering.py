@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from ngym_core.arguments import explained
 from ngym_core.plain_data import decode, encode
 
-__all__ = ["MAX_FPS", "PlayedTrial", "RenderMode", "TrialRecorder", "frames_per_second", "record_trials"]
+__all__ = ["MAX_FPS", "PlayedTrial", "TrialRecorder", "frames_per_second", "record_trials"]
 
 Array: TypeAlias = NDArray[Any]
 Lanes: TypeAlias = Sequence[int] | NDArray[np.int_]
 """Indices of lanes."""
-RenderMode: TypeAlias = Literal["rgb_array"] | None
-"""What `render` returns: nothing, or an array of pixels."""
 
 MAX_FPS = 50
 """Frames a second of a film of trials, at most."""

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from ngym_core.arguments import Count, Text, checked, explained, shown
+from ngym_core.arguments import Count, RenderMode, Text, checked, explained, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
-from ngym_core.rendering import RenderMode, record_trials
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -426,7 +425,9 @@ def make(
         >>> ob.shape, sorted(info["trial"])
         ((4,), ['coh', 'ground_truth'])
     """
-    from ngym_core.sampling import layers, tasks_of  # not at the top: `import ngym_core` loads no trials
+    # Not at the top of this file: `import ngym_core` would load all that makes trials.
+    from ngym_core.rendering import record_trials
+    from ngym_core.sampling import layers, tasks_of
 
     spec, pairs = task_spec(id_.removeprefix("ngym_core:")), _wrapper_pairs(wrappers)
     target = spec.load()
