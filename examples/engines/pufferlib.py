@@ -17,7 +17,7 @@ from pufferlib import models, pufferl, vector
 
 import ngym_core as ngym
 
-LANES, STEPS, MAX_STEPS, PERFORMANCE = 64, 14, 400_000, 0.8
+LANES, STEPS, MAX_STEPS, PERFORMANCE = 64, 28, 400_000, 0.8
 
 
 class Lanes(pufferlib.PufferEnv):
@@ -36,7 +36,7 @@ class Lanes(pufferlib.PufferEnv):
     def step(self, actions):
         self.observations[:], self.rewards[:], _, _, info = self.lanes.step(actions)
         self.terminals[:] = over = info["new_trial"]
-        infos = [{"performance": info["performance"][over]}] if over.any() else []
+        infos = [{"performance": info["performance"][over].tolist()}] if over.any() else []
         return self.observations, self.rewards, self.terminals, self.truncations, infos
 
     def close(self):
@@ -55,6 +55,7 @@ def advantage(values, rewards, terminals, ratio, advantages, gamma, gae_lambda, 
 
 def main(task="PerceptualDecisionMaking-v0"):
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # the fastest for a network of this size
     if not pufferl._C_AVAILABLE:
         pufferl.compute_puff_advantage = advantage
     pufferl.PuffeRL.print_dashboard = lambda self, clear=False: None
@@ -62,7 +63,7 @@ def main(task="PerceptualDecisionMaking-v0"):
     policy = models.LSTMWrapper(lanes, models.Default(lanes, 64), 64, 64)
     batch = LANES * STEPS
     config = {"batch_size": batch, "bptt_horizon": STEPS, "minibatch_size": batch // 2, "max_minibatch_size": batch, "update_epochs": 6}
-    config |= {"optimizer": "adam", "learning_rate": 2e-3, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_eps": 1e-8, "anneal_lr": False}
+    config |= {"optimizer": "adam", "learning_rate": 3e-3, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_eps": 1e-8, "anneal_lr": False}
     config |= {"gamma": 0.95, "gae_lambda": 0.95, "vtrace_rho_clip": 1.0, "vtrace_c_clip": 1.0, "prio_alpha": 0.0, "prio_beta0": 1.0}
     config |= {"clip_coef": 0.2, "vf_clip_coef": 0.2, "vf_coef": 0.5, "ent_coef": 0.0, "max_grad_norm": 0.5, "use_rnn": True}
     config |= {"device": "cpu", "cpu_offload": False, "precision": "float32", "compile": False, "torch_deterministic": True, "seed": 0}
