@@ -13,6 +13,7 @@ import gymnasium
 import gymnasium.error
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._copying import copy_attributes
@@ -30,7 +31,7 @@ from ngym_core.arguments import (
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
-from ngym_core.random import Draws
+from ngym_core.random import Draws, TruncExp
 from ngym_core.rendering import PlayedTrial, RenderMode, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
@@ -139,6 +140,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     _one_at_a_time: ClassVar[bool] = False
     _recorder: TrialRecorder | None = None
     _parameters: dict[str, Any]
+    _spec: EnvSpec | None = None
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -202,6 +204,15 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def __str__(self) -> str:
         """Show the class in angle brackets, as Gymnasium does."""
         return f"<{type(self).__name__}>"
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What the env was made from, for `gymnasium.make`: plain data wherever a parameter can be written as such."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, value: EnvSpec | None) -> None:
+        self._spec = value if value is None else replace(value, kwargs=_plain(value.kwargs))
 
     # ---- what a task defines ---------------------------------------------------------------------
 
@@ -547,8 +558,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             try:
                 index = operator.index(action.item() if isinstance(action, np.ndarray) and action.size == 1 else action)
             except TypeError:
-                index = -1  # not in the space
-            if 0 <= index < space.n:
+                index = int(space.start) - 1  # not in the space
+            if 0 <= index - space.start < space.n:
                 return index
         else:
             array = np.asarray(action)
@@ -727,6 +738,17 @@ def _first_value(value: Any) -> Any:
     """Return the first trial's value of what a rule prepared: a Python number, or a row."""
     value = np.asarray(value)
     return value[0] if value.ndim > 1 else value.flat[0].item()
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as plain data that JSON can keep, if it can be written so: the same trials follow from both."""
+    if isinstance(value, TruncExp):
+        return ["truncated_exponential", [value.vmean, value.vmin, value.vmax]]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,14 @@ def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
     return found
 
 
+def played_layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
+    """Return an env and what it wraps, from the outermost wrapper to the task that is being played."""
+    found = [env]
+    while isinstance(found[-1], gymnasium.Wrapper):
+        found.append(found[-1].env)
+    return found
+
+
 def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
     """Return the outermost layer that makes trials: a `TrialWrapper` or the task; Gymnasium's own wrappers do not."""
     return next(layer for layer in layers(env) if hasattr(layer, "_generate"))

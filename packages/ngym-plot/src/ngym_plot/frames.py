@@ -224,14 +224,14 @@ def _draw_header(canvas: _Canvas, trial: PlayedTrial, env: Any, time: _TimeAxis)
 
 def _draw_periods(canvas: _Canvas, trial: PlayedTrial, time: _TimeAxis) -> None:
     """Shade the periods, and write their names above, as far as there is room; that of the present one in black."""
-    shown = sorted(((a, b, name) for name, (a, b) in trial.periods.items() if a < b), key=lambda span: span[0] - span[1])
+    shown = sorted((start, end, name) for name, (start, end) in trial.periods.items() if start < end)
     now = trial.first_step + len(trial.ob) - 1
-    order = {name: i for i, name in enumerate(trial.periods)}
-    for start, end, name in shown:  # the longest first: periods may overlap
+    longest_first = sorted(enumerate(shown), key=lambda pair: pair[1][0] - pair[1][1])  # periods may overlap
+    for i, (start, end, _) in longest_first:
         for top, bottom in (OBSERVATIONS, ACTIONS, REWARDS):
-            canvas.rectangle((float(time.x(start)), top, float(time.x(end)), bottom), SHADES[order[name] % 2])
+            canvas.rectangle((float(time.x(start)), top, float(time.x(end)), bottom), SHADES[i % 2])
     free = -np.inf
-    for start, end, name in sorted(shown):
+    for start, end, name in shown:
         present = start <= now < end and not trial.ended
         font = _font(10 * SCALE, present)
         width = font.getlength(name) / SCALE
@@ -249,7 +249,7 @@ def _draw_observations(canvas: _Canvas, trial: PlayedTrial, env: Any, time: _Tim
     elif ob.ndim == 2 and ob.shape[1] > MAX_LINES:
         _draw_heat_map(canvas, ob, space, time)
     else:
-        values = ob.reshape(len(ob), -1).astype(float)
+        values = _columns(ob)
         axis = _ValueAxis.around(OBSERVATIONS, values, 0.0, 1.0)
         axis.draw(canvas, "observation")
         names = channel_names(space, values.shape[1])
@@ -306,7 +306,7 @@ def _draw_picture(canvas: _Canvas, ob: Array, space: Any) -> None:
 
 def _draw_actions(canvas: _Canvas, trial: PlayedTrial, space: Any, time: _TimeAxis) -> None:
     """Draw actions (s,) or (s, k), with the ground truth behind them."""
-    actions, gt = (np.asarray(column, float).reshape(len(column), -1) for column in (trial.actions, trial.gt))
+    actions, gt = _columns(trial.actions), _columns(trial.gt)
     names = action_ticks(space) if getattr(space, "n", None) is not None else {}
     if names:
         low, high = int(space.start), int(space.start + space.n) - 1
@@ -326,6 +326,11 @@ def _draw_actions(canvas: _Canvas, trial: PlayedTrial, space: Any, time: _TimeAx
         canvas.dots(time.centers(len(actions)), axis.y(actions[:, k]), palette_color(k), 2.2)
     _draw_key(canvas, ACTIONS[0] + 10, "ground truth", GRID, 5)
     _draw_key(canvas, ACTIONS[0] + 28, "action", palette_color(0))
+
+
+def _columns(values: Array) -> Array:
+    """Return (s, ...) values as (s, k)."""
+    return np.asarray(values, float).reshape(len(values), -1) if len(values) else np.zeros((0, 1))
 
 
 def _pale(color: str) -> str:

@@ -92,8 +92,8 @@ class NgymVecEnv(VecEnv):
 
     * at every step: `new_trial` (whether a trial ended) and `gt` (the ground truth of the step);
     * where a trial ended: `performance`, `ended_trial` (its conditions) and `trial` (those of the next one);
-    * where "done" is set: `terminal_observation`, `TimeLimit.truncated` (always true: a task has no terminal state) and
-      `is_success` (share of trials with full performance since "done" was last set);
+    * where "done" is set: `terminal_observation`, `TimeLimit.truncated` (true unless the task itself terminated the episode)
+      and `is_success` (share of trials with full performance since "done" was last set);
     * where an episode ended: `episode` with its reward `r`, length `l` in steps, and time `t` in seconds since the env
       was made.
 
@@ -180,7 +180,8 @@ class NgymVecEnv(VecEnv):
         Raises:
             gymnasium.error.InvalidAction: Actions of another shape or outside the space; no lane has moved.
         """
-        observations, self.last_rewards, _, episode_ended, info = self.vector_env.step(self._actions)
+        observations, self.last_rewards, terminated, truncated, info = self.vector_env.step(self._actions)
+        episode_ended = terminated | truncated
         self._episode_rewards += self.last_rewards
         self._episode_steps += 1
         trial_ended = info.get("new_trial", episode_ended)
@@ -200,16 +201,17 @@ class NgymVecEnv(VecEnv):
             self._episode_rewards[episode_ended], self._episode_steps[episode_ended] = 0.0, 0
         for lane in np.nonzero(episode_ended | trial_ended)[0].tolist():
             lane_info = infos[lane]
-            self._trials[lane] += 1
-            self._full_performances[lane] += lane_info["performance"] >= 1
+            if lane_info["new_trial"]:
+                self._trials[lane] += 1
+                self._full_performances[lane] += lane_info["performance"] >= 1
             if episode_ended[lane] or self.carry == "trial":
                 done[lane] = True
                 # Where only the trial ended, nothing was reset: the last observation is the one that is returned. It is
                 # a copy, since the returned array is the caller's to change.
                 lane_info.setdefault("terminal_observation", observations[lane].copy())
-                # The task goes on after "done", so algorithms are to add the value of what follows to the last reward.
-                lane_info["TimeLimit.truncated"] = True
-                lane_info["is_success"] = float(self._full_performances[lane] / self._trials[lane])
+                # Unless the task has a terminal state, it goes on: algorithms are to add the value of what follows.
+                lane_info["TimeLimit.truncated"] = not terminated[lane]
+                lane_info["is_success"] = float(self._full_performances[lane] / max(1, self._trials[lane]))
                 self._trials[lane] = self._full_performances[lane] = 0
         return observations, self.last_rewards.astype(np.float32), done, infos
 

@@ -16,6 +16,7 @@ from ngym_core.arguments import Count, Text, checked, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
 from ngym_core.rendering import RenderMode, record_trials
+from ngym_core.sampling import layers, tasks_of
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -45,6 +46,9 @@ __all__ = [
     "wrapper_spec",
 ]
 
+
+EPISODE_TRIALS = 1
+"""Trials in an episode of an env that Gymnasium makes, unless its registration says otherwise."""
 
 THIS_PROGRAM = "this program"
 """Who offers what no pack has registered, for error messages."""
@@ -200,7 +204,7 @@ def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     if spec.id in _tasks:
         raise ValueError(f"The task id {spec.id!r} belongs to {_owners[spec.id]} already.")
     if spec.id not in gymnasium.registry:
-        _register_with_gymnasium(spec.id)
+        _register_with_gymnasium(spec)
     else:
         import logging
 
@@ -210,11 +214,15 @@ def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     _owners[spec.id] = owner
 
 
-def _register_with_gymnasium(id_: str) -> None:
+def _register_with_gymnasium(spec: TaskSpec) -> None:
+    id_ = spec.id
     made_by: dict[str, Any] = {
         "entry_point": "ngym_core.plugins.registry:_make_registered",
         "vector_entry_point": "ngym_core.plugins.registry:_make_vec_registered",
-        "kwargs": {"ngym_id": id_},
+        # A task checks itself that it was reset, and actions. Gymnasium's wrappers would only hide its attributes.
+        "order_enforce": False,
+        "disable_env_checker": True,
+        "kwargs": {"ngym_id": id_, "num_trials_before_reset": spec.kwargs.get("num_trials_before_reset", EPISODE_TRIALS)},
     }
     entry = EnvSpec(id_, **made_by)
     if entry.version is None or id_.removesuffix(f"-v{entry.version}") in gymnasium.registry:
@@ -368,15 +376,29 @@ def wrapper_spec(name: str) -> WrapperSpec:
 
 
 @checked
-def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = None, **kwargs: Any) -> Any:
+def make(
+    id_: Text,
+    *,
+    wrappers: Sequence[Any] = (),
+    num_trials_before_reset: Count | None = None,
+    max_episode_steps: Count | None = None,
+    render_mode: RenderMode = None,
+    **kwargs: Any,
+) -> Any:
     """Make a task.
+
+    Its episodes have 10,000,000 trials, as in NeuroGym, unless `num_trials_before_reset` says otherwise. Of an env that
+    Gymnasium makes (`gymnasium.make`, `gymnasium.make_vec`, and so in every engine) each trial is an episode by default,
+    whose return engines report.
 
     Args:
         id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too.
         wrappers: Wrappers to put around it, the first innermost: a name, a class (or function), or a
             pair of one of these and a dictionary of its arguments.
+        num_trials_before_reset: Number of trials after which an episode ends.
+        max_episode_steps: Number of steps after which an episode ends in any case, by Gymnasium's `TimeLimit`.
         render_mode: What `render` returns: nothing, or an image (``"rgb_array"``) of the trial so far.
-        **kwargs: Parameters of the task, and those of `TrialEnv` such as `num_trials_before_reset`.
+        **kwargs: Parameters of the task, and those of `TrialEnv` such as `dt`.
 
     Returns:
         The task, a `TrialEnv`, or the outermost wrapper.
@@ -385,7 +407,7 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = N
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper.
         TypeError: A parameter that the task does not have, or wrappers that are no list of them.
-        ValueError: Another `render_mode`.
+        ValueError: Another `render_mode`, or a number of steps below 1.
         ImportError: The task cannot be imported, or no installed pack draws images.
 
     Example:
@@ -398,17 +420,27 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = N
     """
     spec, pairs = task_spec(id_.removeprefix("ngym_core:")), _wrapper_pairs(wrappers)
     target = spec.load()
-    _check_parameters(spec.id, target, kwargs)
-    env: Any = target(**{**spec.kwargs, **kwargs})
+    parameters = _parameters(target)
+    _check_parameters(target, kwargs, parameters)
+    episodes = {} if num_trials_before_reset is None else {"num_trials_before_reset": num_trials_before_reset}
+    accepted = episodes if parameters is None or episodes.keys() <= parameters.keys() else {}
+    env: Any = target(**{**spec.kwargs, **kwargs, **accepted})
+    if num_trials_before_reset is not None:  # also of a task that has no parameter for it
+        for task in tasks_of(env):
+            task.num_tr_exp = num_trials_before_reset
     if spec.id in gymnasium.registry:
         registered = gymnasium.spec(spec.id)
+        episodes = {"num_trials_before_reset": env.unwrapped.num_tr_exp}
         rendering = {} if render_mode is None else {"render_mode": render_mode}
-        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **rendering})
+        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **episodes, **rendering})
+    for layer in layers(env):
+        if isinstance(layer, gymnasium.Wrapper):
+            layer._comes_with_task = True  # type: ignore[attr-defined]
     for which, arguments in pairs:
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
     if render_mode is not None:
         record_trials(env, render_mode)
-    return env
+    return env if max_episode_steps is None else gymnasium.wrappers.TimeLimit(env, max_episode_steps)
 
 
 def _wrapper_pairs(wrappers: Sequence[Any]) -> list[tuple[Any, Mapping[str, Any]]]:
@@ -433,7 +465,7 @@ def make_vec(id_: Text, num_envs: Count, *, wrappers: Sequence[Any] = (), **kwar
         id_: Its id.
         num_envs: Number of lanes, N.
         wrappers: Trial wrappers, see `make`.
-        **kwargs: Parameters of the task, its `render_mode`, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
+        **kwargs: Other arguments of `make`, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
 
     Returns:
         The lanes.
@@ -465,21 +497,26 @@ def _make_vec_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> Tria
     return make_vec(ngym_id, num_envs, **kwargs)
 
 
-def _check_parameters(id_: str, target: Any, given: Mapping[str, Any]) -> None:
-    """Raise if a parameter does not exist, and name the nearest that does."""
-    valid: dict[str, Any] = {}
+def _parameters(target: Any) -> dict[str, Any] | None:
+    """Return the parameters of a class or function; None if it takes any."""
+    parameters: dict[str, Any] = {}
     target = inspect.unwrap(target)
     # A class whose `__init__` has **kwargs hands them on to the next class: collect names up to the first that does not.
     for layer in inspect.getmro(target) if inspect.isclass(target) else (target,):
-        parameters = inspect.signature(layer).parameters
-        valid |= {n: p for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
-        if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
-            break
-    else:
-        return  # every layer takes any parameter
-    for name in given:
-        if name not in valid:
-            raise TypeError(f"{id_} has no parameter {name!r}. {nearest(name, valid)}")
+        own = inspect.signature(layer).parameters
+        parameters |= {n: p for n, p in own.items() if p.kind is not p.VAR_KEYWORD}
+        if all(p.kind is not p.VAR_KEYWORD for p in own.values()):
+            return parameters
+    return None
+
+
+def _check_parameters(target: Any, given: Mapping[str, Any], valid: Mapping[str, Any] | None) -> None:
+    """Raise if a parameter does not exist, in Python's own words, and name the nearest that does."""
+    for name in given if valid is not None else ():
+        if name not in valid:  # type: ignore[operator]
+            called = f"{target.__name__}.__init__" if inspect.isclass(target) else getattr(target, "__name__", target)
+            also = ("num_trials_before_reset", "max_episode_steps", "render_mode", "wrappers")
+            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}. {nearest(name, {*valid, *also})}")  # type: ignore[misc]
 
 
 def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = False, collections: bool = False) -> list[str]:
