@@ -1,7 +1,7 @@
 """Train a GRU with PPO on 64 lanes in one file, in the style of CleanRL, until 0.8 of the last 2000 trials are right.
 
-    pip install torch ngym-core
-    python examples/engines/cleanrl_style.py
+pip install torch ngym-core
+python examples/engines/cleanrl_style.py
 """
 
 import sys
@@ -50,7 +50,9 @@ def main(task="ngym_core:PerceptualDecisionMaking-v0"):
                 choice, value, state = agent(next_ob[None], state, next_start[None])
                 action = choice.sample()
             ob, reward, _, over, info = env.step(action[0].numpy())
-            rollout.append((next_ob, next_start, action[0], choice.log_prob(action)[0], value[0], torch.as_tensor(reward).float()))
+            rollout.append(
+                (next_ob, next_start, action[0], choice.log_prob(action)[0], value[0], torch.as_tensor(reward).float())
+            )
             next_ob, next_start = torch.as_tensor(ob), torch.as_tensor(over).float()
             recent.extend(info["final_info"]["performance"][over] if over.any() else [])
         ob, starts, actions, old, values, rewards = map(torch.stack, zip(*rollout, strict=True))
@@ -65,7 +67,10 @@ def main(task="ngym_core:PerceptualDecisionMaking-v0"):
         for _ in range(EPOCHS):
             choice, value, _ = agent(ob, first_state, starts)
             ratio = (choice.log_prob(actions) - old).exp()
-            loss = -torch.min(ratio * scaled, ratio.clamp(1 - CLIP, 1 + CLIP) * scaled).mean() + 0.5 * (value - returns).pow(2).mean()
+            loss = (
+                -torch.min(ratio * scaled, ratio.clamp(1 - CLIP, 1 + CLIP) * scaled).mean()
+                + 0.5 * (value - returns).pow(2).mean()
+            )
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(agent.parameters(), 0.5)

@@ -1,7 +1,7 @@
 """Train a GRU with Lightning on an endless stream of trials until 85 % of all test trials are right.
 
-    pip install lightning "ngym-data[torch]"
-    python examples/engines/lightning.py
+pip install lightning "ngym-data[torch]"
+python examples/engines/lightning.py
 """
 
 import sys
@@ -50,8 +50,14 @@ def main(task="PerceptualDecisionMaking-v0"):
     test = TrialDataset(**task, split="test", trials=4000)
     stop = lightning.pytorch.callbacks.EarlyStopping("right", mode="max", stopping_threshold=RIGHT, patience=100)
     trainer = lightning.Trainer(
-        max_steps=3000, val_check_interval=100, check_val_every_n_epoch=None, callbacks=[stop], accelerator="cpu",
-        logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        max_steps=3000,
+        val_check_interval=100,
+        check_val_every_n_epoch=None,
+        callbacks=[stop],
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
     )
     trainer.fit(Decider(), train.to_torch(), test.to_torch(1000))
     right = trainer.callback_metrics["right"].item()

@@ -1,7 +1,7 @@
 """Train an LSTM with PufferLib on 64 lanes, written into its buffers, until 0.8 of the last 2000 trials are right.
 
-    pip install pufferlib-core ngym-core  # the sdist `pufferlib` 3.0.0 does not build; pufferlib-core is its wheel
-    python examples/engines/pufferlib.py
+pip install pufferlib-core ngym-core  # the sdist `pufferlib` 3.0.0 does not build; pufferlib-core is its wheel
+python examples/engines/pufferlib.py
 """
 
 import sys
@@ -48,7 +48,10 @@ def advantage(values, rewards, terminals, ratio, advantages, gamma, gae_lambda, 
     last, goes_on = torch.zeros(len(values)), 1 - terminals
     for t in reversed(range(values.shape[1] - 1)):
         delta = rewards[:, t + 1] + gamma * values[:, t + 1] * goes_on[:, t + 1] - values[:, t]
-        last = ratio[:, t].clamp(max=rho_clip) * delta + gamma * gae_lambda * ratio[:, t].clamp(max=c_clip) * last * goes_on[:, t + 1]
+        last = (
+            ratio[:, t].clamp(max=rho_clip) * delta
+            + gamma * gae_lambda * ratio[:, t].clamp(max=c_clip) * last * goes_on[:, t + 1]
+        )
         advantages[:, t] = last
     return advantages
 
@@ -62,11 +65,38 @@ def main(task="PerceptualDecisionMaking-v0"):
     lanes = vector.make(Lanes, env_kwargs={"task": task, "timing": {"stimulus": 500}}, backend=vector.Serial, num_envs=1)
     policy = models.LSTMWrapper(lanes, models.Default(lanes, 64), 64, 64)
     batch = LANES * STEPS
-    config = {"batch_size": batch, "bptt_horizon": STEPS, "minibatch_size": batch // 2, "max_minibatch_size": batch, "update_epochs": 6}
-    config |= {"optimizer": "adam", "learning_rate": 3e-3, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_eps": 1e-8, "anneal_lr": False}
-    config |= {"gamma": 0.95, "gae_lambda": 0.95, "vtrace_rho_clip": 1.0, "vtrace_c_clip": 1.0, "prio_alpha": 0.0, "prio_beta0": 1.0}
+    config = {
+        "batch_size": batch,
+        "bptt_horizon": STEPS,
+        "minibatch_size": batch // 2,
+        "max_minibatch_size": batch,
+        "update_epochs": 6,
+    }
+    config |= {
+        "optimizer": "adam",
+        "learning_rate": 3e-3,
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "adam_eps": 1e-8,
+        "anneal_lr": False,
+    }
+    config |= {
+        "gamma": 0.95,
+        "gae_lambda": 0.95,
+        "vtrace_rho_clip": 1.0,
+        "vtrace_c_clip": 1.0,
+        "prio_alpha": 0.0,
+        "prio_beta0": 1.0,
+    }
     config |= {"clip_coef": 0.2, "vf_clip_coef": 0.2, "vf_coef": 0.5, "ent_coef": 0.0, "max_grad_norm": 0.5, "use_rnn": True}
-    config |= {"device": "cpu", "cpu_offload": False, "precision": "float32", "compile": False, "torch_deterministic": True, "seed": 0}
+    config |= {
+        "device": "cpu",
+        "cpu_offload": False,
+        "precision": "float32",
+        "compile": False,
+        "torch_deterministic": True,
+        "seed": 0,
+    }
     config |= {"total_timesteps": MAX_STEPS, "checkpoint_interval": 1_000_000, "data_dir": tempfile.mkdtemp(), "env": task}
     trainer, recent = pufferl.PuffeRL(config, lanes, policy), deque([0.0] * 2000, maxlen=2000)
     try:

@@ -3,7 +3,7 @@
     pip install "ray[rllib]" ngym-core
     python examples/engines/rllib.py
 
-On several machines: `ray start --head` on the first, `ray start --address=FIRST:6379` on the others (with the same packages),
+On several machines (with the same packages): `ray start --head` on the first, `ray start --address=FIRST:6379` on the others,
 and this script with RAY_ADDRESS=FIRST:6379 and more env runners.
 """
 
@@ -29,7 +29,9 @@ def config(task: str, env_runners: int) -> PPOConfig:
             gym_env_vectorize_mode=gym.VectorizeMode.VECTOR_ENTRY_POINT,  # ngym's own lanes
         )
         .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[64], use_lstm=True, lstm_cell_size=64, max_seq_len=8))
-        .training(train_batch_size_per_learner=4096, minibatch_size=512, num_epochs=6, lr=2e-3, gamma=0.95, entropy_coeff=0.0)
+        .training(
+            train_batch_size_per_learner=4096, minibatch_size=512, num_epochs=6, lr=2e-3, gamma=0.95, entropy_coeff=0.0
+        )
         .reporting(metrics_num_episodes_for_smoothing=1000)
         .debugging(seed=0, log_level="ERROR")
     )
@@ -39,7 +41,10 @@ def train(agent: PPO, criterion: float) -> float:
     """Train until the mean return of an episode, which is one trial, reaches a criterion."""
     for _ in range(MAX_ITERATIONS):
         result = agent.train()["env_runners"]
-        print(f"{result['num_env_steps_sampled_lifetime']:8.0f} steps, mean return {result['episode_return_mean']:.3f}", flush=True)
+        print(
+            f"{result['num_env_steps_sampled_lifetime']:8.0f} steps, mean return {result['episode_return_mean']:.3f}",
+            flush=True,
+        )
         if result["episode_return_mean"] >= criterion:
             break
     return result["episode_return_mean"]

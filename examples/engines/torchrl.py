@@ -1,7 +1,7 @@
 """Train a GRU with TorchRL's PPO on 64 lanes until 0.8 of the last trials are right.
 
-    pip install torchrl ngym-core
-    python examples/engines/torchrl.py
+pip install torchrl ngym-core
+python examples/engines/torchrl.py
 """
 
 import sys
