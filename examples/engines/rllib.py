@@ -3,8 +3,9 @@
     pip install "ray[rllib]" ngym-core
     python examples/engines/rllib.py
 
-On several machines (with the same packages): `ray start --head` on the first, `ray start --address=FIRST:6379` on the others,
-and this script with RAY_ADDRESS=FIRST:6379 and more env runners.
+On several machines: `ray start --head` on the first, `ray start --address=FIRST:6379` on the others, and this script with
+RAY_ADDRESS=FIRST:6379 and more env runners. All need the same packages, and a task of yours a pack that they have installed:
+what only this process registers, env runners do not know.
 """
 
 import sys
@@ -51,6 +52,7 @@ def train(agent: PPO, criterion: float) -> float:
 
 
 def main(task: str = TASK) -> None:
+    gym.make_vec(task, num_envs=1).close()  # an unknown id ends here, in words
     ray.init(log_to_driver=False)
     try:
         with tempfile.TemporaryDirectory() as folder:
