@@ -38,7 +38,7 @@ def main(task="ngym_core:PerceptualDecisionMaking-v0"):
     torch.manual_seed(0)
     torch.set_num_threads(1)  # the fastest for a network of this size
     same_step = gym.vector.AutoresetMode.SAME_STEP
-    env = gym.make_vec(task, LANES, autoreset_mode=same_step, num_trials_before_reset=1, timing={"stimulus": 500})
+    env = gym.make_vec(task, LANES, autoreset_mode=same_step, timing={"stimulus": 500})
     agent = Agent(env.single_observation_space.shape[0], env.single_action_space.n)
     optimizer = torch.optim.Adam(agent.parameters(), lr=2e-3)
     next_ob, next_start, state = torch.as_tensor(env.reset(seed=0)[0]), torch.ones(LANES), torch.zeros(LANES, UNITS)

@@ -23,7 +23,7 @@ def config(task: str, env_runners: int) -> PPOConfig:
     """Give an agent with an LSTM, since the stimulus is gone when the decision is due."""
     return (
         PPOConfig()
-        .environment(task, env_config={"timing": {"stimulus": STIMULUS_MS}, "num_trials_before_reset": 1})
+        .environment(task, env_config={"timing": {"stimulus": STIMULUS_MS}})
         .env_runners(
             num_env_runners=env_runners,
             num_envs_per_env_runner=32,

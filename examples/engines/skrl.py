@@ -53,7 +53,7 @@ def main(task="ngym_core:PerceptualDecisionMaking-v0"):
     set_seed(0)
     torch.set_num_threads(1)  # the fastest for a network of this size
     same_step = gym.vector.AutoresetMode.SAME_STEP  # skrl takes every step for one of a trial
-    lanes = gym.make_vec(task, LANES, autoreset_mode=same_step, num_trials_before_reset=1, timing={"stimulus": 500})
+    lanes = gym.make_vec(task, LANES, autoreset_mode=same_step, timing={"stimulus": 500})
     env = wrap_env(lanes)
     network = Network(env)
     settings = {
