@@ -14,5 +14,5 @@ def test_the_example_answers_the_test_trials(example):
 def test_an_unknown_task_is_an_error_in_words_and_leaves_nothing_running():
     result = run_example("lightning", "PerceptualDecisionMakin-v0", seconds=60)
     assert result.code != 0
-    assert "Did you mean 'PerceptualDecisionMaking-v0'?" in result.printed
+    assert "Did you mean 'PerceptualDecisionMaking-v0'" in result.printed
     assert not result.left
