@@ -31,9 +31,8 @@ runpy.run_path(sys.argv[1])["main"]()
 
 def test_the_example_reaches_its_return_after_it_was_restored(example):
     result = example("rllib")
-    steps, returns = zip(
-        *[line.split(" steps, mean return ") for line in result.printed.splitlines() if "mean return" in line]
-    )
+    reports = [line.split(" steps, mean return ") for line in result.printed.splitlines() if "mean return" in line]
+    steps, returns = zip(*reports, strict=True)
     before, after = result.printed.split("restored after")
     assert figure(result, r"mean return (\S+)") >= 0.8
     assert before.count("mean return") >= 1

@@ -22,17 +22,19 @@ class ConditionReader(BaseInfoDictReader):
     """Reads the conditions of the present trial, as far as they are numbers."""
 
     def __init__(self, trial):
-        arrays = {name: np.asarray(value) for name, value in trial.items()}
-        numbers = {name: torch.as_tensor(array) for name, array in arrays.items() if array.dtype.kind in "bif"}
-        specs = {name: Unbounded(tensor.shape, dtype=tensor.dtype) for name, tensor in numbers.items()}
+        specs = {name: Unbounded(t.shape, dtype=t.dtype) for name, t in self.numbers(trial).items()}
         self._spec = Composite(trial=Composite(specs))
+
+    def numbers(self, trial):
+        arrays = {name: np.asarray(value) for name, value in trial.items()}
+        return {name: torch.as_tensor(array) for name, array in arrays.items() if array.dtype.kind in "bif"}
 
     @property
     def info_spec(self):
         return self._spec
 
     def __call__(self, info, tensordict):
-        return tensordict.update({"trial": {name: info["trial"][name] for name in self._spec["trial"].keys()}})
+        return tensordict.update({"trial": self.numbers(info["trial"])})
 
 
 def test_the_example_reaches_its_performance(example):

@@ -70,7 +70,8 @@ def check_gymnasium(version: str) -> None:
     numbers, least = ([int(number) for number in re.findall(r"\d+", text)[:3]] for text in (version, GYMNASIUM))
     if numbers < least:
         raise ImportError(
-            f"ngym-core needs Gymnasium {GYMNASIUM} or later, and {version} is installed: pip install 'gymnasium>={GYMNASIUM}'."
+            f"ngym-core needs Gymnasium {GYMNASIUM} or later, and {version} is installed: "
+            f"pip install 'gymnasium>={GYMNASIUM}'."
         )
 
 
