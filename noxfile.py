@@ -60,7 +60,7 @@ ENGINES = {  # what each engine is installed from, and the files of tests/engine
     "cleanrl_style": ([], ["cleanrl_style", "vector_envs"]),
     # The sdist of `pufferlib` does not build, and its wheel asks for another torch, which is gigabytes: hence without it.
     "pufferlib": (["psutil", "nvidia-ml-py", "rich", "rich-argparse", "setuptools", "pyro-ppl"], ["pufferlib"]),
-    "minari": (["minari[create,hdf5]"], ["minari"]),
+    "minari": (["minari[create,hdf5]", "pillow"], ["minari"]),
     "tianshou": (["tianshou"], ["tianshou"]),
 }
 TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")

@@ -57,7 +57,7 @@ def main(task: str = TASK) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             agent = config(task, env_runners=2).build_algo()
-            train(agent, RETURN / 2)
+            train(agent, RETURN - 0.2)
             agent.save_to_path(folder)
             agent.stop()
             agent = PPO.from_checkpoint(folder)
