@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .running import run_example
@@ -22,7 +24,8 @@ def example(say):
 
     def example(name):
         result = run_example(name)
-        say(f"{name}: {result.seconds:.0f} s. {result.printed.strip().splitlines()[-1]}")
+        reached = [line for line in result.printed.splitlines() if re.search("performance|return|right", line)]
+        say(f"{name}: {result.seconds:.0f} s. {' '.join(reached[-1:]).strip()}")
         assert result.code == 0, result.printed[-3000:]
         assert not result.left
         return result
