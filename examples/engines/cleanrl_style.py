@@ -50,9 +50,8 @@ def main(task="ngym_core:PerceptualDecisionMaking-v0"):
                 choice, value, state = agent(next_ob[None], state, next_start[None])
                 action = choice.sample()
             ob, reward, _, over, info = env.step(action[0].numpy())
-            rollout.append(
-                (next_ob, next_start, action[0], choice.log_prob(action)[0], value[0], torch.as_tensor(reward).float())
-            )
+            reward = torch.as_tensor(reward).float()
+            rollout.append((next_ob, next_start, action[0], choice.log_prob(action)[0], value[0], reward))
             next_ob, next_start = torch.as_tensor(ob), torch.as_tensor(over).float()
             recent.extend(info["final_info"]["performance"][over] if over.any() else [])
         ob, starts, actions, old, values, rewards = map(torch.stack, zip(*rollout, strict=True))
@@ -67,10 +66,8 @@ def main(task="ngym_core:PerceptualDecisionMaking-v0"):
         for _ in range(EPOCHS):
             choice, value, _ = agent(ob, first_state, starts)
             ratio = (choice.log_prob(actions) - old).exp()
-            loss = (
-                -torch.min(ratio * scaled, ratio.clamp(1 - CLIP, 1 + CLIP) * scaled).mean()
-                + 0.5 * (value - returns).pow(2).mean()
-            )
+            gain = torch.min(ratio * scaled, ratio.clamp(1 - CLIP, 1 + CLIP) * scaled).mean()
+            loss = 0.5 * (value - returns).pow(2).mean() - gain
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(agent.parameters(), 0.5)
