@@ -3,8 +3,9 @@
     pip install "ray[rllib]" ngym-core
     python examples/engines/rllib.py
 
-On several machines: `ray start --head` on the first, `ray start --address=FIRST:6379` on the others (with the same packages),
-and this script with RAY_ADDRESS=FIRST:6379 and more env runners.
+On several machines: `ray start --head` on the first, `ray start --address=FIRST:6379` on the others, and this script with
+RAY_ADDRESS=FIRST:6379 and more env runners. All need the same packages, and a task of yours a pack that they have installed:
+what only this process registers, env runners do not know.
 """
 
 import sys
@@ -22,14 +23,16 @@ def config(task: str, env_runners: int) -> PPOConfig:
     """Give an agent with an LSTM, since the stimulus is gone when the decision is due."""
     return (
         PPOConfig()
-        .environment(task, env_config={"timing": {"stimulus": STIMULUS_MS}, "num_trials_before_reset": 1})
+        .environment(task, env_config={"timing": {"stimulus": STIMULUS_MS}})
         .env_runners(
             num_env_runners=env_runners,
             num_envs_per_env_runner=32,
             gym_env_vectorize_mode=gym.VectorizeMode.VECTOR_ENTRY_POINT,  # ngym's own lanes
         )
         .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[64], use_lstm=True, lstm_cell_size=64, max_seq_len=8))
-        .training(train_batch_size_per_learner=4096, minibatch_size=512, num_epochs=6, lr=2e-3, gamma=0.95, entropy_coeff=0.0)
+        .training(
+            train_batch_size_per_learner=4096, minibatch_size=512, num_epochs=6, lr=2e-3, gamma=0.95, entropy_coeff=0.0
+        )
         .reporting(metrics_num_episodes_for_smoothing=1000)
         .debugging(seed=0, log_level="ERROR")
     )
@@ -39,18 +42,22 @@ def train(agent: PPO, criterion: float) -> float:
     """Train until the mean return of an episode, which is one trial, reaches a criterion."""
     for _ in range(MAX_ITERATIONS):
         result = agent.train()["env_runners"]
-        print(f"{result['num_env_steps_sampled_lifetime']:8.0f} steps, mean return {result['episode_return_mean']:.3f}", flush=True)
+        print(
+            f"{result['num_env_steps_sampled_lifetime']:8.0f} steps, mean return {result['episode_return_mean']:.3f}",
+            flush=True,
+        )
         if result["episode_return_mean"] >= criterion:
             break
     return result["episode_return_mean"]
 
 
 def main(task: str = TASK) -> None:
+    gym.make_vec(task, num_envs=1).close()  # an unknown id ends here, in words
     ray.init(log_to_driver=False)
     try:
         with tempfile.TemporaryDirectory() as folder:
             agent = config(task, env_runners=2).build_algo()
-            train(agent, RETURN / 2)
+            train(agent, RETURN - 0.2)
             agent.save_to_path(folder)
             agent.stop()
             agent = PPO.from_checkpoint(folder)

@@ -1,7 +1,7 @@
 """Train a GRU with TorchRL's PPO on 64 lanes until 0.8 of the last trials are right.
 
-    pip install torchrl ngym-core
-    python examples/engines/torchrl.py
+pip install torchrl ngym-core
+python examples/engines/torchrl.py
 """
 
 import sys
@@ -27,8 +27,9 @@ LANES, STEPS, UNITS, BATCHES, PERFORMANCE = 64, 14, 64, 300, 0.8
 
 def main(task="ngym_core:PerceptualDecisionMaking-v0"):
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # the fastest for a network of this size
     disabled = gym.vector.AutoresetMode.DISABLED  # TorchRL resets lanes itself
-    lanes = gym.make_vec(task, LANES, autoreset_mode=disabled, num_trials_before_reset=1, timing={"stimulus": 500})
+    lanes = gym.make_vec(task, LANES, autoreset_mode=disabled, timing={"stimulus": 500})
     reader = default_info_dict_reader(["performance"], [Unbounded((LANES,), dtype=torch.float64)])
     env = TransformedEnv(GymWrapper(lanes, categorical_action_encoding=True).set_info_dict_reader(reader), InitTracker())
     gru = GRUModule(env.observation_spec["observation"].shape[-1], UNITS, in_key="observation", out_key="features")

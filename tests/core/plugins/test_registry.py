@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib.metadata import requires
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -333,3 +335,16 @@ def test_task_metadata_can_be_written_anywhere(registered, monkeypatch):
     registered(ngym.TaskSpec("Odd-v0", f"{__name__}:Odd"))
     shown = registry.task_metadata(registry.task_spec("Odd"))
     assert shown == {"tags": ["b", "a"], "paper_name": "a \\ud800 paper", "paper_link": ""}
+
+
+@pytest.mark.parametrize("version", ["0.29.1", "1.0.0", "1.2.1", "1.2"])
+def test_an_old_gymnasium_is_refused_in_words(version):
+    with pytest.raises(ImportError, match=rf"needs Gymnasium 1\.2\.2 or later, and {version} is installed: pip install"):
+        registry.check_gymnasium(version)
+
+
+def test_check_gymnasium_accepts_the_declared_version_and_later_ones():
+    (declared,) = (line for line in requires("ngym-core") if line.startswith("gymnasium"))
+    assert declared == f"gymnasium>={registry.GYMNASIUM}"
+    for version in (registry.GYMNASIUM, "1.3.0", "1.10.0a1", "2.0"):
+        registry.check_gymnasium(version)

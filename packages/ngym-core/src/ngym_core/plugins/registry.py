@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,8 +49,31 @@ __all__ = [
 EPISODE_TRIALS = 1
 """Trials in an episode of an env that Gymnasium makes, unless its registration says otherwise."""
 
+GYMNASIUM = "1.2.2"
+"""The lowest version of Gymnasium that works, as in pyproject.toml."""
+
 THIS_PROGRAM = "this program"
 """Who offers what no pack has registered, for error messages."""
+
+
+def check_gymnasium(version: str) -> None:
+    """Refuse a Gymnasium that is too old, which another package may have asked for (pip only warns then).
+
+    Args:
+        version: Its version.
+
+    Raises:
+        ImportError: It is older than `GYMNASIUM`.
+    """
+    numbers, least = ([int(number) for number in re.findall(r"\d+", text)[:3]] for text in (version, GYMNASIUM))
+    if numbers < least:
+        raise ImportError(
+            f"ngym-core needs Gymnasium {GYMNASIUM} or later, and {version} is installed: "
+            f"pip install 'gymnasium>={GYMNASIUM}'."
+        )
+
+
+check_gymnasium(gymnasium.__version__)
 
 
 def load(what: str, target: str) -> Any:
