@@ -1,4 +1,5 @@
-"""Sessions: lint, types, tests (each package alone, all together), pack, quick, lowest, faults, fuzz, demo, learn, bench.
+"""Sessions: lint, types, tests (each package alone, all together), pack, quick, lowest, engines, faults, fuzz,
+demo, learn, bench.
 
 Plain `nox` runs the first four: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
@@ -22,6 +23,7 @@ ALL = ["core", "data", "plot", "sb3"]
 TOGETHER = [
     "tests/test_api.py",
     "tests/test_architecture.py",
+    "tests/test_films.py",
     "tests/test_layers.py",
     "tests/test_readme.py",
     "tests/data/torch",
@@ -51,6 +53,17 @@ QUICK = [
     ),
     *("tests/sb3/test_config.py", "tests/test_api.py", "tests/test_architecture.py", "tests/test_layers.py"),
 ]
+ENGINES = {  # what each engine is installed from, and the files of tests/engines that need it
+    "rllib": (["ray[rllib]"], ["rllib"]),
+    "torchrl": (["torchrl"], ["torchrl"]),
+    "skrl": (["skrl"], ["skrl"]),
+    "lightning": (["lightning"], ["lightning", "distributed"]),
+    "cleanrl_style": ([], ["cleanrl_style", "vector_envs"]),
+    # The sdist of `pufferlib` does not build, and its wheel asks for another torch, which is gigabytes: hence without it.
+    "pufferlib": (["psutil", "nvidia-ml-py", "rich", "rich-argparse", "setuptools", "pyro-ppl"], ["pufferlib"]),
+    "minari": (["minari[create,hdf5]", "pillow"], ["minari"]),
+    "tianshou": (["tianshou"], ["tianshou"]),
+}
 TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")
 ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
@@ -90,7 +103,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The tests of one package from wheels, with its own dependencies only; or those of the four packages together."""
     if package == "all":
-        install(session, *ALL, extra=groups("test"))
+        install(session, *ALL, extra=(*groups("test"), "moviepy>=2"))
         session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *TOGETHER, *session.posargs)
         return
     session.env.update(ENV)
@@ -174,6 +187,22 @@ def learn(session: nox.Session) -> None:
     """Train the agents of tests/sb3/learnability.py with three seeds, and print what they reached."""
     install(session, "core", "sb3")
     session.run("python", "tests/sb3/learnability.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+@nox.parametrize("engine", list(ENGINES))
+def engines(session: nox.Session, engine: str) -> None:
+    """Train with one RL engine, as in examples/engines, and hand it infos; prints what was reached and how long it took."""
+    requirements, tests = ENGINES[engine]
+    session.env.update(ENV)
+    session.install("-c", "constraints.txt", "torch")
+    if engine == "pufferlib":
+        session.install("--no-deps", "pufferlib-core")
+    packages = ["-e", "packages/ngym-core", "-e", "packages/ngym-data"]
+    session.install("-c", "constraints.txt", *packages, *requirements, *groups("test"))
+    paths = [f"tests/engines/test_{name}.py" for name in tests]
+    options = ["-o", "filterwarnings=default", "--disable-warnings"]  # engines warn of themselves
+    session.run("python", "-m", "pytest", *options, *paths, *session.posargs)
 
 
 @nox.session

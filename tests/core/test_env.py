@@ -241,3 +241,24 @@ def test_env_uses_a_changed_timing_from_the_next_trial_on():
     assert len(env.ob) == before
     env.new_trial()
     assert len(env.ob) == before + 4
+
+
+class FromOne(Toy):
+    """A task whose actions are numbered from 1."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.action_space = ngym.spaces.Discrete(3, {"fixation": 1, "choice": [2, 3]}, start=1)
+
+
+def test_actions_count_from_the_start_of_their_space_in_env_and_lanes():
+    env, lanes = FromOne(), ngym.TrialVectorEnv(FromOne(), 1)
+    env.reset(seed=0), lanes.reset(seed=0)
+    for action in (1, 3):
+        assert env.step(action)[1] == lanes.step(np.array([action]))[1][0]
+    for action in (0, 4, "left"):
+        with pytest.raises(InvalidAction, match=rf"the action {action!r} is none of Discrete\(3, start=1\)"):
+            env.step(action)
+    for action in (0, 4):
+        with pytest.raises(InvalidAction, match=r"elements of Discrete\(3, start=1\)"):
+            lanes.step(np.array([action]))

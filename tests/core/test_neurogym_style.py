@@ -331,7 +331,9 @@ def test_four_values_of_a_step_are_taken_with_one_warning():
         lanes.reset(seed=0)
         for _ in range(20):
             ours, theirs = env.step(1), five.step(1)
-            assert np.array_equal(ours[0], theirs[0]) and ours[1:4] == theirs[1:4] and ours[4] == theirs[4]
+            assert np.array_equal(ours[0], theirs[0])
+            assert ours[1:4] == theirs[1:4]
+            assert ours[4] == theirs[4]
             lanes.step(np.array([0, 1]))
 
 
@@ -365,7 +367,8 @@ def test_subclass_may_build_a_trial_of_a_built_in_task(id_):
         expected = plain_trials[k][0]
         assert np.array_equal(one.ob, (expected.ob + np.ones((), expected.ob.dtype)).astype(one.ob.dtype))
         assert np.array_equal(one.gt, expected.gt)
-        assert one.conditions["more"] == 1 and one.conditions.keys() - {"more"} == expected.conditions.keys()
+        assert one.conditions["more"] == 1
+        assert one.conditions.keys() - {"more"} == expected.conditions.keys()
     env.reset(seed=0)
     for _ in range(30):
         env.step(env.action_space.sample())
@@ -379,7 +382,8 @@ def test_subclass_of_a_built_in_task_takes_forced_conditions():
             return trial
 
     trials = Marked().sample_trials(5, seed=0, ground_truth=1)
-    assert set(trials.conditions["ground_truth"].tolist()) == {1} and not trials.gt.any()
+    assert set(trials.conditions["ground_truth"].tolist()) == {1}
+    assert not trials.gt.any()
     with pytest.raises(KeyError, match="grond_truth"):
         Marked().new_trial(grond_truth=1)
 
@@ -413,11 +417,14 @@ class Walk(ngym.TrialEnv):
 def test_first_observation_is_computed_by_step_where_nothing_is_painted():
     env = Walk()
     ob, _ = env.reset(seed=0)
-    assert ob[0] == 11 and ob[1] != 0 and env.place == 10
+    assert ob[0] == 11
+    assert ob[1] != 0
+    assert env.place == 10
     again = Walk()
     assert np.array_equal(again.reset(seed=0)[0], ob)
     after = env.step(0)[0]
-    assert after[0] == 11 and after[1] != ob[1]  # the noise of the first step is its own
+    assert after[0] == 11
+    assert after[1] != ob[1]
     lanes = ngym.TrialVectorEnv(Walk(), 2)
     assert np.array_equal(lanes.reset(seed=0)[0][0], ob)
 

@@ -7,6 +7,7 @@ import os
 import signal
 
 import click
+import numpy as np
 import pytest
 
 import ngym_core as ngym
@@ -230,17 +231,55 @@ def draws(result):
     ("bad", "error", "message"),
     [
         (OSError("disk full"), OSError, "disk full"),
-        (SystemExit(3), RuntimeError, "A pack could not draw a figure: SystemExit: 3"),
+        (SystemExit(3), RuntimeError, "A pack could not draw: SystemExit: 3"),
         (5, TypeError, "ngym_figure of a-pack 1 must return the path of a file, not 5"),
     ],
 )
 def test_draw_figure_asks_the_next_pack_when_one_fails(bad, error, message, tmp_path):
     arguments = {}, None, tmp_path / "figure.png"
-    with pytest.warns(ngym.PluginWarning, match="A pack could not draw a figure: "):
+    with pytest.warns(ngym.PluginWarning, match="A pack could not draw: "):
         assert added(draws(arguments[2]), draws(bad)).draw_figure(*arguments) == arguments[2]
     assert added(draws(arguments[2]), draws(None)).draw_figure(*arguments) == arguments[2]
     with pytest.raises(error, match=message):
         added(draws(bad)).draw_figure(*arguments)
+
+
+FRAME = np.zeros((4, 6, 3), np.uint8)
+
+
+def frames(result):
+    def frame(trial, env):
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    return Pack(ngym_frame=frame)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        (ValueError("no colour"), ValueError, "no colour"),
+        (SystemExit(3), RuntimeError, "A pack could not draw: SystemExit: 3"),
+        (5, TypeError, r"ngym_frame of a-pack 1 must return uint8 of shape \(H, W, 3\), not 5"),
+        (FRAME.astype(float), TypeError, r"not float64 of shape \(4, 6, 3\)"),
+        (FRAME[0], TypeError, r"not uint8 of shape \(6, 3\)"),
+        (FRAME[..., :2], TypeError, r"not uint8 of shape \(4, 6, 2\)"),
+    ],
+)
+def test_draw_frame_asks_the_next_pack_when_one_fails(bad, error, message):
+    with pytest.warns(ngym.PluginWarning, match="A pack could not draw: "):
+        assert added(frames(FRAME), frames(bad)).draw_frame(None, None) is FRAME
+    assert added(frames(FRAME), frames(None)).draw_frame(None, None) is FRAME
+    with pytest.raises(error, match=message):
+        added(frames(bad)).draw_frame(None, None)
+    with pytest.raises(RuntimeError, match="each ngym_frame returned None"):
+        added(frames(None)).draw_frame(None, None)
+
+
+def test_draw_frame_needs_a_pack_that_draws():
+    with pytest.raises(ImportError, match="render_mode='rgb_array' needs a pack that draws frames"):
+        added(draws(None)).draw_frame(None, None)
 
 
 # ---- packs as they are installed ----------------------------------------------------------------

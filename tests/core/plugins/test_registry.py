@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from importlib.metadata import requires
+
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 
 import ngym_core as ngym
 from ngym_core.plugins import registry
 from ngym_core.plugins.manager import PackManager
+from ngym_core.random import TruncExp
+from ngym_core.sampling import layers
 from ngym_core.scheduler import RandomBlockSchedule
 from ngym_core.wrappers import ScheduleAttr
 
@@ -40,7 +45,10 @@ def test_gymnasium_make_returns_the_same_task():
         assert np.array_equal(env.step(1)[0], ours.step(1)[0])
     assert ours.spec.id == "PerceptualDecisionMaking-v0"
     assert ours.spec.kwargs["dt"] == 50
-    assert gym.spec("PerceptualDecisionMaking-v0").kwargs == {"ngym_id": "PerceptualDecisionMaking-v0"}
+    assert gym.spec("PerceptualDecisionMaking-v0").kwargs == {
+        "ngym_id": "PerceptualDecisionMaking-v0",
+        "num_trials_before_reset": 1,
+    }
 
 
 def test_make_applies_wrappers_in_order():
@@ -74,6 +82,70 @@ def test_register_adds_a_task_once(registered):
     assert gym.make("Toy-v0").unwrapped.sigma == 0.25
     with pytest.raises(ValueError, match="The task id 'Toy-v0' belongs to this program already"):
         ngym.register(ngym.TaskSpec("Toy-v0", "a:B"))
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_each_trial_is_an_episode_of_envs_that_gymnasium_makes(id_):
+    env, lanes = gym.make(id_), gym.make_vec(id_, 2)
+    assert {type(layer).__module__.partition(".")[0] for layer in layers(env)} == {"ngym_core"}
+    assert env.spec.kwargs["num_trials_before_reset"] == lanes.spec.kwargs["num_trials_before_reset"] == 1
+    assert (env.num_tr_exp, lanes.trials_per_episode) == (1, 1)
+    ours = ngym.make(id_)
+    assert ours.num_tr_exp == ours.spec.kwargs["num_trials_before_reset"] == 10_000_000
+    again = gym.make(EnvSpec.from_json(ours.spec.to_json()))
+    assert (str(again), again.num_tr_exp) == (str(ours), 10_000_000)
+    noisy = ngym.make(id_, wrappers=["Noise"] if isinstance(ours.observation_space, gym.spaces.Box) else [])
+    assert str(gym.make(EnvSpec.from_json(noisy.spec.to_json()))) == str(noisy)
+
+
+class Fixed(Toy):
+    """A task without the parameters of `TrialEnv`."""
+
+    def __init__(self, scale=1):
+        super().__init__()
+        self.scale = scale
+
+
+def test_episodes_can_be_chosen_for_every_task(registered):
+    registered(ngym.TaskSpec("Fixed-v0", f"{__name__}:Fixed"))
+    registered(ngym.TaskSpec("Many-v0", f"{Toy.__module__}:Toy", {"num_trials_before_reset": 50}))
+    assert [gym.make(id_).num_tr_exp for id_ in ("Fixed-v0", "Many-v0")] == [1, 50]
+    assert [ngym.make(id_).num_tr_exp for id_ in ("Fixed-v0", "Many-v0")] == [10_000_000, 50]
+    for make in (gym.make, ngym.make):
+        assert [make(id_, num_trials_before_reset=4).num_tr_exp for id_ in ("Fixed-v0", "Many-v0")] == [4, 4]
+        with pytest.raises(ValueError, match="num_trials_before_reset=0 must be an integer from 1"):
+            make("Fixed-v0", num_trials_before_reset=0)
+    assert gym.make_vec("Fixed-v0", 2, num_trials_before_reset=4).trials_per_episode == 4
+
+
+TIMINGS = {
+    "a number of NumPy": np.float32(300),
+    "a choice": (200, 400),
+    "an array": np.array([200, 400]),
+    "a uniform distribution": ("uniform", (200, 400)),
+    "a truncated exponential": ("truncated_exponential", (300, 100, 500)),
+    "TruncExp": TruncExp(300, 100, 500),
+    "TruncExp without an end": TruncExp(300, 150),
+}
+
+
+@pytest.mark.parametrize("value", TIMINGS.values(), ids=TIMINGS)
+def test_spec_keeps_each_timing_value_as_json(value):
+    for make in (ngym.make, gym.make):
+        env = make("PerceptualDecisionMaking-v0", timing={"delay": value}, sigma=np.float64(0.5))
+        again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+        assert np.array_equal(again.sample_trials(30, seed=0).ob, env.sample_trials(30, seed=0).ob)
+
+
+def test_episodes_end_after_a_number_of_steps(registered):
+    for make in (gym.make, ngym.make):
+        env = make("PerceptualDecisionMaking-v0", max_episode_steps=5)
+        assert env.spec.max_episode_steps == 5
+        env.reset(seed=0)
+        assert [env.step(0)[3] for _ in range(5)] == [False] * 4 + [True]
+    assert gym.make_vec("PerceptualDecisionMaking-v0", 2, max_episode_steps=5).max_episode_steps == 5
+    with pytest.raises(ValueError, match="max_episode_steps=0 must be an integer from 1"):
+        ngym.make("PerceptualDecisionMaking-v0", max_episode_steps=0)
 
 
 def test_get_collection_keeps_the_order_of_registration(registered):
@@ -112,7 +184,13 @@ def test_register_leaves_ids_of_gymnasium_alone(registered, caplog):
             "Unknown task 'ReadySteadyGo-v0'. .*Did you mean 'ReadySetGo-v0'",
         ),
         (lambda: ngym.make("readysetgo"), gym.error.UnregisteredEnv, "Did you mean 'ReadySetGo-v0'"),
-        (lambda: ngym.make("ReadySetGo", gian=2), TypeError, "ReadySetGo-v0 has no parameter 'gian'. Did you mean 'gain'"),
+        (
+            lambda: ngym.make("ReadySetGo", gian=2),
+            TypeError,
+            r"^ReadySetGo\.__init__\(\) got an unexpected keyword argument 'gian'\. Did you mean 'gain'",
+        ),
+        (lambda: gym.make("ReadySetGo-v0", gian=2), TypeError, r"^ReadySetGo\.__init__\(\) got an unexpected keyword"),
+        (lambda: ngym.make("ReadySetGo", max_episode_step=2), TypeError, "Did you mean 'max_episode_steps'"),
         (lambda: ngym.make("ReadySetGo", num_trials=2), TypeError, "Did you mean 'num_trials_before_reset'"),
         (
             lambda: ngym.make("ReadySetGo", wrappers=["RandomGroundTrut"]),
@@ -257,3 +335,16 @@ def test_task_metadata_can_be_written_anywhere(registered, monkeypatch):
     registered(ngym.TaskSpec("Odd-v0", f"{__name__}:Odd"))
     shown = registry.task_metadata(registry.task_spec("Odd"))
     assert shown == {"tags": ["b", "a"], "paper_name": "a \\ud800 paper", "paper_link": ""}
+
+
+@pytest.mark.parametrize("version", ["0.29.1", "1.0.0", "1.2.1", "1.2"])
+def test_an_old_gymnasium_is_refused_in_words(version):
+    with pytest.raises(ImportError, match=rf"needs Gymnasium 1\.2\.2 or later, and {version} is installed: pip install"):
+        registry.check_gymnasium(version)
+
+
+def test_check_gymnasium_accepts_the_declared_version_and_later_ones():
+    (declared,) = (line for line in requires("ngym-core") if line.startswith("gymnasium"))
+    assert declared == f"gymnasium>={registry.GYMNASIUM}"
+    for version in (registry.GYMNASIUM, "1.3.0", "1.10.0a1", "2.0"):
+        registry.check_gymnasium(version)

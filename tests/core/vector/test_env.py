@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers import TimeLimit
 
 import ngym_core as ngym
+from ngym_core.wrappers import PassReward
 
-from ..comparison import compare
+from ..comparison import assert_same, compare
 from ..neurogym_style import Dots
 from ..toy import Toy
 
@@ -145,3 +147,50 @@ def test_lanes_report_conditions_as_they_are_whatever_their_kinds(kinds, mode):
                 seen += 1
         *_, info = lanes.step(rng.integers(3, size=3))
     assert seen > 20
+
+
+class Terminating(Dots):
+    """A task in NeuroGym's style with a terminal state: one of the answers."""
+
+    def __init__(self, trials=1000):
+        super().__init__()
+        self.num_tr_exp = trials
+
+    def _step(self, action):
+        ob, reward, _, truncated, info = super()._step(action)
+        return ob, reward, bool(action == 2), truncated, info
+
+
+LIMITED = {
+    "trials and steps": lambda: ngym.make(PDM, num_trials_before_reset=2, max_episode_steps=30),
+    "a limit inside a wrapper": lambda: PassReward(ngym.make("MatchingPenny-v0", max_episode_steps=3)),
+    "a limit where trials end": lambda: ngym.make("MatchingPenny-v0", num_trials_before_reset=2, max_episode_steps=2),
+    "time-outs": lambda: ngym.make(PDM, wrappers=["TimeOut", "ReactionTime"], max_episode_steps=17),
+    "a terminal state": lambda: Terminating(3),
+    "a terminal state and a limit": lambda: TimeLimit(Terminating(), 7),
+}
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("build", LIMITED.values(), ids=LIMITED)
+def test_episodes_end_as_in_single_envs_whatever_ends_them(build, mode):
+    compare(build, mode, steps=300)
+
+
+def test_state_knows_how_long_episodes_last():
+    build = LIMITED["trials and steps"]
+    lanes, actions = ngym.TrialVectorEnv(build(), 3), np.zeros(3, int)
+    lanes.reset(seed=0)
+    for _ in range(25):
+        lanes.step(actions)
+    other = ngym.TrialVectorEnv(build(), 3)
+    other.set_state(lanes.get_state())
+    assert [lanes.step(actions)[3].all() for _ in range(5)] == [other.step(actions)[3].all() for _ in range(5)]
+    with pytest.raises(ngym.StateError, match="max_episode_steps"):
+        ngym.make_vec(PDM, 3, num_trials_before_reset=2).set_state(lanes.get_state())
+
+
+def test_seeds_may_be_numbers_of_numpy():
+    lanes, others = ngym.make_vec(PDM, 2), ngym.make_vec(PDM, 2)
+    for seed in (np.int64(3), np.uint8(3), [np.int32(3), 4], np.array([3, 4])):
+        assert_same(lanes.reset(seed=seed)[0], others.reset(seed=3)[0])

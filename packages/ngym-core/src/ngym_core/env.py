@@ -14,6 +14,7 @@ import gymnasium
 import gymnasium.error
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._copying import copy_attributes
@@ -22,17 +23,19 @@ from ngym_core.arguments import (
     Finite,
     InstanceOf,
     Milliseconds,
+    RenderMode,
     Seed,
     check_arguments,
     check_attributes,
     checked,
+    explained,
     given_arguments,
 )
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
-from ngym_core.random import Draws
-from ngym_core.rendering import PlayedTrial, RenderMode, TrialRecorder, frames_per_second, record_trials
+from ngym_core.random import Draws, TruncExp
+from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
 from ngym_core.sampling import IsolatedState, conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
@@ -142,6 +145,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     _warned_of_four_values: ClassVar[bool] = False
     _recorder: TrialRecorder | None = None
     _parameters: dict[str, Any]
+    _spec: EnvSpec | None = None
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -214,6 +218,15 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def __str__(self) -> str:
         """Show the class in angle brackets, as Gymnasium does."""
         return f"<{type(self).__name__}>"
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What the env was made from, for `gymnasium.make`: plain data wherever a parameter can be written as such."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, value: EnvSpec | None) -> None:
+        self._spec = value if value is None else replace(value, kwargs=_plain(value.kwargs))
 
     # ---- what a task defines ---------------------------------------------------------------------
 
@@ -562,7 +575,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """
         if len(result) != 4:
             raise ValueError(
-                f"{self}._step returned {len(result)} values; expected five: observation, reward, terminated, truncated, info."
+                f"{self}._step returned {len(result)} values; expected five: observation, reward, terminated, truncated, "
+                "info."
             )
         kind = type(self)
         if not kind._warned_of_four_values:
@@ -603,8 +617,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             try:
                 index = operator.index(action.item() if isinstance(action, np.ndarray) and action.size == 1 else action)
             except TypeError:
-                index = -1  # not in the space
-            if 0 <= index < space.n:
+                index = int(space.start) - 1  # not in the space
+            if 0 <= index - space.start < space.n:
                 return index
         else:
             array = np.asarray(action)
@@ -641,7 +655,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Record a step that was taken."""
         ob, reward, _, _, info = result
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
-        ended = {0: (info["performance"], playing._record_of_trial())} if info["new_trial"] else {}
+        ended = {0: (float(info["performance"]), playing._record_of_trial())} if info["new_trial"] else {}
         actions, rewards, gt, seen = (np.asarray(value)[None] for value in (action, reward, info["gt"], ob))
         self._recorder.step(actions, rewards, gt, seen, ended)  # type: ignore[union-attr]
 
@@ -760,14 +774,17 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Make the ground truth of a trial whose periods are added; the verbs call it, and a task may override it."""
         self._single.create("gt", None)
 
+    @explained
     def in_period(self, period: str, t: float | None = None) -> bool:
         """Return whether a time (ms, by default now) lies in a period."""
         return self._single.in_period(period, self.t if t is None else t)
 
+    @explained
     def sample_time(self, period: str) -> float:
         """Draw the duration of a period in ms, cut to whole steps."""
         return self._single.sample_time(period)
 
+    @explained
     def add_period(
         self,
         period: str | Sequence[str],
@@ -779,28 +796,34 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Add a period, or several one after another; see `Trials.add_period`. `last_period` changes nothing."""
         self._single.add_period(period, duration, before, after)
 
+    @explained
     def view_ob(self, period: str | None = None) -> NDArray[Any]:
         """Return the observations of a period or of the whole trial, (steps, *observation shape), as a writable view."""
         return self._single.view_ob(period)
 
+    @explained
     def view_groundtruth(self, period: str | None = None) -> NDArray[Any]:
         """Return the ground truth of a period or of the whole trial, (steps, *action shape), as a writable view."""
         return self._single.view_groundtruth(period)
 
+    @explained
     def add_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
         """Add to the observations of one trial, see `SingleTrial.write_ob`."""
         self._single.write_ob(value, period, where, "add")
 
+    @explained
     def set_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
         """Set the observations of one trial, see `SingleTrial.write_ob`."""
         self._single.write_ob(value, period, where, "assign")
 
+    @explained
     def add_randn(
         self, mu: float = 0, sigma: float = 1, period: str | Sequence[str] | None = None, where: Where = None
     ) -> None:
         """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from `rng`."""
         self._single.add_randn(mu, sigma, period, where)
 
+    @explained
     def set_groundtruth(self, value: ArrayLike, period: str | Sequence[str] | None = None, where: str | None = None) -> None:
         """Set the ground truth of one trial, see `SingleTrial.set_groundtruth`."""
         self._single.set_groundtruth(value, period, where)
@@ -824,6 +847,17 @@ def _first_value(value: Any) -> Any:
     """Return the first trial's value of what a rule prepared: a Python number, or a row."""
     value = np.asarray(value)
     return value[0] if value.ndim > 1 else value.flat[0].item()
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as plain data that JSON can keep, if it can be written so: the same trials follow from both."""
+    if isinstance(value, TruncExp):
+        return ["truncated_exponential", [value.vmean, value.vmin, value.vmax]]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:

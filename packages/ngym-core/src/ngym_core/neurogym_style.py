@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import require_finite
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels, is_index
@@ -267,6 +268,8 @@ class SingleTrial:
             UnknownNameError: A period that the trial, or a channel that the observations do not have.
             ValueError: A value of a shape that does not fit.
         """
+        if not callable(value):
+            require_finite(value, value=value)
         ob = self._built("ob")
         space = self._env.observation_space
         index = slice(None) if where is None else channels(space, where)
@@ -281,6 +284,7 @@ class SingleTrial:
 
     def add_randn(self, mu: float, sigma: float, period: Any, where: Where) -> None:
         """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from the env's `rng`."""
+        require_finite(np.add(mu, sigma), mu=mu, sigma=sigma)
         self.write_ob(lambda ob: mu + self._env.rng.randn(*ob.shape) * sigma, period, where, "add")
 
     def set_groundtruth(self, value: ArrayLike, period: Any, where: str | None) -> None:
@@ -338,8 +342,8 @@ def _broadcast(value: Array, shape: tuple[int, ...]) -> Array:
         return np.broadcast_to(value, shape)
     except ValueError:
         raise ValueError(
-            f"A value of shape {value.shape} does not fit observations of shape {shape} (steps, channels): expected a number, "
-            "one for each channel, or an array of this shape; into one channel also a time course (steps,)."
+            f"A value of shape {value.shape} does not fit observations of shape {shape} (steps, channels): expected a "
+            "number, one for each channel, or an array of this shape; into one channel also a time course (steps,)."
         ) from None
 
 

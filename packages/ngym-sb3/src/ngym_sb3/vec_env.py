@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Seed, checked
+from ngym_core.arguments import Count, Seed, checked, explained
 from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers
@@ -92,8 +92,8 @@ class NgymVecEnv(VecEnv):
 
     * at every step: `new_trial` (whether a trial ended) and `gt` (the ground truth of the step);
     * where a trial ended: `performance`, `ended_trial` (its conditions) and `trial` (those of the next one);
-    * where "done" is set: `terminal_observation`, `TimeLimit.truncated` (always true: a task has no terminal state) and
-      `is_success` (share of trials with full performance since "done" was last set);
+    * where "done" is set: `terminal_observation`, `TimeLimit.truncated` (true unless the task itself terminated the episode)
+      and `is_success` (share of trials with full performance since "done" was last set);
     * where an episode ended: `episode` with its reward `r`, length `l` in steps, and time `t` in seconds since the env
       was made.
 
@@ -180,7 +180,8 @@ class NgymVecEnv(VecEnv):
         Raises:
             gymnasium.error.InvalidAction: Actions of another shape or outside the space; no lane has moved.
         """
-        observations, self.last_rewards, _, episode_ended, info = self.vector_env.step(self._actions)
+        observations, self.last_rewards, terminated, truncated, info = self.vector_env.step(self._actions)
+        episode_ended = terminated | truncated
         self._episode_rewards += self.last_rewards
         self._episode_steps += 1
         trial_ended = info.get("new_trial", episode_ended)
@@ -200,16 +201,17 @@ class NgymVecEnv(VecEnv):
             self._episode_rewards[episode_ended], self._episode_steps[episode_ended] = 0.0, 0
         for lane in np.nonzero(episode_ended | trial_ended)[0].tolist():
             lane_info = infos[lane]
-            self._trials[lane] += 1
-            self._full_performances[lane] += lane_info["performance"] >= 1
+            if lane_info["new_trial"]:
+                self._trials[lane] += 1
+                self._full_performances[lane] += lane_info["performance"] >= 1
             if episode_ended[lane] or self.carry == "trial":
                 done[lane] = True
                 # Where only the trial ended, nothing was reset: the last observation is the one that is returned. It is
                 # a copy, since the returned array is the caller's to change.
                 lane_info.setdefault("terminal_observation", observations[lane].copy())
-                # The task goes on after "done", so algorithms are to add the value of what follows to the last reward.
-                lane_info["TimeLimit.truncated"] = True
-                lane_info["is_success"] = float(self._full_performances[lane] / self._trials[lane])
+                # Unless the task has a terminal state, it goes on: algorithms are to add the value of what follows.
+                lane_info["TimeLimit.truncated"] = not terminated[lane]
+                lane_info["is_success"] = float(self._full_performances[lane] / max(1, self._trials[lane]))
                 self._trials[lane] = self._full_performances[lane] = 0
         return observations, self.last_rewards.astype(np.float32), done, infos
 
@@ -262,12 +264,14 @@ class NgymVecEnv(VecEnv):
         described = describe_stack(self.vector_env.env)
         return {**described, "number": self.num_envs, "episodes": [self.trials_per_episode, self.carry]}
 
+    @explained
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """Return an attribute of the vector env, of a wrapper or of the task, once for each lane."""
         holders = (self, self.vector_env, self.vector_env.env)
         holder = next((holder for holder in holders if hasattr(holder, attr_name)), self.vector_env.task)
         return [getattr(holder, attr_name)] * len(list(self._get_indices(indices)))
 
+    @explained
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
         """Set an attribute of a wrapper or of the task, which all lanes share. It counts from each lane's next trial on.
 
@@ -293,10 +297,12 @@ class NgymVecEnv(VecEnv):
             raise unknown_name(f"attribute of {self.vector_env.env}", attr_name, valid)
         setattr(holder, attr_name, value)
 
+    @explained
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
         """Call a method of the task (or of a wrapper), once for each lane."""
         return [getattr(self.vector_env.env, method_name)(*args, **kwargs) for _ in self._get_indices(indices)]
 
+    @explained
     def env_is_wrapped(
         self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Indices = None
     ) -> list[bool]:
@@ -324,6 +330,7 @@ def unwrap_vec_env(env: Any, caller: str) -> NgymVecEnv:
     return innermost
 
 
+@explained
 def get_task(env: VecEnv) -> ngym.TrialEnv:
     """Return the task of a vector env, be it an `NgymVecEnv` or Stable-Baselines3's own around single envs.
 

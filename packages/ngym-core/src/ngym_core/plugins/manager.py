@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from ngym_core.arguments import explained
 from ngym_core.errors import nearest
 from ngym_core.plugins import hookspecs, registry
 from ngym_core.plugins.isolation import isolated, reason, warn
@@ -100,6 +101,7 @@ class PackManager:
         (['ngym_commands'], 'ok')
     """
 
+    @explained
     def __init__(self, allowed: Iterable[str] | None = None, strict: bool = False) -> None:
         self.plugin_manager = pluggy.PluginManager(GROUP)
         self.plugin_manager.add_hookspecs(hookspecs)
@@ -240,32 +242,9 @@ class PackManager:
             ImportError: No installed pack draws figures.
             Exception: The error of the last pack that was asked, if none drew the figure.
         """
-        failed: list[BaseException] = []
-        for pack in reversed(self._with_hook("ngym_figure")):
-            with isolated(f"The pack {pack.name!r} of {pack.origin} was drawing", failed.append):
-                drawn = self._call("ngym_figure", self._objects[id(pack)], run=run, env=env, fname=fname)
-                if drawn is not None and not isinstance(drawn, (str, Path)):
-                    raise TypeError(f"ngym_figure of {pack.origin} must return the path of a file, not {drawn!r}.")
-                if drawn is not None:
-                    for error in failed:
-                        warn(f"A pack could not draw a figure: {reason(error)}")
-                    return Path(drawn)
-        if not failed:
+        if not self.can_draw_figures:
             raise ImportError("No installed pack draws figures: pip install ngym-plot.")
-        if isinstance(failed[-1], Exception):
-            raise failed[-1]
-        raise RuntimeError(f"A pack could not draw a figure: {reason(failed[-1])}") from failed[-1]
-
-    def require_frames(self, render_mode: str) -> None:
-        """Raise if no installed pack draws frames.
-
-        Raises:
-            ImportError: There is none. The message says what to install.
-        """
-        if not self._with_hook("ngym_frame"):
-            raise ImportError(
-                f"render_mode={render_mode!r} needs a pack that draws frames, and none is installed: pip install ngym-plot."
-            )
+        return Path(self._draw("ngym_figure", _check_file, run=run, env=env, fname=fname))
 
     def draw_frame(self, trial: PlayedTrial, env: Any) -> NDArray[np.uint8]:
         """Let a pack draw a trial as it was played so far, see `hookspecs.ngym_frame`. If one fails, the next one draws.
@@ -278,15 +257,36 @@ class PackManager:
             Exception: The error of the last pack that was asked, if none drew the frame.
         """
         self.require_frames("rgb_array")
-        failed: list[Exception] = []
-        for pack in reversed(self._with_hook("ngym_frame")):
-            try:
-                frame = self._call("ngym_frame", self._objects[id(pack)], trial=trial, env=env)
-                if frame is not None:
-                    return _checked_frame(frame, pack)
-            except Exception as error:
-                failed.append(error)
-        raise failed[-1] if failed else RuntimeError("No installed pack drew a frame of this env.")
+        frame: NDArray[np.uint8] = self._draw("ngym_frame", _check_frame, trial=trial, env=env)
+        return frame
+
+    def require_frames(self, render_mode: str) -> None:
+        """Raise if no installed pack draws frames.
+
+        Raises:
+            ImportError: There is none. The message says what to install.
+        """
+        if not self._with_hook("ngym_frame"):
+            raise ImportError(
+                f"render_mode={render_mode!r} needs a pack that draws frames, and none is installed: pip install ngym-plot."
+            )
+
+    def _draw(self, hook: str, check: Callable[[Any, PackStatus], None], **arguments: Any) -> Any:
+        """Ask the packs that have a hook, one after another, until one returns something that passes a check."""
+        failed: list[BaseException] = []
+        for pack in reversed(self._with_hook(hook)):
+            with isolated(f"The pack {pack.name!r} of {pack.origin} was drawing", failed.append):
+                drawn = self._call(hook, self._objects[id(pack)], **arguments)
+                if drawn is not None:
+                    check(drawn, pack)
+                    for error in failed:
+                        warn(f"A pack could not draw: {reason(error)}")
+                    return drawn
+        if not failed:
+            raise RuntimeError(f"No installed pack draws this: each {hook} returned None.")
+        if isinstance(failed[-1], Exception):
+            raise failed[-1]
+        raise RuntimeError(f"A pack could not draw: {reason(failed[-1])}") from failed[-1]
 
     @property
     def can_draw_figures(self) -> bool:
@@ -385,12 +385,17 @@ def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
     return found
 
 
-def _checked_frame(frame: Any, pack: PackStatus) -> NDArray[np.uint8]:
-    """Return a frame, or raise a TypeError if it is none."""
-    if getattr(frame, "dtype", None) != "uint8" or getattr(frame, "ndim", 0) != 3 or frame.shape[-1] != 3:
-        what = f"{frame.dtype} {frame.shape}" if hasattr(frame, "dtype") else repr(frame)
-        raise TypeError(f"ngym_frame of {pack.origin} must return an array of uint8 of shape (H, W, 3), not {what}.")
-    return frame  # type: ignore[no-any-return]
+def _check_file(drawn: Any, pack: PackStatus) -> None:
+    """Raise a TypeError if what a pack returned is not the path of a file."""
+    if not isinstance(drawn, (str, Path)):
+        raise TypeError(f"ngym_figure of {pack.origin} must return the path of a file, not {drawn!r}.")
+
+
+def _check_frame(drawn: Any, pack: PackStatus) -> None:
+    """Raise a TypeError if what a pack returned is no image."""
+    if getattr(drawn, "dtype", None) != "uint8" or drawn.ndim != 3 or drawn.shape[-1] != 3:
+        what = f"{drawn.dtype} of shape {drawn.shape}" if hasattr(drawn, "dtype") else repr(drawn)
+        raise TypeError(f"ngym_frame of {pack.origin} must return uint8 of shape (H, W, 3), not {what}.")
 
 
 def _tags(results: list[Any]) -> list[Mapping[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from ngym_core.arguments import Count, Text, checked, shown
+from ngym_core.arguments import Count, RenderMode, Text, checked, explained, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
-from ngym_core.rendering import RenderMode, record_trials
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -46,8 +46,34 @@ __all__ = [
 ]
 
 
+EPISODE_TRIALS = 1
+"""Trials in an episode of an env that Gymnasium makes, unless its registration says otherwise."""
+
+GYMNASIUM = "1.2.2"
+"""The lowest version of Gymnasium that works, as in pyproject.toml."""
+
 THIS_PROGRAM = "this program"
 """Who offers what no pack has registered, for error messages."""
+
+
+def check_gymnasium(version: str) -> None:
+    """Refuse a Gymnasium that is too old, which another package may have asked for (pip only warns then).
+
+    Args:
+        version: Its version.
+
+    Raises:
+        ImportError: It is older than `GYMNASIUM`.
+    """
+    numbers, least = ([int(number) for number in re.findall(r"\d+", text)[:3]] for text in (version, GYMNASIUM))
+    if numbers < least:
+        raise ImportError(
+            f"ngym-core needs Gymnasium {GYMNASIUM} or later, and {version} is installed: "
+            f"pip install 'gymnasium>={GYMNASIUM}'."
+        )
+
+
+check_gymnasium(gymnasium.__version__)
 
 
 def load(what: str, target: str) -> Any:
@@ -181,6 +207,7 @@ def pack_manager() -> PackManager:
     return _pack_manager
 
 
+@explained
 def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a task for `make`, `gymnasium.make` and all listings.
 
@@ -200,7 +227,7 @@ def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     if spec.id in _tasks:
         raise ValueError(f"The task id {spec.id!r} belongs to {_owners[spec.id]} already.")
     if spec.id not in gymnasium.registry:
-        _register_with_gymnasium(spec.id)
+        _register_with_gymnasium(spec)
     else:
         import logging
 
@@ -210,11 +237,15 @@ def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     _owners[spec.id] = owner
 
 
-def _register_with_gymnasium(id_: str) -> None:
+def _register_with_gymnasium(spec: TaskSpec) -> None:
+    id_ = spec.id
     made_by: dict[str, Any] = {
         "entry_point": "ngym_core.plugins.registry:_make_registered",
         "vector_entry_point": "ngym_core.plugins.registry:_make_vec_registered",
-        "kwargs": {"ngym_id": id_},
+        # A task checks itself that it was reset, and actions. Gymnasium's wrappers would only hide its attributes.
+        "order_enforce": False,
+        "disable_env_checker": True,
+        "kwargs": {"ngym_id": id_, "num_trials_before_reset": spec.kwargs.get("num_trials_before_reset", EPISODE_TRIALS)},
     }
     entry = EnvSpec(id_, **made_by)
     if entry.version is None or id_.removesuffix(f"-v{entry.version}") in gymnasium.registry:
@@ -223,6 +254,7 @@ def _register_with_gymnasium(id_: str) -> None:
         gymnasium.registry[id_] = entry
 
 
+@explained
 def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a wrapper, which `make` then finds by name.
 
@@ -239,6 +271,7 @@ def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
     _owners[spec.name] = owner
 
 
+@explained
 def register_tags(tags: Mapping[str, str], owner: str = THIS_PROGRAM) -> None:
     """Register the meaning of tags.
 
@@ -257,6 +290,7 @@ def register_tags(tags: Mapping[str, str], owner: str = THIS_PROGRAM) -> None:
             raise ValueError(f"The tag {tag!r} means {_tags[tag]!r} already.")
 
 
+@explained
 def register_all(
     tasks: Iterable[TaskSpec], wrappers: Iterable[WrapperSpec], tags: Iterable[Mapping[str, str]], owner: str
 ) -> None:
@@ -289,6 +323,7 @@ def register_all(
         raise
 
 
+@explained
 def unregister(ids: Iterable[str]) -> None:
     """Remove tasks and wrappers from the registry, and from Gymnasium's if they were registered there by `register`."""
     for id_ in ids:
@@ -299,6 +334,7 @@ def unregister(ids: Iterable[str]) -> None:
         _owners.pop(id_, None)
 
 
+@explained
 def task_spec(id_: str) -> TaskSpec:
     """Look up a task.
 
@@ -318,6 +354,7 @@ def task_spec(id_: str) -> TaskSpec:
     raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, _tasks)}")
 
 
+@explained
 def task_metadata(spec: TaskSpec) -> dict[str, Any]:
     """Read what listings show of a task. If that fails, the task is named in a `PluginWarning`, and nothing is shown of it.
 
@@ -346,6 +383,7 @@ def task_metadata(spec: TaskSpec) -> dict[str, Any]:
     return {"tags": [], "paper_name": "", "paper_link": ""}
 
 
+@explained
 def check_tags(tags: object) -> list[str]:
     """Return the tags of a task as a list, or raise a TypeError if they are not several texts."""
     if isinstance(tags, str) or not isinstance(tags, Collection):
@@ -355,6 +393,7 @@ def check_tags(tags: object) -> list[str]:
     return list(tags)
 
 
+@explained
 def wrapper_spec(name: str) -> WrapperSpec:
     """Look up a wrapper by name; the version may be omitted.
 
@@ -368,15 +407,29 @@ def wrapper_spec(name: str) -> WrapperSpec:
 
 
 @checked
-def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = None, **kwargs: Any) -> Any:
+def make(
+    id_: Text,
+    *,
+    wrappers: Sequence[Any] = (),
+    num_trials_before_reset: Count | None = None,
+    max_episode_steps: Count | None = None,
+    render_mode: RenderMode = None,
+    **kwargs: Any,
+) -> Any:
     """Make a task.
+
+    Its episodes have 10,000,000 trials, as in NeuroGym, unless `num_trials_before_reset` says otherwise. Of an env that
+    Gymnasium makes (`gymnasium.make`, `gymnasium.make_vec`, and so in every engine) each trial is an episode by default,
+    whose return engines report.
 
     Args:
         id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too.
         wrappers: Wrappers to put around it, the first innermost: a name, a class (or function), or a
             pair of one of these and a dictionary of its arguments.
+        num_trials_before_reset: Number of trials after which an episode ends.
+        max_episode_steps: Number of steps after which an episode ends in any case, by Gymnasium's `TimeLimit`.
         render_mode: What `render` returns: nothing, or an image (``"rgb_array"``) of the trial so far.
-        **kwargs: Parameters of the task, and those of `TrialEnv` such as `num_trials_before_reset`.
+        **kwargs: Parameters of the task, and those of `TrialEnv` such as `dt`.
 
     Returns:
         The task, a `TrialEnv`, or the outermost wrapper.
@@ -385,7 +438,7 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = N
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper.
         TypeError: A parameter that the task does not have, or wrappers that are no list of them.
-        ValueError: Another `render_mode`.
+        ValueError: Another `render_mode`, or a number of steps below 1.
         ImportError: The task cannot be imported, or no installed pack draws images.
 
     Example:
@@ -396,19 +449,33 @@ def make(id_: Text, *, wrappers: Sequence[Any] = (), render_mode: RenderMode = N
         >>> ob.shape, sorted(info["trial"])
         ((4,), ['coh', 'ground_truth'])
     """
+    # Not at the top of this file: `import ngym_core` would load all that makes trials.
+    from ngym_core.rendering import record_trials
+    from ngym_core.sampling import layers, tasks_of
+
     spec, pairs = task_spec(id_.removeprefix("ngym_core:")), _wrapper_pairs(wrappers)
     target = spec.load()
-    _check_parameters(spec.id, target, kwargs)
-    env: Any = target(**{**spec.kwargs, **kwargs})
+    parameters = _parameters(target)
+    _check_parameters(target, kwargs, parameters)
+    episodes = {} if num_trials_before_reset is None else {"num_trials_before_reset": num_trials_before_reset}
+    accepted = episodes if parameters is None or episodes.keys() <= parameters.keys() else {}
+    env: Any = target(**{**spec.kwargs, **kwargs, **accepted})
+    if num_trials_before_reset is not None:  # also of a task that has no parameter for it
+        for task in tasks_of(env):
+            task.num_tr_exp = num_trials_before_reset
     if spec.id in gymnasium.registry:
         registered = gymnasium.spec(spec.id)
+        episodes = {"num_trials_before_reset": env.unwrapped.num_tr_exp}
         rendering = {} if render_mode is None else {"render_mode": render_mode}
-        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **rendering})
+        env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **episodes, **rendering})
+    for layer in layers(env):
+        if isinstance(layer, gymnasium.Wrapper):
+            layer._comes_with_task = True  # type: ignore[attr-defined]
     for which, arguments in pairs:
         env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
     if render_mode is not None:
         record_trials(env, render_mode)
-    return env
+    return env if max_episode_steps is None else gymnasium.wrappers.TimeLimit(env, max_episode_steps)
 
 
 def _wrapper_pairs(wrappers: Sequence[Any]) -> list[tuple[Any, Mapping[str, Any]]]:
@@ -433,7 +500,7 @@ def make_vec(id_: Text, num_envs: Count, *, wrappers: Sequence[Any] = (), **kwar
         id_: Its id.
         num_envs: Number of lanes, N.
         wrappers: Trial wrappers, see `make`.
-        **kwargs: Parameters of the task, its `render_mode`, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
+        **kwargs: Other arguments of `make`, and `autoreset_mode` and `memory` of `TrialVectorEnv`.
 
     Returns:
         The lanes.
@@ -465,23 +532,29 @@ def _make_vec_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> Tria
     return make_vec(ngym_id, num_envs, **kwargs)
 
 
-def _check_parameters(id_: str, target: Any, given: Mapping[str, Any]) -> None:
-    """Raise if a parameter does not exist, and name the nearest that does."""
-    valid: dict[str, Any] = {}
+def _parameters(target: Any) -> dict[str, Any] | None:
+    """Return the parameters of a class or function; None if it takes any."""
+    parameters: dict[str, Any] = {}
     target = inspect.unwrap(target)
     # A class whose `__init__` has **kwargs hands them on to the next class: collect names up to the first that does not.
     for layer in inspect.getmro(target) if inspect.isclass(target) else (target,):
-        parameters = inspect.signature(layer).parameters
-        valid |= {n: p for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
-        if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
-            break
-    else:
-        return  # every layer takes any parameter
-    for name in given:
-        if name not in valid:
-            raise TypeError(f"{id_} has no parameter {name!r}. {nearest(name, valid)}")
+        own = inspect.signature(layer).parameters
+        parameters |= {n: p for n, p in own.items() if p.kind is not p.VAR_KEYWORD}
+        if all(p.kind is not p.VAR_KEYWORD for p in own.values()):
+            return parameters
+    return None
 
 
+def _check_parameters(target: Any, given: Mapping[str, Any], valid: Mapping[str, Any] | None) -> None:
+    """Raise if a parameter does not exist, in Python's own words, and name the nearest that does."""
+    for name in given if valid is not None else ():
+        if name not in valid:  # type: ignore[operator]
+            called = f"{target.__name__}.__init__" if inspect.isclass(target) else getattr(target, "__name__", target)
+            also = ("num_trials_before_reset", "max_episode_steps", "render_mode", "wrappers")
+            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}. {nearest(name, {*valid, *also})}")  # type: ignore[misc]
+
+
+@explained
 def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = False, collections: bool = False) -> list[str]:
     """List task ids.
 
@@ -518,6 +591,7 @@ def all_tags() -> list[str]:
     return sorted({tag for s in _tasks.values() for tag in task_metadata(s)["tags"]} | set(_tags))
 
 
+@explained
 def tag_meaning(tag: str) -> str:
     """Return the meaning of a tag, or an empty text."""
     return _tags.get(tag, "")
@@ -528,6 +602,7 @@ def all_wrappers() -> list[str]:
     return sorted(_wrappers)
 
 
+@explained
 def get_collection(collection: str) -> list[str]:
     """List the tasks of a collection, in its own order.
 

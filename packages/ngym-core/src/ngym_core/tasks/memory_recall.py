@@ -111,7 +111,7 @@ class MemoryRecall(TrialEnv):
         self.middle = (1 + self.low) / 2
         marks = range(stim_dim, stim_dim + store_signal_dim)
         self.observation_space = named_box({"pattern": range(stim_dim), "store": marks})
-        self.action_space = Box(-np.inf, np.inf, {"pattern": range(stim_dim)}, shape=(stim_dim,))
+        self.action_space = Box(-1, 1, {"pattern": range(stim_dim)}, shape=(stim_dim,))
 
     def _new_trials(self, trials: Trials) -> None:
         n, draws, cells = trials.n, trials.draws, (trials.n, self.t_max, self.stim_dim)

@@ -17,7 +17,7 @@ from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
 from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector.prefetch import Prefetcher
-from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper, idle_info
 
 __all__ = ["Backend", "LoopBackend", "RuleBackend", "can_step_by_rule"]
 
@@ -104,7 +104,7 @@ class Backend:
         """
         return None
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array] | None, Info]:
         """Take one step in all lanes but the paused ones.
 
         Args:
@@ -112,7 +112,8 @@ class Backend:
             paused: Which lanes are paused, (n,) bool; None if none is.
 
         Returns:
-            Rewards (n,), which trials ended (n,) bool, and the info of the step with masks, that of the paused lanes as
+            Rewards (n,), which trials ended (n,) bool, which episodes the task or a wrapper inside terminated and truncated,
+            each (n,) bool, or None where none ever does, and the info of the step with masks, that of the paused lanes as
             `idle_info`.
         """
         raise NotImplementedError
@@ -127,6 +128,10 @@ class Backend:
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""
+        raise NotImplementedError
+
+    def step_in_trial(self, lane: int) -> int:
+        """Return the step, from 0, at which a lane's present trial is."""
         raise NotImplementedError
 
     def get_lanes(self, lanes: Array) -> Any:
@@ -278,7 +283,7 @@ class RuleBackend(Backend):
         self._facts.put(lanes, self._prefetch.facts.take(slots))
         self._conditions.put(lanes, self._prefetch.conditions.take(slots))
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, None, Info]:
         """Evaluate the rule for all lanes and go to their next step."""
         now = self.now
         interactive = self.rule.is_interactive
@@ -303,7 +308,7 @@ class RuleBackend(Backend):
         if np.count_nonzero(ends):
             np.copyto(performance, now.performance, where=ends)
             self.begin(ends.nonzero()[0])
-        return reward, ends, self._info(ends, gt, performance, ended_trial)
+        return reward, ends, None, self._info(ends, gt, performance, ended_trial)
 
     def observe(self) -> Array:
         """Return a copy of the present observations."""
@@ -345,6 +350,10 @@ class RuleBackend(Backend):
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""
         return self._prefetch.periods(lane)
+
+    def step_in_trial(self, lane: int) -> int:
+        """Return the step, from 0, at which a lane's present trial is."""
+        return int(self._steps[lane])
 
 
 def _ranges(first: Array, counts: Array) -> Array:
@@ -400,25 +409,31 @@ class LoopBackend(Backend):
                 self._ob[lane] = self._inner.reset()[0]
         return self._ob[lanes], self.idle_info()
 
-    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, Info]:
+    def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array], Info]:
         """Step one lane after another."""
         self.follow_changes()
-        reward, info = np.zeros(self.n), self._no_info()
+        reward, terminated, truncated, info = (
+            np.zeros(self.n),
+            np.zeros(self.n, bool),
+            np.zeros(self.n, bool),
+            self._no_info(),
+        )
         for lane in range(self.n):
             with self._states[lane]:
                 if paused is not None and paused[lane]:
-                    lane_info = self.env.unwrapped._idle_info()
+                    lane_info = idle_info(self._inner)
                 else:
-                    self._ob[lane], reward[lane], _, _, lane_info = self._inner.step(actions[lane])
+                    result = self._inner.step(actions[lane])
+                    self._ob[lane], reward[lane], terminated[lane], truncated[lane], lane_info = result
                 info = self._add_info(info, lane_info, lane)
-        return reward, info["new_trial"].copy(), info
+        return reward, info["new_trial"].copy(), (terminated, truncated), info
 
     def idle_info(self) -> Info:
         """Return the info of all lanes at a moment without an action."""
         info = self._no_info()
         for lane in range(self.n):
             with self._states[lane]:
-                info = self._add_info(info, self.env.unwrapped._idle_info(), lane)
+                info = self._add_info(info, idle_info(self._inner), lane)
         return info
 
     def _no_info(self) -> Info:
@@ -436,6 +451,11 @@ class LoopBackend(Backend):
         with self._states[lane]:
             task = self.env.unwrapped
             return {p: (int(task.start_ind[p]), int(task.end_ind[p])) for p in task.start_ind}
+
+    def step_in_trial(self, lane: int) -> int:
+        """Return the step, from 0, at which a lane's present trial is."""
+        with self._states[lane]:
+            return int(self.env.unwrapped.t_ind)
 
     def get_lanes(self, lanes: Array) -> list[Any]:
         """Return what the given lanes will do next: the attributes of the env and its wrappers in each."""

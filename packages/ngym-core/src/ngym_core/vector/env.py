@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, TypeAlias
 
 import gymnasium.error
@@ -10,9 +11,10 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked
+from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked, explained
 from ngym_core.env import RESET_OPTIONS
 from ngym_core.plain_data import decode, encode
 from ngym_core.plugins.registry import pack_manager
@@ -44,15 +46,16 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
     (N,) arrays, each with a mask under the same name with an underscore, as Gymnasium's own vector envs do.
 
     Args:
-        env: The task with its trial wrappers. It serves all lanes and is not to be stepped itself.
+        env: The task with its trial wrappers, perhaps in a `TimeLimit`. It serves all lanes and is not to be stepped itself.
         num_envs: N, the number of lanes.
-        autoreset_mode: What happens after an episode's end (`num_trials_before_reset` trials).
+        autoreset_mode: What happens after an episode's end (`num_trials_before_reset` trials by default).
         memory: Bound of the memory of prefetched trials in bytes, over all lanes.
 
     Attributes:
         env: The task with its trial wrappers.
         task: The task alone.
         trials_per_episode: Number of trials of an episode.
+        max_episode_steps: Number of steps after which an episode ends in any case, by the outermost `TimeLimit`; or None.
 
     Raises:
         ValueError: Less than one lane.
@@ -68,6 +71,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         (1, 21)
     """
 
+    closed = True  # until it is made: Gymnasium before 1.3 closes also what could not be made
+
     @checked
     def __init__(
         self,
@@ -77,6 +82,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         memory: Index = MEMORY_BYTES,
     ) -> None:
+        self.max_episode_steps: int | None = None
+        if isinstance(env, TimeLimit):  # counted here, for all lanes at once
+            self.max_episode_steps, env = env._max_episode_steps, env.env
         self.env = env
         self.task = env.unwrapped
         for task in tasks_of(env):
@@ -99,11 +107,16 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._last_ob: dict[int, Array] = {}  # what a pausing wrapper saw last, (N, ...), by its index
         self._max_trials = 1  # no lane has begun more in its episode: few steps need to look at all lanes
         self._episode_over = np.zeros(num_envs, bool)
+        # Where an episode is over after its number of trials, the first trial of the next has begun, see `TrialEnv.step`.
+        self._next_begun = np.zeros(num_envs, bool)
+        self._episode_steps = np.zeros(num_envs, np.int64)
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
         self.render_mode = env.render_mode
         self._recorder = None if env.render_mode is None else TrialRecorder(num_envs)
+        self.closed = False
 
+    @explained
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, Info]:
@@ -130,20 +143,20 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         for lane, one in enumerate(seeds):
             if one is not None:
                 SEED.check(f"seed[{lane}]", one)
+        seeds = [None if one is None else int(one) for one in seeds]
         if seed is not None:
             super().reset(seed=seeds[0])
         lanes = np.nonzero(mask)[0]
         for lane in lanes.tolist():
             if seeds[lane] is not None:
                 self._backend.seed(lane, seeds[lane])
-                self._episode_over[lane] = False
+                self._next_begun[lane] = False
             if seeds[lane] is not None or not self._started[lane]:
                 for wrapper, memory in self._wrappers:
                     wrapper.seed_memory(memory, lane, wrapper.own_draws(self._backend.draws(lane)))
-        # Where an episode is over, the trial after it has begun already, see `TrialEnv.step`.
-        self._backend.begin(lanes[~self._episode_over[lanes]])
-        self._backend.num_tr[lanes] = 1
-        self._episode_over[lanes] = False
+        self._backend.begin(lanes[~self._next_begun[lanes]])
+        self._backend.num_tr[lanes], self._episode_steps[lanes] = 1, 0
+        self._episode_over[lanes] = self._next_begun[lanes] = False
         self._started[lanes] = True
         self._all_started = bool(self._started.all())
         ob = self._backend.observe()
@@ -152,6 +165,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._recorder.begin(lanes, ob, self._records_of_trials(lanes))
         return ob, _restricted({**self._backend.idle_info(), **reported}, mask)
 
+    @explained
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
 
@@ -177,33 +191,39 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             raise gymnasium.error.ResetNeeded(f"Reset the lanes {which} before stepping them.")
         pausing = self._pausing_wrappers()
         paused = over if pausing is None else over | (pausing > 0)
-        reward, ends, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
+        reward, ends, stopped, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
         gt, performance = info["gt"], info["performance"]  # for the recorder: info is taken apart below
-        truncated = np.zeros(self.num_envs, bool)
+        terminated, truncated = (
+            (np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)) if stopped is None else stopped
+        )
         if np.count_nonzero(ends):
             if self._max_trials >= self.trials_per_episode:
-                truncated = ends & (self._backend.num_tr >= self.trials_per_episode)
+                finished = ends & (self._backend.num_tr >= self.trials_per_episode)
+                self._next_begun |= finished
+                truncated |= finished
                 self._max_trials = int(self._backend.num_tr.max())
             self._backend.num_tr += ends
             self._max_trials += 1
+        if self.max_episode_steps is not None:
+            self._episode_steps += ~over
+            truncated |= ~over & (self._episode_steps >= self.max_episode_steps)
         task_ob = ob = self._backend.observe()
         if self._wrappers:
             ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(~over)[0], pausing)
         if waiting:  # next-step autoreset: these lanes took no step, they begin an episode
             ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
             info = self._merge(info, _restricted(begun, over))
-            self._backend.num_tr[over] = 1
-        self._episode_over = truncated
-        if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(truncated):
-            final = self._final(info, ob, truncated)
-            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(truncated)[0])
-            begun = _restricted({**self._backend.idle_info(), **begun}, truncated)
-            info = {**self._merge(_restricted(info, ~truncated), begun), **final}
-            self._backend.num_tr[truncated] = 1
+        self._episode_over, restarted = terminated | truncated, over
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(self._episode_over):
+            over, restarted = self._episode_over, self._episode_over & ~self._next_begun
+            final = self._final(info, ob, over)
+            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
+            begun = _restricted({**self._backend.idle_info(), **begun}, over)
+            info = {**self._merge(_restricted(info, ~over), begun), **final}
             self._episode_over = np.zeros(self.num_envs, bool)
         if self._recorder is not None:
-            self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(over)[0])
-        return ob, reward, np.zeros(self.num_envs, bool), truncated.copy(), info
+            self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(restarted)[0])
+        return ob, reward, terminated, truncated, info
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return an image of the trial so far of each lane, see `TrialEnv.render`.
@@ -269,11 +289,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             "wrappers": [encode(take_lanes(memory, chosen, self.num_envs)) for _, memory in self._wrappers],
             "last_ob": {str(number): ob[chosen] for number, ob in self._last_ob.items()},
             "episode_over": self._episode_over[chosen],
+            "next_begun": self._next_begun[chosen],
+            "episode_steps": self._episode_steps[chosen],
             "started": self._started[chosen],
         }
         if self._recorder is not None:
             content["played"] = self._recorder.get_lanes(chosen)
-        return seal_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, content)
+        return seal_state("lanes", self._described(len(chosen)), content)
 
     def set_state(self, state: Mapping[str, Any], lanes: Sequence[int] | None = None) -> None:
         """Let lanes go on from a state; nothing else of them changes.
@@ -287,7 +309,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             StateError: A damaged state, or one of another env or of more or fewer lanes. Nothing is changed then.
         """
         chosen = self._lane_indices(lanes)
-        content = open_state("lanes", {**describe_stack(self.env), "number": len(chosen)}, state)
+        content = open_state("lanes", self._described(len(chosen)), state)
         if lanes is None:
             set_layer_states(self.env, content["layers"])
             if self._backend.watch.changed:
@@ -299,10 +321,15 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         for number, ob in content["last_ob"].items():
             self._last_ob.setdefault(int(number), np.zeros((self.num_envs, *ob.shape[1:]), ob.dtype))[chosen] = ob
         self._episode_over[chosen], self._started[chosen] = content["episode_over"], content["started"]
+        self._next_begun[chosen], self._episode_steps[chosen] = content["next_begun"], content["episode_steps"]
         self._all_started = bool(self._started.all())
         self._max_trials = max(1, int(self._backend.num_tr.max()))
         if self._recorder is not None:
             self._resume_record(chosen, content.get("played"))
+
+    def _described(self, lanes: int) -> dict[str, Any]:
+        """Return what a state of some lanes must agree in with this env."""
+        return {**describe_stack(self.env), "number": lanes, "max_episode_steps": self.max_episode_steps}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made from, by `copy.deepcopy` or pickle: it goes on as this env would."""
@@ -315,7 +342,9 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._recorder.set_lanes(lanes, records)  # type: ignore[union-attr]
         elif len(lanes := lanes[self._started[lanes]]):
             unknown = np.full(self.observation_space.shape or (), np.nan)
-            self._recorder.begin(lanes, unknown, self._records_of_trials(lanes))  # type: ignore[union-attr]
+            trials = zip(lanes.tolist(), self._records_of_trials(lanes), strict=True)
+            begun = [replace(trial, first_step=self._backend.step_in_trial(lane)) for lane, trial in trials]
+            self._recorder.begin(lanes, unknown, begun)  # type: ignore[union-attr]
 
     def _lane_indices(self, lanes: Sequence[int] | None) -> Array:
         """Return indices of lanes, (m,), after a check."""
@@ -326,6 +355,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             raise IndexError(f"lanes={lanes!r}: there are lanes 0 to {self.num_envs - 1}.")
         return chosen
 
+    @explained
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the periods of the trial that a lane is playing.
 
@@ -427,17 +457,23 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._run_on_step(batch, np.zeros(len(lanes), int))
         shape = self.observation_space.shape or ()
         ob = self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
-        return ob, self._reported(lanes, batch.info)
+        return ob, self._reported(lanes, {})
 
     def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info]:
-        """Begin episodes in the given lanes with the trials that have begun there already.
+        """Begin episodes in the given lanes, with the trials that have begun there already or new ones.
 
         Returns:
             All observations, and entries of `info` that have changed.
         """
-        first, info = self._backend.begin_episode(lanes) or (None, {})
+        begun = self._next_begun[lanes]
+        first, info = self._backend.begin_episode(lanes[begun]) or (None, {})
         if first is not None:
-            task_ob[lanes] = first
+            task_ob[lanes[begun]] = first
+        if not begun.all():
+            self._backend.begin(lanes[~begun])
+            task_ob[lanes[~begun]] = self._backend.observe()[lanes[~begun]]
+            info = self._backend.idle_info()
+        self._backend.num_tr[lanes], self._episode_steps[lanes], self._next_begun[lanes] = 1, 0, False
         ob, reported = self._apply_wrappers_at_reset(ob, task_ob, lanes)
         return ob, {**info, **reported}
 

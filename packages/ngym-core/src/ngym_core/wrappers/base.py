@@ -10,13 +10,21 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from ngym_core.arguments import check_arguments, check_attributes, given_arguments
+from ngym_core.arguments import check_arguments, check_attributes, explained, given_arguments
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
-from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, layers, outermost_trial_layer, sample_trials
+from ngym_core.sampling import (
+    conditions_of_trial,
+    is_one_at_a_time,
+    layers,
+    outermost_trial_layer,
+    played_layers,
+    sample_trials,
+)
 from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 
@@ -61,6 +69,7 @@ class StepBatch:
     conditions: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
+    @explained
     def at_reset(cls, lanes: Array, ob: Array) -> StepBatch:
         """Return the beginning of episodes in m lanes (indices) with their observations, (m, ...)."""
         none = np.zeros(len(lanes))
@@ -71,11 +80,13 @@ class StepBatch:
         """Whether episodes begin with this batch, so that no action was taken yet."""
         return self.action is None
 
+    @explained
     def select(self, which: Array) -> StepBatch:
         """Return the step of the selected lanes, (m,) bool; changes made to it are brought back by `update`."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         return StepBatch(**{k: _select(v, which) for k, v in parts.items()})
 
+    @explained
     def update(self, part: StepBatch, which: Array) -> None:
         """Copy the observations, rewards and info of the selected lanes, (m,) bool, from what `select` returned."""
         if part.ob.shape[1:] != self.ob.shape[1:]:
@@ -83,6 +94,12 @@ class StepBatch:
         self.ob[which], self.reward[which] = part.ob.astype(self.ob.dtype), part.reward
         for name, values in part.info.items():
             self.info.setdefault(name, np.zeros(len(which)))[which] = values
+
+
+def idle_info(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """Return the info of a moment without an action, see `TrialEnv.step`, with 0 for all that wrappers report."""
+    reported = [name for layer in played_layers(env) for name in getattr(layer, "reports", ())]
+    return {**env.unwrapped._idle_info(), **dict.fromkeys(reported, np.float64(0))}  # type: ignore[attr-defined]
 
 
 def _same_values(one: Any, other: Any) -> bool:
@@ -129,7 +146,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     Attributes:
         chance: As for `TrialEnv`: that of the task, unless the wrapper sets another.
         reports: Names of the numbers that `on_step` reports in `batch.info`. The `info` of each step and reset has them,
-            0 where `on_step` reports none.
+            0 at a reset and where `on_step` reports none.
 
     Raises:
         TypeError: The task is not a `TrialEnv`.
@@ -183,6 +200,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._memory_draws: Draws | None = None
         self._last_ob: Any = None
         self._stream_prefix = ""
+        self._comes_with_task = False
         # The class and its place among equals, from 2 on, as in recorded trials: other layers make no difference.
         name = type(self).__name__
         self._stream_name = f"{2 + sum(type(layer).__name__ == name for layer in layers(env))}:{name}"
@@ -197,6 +215,11 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def _set_top(self, wrapper: gymnasium.Env[Any, Any]) -> None:
         """Let a wrapper make the trials that the task inside plays."""
         outermost_trial_layer(self.env)._set_top(wrapper)
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        """What the env was made from, for `gymnasium.make`. A wrapper that a registered task brings along is part of it."""
+        return self.env.spec if self._comes_with_task else super().spec
 
     @property
     def task(self) -> TrialEnv:
@@ -225,6 +248,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             )
         vars(self)["ob"] = value
 
+    @explained
     def own_draws(self, draws: Draws) -> Draws:
         """Return the randomness and the `carried` state of this wrapper.
 
@@ -365,6 +389,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._install(self._generate(1, self.task._draws, kwargs))
         return copy_conditions(self.task.trial)
 
+    @explained
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
         """Return n consecutive trials, made at once, see `TrialEnv.sample_trials`."""
         return sample_trials(self, n, seed, draws, conditions)
@@ -397,6 +422,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         raise NotImplementedError
 
+    @explained
     def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Change trials for data sets, which hold what an agent sees that plays the ground truth; by default nothing.
 
@@ -409,6 +435,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         return trials
 
+    @explained
     def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Change one step of m lanes, or the beginning of their episodes, in place; by default nothing.
 
@@ -428,7 +455,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._run_on_step(batch)
         if self.task._recorder is not None:
             self.task._recorder.change(batch.ob)
-        return batch.ob[0], {**info, **self._reported(batch)}
+        return batch.ob[0], {**info, **dict.fromkeys(self.reports, np.float64(0))}
 
     def _run_on_step(self, batch: StepBatch) -> None:
         """Call `on_step` for a single env, without the channels that an outer wrapper added to the trials."""
@@ -466,7 +493,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self._changes_steps:
             self._prepare_memory()
         if self._pauses and self.paused(self._memory)[0]:
-            result: Any = self._last_ob, 0.0, False, False, {**self.task._idle_info(), **self._none_reported_inside}
+            result: Any = self._last_ob, 0.0, False, False, idle_info(self.env)
             if self.task._recorder is not None:
                 self.task._record_step(action, result)
         else:
@@ -475,6 +502,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if not self._changes_steps:
             return result  # type: ignore[no-any-return]
         self._last_ob = np.array(ob)
+        reported = [name for layer in played_layers(self.env) for name in getattr(layer, "reports", ())]
         batch = StepBatch(
             lanes=np.zeros(1, int),
             ob=np.array(ob)[None],
@@ -483,23 +511,13 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             gt=np.asarray(info["gt"])[None],
             ended=np.array([info["new_trial"]]),
             performance=np.array([info["performance"]], float),
-            info={
-                name: np.array([info[name]], float)
-                for name in ("reaction_time", *self._none_reported_inside)
-                if name in info
-            },
+            info={name: np.array([info[name]], float) for name in ("reaction_time", *reported) if name in info},
             conditions={k: np.asarray(v)[None] for k, v in info["ended_trial"].items()} if info["new_trial"] else {},
         )
         self._run_on_step(batch)
         if self.task._recorder is not None:
             self.task._recorder.change(batch.ob, batch.reward)
         return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **self._reported(batch)}
-
-    @cached_property
-    def _none_reported_inside(self) -> dict[str, Any]:
-        """What wrappers inside report where they see no step: name -> 0."""
-        inside = [layer for layer in layers(self.env) if isinstance(layer, TrialWrapper)]
-        return {name: np.float64(0) for layer in inside for name in layer.reports}
 
     def _reported(self, batch: StepBatch) -> dict[str, Any]:
         """Return what this wrapper reports of a single env: name -> number."""

@@ -41,7 +41,7 @@ class Noise(TrialWrapper):
         >>> import ngym_core as ngym
         >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("Noise", {"std_noise": 0.5})])
         >>> _ = env.reset(seed=0)
-        >>> env.step(0)[4]["std_noise"]
+        >>> float(env.step(0)[4]["std_noise"])
         0.5
     """
 
@@ -99,7 +99,8 @@ class Noise(TrialWrapper):
         std = memory.std[lanes]
         noise *= std.reshape(-1, *[1] * (noise.ndim - 1))
         batch.ob = self._as_type(batch.ob + noise, batch.ob.dtype)
-        batch.info["std_noise"] = std
+        if not batch.is_reset:
+            batch.info["std_noise"] = std
 
     def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Add noise with the first standard deviation to n trials."""

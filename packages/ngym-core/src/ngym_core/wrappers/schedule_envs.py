@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Flag
 from ngym_core.random import Draws
+from ngym_core.rendering import record_trials
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, names_of
@@ -84,6 +85,8 @@ class MultiEnvs(TrialWrapper):
                     layer._index_name = f"inner_{layer._index_name}"
         for task in tasks_of(self):
             task.num_tr_exp = self.task.num_tr_exp
+        if any(env.render_mode is not None for env in envs):
+            record_trials(self, "rgb_array")
         self._empty = _empty_columns([sample_trials(env, 1, None, Draws(0), {}).conditions for env in self.envs])
 
     def __str__(self) -> str:

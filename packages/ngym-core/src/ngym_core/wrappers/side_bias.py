@@ -6,11 +6,12 @@ from numbers import Real
 from typing import Any
 
 import gymnasium
+import gymnasium.error
 import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.scheduler import BaseSchedule, BlockLength, RandomBlockSchedule
-from ngym_core.wrappers._choices import ChoiceWrapper
+from ngym_core.wrappers.choices import ChoiceWrapper
 
 
 class SideBias(ChoiceWrapper):
@@ -56,6 +57,19 @@ class SideBias(ChoiceWrapper):
     def probs(self, value: Any) -> None:
         _probabilities(value, self.n_ch)
         self.choice_prob = value
+
+    @property
+    def curr_block(self) -> int:
+        """The block of the trial that is being played.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first trial.
+        """
+        trial = self.task.trial
+        name = f"{type(self).__name__}_block"  # where an inner wrapper records its own block
+        if not (name in trial or "block" in trial):
+            raise gymnasium.error.ResetNeeded(f"{self}: call reset() before curr_block.")
+        return int(trial.get(name, trial.get("block")))
 
     @property
     def n_block(self) -> int:
