@@ -69,7 +69,7 @@ class SideBias(ChoiceWrapper):
         name = f"{type(self).__name__}_block"  # where an inner wrapper records its own block
         if not (name in trial or "block" in trial):
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before curr_block.")
-        return int(trial.get(name, trial.get("block")))
+        return int(trial[name] if name in trial else trial["block"])
 
     @property
     def n_block(self) -> int:
