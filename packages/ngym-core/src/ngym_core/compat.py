@@ -53,11 +53,14 @@ CALLER = 3
 # ---- tasks and wrappers ------------------------------------------------------------------------------
 
 
-class _OldReset:
-    """`reset` that takes NeuroGym's `no_step` and `step_fn`: there is no hidden step to leave out or to take."""
+def _with_no_step(reset: Any) -> Any:
+    """Return a `reset` that takes NeuroGym's `no_step` and `step_fn`: there is no hidden step to leave out or to take."""
 
-    def reset(self, *, no_step: bool = True, step_fn: Any = None, **kwargs: Any) -> Any:
-        return super().reset(**kwargs)  # type: ignore[misc]
+    @functools.wraps(reset)
+    def tolerant(self: Any, *, no_step: bool = True, step_fn: Any = None, **kwargs: Any) -> Any:
+        return reset(self, **kwargs)
+
+    return tolerant
 
 
 class _OfCore(type):
@@ -72,16 +75,18 @@ class _OfCore(type):
         return issubclass(subclass, cls.core) if "core" in vars(cls) else super().__subclasscheck__(subclass)
 
 
-class TrialEnv(_OldReset, CoreTrialEnv, metaclass=_OfCore):
+class TrialEnv(CoreTrialEnv, metaclass=_OfCore):
     """`ngym_core.TrialEnv` whose `reset` takes `no_step`."""
 
     core = CoreTrialEnv
+    reset = _with_no_step(CoreTrialEnv.reset)
 
 
-class TrialWrapper(_OldReset, CoreTrialWrapper, metaclass=_OfCore):
+class TrialWrapper(CoreTrialWrapper, metaclass=_OfCore):
     """`ngym_core.TrialWrapper` whose `reset` takes `no_step`."""
 
     core = CoreTrialWrapper
+    reset = _with_no_step(CoreTrialWrapper.reset)
 
 
 PeriodEnv = TrialEnv
@@ -90,15 +95,11 @@ PeriodEnv = TrialEnv
 @functools.cache
 def _tolerant(kind: Any) -> Any:
     """Return a subclass of a task or wrapper of ngym that takes older spellings; copies and pickles find it again."""
-    if issubclass(kind, _OldReset) or "_tolerates" in vars(kind):
+    if "_tolerates" in vars(kind) or kind in OWN.values():
         return kind
-
-    def reset(self: Any, *, no_step: bool = True, step_fn: Any = None, **kwargs: Any) -> Any:
-        return kind.reset(self, **kwargs)
-
     body: dict[str, Any] = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
     # Neither slots nor a second base: `_adapted` assigns classes to objects, which must have one layout.
-    body |= {"__slots__": (), "_tolerates": kind, "reset": reset}
+    body |= {"__slots__": (), "_tolerates": kind, "reset": _with_no_step(kind.reset)}
     body["__reduce_ex__"] = lambda self, protocol: (_new, (kind,), object.__reduce_ex__(self, protocol)[2])
     if issubclass(kind, CoreTrialEnv):
 
@@ -183,13 +184,15 @@ def register(id: str, entry_point: Any = None, **kwargs: Any) -> None:
         ngym_core.register(spec)
 
 
-class PassAction(_OldReset, CorePassAction):
+class PassAction(CorePassAction):
     """Append the last action to the observation.
 
     Args:
         env: The task.
         one_hot: Append one channel for each action instead of its number.
     """
+
+    reset = _with_no_step(CorePassAction.reset)
 
     def __init__(self, env: gymnasium.Env[Any, Any], one_hot: bool = False) -> None:
         super().__init__(env)
@@ -215,7 +218,7 @@ class PassAction(_OldReset, CorePassAction):
         return np.eye(self.size)[actions - self.env.action_space.start]  # type: ignore[attr-defined]
 
 
-class Monitor(_OldReset, CoreMonitor):
+class Monitor(CoreMonitor):
     """`ngym_core.wrappers.Monitor` that takes NeuroGym's configuration and has its `evaluate_policy`.
 
     Args:
@@ -224,6 +227,8 @@ class Monitor(_OldReset, CoreMonitor):
         *args: Further arguments of Monitor.
         **kwargs: Likewise.
     """
+
+    reset = _with_no_step(CoreMonitor.reset)
 
     def __init__(self, env: gymnasium.Env[Any, Any], config: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(env, _monitor_settings(config), *args, **kwargs)
