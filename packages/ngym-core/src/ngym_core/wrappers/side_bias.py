@@ -10,6 +10,7 @@ import gymnasium.error
 import numpy as np
 
 from ngym_core.random import Draws
+from ngym_core.sampling import layers
 from ngym_core.scheduler import BaseSchedule, BlockLength, RandomBlockSchedule
 from ngym_core.wrappers.choices import ChoiceWrapper
 
@@ -65,11 +66,14 @@ class SideBias(ChoiceWrapper):
         Raises:
             gymnasium.error.ResetNeeded: Before the first trial.
         """
-        trial = self.task.trial
-        name = f"{type(self).__name__}_block"  # where an inner wrapper records its own block
-        if not (name in trial or "block" in trial):
+        trial, own = self.task.trial, f"{type(self).__name__}_"
+        # Each of several layers that record a block puts its class before the name that those inside have taken.
+        names = sorted((name for name in trial if name.replace(own, "") == "block"), key=len)
+        if not names:
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before curr_block.")
-        return int(trial[name] if name in trial else trial["block"])
+        every = layers(self.task._top)
+        outside = every[: every.index(self)] if self in every else []
+        return int(trial[names[-1 - sum(type(layer) is type(self) for layer in outside)]])
 
     @property
     def n_block(self) -> int:
