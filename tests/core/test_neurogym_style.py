@@ -58,6 +58,7 @@ def test_neurogym_style_wrapper_shows_its_own_observations():
     ob, _ = env.reset(seed=0)
     assert np.array_equal(ob, -env.task.ob[0])
     assert np.array_equal(env.step(0)[0], -env.task.ob[1])
+    assert np.array_equal(env.sample_trials(3, seed=0).ob, -env.task.sample_trials(3, seed=0).ob)
 
 
 INTERACTIVE = [id_ for id_ in ngym.all_envs(collections=True) if ngym.make(id_).unwrapped.rule.is_interactive]
@@ -273,7 +274,9 @@ COURSE = np.arange(3)
 
 
 @pytest.mark.parametrize("where", [1, "pulses", [1], slice(1, 2), range(1, 2), np.array([1])], ids=str)
-@pytest.mark.parametrize("value", [COURSE, COURSE[:, None], lambda ob: COURSE, list(COURSE)], ids=str)
+@pytest.mark.parametrize(
+    "value", [COURSE, COURSE[:, None], lambda ob: COURSE, list(COURSE)], ids=["array", "column", "function", "list"]
+)
 def test_time_course_goes_into_one_channel(where, value):
     class Course(Pulses):
         def _new_trial(self, **kwargs):

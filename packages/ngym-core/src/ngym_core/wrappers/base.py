@@ -376,8 +376,13 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     def _build_one(self, forced: Mapping[str, Any]) -> Trials:
         """Return one trial, made by the `new_trial` of a wrapper in NeuroGym's style."""
+        before = {name: vars(self).get(name) for name in ("ob", "gt")}
         self.new_trial(**forced)
-        return self.task._single.trials
+        trials = self.task._single.trials
+        for name, array in before.items():
+            if (own := vars(self).get(name)) is not array:  # the wrapper shows other arrays than the task
+                trials._observations.set_array(name, np.asarray(own)[None])
+        return trials
 
     def _install(self, trials: Trials) -> None:
         """Make the first of these trials the one that is being played."""
