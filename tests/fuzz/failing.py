@@ -6,8 +6,5 @@ FAILING = {
     # core
     # data
     # plot
-    "evidence='abc'",
-    "choice='abc'",
     # sb3
-    "record_activity steps=(0, 99)",
 }

@@ -32,6 +32,7 @@ __all__ = [
     "ArrayOf",
     "Callback",
     "Chance",
+    "Column",
     "Count",
     "Duration",
     "Expected",
@@ -299,6 +300,23 @@ class ArrayOf(Expected):
         return ValueError if any(self.each.problem(number) for number in (array.min(), array.max())) else None
 
 
+class NumbersOrMissing(Expected):
+    """A sequence of numbers, (n,), with NaN where one is missing; it may be empty."""
+
+    description = "a sequence of numbers, NaN where one is missing"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        try:
+            array = np.asarray(value)
+            # Objects may be numbers; texts are none, though NumPy would read them.
+            if array.dtype.kind not in "biufO" or not _is_sequence(value):
+                return TypeError
+            return None if array.astype(float).ndim == 1 else ValueError
+        except (TypeError, ValueError, RuntimeError):
+            return TypeError
+
+
 class Flags(Expected):
     """A sequence of True and False.
 
@@ -393,6 +411,8 @@ Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictio
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
 """At least one finite number, (k,)."""
+Column: TypeAlias = Annotated[ArrayLike, NumbersOrMissing()]
+"""A column of measurements, one number for each trial, NaN where it is missing, (n,)."""
 Integers: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer())]
 """At least one integer, (k,)."""
 Indices: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer(0))]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import chdtri, expit, ndtr
 
-from ngym_core.arguments import Chance, Finite, Index, Number, Text, checked
+from ngym_core.arguments import Chance, Column, Finite, Index, Number, Text, checked
 from ngym_core.errors import unknown_name
 from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
@@ -181,8 +181,8 @@ def _curve(x: Array, parameters: Any, link: str) -> Array:
 
 @checked
 def fit_psychometric(
-    evidence: ArrayLike,
-    choice: ArrayLike,
+    evidence: Column,
+    choice: Column,
     *,
     link: Link = "logit",
     lapses: Lapses = "equal",
@@ -602,8 +602,8 @@ def _count_choices(evidence: ArrayLike, choice: ArrayLike, max_levels: int) -> t
 
 @checked
 def plot_psychometric(
-    evidence: ArrayLike,
-    choice: ArrayLike,
+    evidence: Column,
+    choice: Column,
     ax: GivenAxes | None = None,
     title: Text | None = None,
     legend: Text | None = None,

@@ -244,8 +244,10 @@ class _RecordingOptions:
         longest = max(map(len, rows))
         first, last = self.steps or (0, NO_LIMIT_STEPS)
         n_steps = min(last, longest) - first
-        if n_steps < 1:
-            raise ValueError(f"steps={self.steps!r}: the longest trial has {longest} steps.")
+        # A response may end trials before their periods do.
+        planned = max(itertools.chain([longest], (edges[1] for trial in periods for edges in trial.values())))
+        if n_steps < 1 or (self.steps is not None and last > planned):
+            raise ValueError(f"steps={self.steps!r}: the longest trial has {planned} steps.")
         self.check_size(len(rows), longest, rows[0].shape[1])
         activity = np.zeros((len(rows), n_steps, rows[0].shape[1]), np.float32)
         mask = np.zeros((len(rows), n_steps), bool)
