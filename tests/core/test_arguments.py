@@ -16,6 +16,7 @@ from ngym_core.arguments import (
     AnyOf,
     ArrayOf,
     Callback,
+    Column,
     Count,
     Distribution,
     Finite,
@@ -55,6 +56,11 @@ CASES = {
         ArrayOf(),
         [[1], (1, 2.5), np.arange(3), range(3), np.float32([1])],
         [[], [NAN], [[1]], [[1], [1, 2]], ["a"], 5, "12", {1: 2}, [True], {1, 2}, None, iter([1])],
+    ),
+    "column": (
+        Column.__metadata__[0],
+        [[1, NAN], [], [1, None], [True, False], np.arange(3), np.array([1, 2.5], object), [INF]],
+        ["abc", 5, None, ["1", "2"], [[1]], [[1], [1, 2]], {1: 2}, {1, 2}, [1j], [object()], iter([1])],
     ),
     "three": (
         ArrayOf(length=3, each=Integer(0)),
