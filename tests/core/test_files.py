@@ -169,12 +169,20 @@ def test_claim_of_a_file_keeps_others_from_it_and_ends_with_its_process(tmp_path
     path = tmp_path / "table.npz"
     with begin(CLAIM_FILE_AND_WAIT, path) as process:
         assert process.stdout.readline().strip() == "claimed"
-        with pytest.raises(FileExistsError, match=rf"table.npz is in use by process {process.pid} on .*; .* name a new file"):
+        with pytest.raises(
+            FileExistsError, match=rf"table.npz is in use by process {process.pid} on .*; .* name a new file"
+        ):
             claim_file(path).__enter__()
         with atomic_write(tmp_path / "other.npz"), claim_file(tmp_path / "other.npz"):  # which removes leftovers
             pass
         assert (tmp_path / f"{CLAIM}.table.npz").exists()
         process.stdin.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["other.npz"]
+    for name in ("third.npz", "table.npz"):
+        assert killed(CLAIM_FILE_AND_WAIT, tmp_path / name) == "claimed"
+        assert (tmp_path / f"{CLAIM}.{name}").exists()
+    with atomic_write(tmp_path / "other.npz"):  # removes leftovers
+        pass
     assert [entry.name for entry in tmp_path.iterdir()] == ["other.npz"]
     assert killed(CLAIM_FILE_AND_WAIT, path) == "claimed"
     with claim_file(path):
