@@ -1,6 +1,7 @@
 """Train an LSTM with PufferLib on 64 lanes, written into its buffers, until 0.8 of the last 2000 trials are right.
 
-pip install pufferlib-core ngym-core  # the sdist `pufferlib` 3.0.0 does not build; pufferlib-core is its wheel
+pip install --no-deps pufferlib-core  # 3.0.23; the sdist `pufferlib` 3.0.0 does not build
+pip install torch psutil nvidia-ml-py rich rich-argparse setuptools pyro-ppl ngym-core
 python examples/engines/pufferlib.py
 """
 

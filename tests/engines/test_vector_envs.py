@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 import ngym_core as ngym
 
+from .running import run
 from .tasks import EVERY_ID
 
 
@@ -46,6 +49,60 @@ def test_workers_of_gymnasium_send_infos(id_):
         envs.close()
 
 
-def test_a_task_that_a_worker_does_not_know_is_named():
+def test_an_unknown_task_is_named():
     with pytest.raises(gym.error.NameNotFound, match="Did you mean: `PerceptualDecisionMaking`"):
         gym.make_vec("ngym_core:PerceptualDecisionMakin-v0", 2, vectorization_mode="async")
+
+
+HALF_PACK = """
+import ngym_core as ngym
+
+@ngym.hookimpl
+def ngym_tasks():
+    return [ngym.TaskSpec("Halved-v0", "half_pack.tasks:Halved")]
+"""
+
+WORKERS = """
+import functools
+import sys
+
+import gymnasium as gym
+from gymnasium.vector import AsyncVectorEnv
+
+import ngym_core as ngym
+
+if __name__ == "__main__":
+    id_, context = sys.argv[1:]
+    if id_ == "OnlyHere-v0":
+        ngym.register(ngym.TaskSpec(id_, "ngym_core.tasks.perceptual_decision_making:PerceptualDecisionMaking"))
+    if context == "here":
+        gym.make_vec(f"ngym_core:{id_}", 2)
+    make = functools.partial(gym.make, f"ngym_core:{id_}")
+    known = functools.partial(gym.make, "ngym_core:PerceptualDecisionMaking-v0")
+    AsyncVectorEnv([known, make], context=context)  # the first is made here too
+"""
+
+
+@pytest.mark.parametrize("context", ["here", "spawn"])
+def test_half_a_pack_is_an_error_in_words_that_leaves_nothing_running(context, tmp_path):
+    (tmp_path / "half_pack").mkdir()
+    (tmp_path / "half_pack" / "__init__.py").write_text(HALF_PACK)  # its tasks.py is missing
+    info = tmp_path / "half_pack-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: half-pack\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[ngym]\nhalf-pack = half_pack\n")
+    script = tmp_path / "workers.py"
+    script.write_text(WORKERS)
+    result = run(sys.executable, script, "Halved-v0", context, seconds=60, PYTHONPATH=str(tmp_path))
+    assert result.code != 0
+    assert "half-pack 0.1.0 cannot be imported from 'half_pack.tasks:Halved': ModuleNotFoundError" in result.printed
+    assert not result.left
+
+
+def test_a_task_that_workers_do_not_know_is_an_error_in_words_that_leaves_nothing_running(tmp_path):
+    script = tmp_path / "workers.py"
+    script.write_text(WORKERS)
+    result = run(sys.executable, script, "OnlyHere-v0", "spawn", seconds=60)
+    assert result.code != 0
+    assert "Environment `OnlyHere` doesn't exist" in result.printed
+    assert not result.left

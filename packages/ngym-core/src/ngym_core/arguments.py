@@ -29,7 +29,9 @@ from numpy.typing import ArrayLike, NDArray
 from ngym_core.errors import nearest
 
 __all__ = [
+    "Amount",
     "ArrayOf",
+    "Bytes",
     "Callback",
     "Chance",
     "Column",
@@ -74,6 +76,8 @@ R = TypeVar("R")
 
 SUM_TOLERANCE = 1e-6
 """Difference from 1 that the sum of probabilities may have, by rounding."""
+LARGE = 10**9
+"""A number of elements that needs more memory, or time, than there is."""
 MAX_CHARACTERS = 120
 """Number of characters of a value that an error message shows, at most."""
 
@@ -170,6 +174,20 @@ class Integer(Number):
 
     def _is_kind(self, value: Any) -> bool:
         return isinstance(value, Integral) and super()._is_kind(value)
+
+
+class Amount(Integer):
+    """A number of trials, steps, channels: an `Integer` that is not so large that counting to it would take for ever."""
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return super().problem(value) or (ValueError if value > LARGE else None)
+
+    def hint(self, value: Any) -> str:
+        """Say that a number is too large."""
+        if super().problem(value):
+            return ""
+        return f" More than {LARGE} would take too long, or more memory than there is."
 
 
 class Chance(Number):
@@ -387,10 +405,12 @@ Duration: TypeAlias = Annotated[float, Number(0, unit="ms")]
 """A duration in ms, from 0."""
 Probability: TypeAlias = Annotated[float, Chance(0, 1)]
 """A number from 0 to 1."""
-Count: TypeAlias = Annotated[int, Integer(1)]
+Count: TypeAlias = Annotated[int, Amount(1)]
 """An integer from 1."""
-Size: TypeAlias = Annotated[int, Integer(2)]
+Size: TypeAlias = Annotated[int, Amount(2)]
 """An integer from 2, such as the number of choices."""
+Bytes: TypeAlias = Annotated[int, Integer(1)]
+"""A bound of memory in bytes, from 1, as large as one likes."""
 Index: TypeAlias = Annotated[int, Integer(0)]
 """An integer from 0."""
 Seed: TypeAlias = Annotated[int, Integer(0)] | None
@@ -555,7 +575,7 @@ def _meant(hint: Any) -> Expected | None:
     kind = hint if origin is None else origin
     if kind in PLAIN:
         return PLAIN[kind]
-    if not isinstance(kind, type) or kind is object or getattr(kind, "_is_protocol", False):
+    if not isinstance(kind, type) or kind in (Any, object, inspect.Parameter.empty) or getattr(kind, "_is_protocol", False):
         return None
     return InstanceOf(kind, f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}")
 
@@ -652,8 +672,6 @@ EXPLAINED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError
 """Errors that wrong arguments lead to."""
 TOO_LARGE = (ValueError, ArithmeticError, MemoryError)
 """Errors that numbers of elements lead to which are too large."""
-LARGE = 10**9
-"""A number that needs more memory than there is, if it is one of elements."""
 
 
 def _explain(error: Exception, function: Callable[..., Any], given: Mapping[str, Any]) -> None:

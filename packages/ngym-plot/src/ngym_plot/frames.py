@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -109,7 +109,8 @@ class _Canvas:
         self, x: float, y: float, text: str, anchor: str, color: str = INK, size: int = LABEL_PIXELS, bold: bool = False
     ) -> None:
         """Write a text; the anchor is one of Pillow's, such as ``lm``: the point is left of it and in the middle."""
-        self.draw.text((x * SCALE, y * SCALE), text, color, _font(size * SCALE, bold), anchor)
+        letters, left, top = _letters(text, size * SCALE, bold, anchor)
+        self.image.paste(color, (round(x * SCALE) + left, round(y * SCALE) + top), letters)
 
     def line(self, x: Array, y: Array, color: str, width: float = 1.0) -> None:
         """Draw a line through points; it is interrupted where a value is missing."""
@@ -141,6 +142,16 @@ class _Canvas:
 def _font(pixels: int, bold: bool) -> ImageFont.FreeTypeFont:
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, pixels)
+
+
+@lru_cache(maxsize=1024)
+def _letters(text: str, pixels: int, bold: bool, anchor: str) -> tuple[Image.Image, int, int]:
+    """Return a text as a mask, and where its left upper corner lies from the anchor: most texts stay from frame to frame."""
+    font = _font(pixels, bold)
+    left, top, right, bottom = font.getbbox(text, anchor=anchor)
+    mask = Image.new("L", (max(1, round(right - left)), max(1, round(bottom - top))))
+    ImageDraw.Draw(mask).text((-left, -top), text, 255, font, anchor)
+    return mask, round(left), round(top)
 
 
 class _TimeAxis:

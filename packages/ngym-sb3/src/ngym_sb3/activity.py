@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
-from ngym_core.arguments import ArrayOf, Count, FilePath, Flag, Index, InstanceOf, Integer, Integers, Text, checked
+from ngym_core.arguments import ArrayOf, Bytes, Count, FilePath, Flag, Index, InstanceOf, Integer, Integers, Text, checked
 from ngym_core.errors import unknown_name
 from ngym_core.files import atomic_write
 from ngym_core.random import Draws
@@ -141,7 +141,7 @@ def record_activity(
     seed: Index = 0,
     deterministic: Flag = True,
     batch_first: Flag = False,
-    max_bytes: Count = MAX_ACTIVITY_BYTES,
+    max_bytes: Bytes = MAX_ACTIVITY_BYTES,
 ) -> Activity:
     """Record the activity of units in trials.
 
@@ -244,10 +244,8 @@ class _RecordingOptions:
         longest = max(map(len, rows))
         first, last = self.steps or (0, NO_LIMIT_STEPS)
         n_steps = min(last, longest) - first
-        # A response may end trials before their periods do.
-        planned = max(itertools.chain([longest], (edges[1] for trial in periods for edges in trial.values())))
-        if n_steps < 1 or (self.steps is not None and last > planned):
-            raise ValueError(f"steps={self.steps!r}: the longest trial has {planned} steps.")
+        if n_steps < 1:
+            raise ValueError(f"steps={self.steps!r}: the longest trial has {longest} steps.")
         self.check_size(len(rows), longest, rows[0].shape[1])
         activity = np.zeros((len(rows), n_steps, rows[0].shape[1]), np.float32)
         mask = np.zeros((len(rows), n_steps), bool)
