@@ -13,6 +13,7 @@ import tempfile
 
 import gymnasium as gym
 import ray
+import torch
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
@@ -53,6 +54,7 @@ def train(agent: PPO, criterion: float) -> float:
 
 def main(task: str = TASK) -> None:
     gym.make_vec(task, num_envs=1).close()  # an unknown id ends here, in words
+    torch.set_num_threads(1)  # the fastest for a network of this size
     ray.init(log_to_driver=False)
     try:
         with tempfile.TemporaryDirectory() as folder:

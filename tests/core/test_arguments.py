@@ -288,6 +288,14 @@ def test_explained_leaves_what_is_no_mistake_and_what_is_raised_on_purpose():
     with pytest.raises(TypeError, match="^amount='a' must be an integer from 1"):
         strict("a")
 
+    class Holder:
+        @explained
+        def get(self, unannotated, name: str) -> Any:
+            return {}[name]
+
+    with pytest.raises(KeyError, match="x"):
+        Holder().get(None, "x")
+
 
 def test_explained_names_a_number_that_is_too_large():
     @explained

@@ -9,7 +9,7 @@ import pytest
 
 import ngym_core as ngym
 
-from .running import EXAMPLES, figure, run_example
+from .running import EXAMPLES, figure, run, run_example
 
 pytest.importorskip("pufferlib")
 
@@ -67,3 +67,24 @@ def test_the_native_env_is_nearly_as_fast_as_its_lanes(native, say):
     best = {name: max(values) for name, values in rates.items()}  # the least disturbed by others
     say(", ".join(f"{name} {rate / 1e6:.2f} M steps/s" for name, rate in best.items()) + f", {LANES} lanes")
     assert best["native env"] > 0.5 * best["lanes"]
+
+
+FAILS_LATER = """
+import runpy, sys
+from pufferlib.pufferl import PuffeRL
+
+def train(self):
+    raise ArithmeticError("the driver has had enough")
+
+PuffeRL.train = train
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+def test_a_training_that_fails_leaves_nothing_running(tmp_path):
+    script = tmp_path / "fails_later.py"
+    script.write_text(FAILS_LATER)
+    result = run(sys.executable, script, EXAMPLES / "pufferlib.py", seconds=60)
+    assert result.code != 0
+    assert "ArithmeticError: the driver has had enough" in result.printed
+    assert not result.left

@@ -67,3 +67,10 @@ def test_readers_take_the_scalars_and_the_conditions(id_):
 @pytest.mark.parametrize("id_", EVERY_ID)
 def test_lanes_pass_check_env_specs(id_):
     check_env_specs(GymWrapper(ngym.make_vec(id_, 3, autoreset_mode="Disabled", num_trials_before_reset=1)))
+
+
+def test_lanes_in_the_wrong_mode_and_misspelled_parameters_are_errors_in_words():
+    with pytest.raises(RuntimeError, match="auto-reset mode must be one of SAME_STEP or DISABLED"):
+        GymWrapper(ngym.make_vec("PerceptualDecisionMaking-v0", 3))
+    with pytest.raises(TypeError, match="Did you mean 'sigma'"):
+        GymEnv("ngym_core:PerceptualDecisionMaking-v0", sigmaa=2)

@@ -585,8 +585,10 @@ def _meant_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
     """Return what all annotations of a function say about its arguments: name -> what is expected."""
     meant = {}
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.annotation is parameter.empty or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
         expected = _meant(_resolved(parameter.annotation, inspect.unwrap(function).__globals__))
-        if expected is not None and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if expected is not None:
             meant[parameter.name] = AnyOf(expected, NOTHING) if parameter.default is None else expected
     return meant
 
