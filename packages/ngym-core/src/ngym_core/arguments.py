@@ -68,6 +68,7 @@ __all__ = [
     "declared_arguments",
     "explained",
     "given_arguments",
+    "require_finite",
     "sums_to_one",
 ]
 
@@ -687,6 +688,31 @@ def _explain(error: Exception, function: Callable[..., Any], given: Mapping[str,
     for name, value in given.items():
         if isinstance(value, (int, np.integer)) and value > LARGE and isinstance(error, TOO_LARGE):
             raise ValueError(f"{name}={shown(value)} takes more memory than there is: {str(error) or 'out of memory'}.")
+
+
+def require_finite(result: Any, **given: Any) -> None:
+    """Raise if a result is not finite, by naming the argument that made it so.
+
+    Args:
+        result: Numbers, of any shape.
+        **given: The arguments that it was computed from.
+
+    Raises:
+        ValueError: A number of the result is NaN or infinite.
+
+    Example:
+        >>> from ngym_core.arguments import require_finite
+        >>> require_finite(float("nan") + 1, dt=float("nan"))
+        Traceback (most recent call last):
+        ValueError: dt=nan must consist of finite numbers.
+    """
+    if np.isfinite(result).all():
+        return
+    for name, value in given.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise ValueError(f"{name}={shown(value)} must consist of finite numbers.")
+    raise ValueError(f"{' and '.join(f'{name}={shown(value)}' for name, value in given.items())} give no finite numbers.")
 
 
 class CheckedAttribute:

@@ -13,7 +13,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import Finite, InstanceOf, Integer, Number, Positive, Seed, checked, explained, shown, sums_to_one
+from ngym_core.arguments import (
+    Finite,
+    InstanceOf,
+    Integer,
+    Number,
+    Positive,
+    Seed,
+    checked,
+    explained,
+    require_finite,
+    shown,
+    sums_to_one,
+)
 from ngym_core.errors import nearest
 from ngym_core.plain_data import decode, encode
 
@@ -238,7 +250,9 @@ class Draws:
     @explained
     def uniform(self, name: str, n: int, low: ArrayLike, high: ArrayLike) -> Array:
         """Draw uniform numbers between low and high (numbers or (n,) arrays), shape (n,)."""
-        return np.asarray(low + (np.asarray(high) - low) * self.random(name, n))
+        drawn = low + (np.asarray(high) - low) * self.random(name, n)
+        require_finite(drawn, low=low, high=high)
+        return np.asarray(drawn)
 
     @explained
     def choice(self, name: str, n: int, options: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import InstanceOf, PathTo, checked, explained
+from ngym_core.arguments import Count, InstanceOf, PathTo, checked, explained
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
@@ -85,8 +85,8 @@ def palette_color(k: int) -> str:
     return colors[k % len(colors)]
 
 
-@explained
-def group_colors(n: int) -> list[str]:
+@checked
+def group_colors(n: Count) -> list[str]:
     """Return n different colours: those of the style or, where there are too few, n steps of a colour map."""
     if n <= len(_palette()):
         return _palette()[:n]

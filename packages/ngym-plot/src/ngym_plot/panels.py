@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import explained
+from ngym_core.arguments import Count, checked, explained
 from ngym_core.spaces import names_of
 from ngym_plot.figure import TimeAxis, palette_color
 
@@ -117,8 +117,8 @@ def draw_traces(ax: Axes, time_axis: TimeAxis, values: Array, labels: Sequence[s
     ax.set_ylabel(label)
 
 
-@explained
-def channel_names(space: Any, k: int) -> list[str]:
+@checked
+def channel_names(space: Any, k: Count) -> list[str]:
     """Return a name for each of k channels: that of the space, with a number where several channels share it."""
     labels = [f"channel {i}" for i in range(k)]
     for name, index in names_of(space).items():
