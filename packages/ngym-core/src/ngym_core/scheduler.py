@@ -129,6 +129,7 @@ Schedule: TypeAlias = Annotated[BaseSchedule, InstanceOf(BaseSchedule, "a schedu
 class BlockSchedule(BaseSchedule):
     """A schedule that is a sequence of blocks, drawn as far as the trials that `take` returns need."""
 
+    @explained
     def take(self, n: int, draws: Draws) -> Array:
         """Return the indices of the next n trials, see `BaseSchedule.take`."""
         parts = [self._take(k, stream) for stream, k in draws.per_stream(n)]
@@ -143,7 +144,7 @@ class BlockSchedule(BaseSchedule):
             more = max(1, (n - int(lengths.sum())) // self._typical_length())
             new = self._blocks(last, more, draws)
             indices, lengths = np.concatenate([indices, new]), np.concatenate([lengths, self._lengths(new, draws)])
-        taken = np.repeat(indices, lengths)[:n]
+        taken = np.repeat(indices, np.minimum(lengths, n))[:n]  # a block may be much longer than what is taken
         ends = np.cumsum(lengths)
         left = ends > n  # blocks of which some trials are left; the first of them has been begun
         draws.carried["blocks"] = indices[left].tolist(), (np.minimum(lengths, ends - n)[left]).tolist()
