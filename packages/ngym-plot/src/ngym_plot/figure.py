@@ -22,7 +22,7 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, InstanceOf, PathTo, checked, explained
+from ngym_core.arguments import Amount, InstanceOf, PathTo, checked, explained
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
@@ -64,8 +64,9 @@ _open_figures: deque[weakref.ref[Figure]] = deque()
 """Our figures that pyplot keeps, the oldest first."""
 
 
+@checked
 @contextmanager
-def style(config: PlotConfig | None = None) -> Iterator[None]:
+def style(config: Annotated[PlotConfig, InstanceOf(PlotConfig, "a PlotConfig")] | None = None) -> Iterator[None]:
     """Draw in the style of ngym; the caller's matplotlib settings are restored afterwards."""
     with matplotlib.style.context("ngym_plot.ngym"), rc_context((config or PlotConfig()).rc):
         yield
@@ -86,7 +87,7 @@ def palette_color(k: int) -> str:
 
 
 @checked
-def group_colors(n: Count) -> list[str]:
+def group_colors(n: Annotated[int, Amount(1)]) -> list[str]:
     """Return n different colours: those of the style or, where there are too few, n steps of a colour map."""
     if n <= len(_palette()):
         return _palette()[:n]
