@@ -20,6 +20,7 @@ from ngym_core.arguments import Number
 from ngym_core.plugins.registry import wrapper_spec
 from ngym_core.scheduler import RandomBlockSchedule
 from ngym_core.wrappers.base import StepBatch
+from tests.fuzz.outcomes import require_numbers
 from tests.fuzz.plausible import TASK, Painted, table
 
 PACKAGES = ["core", "data", "plot", "sb3"]
@@ -119,7 +120,7 @@ class Styled(Painted):
 def use_part(result: Any) -> None:
     """Raise if a part of a trial has NaN."""
     if isinstance(result, np.ndarray) and result.dtype.kind == "f":
-        assert not np.isnan(result).any(), "NaN"
+        require_numbers("the result", result)
 
 
 def targets() -> Iterator[Target]:
@@ -563,7 +564,7 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "parameters": give({"sigma": 0.5}),
     "load_trials.file": saved("trials"),
     "rerun.manifest": lambda: saved("trials")().with_suffix(".json"),
-    "rerun.out": give("again.npz"),
+    "rerun.out": lambda: f"{new_name()}.npz",
     "read_manifest.path": lambda: saved("trials")().with_suffix(".json"),
     "dataset": dataset,
     "TrialLoader.dataset": trial_dataset,

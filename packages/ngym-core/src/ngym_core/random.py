@@ -274,6 +274,8 @@ class Draws:
             (n,), (n, size) or, for options of m numbers, (n, m) chosen options.
         """
         options = np.asarray(options)
+        if options.dtype.kind == "f":
+            require_finite(options, options=options)
         return np.asarray(options[self.index(name, n, len(options), p, size)])
 
     @explained

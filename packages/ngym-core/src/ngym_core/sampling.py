@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
-from ngym_core.arguments import AnyEnv, Integer, explained
+from ngym_core.arguments import AnyEnv, Having, Integer, explained
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -30,8 +30,12 @@ N = Integer(1)
 raise_mmap_threshold()  # here, since lanes and data sets both make their trials by this module
 
 
+ENV = Having("an env", "unwrapped")
+
+
 def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
     """Return an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
+    ENV.check("env", env)
     found: list[gymnasium.Env[Any, Any]] = []
     todo = [env]
     while todo:

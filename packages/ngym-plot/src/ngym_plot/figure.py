@@ -22,7 +22,7 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Amount, InstanceOf, PathTo, checked, explained
+from ngym_core.arguments import Amount, InstanceOf, PathTo, checked, explained, require_finite
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
@@ -95,7 +95,8 @@ def group_colors(n: Annotated[int, Amount(1)]) -> list[str]:
     return [to_hex(colormaps["viridis"](k / (n - 1) * 0.92)) for k in range(n)]
 
 
-def axes_or_new(ax: Axes | None, figsize: tuple[float, float] = (4.0, 3.2)) -> Axes:
+@checked
+def axes_or_new(ax: GivenAxes | None, figsize: tuple[float, float] = (4.0, 3.2)) -> Axes:
     """Return the caller's axes or, for None, those of a new figure (width, height in inches)."""
     return new_figure(figsize=figsize).add_subplot() if ax is None else ax
 
@@ -163,6 +164,7 @@ class TimeAxis:
     @explained
     def start_of(self, step: Any) -> Any:
         """Return the position at which a step begins; the first of the T steps is 1."""
+        require_finite(step, step=step)
         steps_since_zero = np.asarray(step) - 1 - self.steps_before_zero
         return steps_since_zero * self.dt if self.unit == "ms" else steps_since_zero + 0.5
 
