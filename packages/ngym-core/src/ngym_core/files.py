@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from ngym_core.arguments import InstanceOf, checked, explained
 
@@ -40,6 +40,7 @@ __all__ = [
 
 PROBE_BYTES = 4096
 """Number of bytes that are written to find out whether a disk is full."""
+OnlyPath: TypeAlias = Annotated[Path, InstanceOf(Path, "a Path")]
 CLAIM = ".ngym-claim"
 """File in a folder that a process has claimed, and beginning of the name of the claim of a file."""
 _TEMPORARY = re.compile(r"\.ngym-[0-9a-f]{8}\.")
@@ -52,7 +53,7 @@ _claimed: dict[Path, int] = {}
 
 @checked
 @contextmanager
-def atomic_write(path: Annotated[Path, InstanceOf(Path, "a Path")]) -> Iterator[Path]:
+def atomic_write(path: OnlyPath) -> Iterator[Path]:
     """Write a file under a temporary name, and rename it when it is complete and on disk.
 
     Temporary files that killed processes left in the folder are removed.
@@ -84,8 +85,9 @@ def atomic_write(path: Annotated[Path, InstanceOf(Path, "a Path")]) -> Iterator[
             os.close(file)
 
 
+@checked
 @contextmanager
-def claim_file(path: Path) -> Iterator[None]:
+def claim_file(path: OnlyPath) -> Iterator[None]:
     """Keep other processes from making a file while this one makes it, so that none overwrites what another has made.
 
     Only others that claim it are kept away. A claim ends with the process that has it, even by a kill.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ngym_core.arguments import explained, require_finite
 from ngym_core.errors import nearest
+from ngym_core.random import DistributionArguments
 
 __all__ = [
     "bump",
@@ -167,7 +168,7 @@ def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.f
 
 
 @explained
-def minmax_number(dist: str, args: ArrayLike) -> tuple[float, float]:
+def minmax_number(dist: str, args: DistributionArguments) -> tuple[float, float]:
     """Return the smallest and the largest value of a distribution.
 
     Args:

@@ -130,7 +130,7 @@ def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> 
     """
     name = f"timing/{period}"
     if isinstance(value, (int, float, Real)):
-        if not 0 <= value < math.inf:
+        if not 0 <= float(value) < math.inf:
             check_duration(period, value)
         return value
     if is_sampled(value):

@@ -110,7 +110,7 @@ class Observations:
             mu = np.asarray(mu)[:, order]
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
         spans = list(self._regions(period))
-        names: list[Any] = [period] if period is None or isinstance(period, str) else list(period)  # type: ignore[arg-type]
+        names: list[Any] = [period] if period is None or isinstance(period, str) else list(period)
         if not all(name is None or isinstance(name, str) for name in names):
             names = ["steps"]
         by_steps = [self._can_split(span) for span in spans]  # all of them before the first one is written
