@@ -18,7 +18,9 @@ from ngym_core.arguments import (
     Amount,
     AnyOf,
     ArrayOf,
+    Bytes,
     Callback,
+    Column,
     Count,
     Distribution,
     Finite,
@@ -60,6 +62,12 @@ CASES = {
         ArrayOf(),
         [[1], (1, 2.5), np.arange(3), range(3), np.float32([1])],
         [[], [NAN], [[1]], [[1], [1, 2]], ["a"], 5, "12", {1: 2}, [True], {1, 2}, None, iter([1])],
+    ),
+    "bytes": (Bytes.__metadata__[0], [1, 2**40], [0, -1, 1.5, "1 GB", *NONSENSE]),
+    "column": (
+        Column.__metadata__[0],
+        [[1, NAN], [], [1, None], [True, False], np.arange(3), np.array([1, 2.5], object), [INF]],
+        ["abc", 5, None, ["1", "2"], [[1]], [[1], [1, 2]], {1: 2}, {1, 2}, [1j], [object()], iter([1])],
     ),
     "three": (
         ArrayOf(length=3, each=Integer(0)),
@@ -298,6 +306,18 @@ def test_explained_names_a_number_that_is_too_large():
         make(10**12)
     with pytest.raises(ValueError, match="^negative dimensions"):
         make(-1)
+
+
+def test_explained_takes_arguments_without_an_annotation_as_they_are():
+    class Reader:
+        @explained
+        def read(self, key, position: int = 0):
+            return {}[key]
+
+    with pytest.raises(KeyError, match="^'x'$"):
+        Reader().read("x")
+    with pytest.raises(TypeError, match="^position='a' must be an integer"):
+        Reader().read("x", position="a")
 
 
 def test_amount_says_what_is_too_much():

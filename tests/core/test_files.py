@@ -14,6 +14,7 @@ import pytest
 from ngym_core.files import (
     CLAIM,
     atomic_write,
+    claim_file,
     claim_folder,
     holds_something,
     remove_leftovers,
@@ -155,6 +156,38 @@ def test_claim_of_a_killed_process_blocks_nobody(tmp_path, killed):
     with claim_folder(folder), claim_folder(folder):  # claims of one process nest
         (folder / "result.txt").touch()
     assert [path.name for path in folder.iterdir()] == ["result.txt"]
+
+
+CLAIM_FILE_AND_WAIT = """
+with claim_file(Path(sys.argv[1])):
+    print("claimed", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_claim_of_a_file_keeps_others_from_it_and_ends_with_its_process(tmp_path, killed):
+    path = tmp_path / "table.npz"
+    with begin(CLAIM_FILE_AND_WAIT, path) as process:
+        assert process.stdout.readline().strip() == "claimed"
+        with pytest.raises(
+            FileExistsError, match=rf"table.npz is in use by process {process.pid} on .*; .* name a new file"
+        ):
+            claim_file(path).__enter__()
+        with atomic_write(tmp_path / "other.npz"), claim_file(tmp_path / "other.npz"):  # which removes leftovers
+            pass
+        assert (tmp_path / f"{CLAIM}.table.npz").exists()
+        process.stdin.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["other.npz"]
+    for name in ("third.npz", "table.npz"):
+        assert killed(CLAIM_FILE_AND_WAIT, tmp_path / name) == "claimed"
+        assert (tmp_path / f"{CLAIM}.{name}").exists()
+    with atomic_write(tmp_path / "other.npz"):  # removes leftovers
+        pass
+    assert [entry.name for entry in tmp_path.iterdir()] == ["other.npz"]
+    assert killed(CLAIM_FILE_AND_WAIT, path) == "claimed"
+    with claim_file(path):
+        path.touch()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["other.npz", "table.npz"]
 
 
 def test_claim_folder_refuses_used_folders_and_leaves_them_as_they_are(tmp_path):

@@ -158,3 +158,31 @@ def test_neurogym_style_verbs_paint_and_sample_times():
             call()
     with pytest.raises(ngym.errors.InvalidOperationError, match="painted already"):
         env.add_period("delay")
+
+
+@pytest.mark.parametrize(
+    ("verb", "argument", "value"),
+    [
+        *(
+            (verb, "value", value)
+            for verb in ("add_ob", "set_ob")
+            for value in (np.nan, [np.inf, 0, 0], lambda ob: ob * np.nan)
+        ),
+        *(("add_randn", argument, value) for argument in ("mu", "sigma") for value in (np.nan, -np.inf)),
+    ],
+)
+def test_neurogym_style_verbs_refuse_what_is_not_finite(verb, argument, value):
+    env = Dots()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=rf"(?s){argument}=.* must consist of finite numbers"):
+        getattr(env, verb)(**{argument: value})
+
+
+@pytest.mark.parametrize(
+    ("verb", "argument"), [("add_ob", "value"), ("set_ob", "value"), ("add_randn", "mu"), ("add_randn", "sigma")]
+)
+def test_neurogym_style_verbs_refuse_what_is_no_number(verb, argument):
+    env = Dots()
+    env.reset(seed=0)
+    with pytest.raises(TypeError, match=f"{argument}=.*None.* must be a number"):
+        getattr(env, verb)(**{argument: None})

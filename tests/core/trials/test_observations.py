@@ -314,6 +314,17 @@ def test_add_ob_rejects_other_shapes_alike_for_few_and_many_trials(n, value):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, [1.0, np.nan, 0.0], np.full(3, -np.inf)])
+@pytest.mark.parametrize("argument", ["mu", "sigma"])
+def test_noise_refuses_what_is_not_finite(argument, value):
+    trials = Trials(Toy(), 3, ngym.Draws(0))
+    trials.add_period("stimulus")
+    with pytest.raises(ValueError, match=f"{argument}=.* must consist of finite numbers"):
+        trials.add_randn(**{argument: value})
+    with pytest.raises(TypeError, match=f"{argument}=None must be a number"):
+        trials.add_randn(**{argument: None})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, [1.0, np.nan, 0.0], np.full(3, -np.inf)])
 @pytest.mark.parametrize("verb", ["add_ob", "set_ob", "multiply_ob"])
 def test_observations_refuse_what_is_not_finite(verb, value):
     trials = Trials(Toy(), 3, ngym.Draws(0))

@@ -31,8 +31,10 @@ from ngym_core.errors import nearest
 __all__ = [
     "Amount",
     "ArrayOf",
+    "Bytes",
     "Callback",
     "Chance",
+    "Column",
     "Count",
     "Duration",
     "Expected",
@@ -317,6 +319,23 @@ class ArrayOf(Expected):
         return ValueError if any(self.each.problem(number) for number in (array.min(), array.max())) else None
 
 
+class NumbersOrMissing(Expected):
+    """A sequence of numbers, (n,), with NaN where one is missing; it may be empty."""
+
+    description = "a sequence of numbers, NaN where one is missing"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        try:
+            array = np.asarray(value)
+            # Objects may be numbers; texts are none, though NumPy would read them.
+            if array.dtype.kind not in "biufO" or not _is_sequence(value):
+                return TypeError
+            return None if array.astype(float).ndim == 1 else ValueError
+        except (TypeError, ValueError, RuntimeError):
+            return TypeError
+
+
 class Flags(Expected):
     """A sequence of True and False.
 
@@ -391,6 +410,8 @@ Count: TypeAlias = Annotated[int, Amount(1)]
 """An integer from 1."""
 Size: TypeAlias = Annotated[int, Amount(2)]
 """An integer from 2, such as the number of choices."""
+Bytes: TypeAlias = Annotated[int, Integer(1)]
+"""A bound of memory in bytes, from 1, as large as one likes."""
 Index: TypeAlias = Annotated[int, Integer(0)]
 """An integer from 0."""
 Seed: TypeAlias = Annotated[int, Integer(0)] | None
@@ -411,6 +432,8 @@ Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictio
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
 """At least one finite number, (k,)."""
+Column: TypeAlias = Annotated[ArrayLike, NumbersOrMissing()]
+"""A column of measurements, one number for each trial, NaN where it is missing, (n,)."""
 Integers: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer())]
 """At least one integer, (k,)."""
 Indices: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer(0))]
@@ -553,7 +576,7 @@ def _meant(hint: Any) -> Expected | None:
     kind = hint if origin is None else origin
     if kind in PLAIN:
         return PLAIN[kind]
-    if not isinstance(kind, type) or kind in (Any, object) or getattr(kind, "_is_protocol", False):
+    if not isinstance(kind, type) or kind in (Any, object, inspect.Parameter.empty) or getattr(kind, "_is_protocol", False):
         return None
     return InstanceOf(kind, f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}")
 

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Index, Keywords, Seed, checked
+from ngym_core.arguments import Bytes, Count, Index, Keywords, Seed, checked
 from ngym_core.trials import Trials
 from ngym_data._streams import concatenate_conditions
 from ngym_data.splits import SPLITS, Conditions, Split
@@ -94,7 +94,7 @@ class TrialDataset:
         conditions: Conditions | None = None,
         loss_weights: LossWeights | None = None,
         session: Count | None = None,
-        memory: Count = MEMORY_BYTES,
+        memory: Bytes = MEMORY_BYTES,
     ) -> None:
         self.source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights

@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
-from ngym_core.arguments import ArrayOf, Count, FilePath, Flag, Index, InstanceOf, Integer, Integers, Text, checked
+from ngym_core.arguments import ArrayOf, Bytes, Count, FilePath, Flag, Index, InstanceOf, Integer, Integers, Text, checked
 from ngym_core.errors import unknown_name
 from ngym_core.files import atomic_write
 from ngym_core.random import Draws
@@ -141,7 +141,7 @@ def record_activity(
     seed: Index = 0,
     deterministic: Flag = True,
     batch_first: Flag = False,
-    max_bytes: Count = MAX_ACTIVITY_BYTES,
+    max_bytes: Bytes = MAX_ACTIVITY_BYTES,
 ) -> Activity:
     """Record the activity of units in trials.
 

@@ -127,7 +127,11 @@ def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> 
     if isinstance(value, (int, float, Real)):
         return value
     if hasattr(value, "sample"):
-        return draws.sample(name, n, value)
+        try:
+            return draws.sample(name, n, value)
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+            raise ValueError(f"timing[{period!r}]={shown(value)} cannot be drawn from: {failure}") from error
     if has_own_state(value):
         drawn = [value() for _ in range(n)]
         for ms in drawn:
