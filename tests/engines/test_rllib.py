@@ -39,7 +39,7 @@ def test_the_example_reaches_its_return_after_it_was_restored(example):
     assert after.count("mean return") >= 1
     assert int(after.split()[0]) == before.count("mean return")  # it knows how far it was
     assert [int(s) for s in steps] == sorted({int(s) for s in steps})  # and counts on from there
-    assert float(returns[before.count("mean return")]) > 0.45  # with the agent that it was
+    assert float(returns[before.count("mean return")]) > 0.5  # with the agent that it was
 
 
 def test_an_unknown_task_is_an_error_in_words_before_ray_starts():
