@@ -23,6 +23,7 @@ ALL = ["core", "data", "plot", "sb3"]
 TOGETHER = [
     "tests/test_api.py",
     "tests/test_architecture.py",
+    "tests/test_films.py",
     "tests/test_layers.py",
     "tests/test_readme.py",
     "tests/data/torch",
@@ -102,7 +103,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The tests of one package from wheels, with its own dependencies only; or those of the four packages together."""
     if package == "all":
-        install(session, *ALL, extra=groups("test"))
+        install(session, *ALL, extra=(*groups("test"), "moviepy>=2"))
         session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *TOGETHER, *session.posargs)
         return
     session.env.update(ENV)

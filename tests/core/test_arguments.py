@@ -3,16 +3,19 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.arguments import (
+    Amount,
     AnyOf,
     ArrayOf,
     Callback,
@@ -34,6 +37,7 @@ from ngym_core.arguments import (
     Text,
     checked,
     declared_arguments,
+    explained,
 )
 
 from .toy import Toy
@@ -48,6 +52,7 @@ CASES = {
     "from 0": (Number(0), [0, 5], [-1e-9, INF, *NONSENSE]),
     "below": (Number(above=0, below=1), [0.5], [0, 1, *NONSENSE]),
     "integer": (Integer(1, 3), [1, np.int64(3), np.uint8(2)], [0, 4, 2.0, True, np.True_, "2", INF, *NONSENSE]),
+    "amount": (Amount(1), [1, 10**9, np.int64(7)], [10**9 + 1, 10**12, 0, 2.0, True, *NONSENSE]),
     "flag": (Flag.__metadata__[0], [True, False, np.True_, 0, 1], [2, 0.0, "True", *NONSENSE]),
     "text": (Text.__metadata__[0], ["", "a"], [1, b"a", None, ["a"]]),
     "one of": (OneOf("a", 1), ["a", 1], ["b", 1.0, True, None, [1]]),
@@ -209,3 +214,94 @@ def test_task_with_declared_arguments_checks_assigned_attributes_and_copies():
 def test_task_keeps_pythons_wording_for_unknown_arguments():
     with pytest.raises(TypeError, match="got an unexpected keyword argument 'sgima'"):
         Derived(sgima=1)
+
+
+@explained
+def fails(
+    number: float = 1.0,
+    count: int = 1,
+    flag: bool = True,
+    text: str = "a",
+    array: NDArray[Any] | None = None,
+    like: ArrayLike = 0,
+    table: Mapping[str, Any] = {},
+    function: Callable[..., Any] = len,
+    several: Sequence[int] = (),
+    path: str | Path = "",
+    toy: Toy | None = None,
+    kind: type = int,
+    anything: Any = None,
+    unknown: "NotThere" = None,  # noqa: F821, UP037
+    *,
+    error: Exception,
+):
+    raise_from_elsewhere(error)
+
+
+def raise_from_elsewhere(error):
+    exec("def again(error): throw = error; raise throw\nagain(error)", {"error": error})
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good", "expected"),
+    [
+        ("number", "a", np.float32(2), "a finite or infinite number|a number"),
+        ("count", 1.5, np.int8(2), "an integer"),
+        ("flag", "yes", np.True_, "True or False"),
+        ("text", 5, "b", "a text"),
+        ("array", [1], np.zeros(2), "an array"),
+        ("like", object(), [[1, 2]], "a number or an array"),
+        ("table", [1], {"a": 1}, "a dictionary"),
+        ("function", 5, print, "a function"),
+        ("several", "ab", np.arange(2), "a sequence"),
+        ("path", 5, Path("a"), "a text, or a path"),
+        ("toy", 5, Toy(), "a Toy"),
+        ("kind", 5, float, "a class"),
+    ],
+)
+def test_explained_names_a_wrong_argument_of_a_function_that_failed(name, bad, good, expected):
+    with pytest.raises((TypeError, ValueError), match=f"^{name}=.* must be .*({expected})"):
+        fails(error=KeyError("x"), **{name: bad})
+    for right in (good, {"array": None, "toy": None}.get(name, good)):
+        with pytest.raises(KeyError, match="x"):
+            fails(error=KeyError("x"), **{name: right})
+
+
+def test_explained_leaves_what_is_no_mistake_and_what_is_raised_on_purpose():
+    with pytest.raises(AttributeError, match="^x$"):
+        fails(error=AttributeError("x"), anything=object(), unknown=5)
+    with pytest.raises(OSError, match="^x$"):  # no error that a wrong argument leads to
+        fails(error=OSError("x"), count="a")
+
+    @explained
+    def strict(count: int) -> None:
+        Amount(1).check("amount", count)
+
+    with pytest.raises(TypeError, match="^amount='a' must be an integer from 1"):
+        strict("a")
+
+    class Holder:
+        @explained
+        def get(self, unannotated, name: str) -> Any:
+            return {}[name]
+
+    with pytest.raises(KeyError, match="x"):
+        Holder().get(None, "x")
+
+
+def test_explained_names_a_number_that_is_too_large():
+    @explained
+    def make(n: int) -> NDArray[Any]:
+        return np.zeros((n, n))
+
+    with pytest.raises(ValueError, match="^n=1000000000000 takes more memory than there is: "):
+        make(10**12)
+    with pytest.raises(ValueError, match="^negative dimensions"):
+        make(-1)
+
+
+def test_amount_says_what_is_too_much():
+    with pytest.raises(ValueError, match="^n=1000000000000 must be an integer from 1. More than 1000000000 would"):
+        Amount(1).check("n", 10**12)
+    with pytest.raises(ValueError, match=r"^n=0 must be an integer from 1\.$"):
+        Amount(1).check("n", 0)

@@ -52,7 +52,10 @@ def tampered(tmp_path, change):
         (lambda r, m: r["s7/gt2"].__setitem__(0, 1), "trials.gt seed 7 trial 2"),
         (lambda r, m: r["s0/step/reward"].__setitem__(9, 0.1), "steps.reward seed 0"),
         (lambda r, m: r["s0/step/new_trial"].__setitem__(9, True), "steps.new_trial seed 0"),
-        (lambda r, m: r["s0/step/performance"].__setitem__(9, 1), "steps.performance seed 0"),
+        (
+            lambda r, m: r["s0/step/performance"].__setitem__(r["s0/step/new_trial"].astype(bool), 0.5),
+            "steps.performance seed 0",
+        ),
         (lambda r, m: r["s0/step/gt"].__setitem__(9, 1), "steps.gt seed 0"),
         (lambda r, m: r["s0/step/ob"].__setitem__((9, 0), 1), "steps.ob seed 0"),
         (lambda r, m: m["s0"][1]["trial"].__setitem__("coh", 6.4), "trials.conditions seed 0 trial 1: coh"),

@@ -348,7 +348,7 @@ def roads():
         env = ngym.wrappers.SideBias(functools.reduce(lambda e, w: w(e), between, env), **biased[1])
         return ngym.wrappers.Noise(functools.reduce(lambda e, w: w(e), between, env), **noise[1])
 
-    made = gym.make(ngym_id, wrappers=[biased, noise])
+    made = gym.make(ngym_id, wrappers=[biased, noise], num_trials_before_reset=10_000_000)
     yield "make", ngym.make(PDM, wrappers=[biased, noise])
     yield "by hand", by_hand()
     yield "gym.make", made

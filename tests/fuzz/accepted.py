@@ -49,6 +49,15 @@ LEGITIMATE: list[tuple[str, str, str, str]] = [
     ("*", "model", "None", "random actions"),
     ("*", "def_act", "None 0 True", "an action"),
     ("*tasktools.to_map", "*", "*", "any values"),
+    ("*wilson_interval", "p", "nan [nan] None", "no estimate has no interval"),
+    ("*wilson_interval", "n", "nan [nan] None", "no estimate has no interval"),
+    ("*PsychometricFit.band", "evidence", "nan [nan] None", "NaN where there is no evidence"),
+    ("*TimeAxis.staircase", "values", "nan [nan]", "a gap of a line"),
+    ("*TimeAxis.start_of", "step", "nan [nan]", "a gap of a line"),
+    ("*running_mean", "values", "[nan]", "a missing value"),
+    ("*median_interval", "values", "[nan]", "a missing value"),
+    ("*Conditions.set", "value", "nan [nan]", "a missing value"),
+    ("*to_column", "values", "nan [nan]", "a missing value"),
 ]
 """Target, parameter, names of values (patterns, separated by spaces), and the reason."""
 

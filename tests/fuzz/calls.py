@@ -44,6 +44,8 @@ SKIPPED = {
     "ngym_core.rules.*.prepare": "called by envs only",
     "ngym_core.plugins.manager.PackManager.*": "called when packs are found",
     "*.Sampled.sample": "a protocol",
+    "ngym_core.rendering.*": "an inner part of `TrialEnv` and `TrialVectorEnv`",
+    "ngym_core.plugins.unfinished.*": "called when packs are found",
     "ngym_core.lazy.attach": "for modules that are being imported",
 }
 """What is not called here, and why."""
@@ -300,6 +302,14 @@ def recording() -> Any:
     import ngym_sb3
 
     return ngym_sb3.record_activity(module(), sb3_env(), 4)
+
+
+def played_trial() -> Any:
+    """Return a trial as it was played so far."""
+    from ngym_core.rendering import PlayedTrial
+
+    seen, done = np.zeros((3, 3)), np.zeros(2, int)
+    return PlayedTrial(1, {"coh": 5.0}, {"stimulus": (0, 5)}, 0, seen, done, np.zeros(2), done)
 
 
 def axes() -> Any:
@@ -590,6 +600,12 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "save_figure.fname": give("figure.png"),
     "group_colors.n": give(3),
     "write_gallery.folder": give("gallery"),
+    "write_pack.name": give("fuzz_pack"),
+    "write_pack.folder": lambda: tempfile.mkdtemp(dir="."),
+    "draw_frame.trial": played_trial,
+    "describe_conditions.conditions": give({"coh": 5.0}),
+    "describe_conditions.max_characters": give(72),
+    "action_ticks.space": give(ngym.spaces.Discrete(3)),
     "write_gallery.ids": give(["Null-v0"]),
     "draw_actions.actions": vector(),
     "draw_actions.gt": vector(),

@@ -465,7 +465,9 @@ def sb3() -> list[Mistake]:
             "num_trials", each("record_activity num_trials=", [0, -1, math.inf, 1.5, "x"], lambda v: recorded(num_trials=v))
         ),
         *mistakes(
-            "steps", each("record_activity steps=", [5, "x", (5, 2), (math.nan, 3), (0, 99)], lambda v: recorded(steps=v))
+            # (0, 99) is right: trials are as long as the agent makes them, and what they lack is masked, as in a slice.
+            "steps",
+            each("record_activity steps=", [5, "x", (5, 2), (math.nan, 3)], lambda v: recorded(steps=v)),
         ),
         *mistakes("seed", each("record_activity seed=", [-1, 1.5, "x"], lambda v: recorded(seed=v))),
         *mistakes(

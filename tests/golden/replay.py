@@ -138,6 +138,7 @@ def _steps(recording: Any, meta: dict[str, Any], seed: int, prefix: str) -> Iter
     env = make(meta, seed)
     env.reset()
     recorded = {key: recording[f"{prefix}/step/{key}"] for key in ("ob", "reward", "new_trial", "gt", "performance")}
+    recorded["performance"] = np.where(recorded["new_trial"], recorded["performance"], np.nan)  # of trials that ended
     rows = []
     for action in recording[f"{prefix}/step/action"]:
         try:
@@ -145,7 +146,8 @@ def _steps(recording: Any, meta: dict[str, Any], seed: int, prefix: str) -> Iter
         except gymnasium.error.InvalidAction as error:
             yield f"steps.action seed {seed}: {error}"
             return
-        rows.append((ob, reward, info["new_trial"], info["gt"], info.get("performance", np.nan)))
+        performance = info["performance"] if info["new_trial"] else np.nan
+        rows.append((ob, reward, info["new_trial"], info["gt"], performance))
     tolerances = {"ob": OB_TOLERANCE, "reward": REWARD_TOLERANCE, "performance": REWARD_TOLERANCE}
     for key, column in zip(recorded, zip(*rows, strict=True), strict=True):
         yield from _arrays(f"steps.{key} seed {seed}", np.array(column), recorded[key], tolerances.get(key, 0))

@@ -15,6 +15,8 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 import ngym_core as ngym
 from ngym_core.errors import StateError
+from ngym_core.plugins import registry
+from ngym_core.plugins.manager import PackManager, PackStatus
 from ngym_core.testing import _equal
 from ngym_core.wrappers.base import TrialWrapper
 from ngym_sb3 import NgymVecEnv, evaluate_policy, make_sb3_env
@@ -285,3 +287,58 @@ def test_trial_monitor_in_subproc_vec_env_has_one_folder_for_each_process(tmp_pa
     folders = sorted(path.name for path in tmp_path.iterdir())
     assert folders == ["run", "run-1"]
     assert [len(ngym.load_trial_table(tmp_path / name)["trial"]) for name in folders] == ended.tolist()
+
+
+# ---- rendering ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawing():
+    """Have a pack draw frames that tell how many steps of the trial were taken, and by what action."""
+
+    class Pack:
+        @ngym.hookimpl
+        def ngym_frame(self, trial, env):
+            return np.full((4, 6, 3), 10 * len(trial.actions) + (trial.actions[-1] if len(trial.actions) else 9), np.uint8)
+
+    before, manager = registry.pack_manager(), PackManager()
+    manager.add(Pack(), PackStatus("drawing", "a-pack", "1"))
+    registry.set_pack_manager(manager)
+    yield
+    registry.set_pack_manager(before)
+
+
+def test_get_images_has_one_of_each_lane_and_render_tiles_them(drawing):
+    env = make_sb3_env(ID, 4, seed=0, render_mode="rgb_array")
+    env.reset()
+    assert env.render_mode == "rgb_array"
+    assert (env.metadata["render_modes"], env.metadata["render_fps"]) == (["rgb_array"], 10)
+    assert [image[0, 0, 0] for image in env.get_images()] == [9] * 4
+    env.step(np.array([0, 1, 2, 0]))
+    assert [image[0, 0, 0] for image in env.get_images()] == [10, 11, 12, 10]
+    tiled = env.render()
+    assert tiled.shape == (8, 12, 3)
+    assert tiled[::4, ::6, 0].tolist() == [[10, 11], [12, 10]]
+    assert np.array_equal(env.render(mode="rgb_array"), tiled)
+
+
+def test_images_go_on_from_a_state(drawing):
+    env, other = (make_sb3_env(ID, 2, seed=seed, render_mode="rgb_array") for seed in (0, 1))
+    env.reset()
+    for _ in range(3):
+        env.step(np.array([1, 2]))
+    other.set_state(env.get_state())
+    for copied in (other, copy.deepcopy(env), pickle.loads(pickle.dumps(env))):
+        assert np.array_equal(copied.render(), env.render())
+
+
+def test_images_need_a_render_mode(drawing):
+    env = make_sb3_env(ID, 2, seed=0)
+    env.reset()
+    assert env.render_mode is None
+    with pytest.warns(UserWarning, match="no `render_mode` was passed"):
+        assert env.render() is None
+    with pytest.warns(UserWarning, match="These lanes have no render_mode"):
+        assert env.get_images() == [None, None]
+    with pytest.raises(ValueError, match="render_mode='human' must be one of 'rgb_array', or None"):
+        make_sb3_env(ID, render_mode="human")

@@ -11,7 +11,7 @@ import pytest
 import ngym_core as ngym
 from ngym_core.scheduler import SequentialBlockSchedule
 from ngym_core.testing import _equal
-from ngym_core.wrappers import ScheduleAttr, ScheduleEnvs
+from ngym_core.wrappers import ChoiceWrapper, ScheduleAttr, ScheduleEnvs
 
 from ..comparison import compare
 
@@ -270,3 +270,24 @@ def test_what_wrappers_record_under_one_name_stays_for_each():
     wrapped = ngym.make(ibl, wrappers=[WRAPPERS["SideBias"]]).sample_trials(50, seed=0).conditions
     assert np.array_equal(wrapped["block"], plain["block"])
     assert "SideBias_block" in wrapped
+
+
+class OftenTheSame(ChoiceWrapper):
+    def choice_weights(self, n, draws, forced):
+        return np.array([HISTORY]), {}
+
+
+def test_a_wrapper_of_ones_own_needs_to_state_its_probabilities_only():
+    alone = ngym.make(PDM, wrappers=[OftenTheSame]).sample_trials(4000, seed=0).conditions
+    for before in (0, 1):
+        repeats = alone["ground_truth"][alone["previous"] == before] == before
+        assert repeats.mean() == pytest.approx(HISTORY[before][before], abs=0.04)
+        assert (alone["probs"][alone["previous"] == before] == HISTORY[before]).all()
+    forced = ngym.make(PDM, wrappers=[OftenTheSame]).sample_trials(5, seed=0, ground_truth=1).conditions
+    assert (forced["ground_truth"] == 1).all()
+    together = (
+        ngym.make(PDM, wrappers=[("RandomGroundTruth", {"p": P}), OftenTheSame]).sample_trials(4000, seed=0).conditions
+    )
+    product = np.array(HISTORY) * P
+    assert np.allclose(together["probs"], (product / product.sum(axis=1, keepdims=True))[together["previous"]])
+    compare(lambda: ngym.make(PDM, wrappers=[OftenTheSame], num_trials_before_reset=3), "SameStep", steps=100)

@@ -13,10 +13,12 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import os
 import reprlib
+import traceback
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar
@@ -27,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from ngym_core.errors import nearest
 
 __all__ = [
+    "Amount",
     "ArrayOf",
     "Callback",
     "Chance",
@@ -53,6 +56,7 @@ __all__ = [
     "Positive",
     "Probabilities",
     "Probability",
+    "RenderMode",
     "Seed",
     "Size",
     "TaskId",
@@ -60,7 +64,9 @@ __all__ = [
     "check_arguments",
     "checked",
     "declared_arguments",
+    "explained",
     "given_arguments",
+    "require_finite",
     "sums_to_one",
 ]
 
@@ -69,6 +75,8 @@ R = TypeVar("R")
 
 SUM_TOLERANCE = 1e-6
 """Difference from 1 that the sum of probabilities may have, by rounding."""
+LARGE = 10**9
+"""A number of elements that needs more memory, or time, than there is."""
 MAX_CHARACTERS = 120
 """Number of characters of a value that an error message shows, at most."""
 
@@ -165,6 +173,20 @@ class Integer(Number):
 
     def _is_kind(self, value: Any) -> bool:
         return isinstance(value, Integral) and super()._is_kind(value)
+
+
+class Amount(Integer):
+    """A number of trials, steps, channels: an `Integer` that is not so large that counting to it would take for ever."""
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return super().problem(value) or (ValueError if value > LARGE else None)
+
+    def hint(self, value: Any) -> str:
+        """Say that a number is too large."""
+        if super().problem(value):
+            return ""
+        return f" More than {LARGE} would take too long, or more memory than there is."
 
 
 class Chance(Number):
@@ -365,9 +387,9 @@ Duration: TypeAlias = Annotated[float, Number(0, unit="ms")]
 """A duration in ms, from 0."""
 Probability: TypeAlias = Annotated[float, Chance(0, 1)]
 """A number from 0 to 1."""
-Count: TypeAlias = Annotated[int, Integer(1)]
+Count: TypeAlias = Annotated[int, Amount(1)]
 """An integer from 1."""
-Size: TypeAlias = Annotated[int, Integer(2)]
+Size: TypeAlias = Annotated[int, Amount(2)]
 """An integer from 2, such as the number of choices."""
 Index: TypeAlias = Annotated[int, Integer(0)]
 """An integer from 0."""
@@ -383,6 +405,8 @@ Callback: TypeAlias = Annotated[Callable[..., Any], InstanceOf(Callable, "a func
 """A function of the caller."""
 TaskId: TypeAlias = Annotated[str, InstanceOf(str, "the id of a task")]
 """The id of a task."""
+RenderMode: TypeAlias = Literal["rgb_array"] | None
+"""What `render` returns: an array of pixels, or nothing."""
 Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of arguments")]
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
@@ -463,7 +487,7 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
 
 
 def _expected(hint: Any) -> Expected | None:
-    """Return what an annotation says about values, or None."""
+    """Return what an annotation declares about values, or None."""
     origin = typing.get_origin(hint)
     if origin is Annotated:
         return next((part for part in hint.__metadata__ if isinstance(part, Expected)), None)
@@ -473,6 +497,78 @@ def _expected(hint: Any) -> Expected | None:
         kinds = [NOTHING if part is type(None) else _expected(part) for part in typing.get_args(hint)]
         return AnyOf(*[kind for kind in kinds if kind]) if all(kinds) else None
     return None
+
+
+class _Sequence(Expected):
+    """Several values in order."""
+
+    description = "a sequence"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if _is_sequence(value) else TypeError
+
+
+class _ArrayLike(Expected):
+    """A number, or an array of numbers or texts."""
+
+    description = "a number or an array"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        try:
+            kind = np.asarray(value).dtype.kind
+        except (TypeError, ValueError, RuntimeError):
+            return TypeError
+        return None if kind in "biufU" else TypeError
+
+
+PLAIN: dict[Any, Expected] = {
+    float: Number(infinite=True),
+    int: Integer(),
+    bool: Boolean(),
+    str: InstanceOf(str, "a text"),
+    type(None): NOTHING,
+    np.ndarray: InstanceOf(np.ndarray, "an array"),
+    Mapping: InstanceOf(Mapping, "a dictionary"),
+    dict: InstanceOf(dict, "a dictionary"),
+    Callable: InstanceOf(Callable, "a function"),  # type: ignore[arg-type]
+    Path: InstanceOf(Path, "a path"),
+    type: InstanceOf(type, "a class"),
+    **dict.fromkeys((Sequence, Iterable, Collection, Iterator, list, tuple), _Sequence()),
+}
+"""What plain types say about values, for `explained`."""
+
+
+def _meant(hint: Any) -> Expected | None:
+    """Return what any annotation says about values, also one that declares nothing, or None."""
+    if (declared := _expected(hint)) is not None:
+        return declared
+    if hint == ArrayLike:
+        return _ArrayLike()
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        kinds = [_meant(part) for part in typing.get_args(hint)]
+        return AnyOf(*[kind for kind in kinds if kind]) if all(kinds) else None
+    kind = hint if origin is None else origin
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if not isinstance(kind, type) or kind in (Any, object) or getattr(kind, "_is_protocol", False):
+        return None
+    return InstanceOf(kind, f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}")
+
+
+@functools.cache
+def _meant_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
+    """Return what all annotations of a function say about its arguments: name -> what is expected."""
+    meant = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.annotation is parameter.empty or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        expected = _meant(_resolved(parameter.annotation, inspect.unwrap(function).__globals__))
+        if expected is not None:
+            meant[parameter.name] = AnyOf(expected, NOTHING) if parameter.default is None else expected
+    return meant
 
 
 def given_arguments(parameters: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -522,7 +618,78 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         check_arguments(function, given_arguments(names, args, kwargs))
         return function(*args, **kwargs)
 
+    return explained(run)
+
+
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that its arguments are looked at once it has failed: a wrong one explains the error.
+
+    For functions that are called too often to check their arguments first. Any annotation counts, also plain types.
+
+    Example:
+        >>> from ngym_core.arguments import explained
+        >>> @explained
+        ... def shout(text: str) -> str:
+        ...     return text.upper()
+        >>> shout(5)
+        Traceback (most recent call last):
+        TypeError: text=5 must be a text.
+    """
+    names = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except EXPLAINED as error:
+            _explain(error, function, given_arguments(names, args, kwargs))
+            raise
+
     return run
+
+
+EXPLAINED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, MemoryError)
+"""Errors that wrong arguments lead to."""
+TOO_LARGE = (ValueError, ArithmeticError, MemoryError)
+"""Errors that numbers of elements lead to which are too large."""
+
+
+def _explain(error: Exception, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raise an error that names a wrong argument, if there is one, unless the given error was raised on purpose."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if (frame.line or "").startswith("raise ") and f"{os.sep}ngym_" in frame.filename:
+        return
+    for name, expected in _meant_arguments(function).items():
+        if name in given:
+            expected.check(name, given[name])
+    for name, value in given.items():
+        if isinstance(value, (int, np.integer)) and value > LARGE and isinstance(error, TOO_LARGE):
+            raise ValueError(f"{name}={shown(value)} takes more memory than there is: {str(error) or 'out of memory'}.")
+
+
+def require_finite(result: Any, **given: Any) -> None:
+    """Raise if a result is not finite, by naming the argument that made it so.
+
+    Args:
+        result: Numbers, of any shape.
+        **given: The arguments that it was computed from.
+
+    Raises:
+        ValueError: A number of the result is NaN or infinite.
+
+    Example:
+        >>> from ngym_core.arguments import require_finite
+        >>> require_finite(float("nan") + 1, dt=float("nan"))
+        Traceback (most recent call last):
+        ValueError: dt=nan must consist of finite numbers.
+    """
+    if np.isfinite(result).all():
+        return
+    for name, value in given.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise ValueError(f"{name}={shown(value)} must consist of finite numbers.")
+    raise ValueError(f"{' and '.join(f'{name}={shown(value)}' for name, value in given.items())} give no finite numbers.")
 
 
 class CheckedAttribute:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 
+from ngym_core.arguments import explained
 from ngym_core.parameters import Parameters
 from ngym_core.sampling import layers
 
@@ -41,6 +42,7 @@ class ParameterWatch:
         2000
     """
 
+    @explained
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         self.env = env
         self.remember()

@@ -22,17 +22,19 @@ from ngym_core.arguments import (
     Finite,
     InstanceOf,
     Milliseconds,
+    RenderMode,
     Seed,
     check_arguments,
     check_attributes,
     checked,
+    explained,
     given_arguments,
 )
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
-from ngym_core.rendering import PlayedTrial, RenderMode, TrialRecorder, frames_per_second, record_trials
+from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
 from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
@@ -596,7 +598,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Record a step that was taken."""
         ob, reward, _, _, info = result
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
-        ended = {0: (info["performance"], playing._record_of_trial())} if info["new_trial"] else {}
+        ended = {0: (float(info["performance"]), playing._record_of_trial())} if info["new_trial"] else {}
         actions, rewards, gt, seen = (np.asarray(value)[None] for value in (action, reward, info["gt"], ob))
         self._recorder.step(actions, rewards, gt, seen, ended)  # type: ignore[union-attr]
 
@@ -674,14 +676,17 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Period -> its end in ms."""
         return self._single.edges("end_t", 1, self.dt)
 
+    @explained
     def in_period(self, period: str, t: float | None = None) -> bool:
         """Return whether a time (ms, by default now) lies in a period."""
         return self._single.in_period(period, self.t if t is None else t)
 
+    @explained
     def sample_time(self, period: str) -> float:
         """Draw the duration of a period in ms, cut to whole steps."""
         return self._single.sample_time(period)
 
+    @explained
     def add_period(
         self,
         period: str | Sequence[str],
@@ -693,28 +698,34 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Add a period, or several one after another; see `Trials.add_period`. `last_period` changes nothing."""
         self._single.add_period(period, duration, before, after)
 
+    @explained
     def view_ob(self, period: str | None = None) -> NDArray[Any]:
         """Return the observations of a period or of the whole trial, (steps, *observation shape), as a writable view."""
         return self._single.view_ob(period)
 
+    @explained
     def view_groundtruth(self, period: str | None = None) -> NDArray[Any]:
         """Return the ground truth of a period or of the whole trial, (steps, *action shape), as a writable view."""
         return self._single.view_groundtruth(period)
 
+    @explained
     def add_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
         """Add to the observations of one trial, see `SingleTrial.write_ob`."""
         self._single.write_ob(value, period, where, "add")
 
+    @explained
     def set_ob(self, value: Value, period: str | Sequence[str] | None = None, where: Where = None) -> None:
         """Set the observations of one trial, see `SingleTrial.write_ob`."""
         self._single.write_ob(value, period, where, "assign")
 
+    @explained
     def add_randn(
         self, mu: float = 0, sigma: float = 1, period: str | Sequence[str] | None = None, where: Where = None
     ) -> None:
         """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from `rng`."""
         self._single.add_randn(mu, sigma, period, where)
 
+    @explained
     def set_groundtruth(self, value: ArrayLike, period: str | Sequence[str] | None = None, where: str | None = None) -> None:
         """Set the ground truth of one trial, see `SingleTrial.set_groundtruth`."""
         self._single.set_groundtruth(value, period, where)

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ngym_core.arguments import explained
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -79,6 +81,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.close(file)
 
 
+@explained
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
     for entry in folder.glob(".ngym-*.*"):
@@ -101,6 +104,7 @@ def _open_temporary(path: Path) -> tuple[Path, int | None]:
         return temporary, file
 
 
+@explained
 def sync_folder(folder: Path) -> None:
     """Wait until the names of the files in a folder are on disk, where the system can do that."""
     if os.name == "posix":
@@ -185,6 +189,7 @@ def _open_claim(folder: Path) -> int:
             )
 
 
+@explained
 def require_free_folder(folder: Path, mark: str | None = None, besides: str | None = None) -> None:
     """Raise if a folder is not empty.
 
@@ -200,6 +205,7 @@ def require_free_folder(folder: Path, mark: str | None = None, besides: str | No
         raise FileExistsError(f"{folder} holds something already; name a new folder.")
 
 
+@explained
 def require_writable_folder(folder: Path) -> None:
     """Make a folder, and raise if nothing can be written there; for use before long work.
 
@@ -219,6 +225,7 @@ def require_writable_folder(folder: Path) -> None:
         file.write(bytes(PROBE_BYTES))
 
 
+@explained
 def holds_something(path: Path, besides: str | None = None) -> bool:
     """Return whether a path is a file, or a folder with more than what killed processes left.
 

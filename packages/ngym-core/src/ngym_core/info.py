@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium
 
-from ngym_core.arguments import declared_arguments, shown
+from ngym_core.arguments import declared_arguments, explained, shown
 from ngym_core.errors import UnknownNameError, nearest
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable
@@ -24,6 +24,7 @@ MAX_PURPOSE_CHARACTERS = 2000
 """Length of the first paragraph of a docstring that is shown, at most."""
 
 
+@explained
 def show_all_tasks(tag: str | None = None, *, collections: bool = True) -> None:
     """Print the ids of all tasks, including those of installed packs.
 
@@ -56,6 +57,7 @@ def show_all_tags() -> None:
     _show("Available tags:", [f"{tag:{width}}  {registry.tag_meaning(tag)}".rstrip() for tag in tags])
 
 
+@explained
 def show_info(obj_: Any) -> None:
     """Print the description of a task or a wrapper.
 
@@ -69,6 +71,7 @@ def show_info(obj_: Any) -> None:
     print(describe(obj_))
 
 
+@explained
 def describe(obj_: Any) -> str:
     """Describe a task or a wrapper.
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import require_finite
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels
@@ -212,6 +213,8 @@ class SingleTrial:
             UnknownNameError: A period that the trial, or a channel that the observations do not have.
             ValueError: A value of a shape that does not fit.
         """
+        if not callable(value):
+            require_finite(value, value=value)
         ob = self._built("ob")
         index = slice(None) if where is None else channels(self._env.observation_space, where)
         for one in self._periods(period):
@@ -224,6 +227,7 @@ class SingleTrial:
 
     def add_randn(self, mu: float, sigma: float, period: Any, where: Where) -> None:
         """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from the env's `rng`."""
+        require_finite(np.add(mu, sigma), mu=mu, sigma=sigma)
         self.write_ob(lambda ob: mu + self._env.rng.randn(*ob.shape) * sigma, period, where, "add")
 
     def set_groundtruth(self, value: ArrayLike, period: Any, where: str | None) -> None:

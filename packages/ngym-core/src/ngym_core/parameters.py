@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
-from ngym_core.arguments import Number, shown
+from ngym_core.arguments import Number, explained, shown
 from ngym_core.errors import unknown_name
 from ngym_core.trials.durations import check_duration
 
@@ -40,6 +40,7 @@ class Parameters(dict[str, Any]):
         {'stimulus': 600, 'decision': ('uniform', (200, 400))}
     """
 
+    @explained
     def __init__(
         self,
         kind: str,
@@ -83,6 +84,7 @@ class Parameters(dict[str, Any]):
         self.update(given)
         return self
 
+    @explained
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value of a key; an optional one that is missing gets this value, after a check."""
         if key not in self:

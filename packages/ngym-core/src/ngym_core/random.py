@@ -13,7 +13,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import Finite, InstanceOf, Integer, Number, Positive, Seed, checked, shown, sums_to_one
+from ngym_core.arguments import (
+    Finite,
+    InstanceOf,
+    Integer,
+    Number,
+    Positive,
+    Seed,
+    checked,
+    explained,
+    require_finite,
+    shown,
+    sums_to_one,
+)
 from ngym_core.errors import nearest
 from ngym_core.plain_data import decode, encode
 
@@ -149,6 +161,7 @@ class Draws:
         """
         return [(self, n)]
 
+    @explained
     def previous(self, name: str, values: Array, first: ArrayLike | Callable[[Draws], ArrayLike]) -> Array:
         """Return the value of the trial before each trial; that of the last one is carried on.
 
@@ -175,6 +188,7 @@ class Draws:
             stream.carried[name] = values[start - 1].tolist()
         return before
 
+    @explained
     def follow(self, name: str, after: Array, first: int | Callable[[Draws], ArrayLike]) -> tuple[Array, Array]:
         """Return the states of a chain in which each trial's state follows on that of the trial before.
 
@@ -209,6 +223,7 @@ class Draws:
             return first(self) if callable(first) else first
         return self.carried[name]
 
+    @explained
     def stream(self, name: str) -> np.random.Generator:
         """Return the generator of a named draw, which is made from the seed and the name at its first use."""
         name = self._prefix + name
@@ -223,6 +238,7 @@ class Draws:
                 _set_stream_state(stream, saved)
             return stream
 
+    @explained
     def random(self, name: str, n: int, size: int | None = None) -> Array:
         """Draw uniform numbers in [0, 1), shape (n,) or (n, size)."""
         try:
@@ -231,10 +247,14 @@ class Draws:
             _check_sizes(n, size)
             raise
 
+    @explained
     def uniform(self, name: str, n: int, low: ArrayLike, high: ArrayLike) -> Array:
         """Draw uniform numbers between low and high (numbers or (n,) arrays), shape (n,)."""
-        return np.asarray(low + (np.asarray(high) - low) * self.random(name, n))  # type: ignore[operator]
+        drawn = low + (np.asarray(high) - low) * self.random(name, n)
+        require_finite(drawn, low=low, high=high)
+        return np.asarray(drawn)
 
+    @explained
     def choice(self, name: str, n: int, options: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw among options with equal or given probabilities.
 
@@ -251,6 +271,7 @@ class Draws:
         options = np.asarray(options)
         return np.asarray(options[self.index(name, n, len(options), p, size)])
 
+    @explained
     def index(self, name: str, n: int, k: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw indices from 0 to k - 1 (k is a number or (n,)), evenly or with given probabilities, (n,) or (n, size)."""
         if isinstance(k, int):  # first, since most are
@@ -270,16 +291,19 @@ class Draws:
         edges /= edges[..., -1:]  # a last edge below 1 by rounding could give the index k
         return np.asarray((u[..., None] >= edges).sum(axis=-1))
 
+    @explained
     def other(self, name: str, n: int, k: int, than: ArrayLike) -> Array:
         """Draw indices from 0 to k - 1 that differ from `than` ((n,) indices), shape (n,)."""
         drawn = self.index(name, n, k - 1)
         return drawn + (drawn >= np.asarray(than))
 
+    @explained
     def permutation(self, name: str, n: int, k: int) -> Array:
         """Draw orders of 0 to k - 1, one for each trial, shape (n, k)."""
         # A stable sort, so that ties have the same order on every machine.
         return np.argsort(self.random(name, n, k), axis=1, kind="stable")
 
+    @explained
     def normal(self, name: str, shape: tuple[int, ...], first: int = 0, rows: Array | None = None) -> NDArray[np.float32]:
         """Draw standard normal numbers.
 
@@ -296,11 +320,13 @@ class Draws:
         self.stream(name).standard_normal(dtype=np.float32, out=noise)
         return noise
 
+    @explained
     def truncated_exponential(self, name: str, n: int, mean: float, low: float = 0, high: float = math.inf) -> Array:
         """Draw from an exponential with this mean, cut to [low, high), shape (n,)."""
         _check_window(mean, low, high)
         return _invert(self.random(name, n), mean, low, high)
 
+    @explained
     def sample(self, name: str, n: int, distribution: Sampled) -> Array:
         """Draw n values from an object with a `sample` method, shape (n,)."""
         return np.asarray(distribution.sample(self.stream(name), n), float)
@@ -399,6 +425,7 @@ class TruncExp:
         """Hash by mean and window."""
         return hash((self.vmean, self.vmin, self.vmax))
 
+    @explained
     def seed(self, seed: int | None = None) -> None:
         """Restart the object's own generator, which calls draw from."""
         self.rng = np.random.RandomState(seed)
@@ -407,6 +434,7 @@ class TruncExp:
         """Draw one value in ms from the object's own generator."""
         return trunc_exp(self.rng, self.vmean, self.vmin, self.vmax)
 
+    @explained
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Draw n durations in ms, one uniform number each, shape (n,)."""
         return _invert(rng.random(n), self.vmean, self.vmin, self.vmax)
@@ -451,6 +479,7 @@ def trunc_exp(
             return float(value)
 
 
+@explained
 def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
     """Return a function that draws one number each time it is called.
 
@@ -483,6 +512,7 @@ def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
     raise ValueError(f"Unknown distribution: {dist}. {nearest(dist, DISTRIBUTIONS)}")
 
 
+@explained
 def random_number_name(dist: str, args: Any) -> str:
     """Return a distribution in words, for tables and figures.
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.plain_data import decode, encode
-from ngym_core.sampling import tasks_of
 
-__all__ = ["MAX_FPS", "PlayedTrial", "RenderMode", "TrialRecorder", "frames_per_second", "record_trials"]
+__all__ = ["MAX_FPS", "PlayedTrial", "TrialRecorder", "frames_per_second", "record_trials"]
 
 Array: TypeAlias = NDArray[Any]
 Lanes: TypeAlias = Sequence[int] | NDArray[np.int_]
 """Indices of lanes."""
-RenderMode: TypeAlias = Literal["rgb_array"] | None
-"""What `render` returns: nothing, or an array of pixels."""
 
 MAX_FPS = 50
 """Frames a second of a film of trials, at most."""
@@ -27,6 +25,7 @@ MOMENTS_KEPT = 64
 """Moments before all trials that are being played are dropped when there are this many of them."""
 
 
+@explained
 def frames_per_second(dt: float) -> float:
     """Return the frames a second at which a film of steps of dt ms runs as fast as the trials do, at most `MAX_FPS`.
 
@@ -95,6 +94,7 @@ class TrialRecorder:
         ([[1.0, 0.0], [0.0, 1.0]], [0], False, 2)
     """
 
+    @explained
     def __init__(self, n: int) -> None:
         self.n = n
         # Moments: what was seen then, (N, ...), and the step that was taken then: action, reward, ground truth. The present
@@ -169,6 +169,7 @@ class TrialRecorder:
         actions, rewards, gt = (np.array(column) for column in zip(*taken, strict=True)) if taken else (np.zeros(0),) * 3
         return replace(trial, ob=np.array(seen), actions=actions, rewards=rewards, gt=gt)
 
+    @explained
     def get_lanes(self, lanes: Lanes) -> list[Any]:
         """Return the records of some lanes (indices) as plain data."""
         found: list[Any] = []
@@ -248,5 +249,7 @@ def record_trials(env: gymnasium.Env[Any, Any], render_mode: str) -> None:
 
     pack_manager().require_frames(render_mode)
     recorder = TrialRecorder(1)  # one for all tasks of a wrapper that combines several
+    from ngym_core.sampling import tasks_of  # not at the top: `import ngym_core` loads no trials
+
     for task in tasks_of(env):
         task.render_mode, task._recorder = render_mode, recorder

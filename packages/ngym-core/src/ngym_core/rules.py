@@ -327,7 +327,7 @@ class AnswerAtOnce(Rule):
         >>> env = ngym.make("IBL-v0")
         >>> _ = env.reset(seed=0)
         >>> _, reward, _, _, info = env.step(env.unwrapped.gt_now)
-        >>> reward, info["new_trial"]
+        >>> reward, bool(info["new_trial"])
         (1.0, True)
     """
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
-from ngym_core.arguments import Integer
+from ngym_core.arguments import Integer, explained
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -55,6 +55,7 @@ def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
     return next(layer for layer in layers(env) if hasattr(layer, "_generate"))
 
 
+@explained
 def tasks_of(env: gymnasium.Env[Any, Any]) -> list[Any]:
     """Return the tasks inside an env: one, or those of a wrapper that combines several, such as `MultiEnvs`."""
     return [layer for layer in layers(env) if layer.unwrapped is layer]
@@ -125,6 +126,7 @@ class IsolatedState:
         return known[1]
 
 
+@explained
 def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
     N.check("n", n)
@@ -155,6 +157,7 @@ def session_of(env: Any, draws: Draws) -> IsolatedState:
     return state
 
 
+@explained
 def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials as an agent sees them that plays the ground truth.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import ArrayOf, Expected, InstanceOf, Integer, Number
+from ngym_core.arguments import ArrayOf, Expected, InstanceOf, Integer, Number, explained
 from ngym_core.random import Draws
 
 __all__ = ["BaseSchedule", "RandomBlockSchedule", "RandomSchedule", "SequentialBlockSchedule", "SequentialSchedule"]
@@ -73,6 +73,7 @@ class BaseSchedule:
         position = ("i", "count", "total_count", "rng")
         return {k: np.asarray(v, object).tolist() for k, v in vars(self).items() if k not in position}
 
+    @explained
     def seed(self, seed: int | None = None) -> None:
         """Seed the random numbers of calls. The position stays; `reset` restarts it."""
         self.rng = np.random.RandomState(seed)
@@ -107,6 +108,7 @@ class BaseSchedule:
         others = [j for j in range(self.n) if j != self.i]
         return int(self.rng.choice(others)) if others else self.i
 
+    @explained
     def take(self, n: int, draws: Draws) -> Array:
         """Return the indices of the next n trials.
 
@@ -223,6 +225,7 @@ class RandomSchedule(BlockSchedule):
         ([0, 1, 2], True)
     """
 
+    @explained
     def __init__(self, n: int, *, skip_first: bool = False, allow_repeat: bool = False, p: ArrayLike | None = None) -> None:
         super().__init__(n)
         self.skip_first, self.allow_repeat = skip_first, allow_repeat
@@ -259,6 +262,7 @@ class SequentialBlockSchedule(BlockSchedule):
         array([0, 0, 0, 1, 1, 0, 0, 0, 1, 1])
     """
 
+    @explained
     def __init__(self, n: int, block_lens: Sequence[BlockLength]) -> None:
         super().__init__(n)
         if len(block_lens) != n:
@@ -294,10 +298,10 @@ class SequentialBlockSchedule(BlockSchedule):
         # Each kind of number has one draw for each block, needed or not: a block's length depends on its number only.
         k = draws.index("length", len(indices), np.where(ranges, highs - lows + 1, 1))
         if all(high is not None for _, high in self._ranges):
-            return (lows + k).astype(np.int64)
+            return np.asarray(lows + k, np.int64)
         u = draws.random("end", len(indices))
         geometric = 1 + np.floor(np.log1p(-u) / np.log1p(-np.where(ranges, 0.5, lows)))  # inverse of the distribution
-        return np.where(ranges, lows + k, geometric).astype(np.int64)
+        return np.asarray(np.where(ranges, lows + k, geometric), np.int64)
 
 
 class RandomBlockSchedule(SequentialBlockSchedule):
@@ -314,6 +318,7 @@ class RandomBlockSchedule(SequentialBlockSchedule):
         (True, True)
     """
 
+    @explained
     def __init__(self, n: int, block_lens: Sequence[BlockLength], *, random_start: bool = False) -> None:
         super().__init__(n, block_lens)
         self.random_start = random_start

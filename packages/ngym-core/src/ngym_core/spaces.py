@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.errors import unknown_name
 
 __all__ = ["Box", "Discrete", "Names", "Where", "actions", "channels", "named_box", "names_of"]
@@ -85,6 +86,7 @@ class Discrete(spaces.Discrete):
             self.name = _check_names(name, int(self.start) + int(self.n), "actions")
 
 
+@explained
 def named_box(name: Names | int) -> Box:
     """Make an observation space of float32 channels without bounds.
 
@@ -109,6 +111,7 @@ def names_of(space: gymnasium.Space[Any]) -> dict[str, Any]:
     return getattr(space, "name", None) or {}
 
 
+@explained
 def channels(space: gymnasium.Space[Any], where: Where) -> Any:
     """Convert `where` to an index for the last axis of the space.
 
@@ -175,6 +178,7 @@ def _stream_name(space: gymnasium.Space[Any], chosen: NDArray[np.int64], every: 
     return str(chosen.tolist())
 
 
+@explained
 def actions(space: gymnasium.Space[Any], where: str) -> NDArray[np.int64]:
     """Return the actions of a name of the action space, in order.
 

@@ -18,6 +18,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.errors import StateError
 from ngym_core.files import atomic_write
 from ngym_core.plain_data import Decoder, checksum, encode
@@ -52,6 +53,7 @@ NOT_STATE = frozenset(
 """Attributes of a layer that describe it or follow from others."""
 
 
+@explained
 def get_state(env: gymnasium.Env[Any, Any]) -> State:
     """Return what an env and all that it wraps will do next; wrappers of other libraries are included.
 
@@ -80,6 +82,7 @@ def get_state(env: gymnasium.Env[Any, Any]) -> State:
     return seal_state("env", describe_stack(env), content)
 
 
+@explained
 def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
     """Let an env, and all that it wraps, go on from a state.
 
@@ -101,6 +104,7 @@ def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
 # ---- the envelope of a state ----------------------------------------------------------------------
 
 
+@explained
 def seal_state(kind: str, described: Mapping[str, Any], content: Any) -> State:
     """Return a state: its content, what it was taken of, and a checksum.
 
@@ -115,6 +119,7 @@ def seal_state(kind: str, described: Mapping[str, Any], content: Any) -> State:
     return {**state, "checksum": checksum(state)}
 
 
+@explained
 def open_state(kind: str, described: Mapping[str, Any], state: Any) -> Any:
     """Check a state and return its content.
 
@@ -166,6 +171,7 @@ class InitSignature:
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
+@explained
 def describe_stack(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     """Return what a state must agree in with an env: layers, parameters and spaces, as texts."""
     found = layers(env)
@@ -237,6 +243,7 @@ def set_layer_states(env: gymnasium.Env[Any, Any], states: list[Any]) -> None:
             layer._state_was_set()
 
 
+@explained
 def draws_state(env: gymnasium.Env[Any, Any], draws: Draws) -> State:
     """Return where a sequence of trials stands that `sample_trials` makes with these draws, as plain data.
 
@@ -250,6 +257,7 @@ def draws_state(env: gymnasium.Env[Any, Any], draws: Draws) -> State:
     return {"draws": draws.state, "session": _session_state(env, draws)}
 
 
+@explained
 def set_draws_state(env: gymnasium.Env[Any, Any], draws: Draws, state: Mapping[str, Any]) -> None:
     """Let a sequence of trials go on from a state.
 
@@ -284,6 +292,7 @@ def _set_session_state(env: gymnasium.Env[Any, Any], draws: Draws, state: list[A
 # ---- files --------------------------------------------------------------------------------------------
 
 
+@explained
 def save_state(path: str | Path, state: Mapping[str, Any]) -> Path:
     """Save a state in one file: JSON and arrays in NumPy's ``.npz`` format, completely or not at all.
 
@@ -319,6 +328,7 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> Path:
     return path
 
 
+@explained
 def load_state(path: str | Path) -> State:
     """Load a state that `save_state` saved.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.spaces import Box
@@ -44,6 +45,7 @@ class Screen:
         ((20, 40, 3), (40,), (20, 1))
     """
 
+    @explained
     def __init__(self, win_kwargs: Mapping[str, Any] | None = None) -> None:
         options = {"size": (100, 100), **(win_kwargs or {})}
         for name in options:
@@ -69,6 +71,7 @@ class Screen:
         """Positions of the rows' centers, (height, 1)."""
         return np.asarray(1 - (np.arange(self.height)[:, None] + 0.5) * 2 / self.height, np.float32)
 
+    @explained
     def pixels(self, x: Array, y: Array) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Return the rows and columns of points at x, y, of the same shape. Points outside are moved to the border."""
         rows = np.clip(np.floor(self.height / 2 * (1 - y)), 0, self.height - 1)
@@ -123,6 +126,7 @@ class MovingDots:
     speed: float = 0.05
     life: int = 10
 
+    @explained
     def draw(self, draws: Draws, frames: ArrayLike, n: int) -> tuple[Array, Array]:
         """Draw the random numbers for the dots of n trials. Each trial uses as many as its own film needs.
 

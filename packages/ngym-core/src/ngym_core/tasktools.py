@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ngym_core.arguments import explained, require_finite
 from ngym_core.errors import nearest
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@explained
 def ring(n: int) -> NDArray[np.float64]:
     """Return n directions spread evenly over the circle, (n,) radians from 0.
 
@@ -41,6 +43,7 @@ def ring(n: int) -> NDArray[np.float64]:
     return np.linspace(0, 2 * np.pi, n, endpoint=False)
 
 
+@explained
 def tuning(theta: NDArray[Any], angle: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """Return the cosine of the distance between preferred directions and shown angles.
 
@@ -52,13 +55,15 @@ def tuning(theta: NDArray[Any], angle: ArrayLike, dtype: DTypeLike = np.float64)
     Returns:
         (n, k) values from -1 to 1.
     """
-    angle = np.asarray(angle)[:, None]
+    angles = np.asarray(angle)[:, None]
     # cos(a - b) = cos a cos b + sin a sin b needs n + k cosines and sines instead of n * k cosines.
-    cosines, sines = (f(theta).astype(dtype) * f(angle).astype(dtype) for f in (np.cos, np.sin))
+    cosines, sines = (f(theta).astype(dtype) * f(angles).astype(dtype) for f in (np.cos, np.sin))
     cosines += sines
+    require_finite(cosines, theta=theta, angle=angle)
     return np.asarray(cosines)
 
 
+@explained
 def two_inputs(first: ArrayLike, coh: ArrayLike) -> NDArray[np.float64]:
     """Return the strengths of two inputs, of which one is larger.
 
@@ -75,9 +80,11 @@ def two_inputs(first: ArrayLike, coh: ArrayLike) -> NDArray[np.float64]:
                [0.25, 0.75]])
     """
     difference = np.where(first, 1, -1) * np.asarray(coh) / 100
+    require_finite(difference, coh=coh)
     return np.asarray(0.5 + np.stack([difference, -difference], axis=1) / 2)
 
 
+@explained
 def bump(theta: NDArray[Any], angle: ArrayLike, strength: ArrayLike = 1.0) -> NDArray[np.float64]:
     """Return the Gaussian tuning of Yang et al. 2019: peak 0.8 at the shown angle, standard deviation 22.5 degrees.
 
@@ -89,8 +96,10 @@ def bump(theta: NDArray[Any], angle: ArrayLike, strength: ArrayLike = 1.0) -> ND
     Returns:
         (n, k) values from 0.
     """
-    distance = circular_dist(theta - np.asarray(angle)[:, None]) / (np.pi / 8)
-    return np.asarray(0.8 * np.exp(-(distance**2) / 2) * np.reshape(strength, (-1, 1)))
+    distance = _circular_dist(theta - np.asarray(angle)[:, None]) / (np.pi / 8)
+    bumps = 0.8 * np.exp(-(distance**2) / 2) * np.reshape(strength, (-1, 1))
+    require_finite(bumps, theta=theta, angle=angle, strength=strength)
+    return np.asarray(bumps)
 
 
 def to_map(*args: Any) -> OrderedDict[Any, int]:
@@ -110,6 +119,7 @@ def to_map(*args: Any) -> OrderedDict[Any, int]:
     return OrderedDict((value, i) for i, value in enumerate(values))
 
 
+@explained
 def get_idx(t: ArrayLike, start_end: Sequence[float]) -> list[int]:
     """Return the indices of the times in [start, end).
 
@@ -129,6 +139,7 @@ def get_idx(t: ArrayLike, start_end: Sequence[float]) -> list[int]:
     return [int(i) for i in np.nonzero((start <= t) & (t < end))[0]]
 
 
+@explained
 def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.float64], dict[str, list[int]]]:
     """Put periods on a time grid.
 
@@ -150,10 +161,12 @@ def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.f
         raise KeyError(f"periods needs 'tmax', the end of the trial in ms; it has {sorted(periods)}.")
     steps = int(periods["tmax"] / dt + 1e-9)  # 0.3 / 0.1 is below 3 in floating point
     t = np.asarray(np.arange(steps + 1) * dt, float)
+    require_finite(t, dt=dt)
     edges = {name: [int(np.ceil(x / dt - 1e-9)) for x in edge] for name, edge in periods.items() if name != "tmax"}
     return t, {name: [i for i in range(max(a, 0), b) if i <= steps] for name, (a, b) in edges.items()}
 
 
+@explained
 def minmax_number(dist: str, args: Any) -> tuple[float, float]:
     """Return the smallest and the largest value of a distribution.
 
@@ -183,6 +196,7 @@ def minmax_number(dist: str, args: Any) -> tuple[float, float]:
     raise ValueError(f"Unknown distribution: {dist}. {nearest(dist, valid)}")
 
 
+@explained
 def circular_dist(original_dist: ArrayLike) -> NDArray[np.float64]:
     """Convert differences of angles to distances on the circle.
 
@@ -192,7 +206,13 @@ def circular_dist(original_dist: ArrayLike) -> NDArray[np.float64]:
     Returns:
         Distances from 0 to pi, same shape.
     """
-    d = np.abs(np.asarray(original_dist, float)) % (2 * np.pi)
+    distance = _circular_dist(np.asarray(original_dist, float))
+    require_finite(distance, original_dist=original_dist)
+    return distance
+
+
+def _circular_dist(difference: NDArray[np.float64]) -> NDArray[np.float64]:
+    d = np.abs(difference) % (2 * np.pi)
     return np.asarray(np.minimum(d, 2 * np.pi - d))
 
 

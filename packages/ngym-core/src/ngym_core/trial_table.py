@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.files import atomic_write
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class TrialRecorder:
         num_pending: Number of them that `pop` has not returned yet.
     """
 
+    @explained
     def __init__(self, n: int, dt: float) -> None:
         self.dt = dt
         self.num_trials = 0
@@ -67,6 +69,7 @@ class TrialRecorder:
         self._reward, self._total = np.zeros(n), np.zeros(n)
         self._parts: list[TrialTable] = []
 
+    @explained
     def add(self, batch: StepBatch) -> None:
         """Record one step of some lanes, or the reset with which their episodes begin."""
         lanes = batch.lanes
@@ -135,6 +138,7 @@ class TrialRecorder:
     def state(self, state: Mapping[str, Any]) -> None:
         self.put_lanes(np.arange(len(self._steps)), state)
 
+    @explained
     def take_lanes(self, lanes: Array) -> dict[str, Any]:
         """Return the number of trials, and what the unfinished trials of some lanes, (m,), have accumulated."""
         columns = {name: getattr(self, f"_{name}")[lanes] for name in ("steps", "due", "reward", "total")}
@@ -148,6 +152,7 @@ class TrialRecorder:
             self.num_trials = int(part["num_trials"])
 
 
+@explained
 def concatenate_tables(parts: Sequence[TrialTable]) -> TrialTable:
     """Concatenate tables row by row.
 
@@ -194,6 +199,7 @@ def _concatenate(columns: list[Any]) -> Array:
     return padded
 
 
+@explained
 def save_trial_table(path: str | Path, table: Mapping[str, Array]) -> list[Path]:
     """Save a table as CSV and as compressed arrays (`.npz`, without pickles), each file completely or not at all.
 
@@ -228,6 +234,7 @@ def save_trial_table(path: str | Path, table: Mapping[str, Array]) -> list[Path]
     return files
 
 
+@explained
 def without_objects(column: Array) -> Array:
     """Return a column that can be saved without pickles: objects become JSON text."""
     if column.dtype != object:
@@ -243,6 +250,7 @@ def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list) else value
 
 
+@explained
 def load_trial_table(path: str | Path, *, frame: bool = False) -> Any:
     """Load a saved table, or all tables of a folder, concatenated.
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Callback, Count, FilePath, Keywords, PathTo, Seed, TaskId, checked
+from ngym_core.arguments import Callback, Count, FilePath, Keywords, PathTo, Seed, TaskId, checked, explained
 from ngym_core.errors import nearest
 from ngym_core.files import atomic_write, require_writable_folder
 from ngym_data._streams import concatenate_conditions, object_array
@@ -265,6 +265,7 @@ def rerun(manifest: FilePath, *, out: ExportFile | None = None, progress: Callba
     return Rerun(same, now["sha256"], {name: pair for name, pair in versions.items() if pair[0] != pair[1]})
 
 
+@explained
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read and check a manifest.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import ngym_core as ngym
-from ngym_core.arguments import InstanceOf, checked
+from ngym_core.arguments import InstanceOf, checked, explained
 from ngym_core.errors import nearest, unknown_name
 
 __all__ = ["SPLITS", "Conditions", "Holdout", "Split", "SplitDraws", "cross_conditions", "stream_seed"]
@@ -25,6 +25,7 @@ SPLITS: tuple[str, ...] = get_args(Split)
 """Names of the splits."""
 
 
+@explained
 def stream_seed(seed: int, split: str, number: int) -> int:
     """Return the seed of a stream of a split. Different streams have different seeds, also across splits.
 
@@ -60,6 +61,7 @@ class Holdout:
             if len(held) == 0:
                 raise ValueError(f"holdout={dict(values)!r} names no value of {name!r}.")
 
+    @explained
     def in_split(self, conditions: Mapping[str, Array]) -> NDArray[np.bool_]:
         """Return which of n trials belong to the split, (n,) bool.
 
@@ -69,6 +71,7 @@ class Holdout:
         held = np.logical_and.reduce([self.is_held_out(name, conditions[name]) for name in self.values])
         return np.asarray(held if self.wants_held_out else ~held)
 
+    @explained
     def is_held_out(self, name: str, column: Array) -> NDArray[np.bool_]:
         """Return which values (n, ...) of a condition are held out, (n,) bool."""
         held = self.values[name]
@@ -80,6 +83,7 @@ class Holdout:
         same = np.isclose(one, other, rtol=1e-9) if numbers else np.asarray(one == other)
         return np.asarray(same.reshape(len(column), len(held), -1).all(axis=-1).any(axis=-1))
 
+    @explained
     def check(self, conditions: Mapping[str, Array], options: Mapping[str, Array], env: object) -> None:
         """Raise if the task does not have the held-out conditions and values.
 
@@ -115,6 +119,7 @@ class SplitDraws(ngym.Draws):
         options: Held-out condition -> (k, ...) options of its last draw, if it was drawn by `choice`.
     """
 
+    @explained
     def __init__(self, seed: int, holdout: Holdout) -> None:
         super().__init__(seed)
         self._holdout = holdout
@@ -123,6 +128,7 @@ class SplitDraws(ngym.Draws):
         self._restricted = set(holdout.values) if exact else set()
         self.options: dict[str, Array] = {}
 
+    @explained
     def choice(self, name: str, n: int, options: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw among the options that the split has, see `Draws.choice`. Ratios of their probabilities stay the same."""
         options = np.asarray(options)

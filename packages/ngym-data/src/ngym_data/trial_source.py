@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.arguments import InstanceOf, Keywords, Number, Seed, checked
+from ngym_core.arguments import InstanceOf, Keywords, Number, Seed, checked, explained
 from ngym_core.changes import PLAYED, ParameterWatch
 from ngym_core.errors import unknown_name
 from ngym_core.parameters import Parameters
@@ -145,10 +145,12 @@ class TrialSource:
 
     # ---- streams ---------------------------------------------------------------------------------
 
+    @explained
     def stream_seed(self, number: int) -> int:
         """Return the seed of a stream of this split."""
         return stream_seed(self.seed, self.split, number)
 
+    @explained
     def stream_draws(self, number: int) -> ngym.Draws:
         """Return the source of randomness of a stream, at its first trial."""
         seed = self.stream_seed(number)
@@ -157,6 +159,7 @@ class TrialSource:
             session_of(outermost_trial_layer(self.env), draws)
         return draws
 
+    @explained
     def trials_for(self, steps: int) -> int:
         """Return how many trials to generate so that nearly always at least `steps` steps of the split result."""
         mean = steps * self._num_generated / self._num_kept_steps
@@ -179,6 +182,7 @@ class TrialSource:
         seen: dict[int, Any] = {}
         return [{name: encode(value, seen=seen) for name, value in layer.items()} for layer in self.parameters]
 
+    @explained
     def with_parameters(self, state: Sequence[Any]) -> TrialSource:
         """Give the env the parameters of a state and return a source that uses them; if it raises, nothing has changed.
 
@@ -224,6 +228,7 @@ class TrialSource:
         source.weights = source._loss_weights(self._arguments["loss_weights"])
         return source
 
+    @explained
     def draws_state(self, draws: ngym.Draws) -> State:
         """Return where a stream stands, as plain data."""
         return draws_state(self._own_env, draws)
@@ -248,6 +253,7 @@ class TrialSource:
                 self.generate([streams[i] for i in some], n)
                 left[some] -= n
 
+    @explained
     def take_over(self, draws: ngym.Draws, before: TrialSource) -> None:
         """Let a stream of an earlier source go on with the parameters of this one.
 
@@ -262,6 +268,7 @@ class TrialSource:
 
     # ---- generating ----------------------------------------------------------------------------------
 
+    @explained
     def generate(self, streams: Sequence[ngym.Draws], n: int) -> tuple[Trials | None, NDArray[np.int64]]:
         """Generate the next n trials of each of some streams and return those that belong to the split.
 
@@ -294,6 +301,7 @@ class TrialSource:
             combination = draws.child("data").index("combination", n, self.num_combinations)
         return {name: values[combination % self.num_combinations] for name, values in self.combinations.items()}
 
+    @explained
     def first_trials(self, n: int, draws: ngym.Draws, first: int) -> Trials:
         """Return the first n trials of a stream that belong to the split.
 
@@ -329,6 +337,7 @@ class TrialSource:
 
     # ---- periods, weights, checks ------------------------------------------------------------------
 
+    @explained
     def period_of(self, trials: Trials) -> NDArray[np.int8]:
         """Return the number of the period of each step, (n, T) int8; -1 outside all. Later periods cover earlier ones."""
         steps = np.arange(trials.mask.shape[1])

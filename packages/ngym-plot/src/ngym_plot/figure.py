@@ -22,7 +22,7 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import InstanceOf, PathTo, checked
+from ngym_core.arguments import Count, InstanceOf, PathTo, checked, explained
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
@@ -77,6 +77,7 @@ def _palette() -> list[str]:
         return list(rcParams["axes.prop_cycle"].by_key()["color"])
 
 
+@explained
 def palette_color(k: int) -> str:
     """Return the k-th colour of the style, starting again after the last."""
     # Not f"C{k}": matplotlib resolves that when the figure is drawn, in whatever style is active then.
@@ -84,7 +85,8 @@ def palette_color(k: int) -> str:
     return colors[k % len(colors)]
 
 
-def group_colors(n: int) -> list[str]:
+@checked
+def group_colors(n: Count) -> list[str]:
     """Return n different colours: those of the style or, where there are too few, n steps of a colour map."""
     if n <= len(_palette()):
         return _palette()[:n]
@@ -119,6 +121,7 @@ def new_figure(**options: Any) -> Figure:
     return figure
 
 
+@explained
 def draw_reference_line(ax: Axes, *, x: float | None = None, y: float | None = None) -> None:
     """Draw a dashed grey line behind the data, for example at chance level or at zero evidence."""
     options: dict[str, Any] = {"color": "0.7", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0.5}
@@ -156,6 +159,7 @@ class TimeAxis:
         """Start of the first step and end of the last."""
         return float(self.start_of(1)), float(self.start_of(self.steps + 1))
 
+    @explained
     def start_of(self, step: Any) -> Any:
         """Return the position at which a step begins; the first of the T steps is 1."""
         steps_since_zero = np.asarray(step) - 1 - self.steps_before_zero
@@ -170,6 +174,7 @@ class TimeAxis:
         """Label of the axis."""
         return "Time (ms)" if self.unit == "ms" else "Time (steps)"
 
+    @explained
     def apply_to(self, ax: Axes) -> None:
         """Set the limits and ticks of the x axis."""
         ax.set_xlim(*self.edges)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
+import gymnasium
 import matplotlib
 import numpy as np
 from matplotlib import colormaps
@@ -15,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ngym_core.arguments import checked
+from ngym_core.arguments import InstanceOf, checked
 from ngym_core.rendering import PlayedTrial
 from ngym_core.spaces import names_of
 from ngym_plot.figure import palette_color
@@ -26,6 +27,10 @@ from ngym_plot.trial import describe_conditions
 __all__ = ["HEIGHT", "WIDTH", "draw_frame"]
 
 Array: TypeAlias = NDArray[Any]
+GivenTrial: TypeAlias = Annotated[PlayedTrial, InstanceOf(PlayedTrial, "a PlayedTrial of ngym_core.rendering")]
+"""A trial to draw."""
+GivenEnv: TypeAlias = Annotated[Any, InstanceOf(gymnasium.Env, "a task, or a wrapper around one")]
+"""The env in which it was played."""
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels."""
 
@@ -39,6 +44,8 @@ OBSERVATIONS, ACTIONS, REWARDS = (76, 254), (274, 364), (384, 434)
 """Top and bottom of each panel in pixels."""
 MAX_LINES = 8
 """Observations of more channels are drawn as an image, one row for each channel."""
+MAX_VALUE = 1e100
+"""Greater values are drawn at the edge of a panel, as infinite ones are."""
 CHARACTERS = 92
 """Characters of the line with the conditions, at most."""
 LABEL_PIXELS = 11
@@ -49,7 +56,7 @@ SHADES = "#f4f4f4", "#e6e6e6"
 
 
 @checked
-def draw_frame(trial: PlayedTrial, env: Any) -> NDArray[np.uint8]:
+def draw_frame(trial: GivenTrial, env: GivenEnv) -> NDArray[np.uint8]:
     """Draw a trial as it was played so far: what was seen, done and right, and earned, over the periods of the trial.
 
     Args:
@@ -102,7 +109,8 @@ class _Canvas:
         self, x: float, y: float, text: str, anchor: str, color: str = INK, size: int = LABEL_PIXELS, bold: bool = False
     ) -> None:
         """Write a text; the anchor is one of Pillow's, such as ``lm``: the point is left of it and in the middle."""
-        self.draw.text((x * SCALE, y * SCALE), text, color, _font(size * SCALE, bold), anchor)
+        letters, left, top = _letters(text, size * SCALE, bold, anchor)
+        self.image.paste(color, (round(x * SCALE) + left, round(y * SCALE) + top), letters)
 
     def line(self, x: Array, y: Array, color: str, width: float = 1.0) -> None:
         """Draw a line through points; it is interrupted where a value is missing."""
@@ -134,6 +142,16 @@ class _Canvas:
 def _font(pixels: int, bold: bool) -> ImageFont.FreeTypeFont:
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, pixels)
+
+
+@lru_cache(maxsize=1024)
+def _letters(text: str, pixels: int, bold: bool, anchor: str) -> tuple[Image.Image, int, int]:
+    """Return a text as a mask, and where its left upper corner lies from the anchor: most texts stay from frame to frame."""
+    font = _font(pixels, bold)
+    left, top, right, bottom = font.getbbox(text, anchor=anchor)
+    mask = Image.new("L", (max(1, round(right - left)), max(1, round(bottom - top))))
+    ImageDraw.Draw(mask).text((-left, -top), text, 255, font, anchor)
+    return mask, round(left), round(top)
 
 
 class _TimeAxis:
@@ -175,16 +193,16 @@ class _ValueAxis:
     def around(cls, panel: tuple[int, int], values: Array, *always: float) -> _ValueAxis:
         """Return an axis that holds values and some others, with round ends: it seldom changes during a trial."""
         known = np.asarray(values, float).ravel()
-        known = np.append(known[np.isfinite(known)], always)
+        known = np.append(np.clip(known[np.isfinite(known)], -MAX_VALUE, MAX_VALUE), always)
         low, high = float(known.min()), float(known.max())
         ticks = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(low, high if high > low else low + 1)
         margin = 0.04 * (ticks[-1] - ticks[0])
         return cls(*panel, float(ticks[0]) - margin, float(ticks[-1]) + margin)
 
     def y(self, value: Any) -> Any:
-        """Return the position of a value in pixels."""
+        """Return the position of a value in pixels; infinite ones are at the edge."""
         share = (np.asarray(value, float) - self.low) / (self.high - self.low)
-        return self.bottom - share * (self.bottom - self.top)
+        return self.bottom - np.clip(share, -0.02, 1.02) * (self.bottom - self.top)
 
     def draw(self, canvas: _Canvas, label: str, names: Mapping[float, str] | None = None) -> None:
         """Draw the axis with a few ticks, or with names at some values."""
@@ -247,7 +265,7 @@ def _draw_observations(canvas: _Canvas, trial: PlayedTrial, env: Any, time: _Tim
     if ob.ndim > 2:
         _draw_picture(canvas, ob, space)
     elif ob.ndim == 2 and ob.shape[1] > MAX_LINES:
-        _draw_heat_map(canvas, ob, space, time)
+        _draw_heat_map(canvas, _columns(ob), space, time)
     else:
         values = _columns(ob)
         axis = _ValueAxis.around(OBSERVATIONS, values, 0.0, 1.0)
@@ -269,10 +287,10 @@ def _draw_heat_map(canvas: _Canvas, ob: Array, space: Any, time: _TimeAxis) -> N
     """Draw (m, k) values as an image, the first channel at the bottom, with the names of groups of channels."""
     top, bottom = OBSERVATIONS
     k = ob.shape[1]
-    known = ob[np.isfinite(ob)]
+    known = np.clip(ob[np.isfinite(ob)], -MAX_VALUE, MAX_VALUE)
     low, high = min(0.0, float(known.min(initial=0))), max(1.0, float(known.max(initial=1)))
     colors = (colormaps["viridis"](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
-    levels = np.nan_to_num((ob - low) / (high - low) * 255).astype(np.uint8)
+    levels = np.clip(np.nan_to_num((ob - low) / (high - low) * 255), 0, 255).astype(np.uint8)
     canvas.paste(colors[levels.T[::-1]], (float(time.x(time.first)), top, float(time.x(time.first + len(ob))), bottom))
     axis = _ValueAxis(top, bottom, -0.5, k - 0.5)
     names: dict[float, str] = {}

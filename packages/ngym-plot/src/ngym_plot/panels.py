@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Count, checked, explained
 from ngym_core.spaces import names_of
 from ngym_plot.figure import TimeAxis, palette_color
 
@@ -37,6 +38,7 @@ _PERIOD_NAME_POINTS = 7.0
 """Font size of the names of periods."""
 
 
+@explained
 def shade_periods(axes: Sequence[Axes], time_axis: TimeAxis, periods: Periods) -> None:
     """Shade periods in alternating greys in all panels (images get lines), and write their names above the first panel."""
     cut = {name: (start, min(end, time_axis.steps)) for name, (start, end) in periods.items()}  # a trial may end early
@@ -78,6 +80,7 @@ def _name_periods(ax: Axes, time_axis: TimeAxis, spans: Mapping[str, Array]) -> 
     top.spines["top"].set_visible(False)
 
 
+@explained
 def draw_heat_map(ax: Axes, side: Axes, time_axis: TimeAxis, values: Array, space: Any, label: str) -> None:
     """Draw (T, k) values as an image, one row for each channel, with a colour bar in the axes `side`."""
     k = values.shape[1]
@@ -105,6 +108,7 @@ def draw_heat_map(ax: Axes, side: Axes, time_axis: TimeAxis, values: Array, spac
     ax.set_ylabel(label)
 
 
+@explained
 def draw_traces(ax: Axes, time_axis: TimeAxis, values: Array, labels: Sequence[str], label: str) -> None:
     """Draw (T, k) values as lines, one for each channel."""
     linewidth = 1.2 if time_axis.steps <= _MAX_STEPS_WITH_LINES else 0.5
@@ -113,7 +117,8 @@ def draw_traces(ax: Axes, time_axis: TimeAxis, values: Array, labels: Sequence[s
     ax.set_ylabel(label)
 
 
-def channel_names(space: Any, k: int) -> list[str]:
+@checked
+def channel_names(space: Any, k: Count) -> list[str]:
     """Return a name for each of k channels: that of the space, with a number where several channels share it."""
     labels = [f"channel {i}" for i in range(k)]
     for name, index in names_of(space).items():
@@ -124,6 +129,7 @@ def channel_names(space: Any, k: int) -> list[str]:
     return labels
 
 
+@explained
 def draw_images(ax: Axes, time_axis: TimeAxis, frames: Array, space: Any, label: str) -> None:
     """Draw up to five of (T, H, W) or (T, H, W, C) images side by side, each at the step at which it was shown."""
     n = min(5, len(frames))
@@ -140,6 +146,7 @@ def draw_images(ax: Axes, time_axis: TimeAxis, frames: Array, space: Any, label:
     ax.spines["left"].set_visible(False)
 
 
+@explained
 def to_uint8(frames: Array, space: Any = None) -> Array:
     """Convert images to bytes, with one scale for all of them.
 
@@ -158,6 +165,7 @@ def to_uint8(frames: Array, space: Any = None) -> Array:
     return np.asarray(np.clip(255 * (frames - low) / (high - low), 0, 255).round().astype(np.uint8))
 
 
+@explained
 def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None, space: Any) -> None:
     """Draw actions (T,) or (T, k), with the ground truth behind them."""
     columns = actions.reshape(len(actions), -1)
@@ -211,6 +219,7 @@ def action_ticks(space: Any) -> dict[int, str]:
     return {action: ticks[action] for action in kept}
 
 
+@explained
 def draw_rewards(ax: Axes, time_axis: TimeAxis, rewards: Array) -> None:
     """Draw rewards (T,) as stems, so that single rewards are visible in a long run."""
     rewarded = np.nonzero(rewards)[0]
@@ -226,6 +235,7 @@ def draw_rewards(ax: Axes, time_axis: TimeAxis, rewards: Array) -> None:
     ax.set_ylabel("Reward")
 
 
+@explained
 def draw_performance(ax: Axes, time_axis: TimeAxis, performance: Array) -> None:
     """Draw performance (T,) at the steps at which trials ended; it is NaN or -1 at all other steps."""
     ended = ~np.isnan(performance) & (performance != -1)

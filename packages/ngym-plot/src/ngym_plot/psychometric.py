@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import chdtri, expit, ndtr
 
-from ngym_core.arguments import Chance, Finite, Index, Number, Text, checked
+from ngym_core.arguments import Chance, Finite, Index, Number, Text, checked, shown
 from ngym_core.errors import unknown_name
 from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
@@ -571,6 +571,18 @@ class _ProfileLikelihood:
         return float(np.sinh(root))
 
 
+def _numbers(name: str, values: ArrayLike) -> Array:
+    """Return an argument as an array of numbers.
+
+    Raises:
+        TypeError: It is none.
+    """
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}={shown(values)} must be an array of numbers, one for each trial.") from None
+
+
 def _count_choices(evidence: ArrayLike, choice: ArrayLike, max_levels: int) -> tuple[Array, Array, Array]:
     """Count responses and choices at each level of evidence.
 
@@ -586,7 +598,7 @@ def _count_choices(evidence: ArrayLike, choice: ArrayLike, max_levels: int) -> t
     Raises:
         ValueError: See `fit_psychometric`.
     """
-    evidence, choice = np.asarray(evidence, float), np.asarray(choice, float)
+    evidence, choice = _numbers("evidence", evidence), _numbers("choice", choice)
     if evidence.ndim != 1 or evidence.shape != choice.shape:
         raise ValueError(f"evidence {evidence.shape} and choice {choice.shape} must be two arrays of shape (n,).")
     kept = ~np.isnan(choice)

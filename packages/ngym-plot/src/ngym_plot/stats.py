@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import Count, Positive, checked
+from ngym_core.arguments import Count, Positive, checked, explained
 
 __all__ = ["Z_95", "bin_values", "mean_interval", "median_interval", "running_mean", "wilson_interval"]
 
@@ -37,6 +37,7 @@ def wilson_interval(p: ArrayLike, n: ArrayLike, z: Positive = Z_95) -> tuple[Arr
     return center - half, center + half
 
 
+@explained
 def mean_interval(values: Array) -> tuple[float, float, float]:
     """Return the mean of (n,) values and the ends of its 95 % interval (1.96 standard errors; zero width for n = 1)."""
     half = Z_95 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
@@ -44,6 +45,7 @@ def mean_interval(values: Array) -> tuple[float, float, float]:
     return mean, float(mean - half), float(mean + half)
 
 
+@explained
 def median_interval(values: Array) -> tuple[float, float, float]:
     """Return the median of (n,) values and the ends of its 95 % interval, which are order statistics."""
     n = len(values)

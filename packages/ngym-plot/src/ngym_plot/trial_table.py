@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import Count, Expected, Finite, Text, checked
+from ngym_core.arguments import Count, Expected, Finite, Text, checked, explained
 from ngym_core.errors import unknown_name
 
 __all__ = [
@@ -41,6 +41,7 @@ Table: TypeAlias = Annotated[Mapping[str, Any], _TrialTable()]
 """Column -> (trials,) or (trials, k) values, see `ngym_core.trial_table`; a pandas data frame works too."""
 
 
+@explained
 def table_from_run(run: Mapping[str, Any]) -> dict[str, Array]:
     """Make a trial table from a run, for `plot_session`.
 
@@ -71,6 +72,7 @@ def table_from_run(run: Mapping[str, Any]) -> dict[str, Array]:
     }
 
 
+@explained
 def column(table: Table, name: str) -> Array:
     """Return a column of a table, (trials,) or (trials, k).
 
@@ -87,6 +89,7 @@ def column(table: Table, name: str) -> Array:
     return values
 
 
+@explained
 def count_trials(table: Table) -> int:
     """Return the number of trials.
 
@@ -100,6 +103,7 @@ def count_trials(table: Table) -> int:
     return n
 
 
+@explained
 def numeric_column(table: Table, name: str) -> NDArray[np.float64]:
     """Return a column with one number for each trial, (trials,) float.
 
@@ -182,6 +186,7 @@ def _correct_choices(table: Table, no_response: float | None) -> NDArray[np.floa
     return np.asarray(gt[gt != no_response])
 
 
+@explained
 def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10) -> list[tuple[str, NDArray[np.bool_]]]:
     """Group trials by a column or by given values.
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ngym_core.arguments import Count, Milliseconds, Probability, checked
+from ngym_core.arguments import Count, Milliseconds, Probability, checked, explained
 from ngym_core.errors import unknown_name
 
 __all__ = ["CELLS", "CTRNN", "GRU", "RNN", "DaleCTRNN", "make_cell"]
@@ -66,6 +66,7 @@ class RNN(nn.Module):
             if name.startswith("weight_hh"):
                 nn.init.orthogonal_(weights)
 
+    @explained
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run the cell over all steps, see the module's docstring."""
         state = _zero_state(self, inputs) if state is None else state
@@ -95,6 +96,7 @@ class GRU(nn.Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.layers = nn.GRU(input_size, hidden_size, num_layers)
 
+    @explained
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run the cell over all steps, see the module's docstring."""
         state = _zero_state(self, inputs) if state is None else state
@@ -156,6 +158,7 @@ class CTRNN(nn.Module):
         nn.init.orthogonal_(weights)
         return weights
 
+    @explained
     def recurrent_weights(self, layer: int = 0) -> Tensor:
         """Return W_rec of a layer as the network uses it, (to, from)."""
         weights: Tensor = self.recurrent[layer]
@@ -165,6 +168,7 @@ class CTRNN(nn.Module):
         """Return what the next layer sees of the rates of a layer, (..., hidden_size)."""
         return rates
 
+    @explained
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run the cell over all steps, see the module's docstring."""
         state = _zero_state(self, inputs) if state is None else state
@@ -245,6 +249,7 @@ class DaleCTRNN(CTRNN):
         radius: Tensor = torch.linalg.eigvals(signed).abs().max()
         return weights / radius
 
+    @explained
     def recurrent_weights(self, layer: int = 0) -> Tensor:
         """Return W_rec of a layer, (to, from): each column has one sign, and the diagonal is zero."""
         # Parameters may take any sign while they are learned; the weights are made of their magnitudes.
@@ -261,6 +266,7 @@ CELLS: dict[str, type[nn.Module]] = {"rnn": RNN, "gru": GRU, "lstm": nn.LSTM, "c
 """The cells by name."""
 
 
+@explained
 def make_cell(cell: Any, input_size: int, hidden_size: int, num_layers: int, kwargs: dict[str, Any]) -> Any:
     """Make a recurrent cell.
 

@@ -23,6 +23,7 @@ from ngym_core.arguments import (
     Text,
     check_arguments,
     checked,
+    explained,
 )
 from ngym_core.errors import unknown_name
 from ngym_sb3.cells import CELLS
@@ -126,6 +127,7 @@ class TrainingConfig:
         return {"a2c": min(self.rollout, 8), "dqn": 1}.get(self.algo, self.rollout)
 
 
+@explained
 def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
     """Make an untrained agent.
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Flag, Seed, checked
+from ngym_core.arguments import Count, Flag, Seed, checked, explained
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.vec_env import make_sb3_env, unwrap_vec_env
@@ -70,6 +70,7 @@ def evaluate_policy(
     return {name: column[order] for name, column in table.items()} | {"trial": np.arange(num_trials)}
 
 
+@explained
 def interleave_lanes(lanes: Array, num_trials: int) -> Array:
     """Return the order in which lanes take turns: the first trials of all lanes, then the second ones, and so on.
 

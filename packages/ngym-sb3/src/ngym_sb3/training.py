@@ -15,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
-from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked
+from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked, explained
 from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.state import State, load_state, open_state, save_state, seal_state
@@ -43,6 +43,7 @@ MAX_LEVELS = 12
 """Conditions with more different values than this are not listed by `EvaluationReport.by_condition`."""
 
 
+@explained
 def claim_training_folder(folder: Path | None) -> AbstractContextManager[None]:
     """Keep other processes from a folder of training while this one trains, see `ngym_core.files.claim_folder`.
 

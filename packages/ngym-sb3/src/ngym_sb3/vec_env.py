@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Seed, checked
+from ngym_core.arguments import Count, Seed, checked, explained
 from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers
@@ -264,12 +264,14 @@ class NgymVecEnv(VecEnv):
         described = describe_stack(self.vector_env.env)
         return {**described, "number": self.num_envs, "episodes": [self.trials_per_episode, self.carry]}
 
+    @explained
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """Return an attribute of the vector env, of a wrapper or of the task, once for each lane."""
         holders = (self, self.vector_env, self.vector_env.env)
         holder = next((holder for holder in holders if hasattr(holder, attr_name)), self.vector_env.task)
         return [getattr(holder, attr_name)] * len(list(self._get_indices(indices)))
 
+    @explained
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
         """Set an attribute of a wrapper or of the task, which all lanes share. It counts from each lane's next trial on.
 
@@ -295,10 +297,12 @@ class NgymVecEnv(VecEnv):
             raise unknown_name(f"attribute of {self.vector_env.env}", attr_name, valid)
         setattr(holder, attr_name, value)
 
+    @explained
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
         """Call a method of the task (or of a wrapper), once for each lane."""
         return [getattr(self.vector_env.env, method_name)(*args, **kwargs) for _ in self._get_indices(indices)]
 
+    @explained
     def env_is_wrapped(
         self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Indices = None
     ) -> list[bool]:
@@ -326,6 +330,7 @@ def unwrap_vec_env(env: Any, caller: str) -> NgymVecEnv:
     return innermost
 
 
+@explained
 def get_task(env: VecEnv) -> ngym.TrialEnv:
     """Return the task of a vector env, be it an `NgymVecEnv` or Stable-Baselines3's own around single envs.
 

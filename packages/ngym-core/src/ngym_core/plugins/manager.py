@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from ngym_core.arguments import explained
 from ngym_core.errors import nearest
 from ngym_core.plugins import hookspecs, registry
 from ngym_core.plugins.isolation import isolated, reason, warn
@@ -100,6 +101,7 @@ class PackManager:
         (['ngym_commands'], 'ok')
     """
 
+    @explained
     def __init__(self, allowed: Iterable[str] | None = None, strict: bool = False) -> None:
         self.plugin_manager = pluggy.PluginManager(GROUP)
         self.plugin_manager.add_hookspecs(hookspecs)

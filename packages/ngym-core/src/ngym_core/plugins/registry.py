@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from ngym_core.arguments import Count, Text, checked, shown
+from ngym_core.arguments import Count, RenderMode, Text, checked, explained, shown
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
-from ngym_core.rendering import RenderMode, record_trials
-from ngym_core.sampling import layers, tasks_of
 
 if TYPE_CHECKING:
     from ngym_core.env import TrialEnv
@@ -209,6 +207,7 @@ def pack_manager() -> PackManager:
     return _pack_manager
 
 
+@explained
 def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a task for `make`, `gymnasium.make` and all listings.
 
@@ -255,6 +254,7 @@ def _register_with_gymnasium(spec: TaskSpec) -> None:
         gymnasium.registry[id_] = entry
 
 
+@explained
 def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
     """Register a wrapper, which `make` then finds by name.
 
@@ -271,6 +271,7 @@ def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
     _owners[spec.name] = owner
 
 
+@explained
 def register_tags(tags: Mapping[str, str], owner: str = THIS_PROGRAM) -> None:
     """Register the meaning of tags.
 
@@ -289,6 +290,7 @@ def register_tags(tags: Mapping[str, str], owner: str = THIS_PROGRAM) -> None:
             raise ValueError(f"The tag {tag!r} means {_tags[tag]!r} already.")
 
 
+@explained
 def register_all(
     tasks: Iterable[TaskSpec], wrappers: Iterable[WrapperSpec], tags: Iterable[Mapping[str, str]], owner: str
 ) -> None:
@@ -321,6 +323,7 @@ def register_all(
         raise
 
 
+@explained
 def unregister(ids: Iterable[str]) -> None:
     """Remove tasks and wrappers from the registry, and from Gymnasium's if they were registered there by `register`."""
     for id_ in ids:
@@ -331,6 +334,7 @@ def unregister(ids: Iterable[str]) -> None:
         _owners.pop(id_, None)
 
 
+@explained
 def task_spec(id_: str) -> TaskSpec:
     """Look up a task.
 
@@ -350,6 +354,7 @@ def task_spec(id_: str) -> TaskSpec:
     raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, _tasks)}")
 
 
+@explained
 def task_metadata(spec: TaskSpec) -> dict[str, Any]:
     """Read what listings show of a task. If that fails, the task is named in a `PluginWarning`, and nothing is shown of it.
 
@@ -378,6 +383,7 @@ def task_metadata(spec: TaskSpec) -> dict[str, Any]:
     return {"tags": [], "paper_name": "", "paper_link": ""}
 
 
+@explained
 def check_tags(tags: object) -> list[str]:
     """Return the tags of a task as a list, or raise a TypeError if they are not several texts."""
     if isinstance(tags, str) or not isinstance(tags, Collection):
@@ -387,6 +393,7 @@ def check_tags(tags: object) -> list[str]:
     return list(tags)
 
 
+@explained
 def wrapper_spec(name: str) -> WrapperSpec:
     """Look up a wrapper by name; the version may be omitted.
 
@@ -442,6 +449,10 @@ def make(
         >>> ob.shape, sorted(info["trial"])
         ((4,), ['coh', 'ground_truth'])
     """
+    # Not at the top of this file: `import ngym_core` would load all that makes trials.
+    from ngym_core.rendering import record_trials
+    from ngym_core.sampling import layers, tasks_of
+
     spec, pairs = task_spec(id_.removeprefix("ngym_core:")), _wrapper_pairs(wrappers)
     target = spec.load()
     parameters = _parameters(target)
@@ -543,6 +554,7 @@ def _check_parameters(target: Any, given: Mapping[str, Any], valid: Mapping[str,
             raise TypeError(f"{called}() got an unexpected keyword argument {name!r}. {nearest(name, {*valid, *also})}")  # type: ignore[misc]
 
 
+@explained
 def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = False, collections: bool = False) -> list[str]:
     """List task ids.
 
@@ -579,6 +591,7 @@ def all_tags() -> list[str]:
     return sorted({tag for s in _tasks.values() for tag in task_metadata(s)["tags"]} | set(_tags))
 
 
+@explained
 def tag_meaning(tag: str) -> str:
     """Return the meaning of a tag, or an empty text."""
     return _tags.get(tag, "")
@@ -589,6 +602,7 @@ def all_wrappers() -> list[str]:
     return sorted(_wrappers)
 
 
+@explained
 def get_collection(collection: str) -> list[str]:
     """List the tasks of a collection, in its own order.
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import shown
+from ngym_core.arguments import explained, shown
 from ngym_core.errors import InvalidOperationError
 from ngym_core.random import Draws
 from ngym_core.spaces import Where
@@ -77,6 +77,7 @@ class Trials:
         ((8, 22, 3), 51.2, 22)
     """
 
+    @explained
     def __init__(self, task: TrialTask, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
         if not hasattr(draws, "per_stream"):
             raise TypeError(f"draws={shown(draws)} must be Draws, such as ngym_core.Draws(0).")
@@ -90,6 +91,7 @@ class Trials:
 
     # ---- conditions --------------------------------------------------------------------------------
 
+    @explained
     def choice(
         self,
         name: str,
@@ -121,16 +123,19 @@ class Trials:
         drawn = self.draws.choice(name, self.n, options, p, size)
         return self.condition(name, drawn, None if allow == "any" else options if allow == "options" else allow)
 
+    @explained
     def uniform(self, name: str, low: float, high: float) -> Array:
         """Draw a condition between low and high, shape (n,)."""
         return self.condition(name, self.draws.uniform(name, self.n, low, high))
 
+    @explained
     def bernoulli(self, name: str, p: ArrayLike, size: int | None = None) -> Array:
         """Draw a condition that is true with probability p (a number or (n,)), shape (n,) or (n, size)."""
         p = _chance(p)
         u = self.draws.random(name, self.n, size)
         return self.condition(name, u < (p if size is None or p.ndim == 0 else p[:, None]))
 
+    @explained
     def permutation(self, name: str, k: int) -> Array:
         """Draw a condition that is an order of 0 to k - 1, shape (n, k)."""
         order = self.condition(name, self.draws.permutation(name, self.n, k))
@@ -142,6 +147,7 @@ class Trials:
                 )
         return order
 
+    @explained
     def switching(self, name: str, p: float, *, first: int | None = 0) -> Array:
         """Draw a condition that is 0 or 1 and changes before a trial with probability p.
 
@@ -163,6 +169,7 @@ class Trials:
             start += k
         return self.condition(name, np.concatenate(parts), [0, 1])
 
+    @explained
     def condition(self, name: str, drawn: Array, options: ArrayLike | None = None) -> Array:
         """Record a condition that the task has drawn itself, or what the caller forces instead.
 
@@ -180,6 +187,7 @@ class Trials:
         """
         return self._conditions.record(name, drawn, options)
 
+    @explained
     def forced_value(self, name: str, options: ArrayLike | None = None) -> Array | None:
         """Return what the caller forces on a condition that otherwise follows from others.
 
@@ -195,6 +203,7 @@ class Trials:
         """
         return self._conditions.forced_value(name, options)
 
+    @explained
     def set(self, name: str, value: ArrayLike) -> Array:
         """Record a condition that follows from others and cannot be forced.
 
@@ -209,6 +218,7 @@ class Trials:
 
     # ---- periods -----------------------------------------------------------------------------------
 
+    @explained
     def add_period(
         self,
         period: str | Sequence[str],
@@ -256,6 +266,7 @@ class Trials:
             self._periods.add(name, ms, None, after, at_least)
             after = name
 
+    @explained
     def duration(self, period: str, name: str | None = None) -> Array:
         """Draw the duration of a period as a condition, cut to whole steps.
 
@@ -280,6 +291,7 @@ class Trials:
 
     # ---- observations and ground truth ---------------------------------------------------------------
 
+    @explained
     def add_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
         """Add to the observations.
 
@@ -294,10 +306,12 @@ class Trials:
         """
         self._observations.write("ob", value, period, where, "add")
 
+    @explained
     def set_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
         """Set the observations; the arguments are those of `add_ob`."""
         self._observations.write("ob", value, period, where, "assign")
 
+    @explained
     def multiply_ob(self, value: ArrayLike, period: Period = None, where: Where = None) -> None:
         """Multiply the observations; the arguments are those of `add_ob`."""
         self._observations.write("ob", value, period, where, "multiply")
@@ -313,6 +327,7 @@ class Trials:
         """
         self._observations.move_channels(source, target, period, only)
 
+    @explained
     def add_randn(
         self,
         mu: ArrayLike = 0,
@@ -355,6 +370,7 @@ class Trials:
         """
         self._observations.defer(paint, (self, *values))
 
+    @explained
     def set_groundtruth(self, value: ArrayLike, period: Period = None, where: str | None = None) -> None:
         """Set the action that earns the most.
 
@@ -416,6 +432,7 @@ class Trials:
         """Period -> the step after its last in each trial, (n,)."""
         return {p: np.array(np.broadcast_to(s[1], self.n), np.int64) for p, s in self._periods.spans.items()}
 
+    @explained
     def flat_steps(self, name: str) -> tuple[Array, NDArray[np.int64] | None]:
         """Return all steps of all trials, one trial after another, however they are stored.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import ArrayOf, Expected, Number, shown
+from ngym_core.arguments import ArrayOf, Expected, Number, explained, shown
 from ngym_core.errors import nearest
 from ngym_core.random import Draws, TruncExp, random_number_name
 
@@ -94,6 +94,7 @@ def has_own_state(value: Any) -> bool:
     return callable(value) and not hasattr(value, "sample")
 
 
+@explained
 def duration_name(value: Any) -> str:
     """Return a timing value in words."""
     if isinstance(value, (Real, TruncExp)):
@@ -105,6 +106,7 @@ def duration_name(value: Any) -> str:
     return f"until {value[1]}" if value[0] == "until" else random_number_name(value[0], value[1])
 
 
+@explained
 def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> Any:
     """Draw the duration of a period for n trials.
 
@@ -145,6 +147,7 @@ def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> 
     return getattr(draws, distribution)(name, n, *((args,) if distribution == "choice" else args))
 
 
+@explained
 def to_steps(ms: Any, dt: float) -> int | NDArray[np.int64]:
     """Cut times to whole steps.
 

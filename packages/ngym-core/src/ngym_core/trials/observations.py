@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import shown
+from ngym_core.arguments import require_finite, shown
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels, noise_channels
 from ngym_core.trials._kernels import Span, SpanRows, Steps, add_noise, is_same_edge, move_channels, paint, set_patterns
@@ -106,6 +106,8 @@ class Observations:
         index, order, where_label = noise_channels(self._task.observation_space, where)
         if order is not None and np.ndim(mu) == 2:
             mu = np.asarray(mu)[:, order]
+        if not (type(mu) is type(sigma) is float and math.isfinite(mu + sigma)):  # as most are
+            require_finite(np.add(mu, sigma), mu=mu, sigma=sigma)
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
         names: list[Any] = [period] if period is None or isinstance(period, str) else list(period)
         if not all(name is None or isinstance(name, str) for name in names):

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import explained
 from ngym_core.trials._kernels import Span, Steps, highest
 from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
@@ -17,6 +18,7 @@ __all__ = ["add_channels", "concatenate", "end_trials", "join_columns", "select"
 Array: TypeAlias = NDArray[Any]
 
 
+@explained
 def concatenate(parts: Sequence[Trials]) -> Trials:
     """Put trials one after another.
 
@@ -48,6 +50,7 @@ def concatenate(parts: Sequence[Trials]) -> Trials:
     return joined
 
 
+@explained
 def join_columns(columns: Sequence[Array | None], counts: Sequence[int]) -> Array:
     """Concatenate columns of one name from several tables, some of which may lack it.
 
@@ -84,6 +87,7 @@ def join_columns(columns: Sequence[Array | None], counts: Sequence[int]) -> Arra
     return joined
 
 
+@explained
 def select(trials: Trials, rows: Array) -> Trials:
     """Return some of the trials, or all in another order.
 
@@ -102,11 +106,13 @@ def select(trials: Trials, rows: Array) -> Trials:
     return selected
 
 
+@explained
 def set_period(trials: Trials, period: str, span: Span) -> None:
     """Change where a period begins and ends (steps, an integer or (n,)); what was painted stays as it is."""
     trials._periods.spans[period] = span
 
 
+@explained
 def end_trials(trials: Trials, end: Steps) -> None:
     """End the trials earlier, at a step: an integer, or (n,)."""
     for name in ("ob", "gt"):
@@ -116,6 +122,7 @@ def end_trials(trials: Trials, end: Steps) -> None:
     trials._periods.total = end
 
 
+@explained
 def add_channels(trials: Trials, values: Array) -> None:
     """Add channels to the observations, after all others.
 

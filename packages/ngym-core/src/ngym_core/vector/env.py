@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked
+from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked, explained
 from ngym_core.env import RESET_OPTIONS
 from ngym_core.plain_data import decode, encode
 from ngym_core.plugins.registry import pack_manager
@@ -116,6 +116,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._recorder = None if env.render_mode is None else TrialRecorder(num_envs)
         self.closed = False
 
+    @explained
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, Info]:
@@ -164,6 +165,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._recorder.begin(lanes, ob, self._records_of_trials(lanes))
         return ob, _restricted({**self._backend.idle_info(), **reported}, mask)
 
+    @explained
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
 
@@ -353,6 +355,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             raise IndexError(f"lanes={lanes!r}: there are lanes 0 to {self.num_envs - 1}.")
         return chosen
 
+    @explained
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the periods of the trial that a lane is playing.
 

@@ -14,6 +14,7 @@ from ngym_core.plugins.registry import WrapperSpec
 
 if TYPE_CHECKING:
     from ngym_core.wrappers.catch_trials import CatchTrials as CatchTrials
+    from ngym_core.wrappers.choices import ChoiceWrapper as ChoiceWrapper
     from ngym_core.wrappers.full_input import FullInput as FullInput
     from ngym_core.wrappers.monitor import Monitor as Monitor
     from ngym_core.wrappers.noise import Noise as Noise
@@ -57,7 +58,8 @@ def ngym_wrappers() -> Iterable[WrapperSpec]:
     return [WrapperSpec(name, f"ngym_core.wrappers.{target}") for name, target in WRAPPERS.items()]
 
 
-_modules = {target.partition(":")[0] for target in WRAPPERS.values()}
-__getattr__, __dir__ = attach(
-    __name__, {f".{m}": [t.partition(":")[2] for t in WRAPPERS.values() if t.startswith(f"{m}:")] for m in _modules}
-)
+_classes: dict[str, list[str]] = {".choices": ["ChoiceWrapper"]}
+for _target in WRAPPERS.values():
+    _module, _, _name = _target.partition(":")
+    _classes.setdefault(f".{_module}", []).append(_name)
+__getattr__, __dir__ = attach(__name__, _classes)

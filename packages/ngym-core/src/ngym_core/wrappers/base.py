@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from ngym_core.arguments import check_arguments, check_attributes, given_arguments
+from ngym_core.arguments import check_arguments, check_attributes, explained, given_arguments
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
 from ngym_core.sampling import (
@@ -69,6 +69,7 @@ class StepBatch:
     conditions: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
+    @explained
     def at_reset(cls, lanes: Array, ob: Array) -> StepBatch:
         """Return the beginning of episodes in m lanes (indices) with their observations, (m, ...)."""
         none = np.zeros(len(lanes))
@@ -79,11 +80,13 @@ class StepBatch:
         """Whether episodes begin with this batch, so that no action was taken yet."""
         return self.action is None
 
+    @explained
     def select(self, which: Array) -> StepBatch:
         """Return the step of the selected lanes, (m,) bool; changes made to it are brought back by `update`."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         return StepBatch(**{k: _select(v, which) for k, v in parts.items()})
 
+    @explained
     def update(self, part: StepBatch, which: Array) -> None:
         """Copy the observations, rewards and info of the selected lanes, (m,) bool, from what `select` returned."""
         if part.ob.shape[1:] != self.ob.shape[1:]:
@@ -245,6 +248,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             )
         vars(self)["ob"] = value
 
+    @explained
     def own_draws(self, draws: Draws) -> Draws:
         """Return the randomness and the `carried` state of this wrapper.
 
@@ -385,6 +389,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self._install(self._generate(1, self.task._draws, kwargs))
         return copy_conditions(self.task.trial)
 
+    @explained
     def sample_trials(self, n: int, seed: int | None = None, draws: Draws | None = None, **conditions: Any) -> Trials:
         """Return n consecutive trials, made at once, see `TrialEnv.sample_trials`."""
         return sample_trials(self, n, seed, draws, conditions)
@@ -417,6 +422,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         raise NotImplementedError
 
+    @explained
     def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Change trials for data sets, which hold what an agent sees that plays the ground truth; by default nothing.
 
@@ -429,6 +435,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         return trials
 
+    @explained
     def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Change one step of m lanes, or the beginning of their episodes, in place; by default nothing.
 

@@ -41,7 +41,7 @@ class Noise(TrialWrapper):
         >>> import ngym_core as ngym
         >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("Noise", {"std_noise": 0.5})])
         >>> _ = env.reset(seed=0)
-        >>> env.step(0)[4]["std_noise"]
+        >>> float(env.step(0)[4]["std_noise"])
         0.5
     """
 

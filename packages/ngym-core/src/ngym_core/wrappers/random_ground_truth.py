@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.wrappers._choices import ChoiceWrapper
+from ngym_core.wrappers.choices import ChoiceWrapper
 
 
 class RandomGroundTruth(ChoiceWrapper):

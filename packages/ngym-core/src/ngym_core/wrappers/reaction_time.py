@@ -38,7 +38,7 @@ class ReactionTime(TrialWrapper):
         >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=["ReactionTime-v0"])
         >>> _ = env.reset(seed=0)
         >>> infos = [env.step(action)[4] for action in [0, 0, 0, 0, 1]]
-        >>> infos[-1]["reaction_time"], infos[-1]["tr_dur"]
+        >>> float(infos[-1]["reaction_time"]), float(infos[-1]["tr_dur"])
         (300.0, 5.0)
     """
 

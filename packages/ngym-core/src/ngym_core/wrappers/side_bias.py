@@ -10,7 +10,7 @@ import numpy as np
 
 from ngym_core.random import Draws
 from ngym_core.scheduler import BaseSchedule, BlockLength, RandomBlockSchedule
-from ngym_core.wrappers._choices import ChoiceWrapper
+from ngym_core.wrappers.choices import ChoiceWrapper
 
 
 class SideBias(ChoiceWrapper):

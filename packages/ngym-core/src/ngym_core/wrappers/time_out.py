@@ -33,7 +33,7 @@ class TimeOut(TrialWrapper):
         >>> _ = env.reset(seed=0)
         >>> for _ in range(len(env.unwrapped.gt)):  # no response: an error
         ...     info = env.step(0)[4]
-        >>> [info["time_out"], *(env.step(0)[4]["time_out"] for _ in range(3))]
+        >>> [float(info["time_out"]), *(float(env.step(0)[4]["time_out"]) for _ in range(3))]
         [300.0, 200.0, 100.0, 0.0]
     """
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ngym_core.arguments import ArrayOf, Integer, Integers, Probability
 from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
-from ngym_core.wrappers._choices import ChoiceWrapper
+from ngym_core.wrappers.choices import ChoiceWrapper
 
 Array = NDArray[Any]
 

@@ -21,10 +21,10 @@ Factors: TypeAlias = Sequence[tuple[str, Array]]
 class ChoiceWrapper(TrialWrapper):
     """Base of wrappers that draw the ground truth among the task's `choices`.
 
-    One alone draws by `draw_conditions`. Of several in one stack each states its probabilities (`choice_weights`); they are
-    multiplied and normalised, and the innermost one draws: so no wrapper overrules another, and their order makes no
-    difference. Then `probs` is what held in the trial, and where any of them looks at the trial before, `previous` is its
-    ground truth.
+    A subclass states its probabilities, `choice_weights`. Those of several wrappers in one stack are multiplied and
+    normalised, and the innermost one draws: so no wrapper overrules another, and their order makes no difference. The
+    condition `probs` is what held in the trial, and where any of them looks at the trial before, `previous` is its ground
+    truth.
 
     Args:
         env: A task that has `choices`.
@@ -32,6 +32,17 @@ class ChoiceWrapper(TrialWrapper):
     Raises:
         AttributeError: The task has no `choices`.
         ValueError: A wrapper inside decides the ground truth otherwise, or is not directly inside.
+
+    Example:
+        >>> import numpy as np, ngym_core as ngym
+        >>> from ngym_core.wrappers import ChoiceWrapper
+        >>> class OftenTheSame(ChoiceWrapper):
+        ...     def choice_weights(self, n, draws, forced):
+        ...         return np.array([[[0.9, 0.1], [0.1, 0.9]]]), {}
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[OftenTheSame])
+        >>> trials = env.sample_trials(1000, seed=0).conditions
+        >>> bool(abs((trials["ground_truth"] == trials["previous"]).mean() - 0.9) < 0.03)
+        True
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
@@ -61,6 +72,12 @@ class ChoiceWrapper(TrialWrapper):
                     f"{type(between).__name__} is not between them: put {type(self).__name__} inside of it."
                 )
         return True
+
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Draw the ground truth of n trials by the probabilities of this wrapper alone."""
+        weights, recorded = self.choice_weights(n, draws, forced)
+        drawn = self._draw_together(n, draws, forced, [(type(self).__name__, weights)])
+        return {"ground_truth": drawn.pop("ground_truth"), **forced}, {**recorded, **drawn}
 
     def choice_weights(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
         """Return the probabilities of the choices in n trials.
