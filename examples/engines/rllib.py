@@ -4,8 +4,8 @@
     python examples/engines/rllib.py
 
 On several machines: `ray start --head` on the first, `ray start --address=FIRST:6379` on the others, and this script with
-RAY_ADDRESS=FIRST:6379 and more env runners. All need the same token (or RAY_AUTH_MODE=disabled), the same packages, and a task of yours a pack that they have installed:
-what only this process registers, env runners do not know.
+RAY_ADDRESS=FIRST:6379 and more env runners. All need the same packages and Ray's token (or RAY_AUTH_MODE=disabled), and a
+task of yours must come from a pack that they have installed: what only this process registers, env runners do not know.
 """
 
 import sys
