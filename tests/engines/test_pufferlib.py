@@ -16,11 +16,11 @@ pytest.importorskip("pufferlib")
 LANES, STEPS, ROUNDS = 64, 500, 40
 
 
-def test_the_example_reaches_its_performance(example):
+def test_pufferlib_example_reaches_its_performance(example):
     assert figure(example("pufferlib"), r"performance (\S+) after") >= 0.8
 
 
-def test_an_unknown_task_is_an_error_in_words_and_leaves_nothing_running():
+def test_pufferlib_example_of_an_unknown_task_is_an_error_in_words_and_leaves_nothing_running():
     result = run_example("pufferlib", "PerceptualDecisionMakin-v0", seconds=60)
     assert result.code != 0
     assert "Did you mean" in result.printed

@@ -29,7 +29,7 @@ runpy.run_path(sys.argv[1])["main"]()
 """
 
 
-def test_the_example_reaches_its_return_after_it_was_restored(example):
+def test_rllib_example_reaches_its_return_after_it_was_restored(example):
     result = example("rllib")
     reports = [line.split(" steps, mean return ") for line in result.printed.splitlines() if "mean return" in line]
     steps, returns = zip(*reports, strict=True)
@@ -42,7 +42,7 @@ def test_the_example_reaches_its_return_after_it_was_restored(example):
     assert float(returns[before.count("mean return")]) > 0.5  # with the agent that it was
 
 
-def test_an_unknown_task_is_an_error_in_words_before_ray_starts():
+def test_rllib_example_of_an_unknown_task_is_an_error_in_words_before_ray_starts():
     result = run_example("rllib", "ngym_core:PerceptualDecisionMakin-v0", seconds=60)
     assert result.code != 0
     assert "Did you mean: `PerceptualDecisionMaking`?" in result.printed
