@@ -329,6 +329,8 @@ class Draws:
     @explained
     def sample(self, name: str, n: int, distribution: Sampled) -> Array:
         """Draw n values from an object with a `sample` method, shape (n,)."""
+        if not hasattr(distribution, "sample"):
+            raise TypeError(f"distribution={shown(distribution)} must have a method sample(rng, n).")
         return np.asarray(distribution.sample(self.stream(name), n), float)
 
 
@@ -442,7 +444,10 @@ class TruncExp:
 
 @checked
 def trunc_exp(
-    rng: Any, vmean: Positive, vmin: Finite = 0, vmax: Annotated[float, Number(infinite=True)] = math.inf
+    rng: np.random.RandomState | np.random.Generator,
+    vmean: Positive,
+    vmin: Finite = 0,
+    vmax: Annotated[float, Number(infinite=True)] = math.inf,
 ) -> float:
     """Draw one value from an exponential cut to [vmin, vmax).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import gymnasium
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -102,7 +103,7 @@ def visualize_run(
     name: Text = "",
     fname: FigureFile | None = None,
     fig_kwargs: Keywords | None = None,
-    env: Any = None,
+    env: gymnasium.Env[Any, Any] | None = None,
     initial_ob: ArrayLike | None = None,
     trial_starts: ArrayLike | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
@@ -163,7 +164,7 @@ def plot_env_1dbox(
     name: Text = "",
     fname: FigureFile | None = None,
     fig_kwargs: Keywords | None = None,
-    env: Any = None,
+    env: gymnasium.Env[Any, Any] | None = None,
     trial_starts: ArrayLike | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
 ) -> Figure:

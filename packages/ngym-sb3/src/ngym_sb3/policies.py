@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import torch
@@ -29,9 +30,9 @@ class _RnnPolicy(RecurrentActorCriticPolicy):
     @checked
     def __init__(
         self,
-        observation_space: Any,
-        action_space: Any,
-        lr_schedule: Any,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Callable[[float], float],
         *args: Any,
         cell: str | type[nn.Module] = "rnn",
         cell_kwargs: Keywords | None = None,

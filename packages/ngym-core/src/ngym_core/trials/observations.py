@@ -257,6 +257,10 @@ class Observations:
             yield 0, self._periods.total
         elif isinstance(period, str):
             yield self._periods.span(period)
+        elif not hasattr(period, "__len__"):
+            raise TypeError(
+                f"period={shown(period)} must be the name of a period, several names, or None for the whole trial."
+            )
         elif not len(period):
             raise ValueError(f"period={period!r} names no period; None is the whole trial.")
         elif all(isinstance(p, str) for p in period):
@@ -267,6 +271,8 @@ class Observations:
                     stop = spans.pop(0)[1]
                 yield start, stop
             yield from spans
+        elif len(period) != 2:
+            raise ValueError(f"period={shown(period)} must be (first step, step after the last).")
         else:
             first, last = period
             yield to_steps(first, 1), to_steps(last, 1)
