@@ -312,6 +312,8 @@ class ArrayOf(Expected):
         array = self._array(value[:: max(1, len(value) - 1)] if isinstance(value, range) else value)
         if array is None:
             return TypeError
+        if not array.size:
+            return ValueError
         if self.ndim is not None and array.ndim != self.ndim:
             return ValueError
         if self.length not in (None, len(value)):

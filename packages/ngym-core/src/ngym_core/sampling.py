@@ -128,9 +128,7 @@ class IsolatedState:
 
 
 @explained
-def sample_trials(
-    env: gymnasium.Env[Any, Any], n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]
-) -> Trials:
+def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
     ENV.check("env", env)
     N.check("n", n)
