@@ -64,7 +64,8 @@ def main(task: str = TASK) -> None:
             agent.stop()
             agent = PPO.from_checkpoint(folder)
             # RLlib 2.60 restores the learner, and lets the first steps be taken by new agents
-            agent.env_runner_group.sync_weights(from_worker_or_learner_group=agent.learner_group, inference_only=True)
+            runners, learner = agent.env_runner_group, agent.learner_group
+            runners.sync_weights(from_worker_or_learner_group=learner, inference_only=True, timeout_seconds=None)  # waits
             print(f"restored after {agent.iteration} iterations")
             reached = train(agent, RETURN)
         agent.stop()
