@@ -167,6 +167,12 @@ class Observations:
         if self._segments is not None:
             self._segments.drop(name)
 
+    def drop(self, name: str) -> None:
+        """Forget ``ob`` or ``gt``; what is written next begins with zeros."""
+        self._dense.pop(name, None)
+        if self._segments is not None:
+            self._segments.drop(name)
+
     def length(self) -> int:
         """Return T, the number of steps of the dense arrays, without building them."""
         return self._dense["ob"].shape[1] if "ob" in self._dense else self._periods.steps()
