@@ -18,8 +18,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Annotated
 
-from ngym_core.arguments import explained
+from ngym_core.arguments import InstanceOf, checked, explained
 
 if sys.platform == "win32":
     import msvcrt
@@ -49,8 +50,9 @@ _claimed: dict[Path, int] = {}
 # ---- files -----------------------------------------------------------------------------------------------
 
 
+@checked
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Annotated[Path, InstanceOf(Path, "a Path")]) -> Iterator[Path]:
     """Write a file under a temporary name, and rename it when it is complete and on disk.
 
     Temporary files that killed processes left in the folder are removed.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
-from ngym_core.arguments import InstanceOf, Integer, explained
+from ngym_core.arguments import AnyEnv, Having, Integer, explained
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["layers", "sample_as_data", "sample_trials", "tasks_of"]
 
-ENV = InstanceOf(gymnasium.Env, "a task, or a wrapper around one")
 N = Integer(1)
 """Number of trials."""
 raise_mmap_threshold()  # here, since lanes and data sets both make their trials by this module
+
+
+ENV = Having("an env", "unwrapped")
 
 
 def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
@@ -128,9 +130,8 @@ class IsolatedState:
 
 
 @explained
-def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
+def sample_trials(env: AnyEnv, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
-    ENV.check("env", env)
     N.check("n", n)
     env_draws: Draws = env.unwrapped._draws
     env = outermost_trial_layer(env)
@@ -160,7 +161,7 @@ def session_of(env: Any, draws: Draws) -> IsolatedState:
 
 
 @explained
-def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
+def sample_as_data(env: AnyEnv, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials as an agent sees them that plays the ground truth.
 
     Args:

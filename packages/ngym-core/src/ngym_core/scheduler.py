@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import ArrayOf, Expected, InstanceOf, Integer, Number, explained
+from ngym_core.arguments import AnyDraws, ArrayOf, Expected, InstanceOf, Integer, Number, explained
 from ngym_core.random import Draws
 
 __all__ = ["BaseSchedule", "RandomBlockSchedule", "RandomSchedule", "SequentialBlockSchedule", "SequentialSchedule"]
@@ -109,7 +109,7 @@ class BaseSchedule:
         return int(self.rng.choice(others)) if others else self.i
 
     @explained
-    def take(self, n: int, draws: Draws) -> Array:
+    def take(self, n: int, draws: AnyDraws) -> Array:
         """Return the indices of the next n trials.
 
         Args:
@@ -130,7 +130,7 @@ class BlockSchedule(BaseSchedule):
     """A schedule that is a sequence of blocks, drawn as far as the trials that `take` returns need."""
 
     @explained
-    def take(self, n: int, draws: Draws) -> Array:
+    def take(self, n: int, draws: AnyDraws) -> Array:
         """Return the indices of the next n trials, see `BaseSchedule.take`."""
         parts = [self._take(k, stream) for stream, k in draws.per_stream(n)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)

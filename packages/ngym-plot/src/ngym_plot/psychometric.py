@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import chdtri, expit, ndtr
 
-from ngym_core.arguments import Chance, Column, Finite, Index, Number, Text, checked
+from ngym_core.arguments import Chance, Column, Finite, Index, Number, Text, checked, require_finite
 from ngym_core.errors import unknown_name
 from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
@@ -167,6 +167,7 @@ class PsychometricFit:
         """
         if not len(self.resamples):
             raise ValueError(_NO_BOOTSTRAP)
+        require_finite(np.asarray(evidence, float), evidence=evidence)
         if not self.determined:  # all resamples are the same data set: their band would have no width
             return np.full(np.shape(evidence), np.nan), np.full(np.shape(evidence), np.nan)
         curves = _curve(np.asarray(evidence, float), self.resamples.T[:, :, None], self.link)

@@ -109,10 +109,10 @@ class Observations:
         if order is not None and np.ndim(mu) == 2:
             mu = np.asarray(mu)[:, order]
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
+        spans = list(self._regions(period))
         names: list[Any] = [period] if period is None or isinstance(period, str) else list(period)
         if not all(name is None or isinstance(name, str) for name in names):
             names = ["steps"]
-        spans = list(self._regions(period))
         by_steps = [self._can_split(span) for span in spans]  # all of them before the first one is written
         for name, span in zip(names, spans, strict=True):
             label = f"noise/{name}/{where_label}"
@@ -264,9 +264,7 @@ class Observations:
         elif isinstance(period, str):
             yield self._periods.span(period)
         elif not hasattr(period, "__len__"):
-            raise TypeError(
-                f"period={shown(period)} must be the name of a period, several names, or None for the whole trial."
-            )
+            raise TypeError(f"period={shown(period)} must be the name of a period, several, a pair of steps, or None.")
         elif not len(period):
             raise ValueError(f"period={period!r} names no period; None is the whole trial.")
         elif all(isinstance(p, str) for p in period):
