@@ -3,19 +3,25 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
+import ngym_core as ngym
 from ngym_core.arguments import (
     Amount,
+    AnyDraws,
+    AnyEnv,
+    AnyGenerator,
     AnyOf,
     ArrayOf,
     Bytes,
@@ -23,10 +29,12 @@ from ngym_core.arguments import (
     Column,
     Count,
     Distribution,
+    Envs,
     Finite,
     Flag,
     InstanceOf,
     Integer,
+    Labels,
     NonNegative,
     Number,
     Numbers,
@@ -325,3 +333,38 @@ def test_amount_says_what_is_too_much():
         Amount(1).check("n", 10**12)
     with pytest.raises(ValueError, match=r"^n=0 must be an integer from 1\.$"):
         Amount(1).check("n", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong", "message"),
+    [
+        (AnyEnv, gymnasium.make("CartPole-v1"), 5, "^x=5 must be an env.$"),
+        (AnyDraws, ngym.Draws(0), np.random.default_rng(0), "^x=Generator.* must be draws, such as ngym_core.Draws"),
+        (AnyGenerator, np.random.RandomState(0), ngym.Draws(0), "^x=.* must be a random generator of NumPy.$"),
+        (Labels, ["a", "b"], "ab", "^x='ab' must be a sequence of texts.$"),
+        (Labels, [], ["a", 5], r"^x=\['a', 5\] must be a sequence of texts.$"),
+        (Envs, [gymnasium.make("CartPole-v1")], [5], r"^x=\[5\] must be a sequence of envs.$"),
+    ],
+)
+def test_kinds_of_objects_look_at_what_these_have(kind, right, wrong, message):
+    expected = typing.get_args(kind)[1]
+    assert expected.problem(right) is None
+    with pytest.raises(TypeError, match=message):
+        expected.check("x", wrong)
+
+
+def test_bounds_of_a_number_must_be_numbers():
+    with pytest.raises(TypeError, match=r"^low='abc' must be a number, or None\.$"):
+        Number("abc")
+    with pytest.raises(TypeError, match="^each=5 must be "):
+        ArrayOf(each=5)
+
+
+def test_explained_knows_names_that_exist_for_type_checkers_only():
+    with pytest.raises(TypeError, match="^batch=5 must be a StepBatch.$"):
+        ngym.trial_table.TrialRecorder(2, 100).add(5)
+
+
+def test_explained_names_a_wrong_type_of_numpy():
+    with pytest.raises(TypeError, match="^dtype='abc' must be a type of NumPy, such as float32.$"):
+        ngym.tasktools.tuning(np.zeros(2), [1.0], dtype="abc")

@@ -273,3 +273,8 @@ def test_require_writable_folder_refuses_what_lies_in_a_file_and_a_full_disk(tmp
             monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: full)
             with pytest.raises(OSError, match="No space left"):
                 require_writable_folder(tmp_path)
+
+
+def test_atomic_write_wants_a_path():
+    with pytest.raises(TypeError, match="^path=5 must be a Path.$"), atomic_write(5):
+        pass

@@ -348,3 +348,10 @@ def test_ground_truth_by_index_is_one_of_the_named_actions(value):
     trials.add_period(["stimulus", "decision"])
     with pytest.raises(ValueError, match="value=.* must be integers from 0 to 1, indices of 'choice'"):
         trials.set_groundtruth(value, "decision", where="choice")
+
+
+@pytest.mark.parametrize("verb", ["add_ob", "set_ob", "multiply_ob", "set_groundtruth"])
+def test_periods_are_names_or_steps(verb):
+    trials = ngym.make("GoNogo-v0").sample_trials(2, seed=0)
+    with pytest.raises(TypeError, match="^period=5 must be the name of a period, several, a pair of steps, or None.$"):
+        getattr(trials, verb)(0, 5)

@@ -709,7 +709,8 @@ def _meant_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
             continue
         expected = _meant(_resolved(parameter.annotation, inspect.unwrap(function).__globals__))
         if expected is not None:
-            meant[parameter.name] = AnyOf(expected, NOTHING) if parameter.default is None else expected
+            may_be_none = parameter.default is None and expected.problem(None) is not None
+            meant[parameter.name] = AnyOf(expected, NOTHING) if may_be_none else expected
     return meant
 
 

@@ -218,9 +218,7 @@ class _Limits:
         queue = [(0,) * len(cap)]
         while queue:
             if len(states) > MAX_STATES:
-                raise ValueError(
-                    f"max_sequential has limits that take more than {MAX_STATES:,} states; give smaller ones, or None."
-                )
+                raise ValueError(f"The limits of max_sequential take more than {MAX_STATES:,} states; give smaller ones.")
             counts = np.array(queue.pop(0))
             full = np.array([limit is not None and c >= limit for c, limit in zip(counts, limits, strict=True)])
             allowed = np.where((counted & full).any(axis=1), 0.0, weights)

@@ -83,7 +83,7 @@ class Observations:
 
     def _refuse_empty(self, period: Period) -> None:
         """Raise if the ground truth is set in a period that has no step, so that no answer would be right."""
-        names: Any = [period] if isinstance(period, str) else period
+        names: Any = [period] if isinstance(period, str) else period if hasattr(period, "__len__") else []
         if names and all(isinstance(name, str) and name in self._periods.without_steps for name in names):
             raise ValueError(
                 f"{self._task}: the ground truth is set in {period!r}, which has no step of {self._task.dt} ms: make the "
