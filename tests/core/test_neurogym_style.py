@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import warnings
+
 import numpy as np
 import pytest
 
@@ -186,3 +189,278 @@ def test_neurogym_style_verbs_refuse_what_is_no_number(verb, argument):
     env.reset(seed=0)
     with pytest.raises(TypeError, match=f"{argument}=.*None.* must be a number"):
         getattr(env, verb)(**{argument: None})
+
+
+# ---- what NeuroGym's tasks override, read and return ------------------------------------------------
+
+
+class Pulses(ngym.TrialEnv):
+    """A task that makes its own ground truth array, seeds itself early and paints time courses."""
+
+    def __init__(self, dt=100, value=0):
+        super().__init__(dt=dt)
+        self.seed(3)
+        self.timing = {"cue": 200, "decision": 300}
+        self.value, self.built = value, []
+        self.observation_space = ngym.spaces.Box(-np.inf, np.inf, shape=(2,), name={"fixation": 0, "pulses": 1})
+        self.action_space = ngym.spaces.Discrete(4)
+
+    def _new_trial(self, **kwargs):
+        trial = {"right": self.rng.choice([1, 2]), **kwargs}
+        self.add_period(["cue", "decision"])
+        self.built.append((self._ob_built, self._gt_built, int(self._tmax / self.dt)))
+        if not self._gt_built:
+            self._init_gt()
+        self.gt[self.start_ind["decision"] :] = trial["right"]
+        self.add_ob(np.arange(self.end_ind["decision"]), where="pulses")
+        self.built.append((self._ob_built, self._gt_built, self._duration["decision"]))
+        return trial
+
+    def _step(self, action):
+        ends = self.in_period("decision") and action != 0
+        return self.ob_now, float(action == self.gt_now), False, False, {"new_trial": ends}
+
+
+class OwnArrays(Pulses):
+    def _init_ob(self):
+        self.ob = np.full((int(self._tmax / self.dt), 2), 7, np.float32)
+
+    def _init_gt(self):
+        super()._init_gt()
+        self.gt[:] = 3
+
+
+def test_hooks_of_neurogym_tell_what_is_built_and_may_be_called():
+    env = Pulses()
+    env.reset(seed=0)
+    assert env.built == [(False, False, 5), (True, True, 300)]
+    assert env.gt.tolist() == [0, 0, *[env.trial["right"]] * 3]
+    assert env.ob.tolist() == [[0, k] for k in range(5)]
+
+
+def test_hooks_of_neurogym_may_be_overridden():
+    env = OwnArrays()
+    env.reset(seed=0)
+    assert env.gt.tolist() == [3, 3, *[env.trial["right"]] * 3]
+    assert env.ob.tolist() == [[7, 7 + k] for k in range(5)]
+    assert np.array_equal(env.sample_trials(3, seed=0).ob[1], env.ob)
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.3, 7, 8.3, 100 / 3, 100])
+def test_tmax_of_periods_holds_all_steps(dt):
+    env = Pulses(dt=dt)
+    for steps in (1, 2, 3, 7, 36, 141):
+        env.timing = {"cue": steps * dt, "decision": dt}
+        env.new_trial()
+        assert int(env._tmax / dt) == len(env.gt) == steps + 1
+
+
+def test_task_may_set_its_length_and_what_is_built():
+    class Longer(Pulses):
+        def _new_trial(self, **kwargs):
+            self.add_period("cue")
+            self._tmax = self._tmax + 300
+            self.gt = np.arange(5)
+            self._gt_built = True
+            self.set_groundtruth(3, "cue")
+            self.add_ob(1)
+            self._ob_built = False
+            self.add_ob(2, "cue")
+            return {}
+
+        def _step(self, action):
+            return self.ob_now, 0.0, False, False, {"new_trial": False}
+
+    env = Longer()
+    env.reset(seed=0)
+    assert (env.gt.tolist(), env.ob[:, 0].tolist()) == ([3, 3, 2, 3, 4], [2, 2, 0, 0, 0])
+    assert [bool(env.step(0)[4]["new_trial"]) for _ in range(5)] == [False] * 4 + [True]
+
+
+def test_default_observation_fills_trials():
+    env = Pulses()
+    env._default_ob_value = 0.5
+    env.new_trial()
+    assert env.ob[:, 0].tolist() == [0.5] * 5
+
+
+def test_arrays_that_a_task_replaces_after_painting_count():
+    class Scaled(Pulses):
+        def _new_trial(self, **kwargs):
+            trial = super()._new_trial(**kwargs)
+            self.ob = self.ob * 10
+            self.gt = np.where(self.gt > 0, 1, 0)
+            return trial
+
+    trials = Scaled().sample_trials(4, seed=0)
+    assert trials.ob[:, :, 1].tolist() == [[0, 10, 20, 30, 40]] * 4
+    assert trials.gt.tolist() == [[0, 0, 1, 1, 1]] * 4
+
+
+COURSE = np.arange(3)
+
+
+@pytest.mark.parametrize("where", [1, "pulses", [1], slice(1, 2), range(1, 2), np.array([1])], ids=str)
+@pytest.mark.parametrize(
+    "value", [COURSE, COURSE[:, None], lambda ob: COURSE, list(COURSE)], ids=["row", "column", "function", "list"]
+)
+def test_time_course_goes_into_one_channel(where, value):
+    class Course(Pulses):
+        def _new_trial(self, **kwargs):
+            self.add_period(["cue", "decision"])
+            self.add_ob(value, "decision", where=where)
+            return {}
+
+    env = Course()
+    env.new_trial()
+    assert env.ob.tolist() == [[0, 0]] * 2 + [[0, 0], [0, 1], [0, 2]]
+
+
+def test_function_of_one_channel_gets_a_time_course():
+    class Ramp(Pulses):
+        def _new_trial(self, **kwargs):
+            self.add_period(["cue", "decision"])
+            self.set_ob(lambda ob: ob + np.arange(len(ob)), "decision", where="pulses")
+            return {}
+
+    env = Ramp()
+    env.new_trial()
+    assert env.ob[:, 1].tolist() == [0, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(("value", "where"), [(np.arange(3), None), (np.arange(4), 1), (np.zeros((3, 2)), "pulses")])
+def test_value_of_a_shape_that_does_not_fit_is_named(value, where):
+    class Wrong(Pulses):
+        def _new_trial(self, **kwargs):
+            self.add_period(["cue", "decision"])
+            self.add_ob(value, "decision", where=where)
+            return {}
+
+    with pytest.raises(ValueError, match=r"shape \(.*does not fit observations of shape \(3, [12]\) .steps, channels."):
+        Wrong().new_trial()
+
+
+def four_values():
+    class FourValues(Pulses):
+        def _step(self, action):
+            ob, reward, _, _, info = super()._step(action)
+            return ob, reward, False, info
+
+    return FourValues()
+
+
+def test_four_values_of_a_step_are_taken_with_one_warning():
+    env, five = four_values(), Pulses()
+    env.reset(seed=0), five.reset(seed=0)
+    with pytest.warns(UserWarning, match="<FourValues>._step returned four values, as in NeuroGym before 1.0"):
+        first = env.step(0)
+    assert first[1:4] == five.step(0)[1:4]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lanes = ngym.TrialVectorEnv(copy.deepcopy(env), 2)
+        lanes.reset(seed=0)
+        for _ in range(20):
+            ours, theirs = env.step(1), five.step(1)
+            assert np.array_equal(ours[0], theirs[0])
+            assert ours[1:4] == theirs[1:4]
+            assert ours[4] == theirs[4]
+            lanes.step(np.array([0, 1]))
+
+
+def test_other_numbers_of_values_are_refused():
+    class Three(Pulses):
+        def _step(self, action):
+            return self.ob_now, 0.0, {}
+
+    env = Three()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="<Three>._step returned 3 values; expected five: observation, reward"):
+        env.step(0)
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_subclass_may_build_a_trial_of_a_built_in_task(id_):
+    made = ngym.make(id_).unwrapped
+    task = type(made)
+
+    class More(task):
+        def _new_trial(self, **kwargs):
+            trial = super()._new_trial(**kwargs)
+            self.add_ob(1)
+            return trial | {"more": 1}
+
+    given = {name: value for name, value in made._parameters.items() if name not in ("rewards", "timing", "kwargs")}
+    env, plain = More(**given), task(**given)
+    plain_trials = [plain.sample_trials(1, draws=draws) for draws in [ngym.Draws(0)] for _ in range(3)]
+    trials = env.sample_trials(3, seed=0)
+    for k, one in enumerate(trials):
+        expected = plain_trials[k][0]
+        assert np.array_equal(one.ob, (expected.ob + np.ones((), expected.ob.dtype)).astype(one.ob.dtype))
+        assert np.array_equal(one.gt, expected.gt)
+        assert one.conditions["more"] == 1
+        assert one.conditions.keys() - {"more"} == expected.conditions.keys()
+    env.reset(seed=0)
+    for _ in range(30):
+        env.step(env.action_space.sample())
+
+
+def test_subclass_of_a_built_in_task_takes_forced_conditions():
+    class Marked(Toy):
+        def _new_trial(self, **kwargs):
+            trial = super()._new_trial(**kwargs)
+            self.set_groundtruth(0, "decision")
+            return trial
+
+    trials = Marked().sample_trials(5, seed=0, ground_truth=1)
+    assert set(trials.conditions["ground_truth"].tolist()) == {1}
+    assert not trials.gt.any()
+    with pytest.raises(KeyError, match="grond_truth"):
+        Marked().new_trial(grond_truth=1)
+
+
+def test_task_that_defines_no_trial_says_so():
+    class Nothing(ngym.TrialEnv):
+        pass
+
+    with pytest.raises(NotImplementedError, match="<Nothing> defines neither _new_trials nor NeuroGym's _new_trial"):
+        Nothing().new_trial()
+
+
+class Walk(ngym.TrialEnv):
+    """A task that paints nothing: `_step` computes what is seen."""
+
+    def __init__(self, dt=100):
+        super().__init__(dt=dt)
+        self.place = 10
+        self.observation_space = ngym.spaces.Box(-np.inf, np.inf, shape=(2,))
+        self.action_space = ngym.spaces.Discrete(3)
+
+    def _new_trial(self, **kwargs):
+        return dict(kwargs)
+
+    def _step(self, action):
+        self.place += 1 + action
+        ob = np.array([self.place, self.rng.randn()], np.float32)
+        return ob, 0.0, False, False, {"new_trial": self.place > 100}
+
+
+def test_first_observation_is_computed_by_step_where_nothing_is_painted():
+    env = Walk()
+    ob, _ = env.reset(seed=0)
+    assert ob[0] == 11
+    assert ob[1] != 0
+    assert env.place == 10
+    again = Walk()
+    assert np.array_equal(again.reset(seed=0)[0], ob)
+    after = env.step(0)[0]
+    assert after[0] == 11
+    assert after[1] != ob[1]
+    lanes = ngym.TrialVectorEnv(Walk(), 2)
+    assert np.array_equal(lanes.reset(seed=0)[0][0], ob)
+
+
+def test_parameters_of_a_task_can_be_read():
+    env = ngym.make("PostDecisionWager-v0", dim_ring=4, wrappers=["PassAction"])
+    assert env.dim_ring == copy.deepcopy(env).dim_ring == 4
+    with pytest.raises(AttributeError, match="'PostDecisionWager' object has no attribute 'dim_rong'"):
+        env.dim_rong  # noqa: B018

@@ -71,6 +71,7 @@ __all__ = [
     "Size",
     "TaskId",
     "Text",
+    "Values",
     "check_arguments",
     "checked",
     "declared_arguments",
@@ -376,6 +377,8 @@ class ArrayOf(Expected):
         array = self._array(value[:: max(1, len(value) - 1)] if isinstance(value, range) else value)
         if array is None:
             return TypeError
+        if not array.size:
+            return ValueError
         if self.ndim is not None and array.ndim != self.ndim:
             return ValueError
         if self.length not in (None, len(value)):
@@ -656,6 +659,9 @@ class _DType(Expected):
             return TypeError
         return None
 
+
+Values: TypeAlias = Annotated[Any, _ArrayLike()]
+"""A number, or an array of numbers or texts, of which a function finds out what it is."""
 
 PLAIN: dict[Any, Expected] = {
     float: Number(infinite=True),

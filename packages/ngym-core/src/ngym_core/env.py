@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import operator
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Annotated, Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 import gymnasium
 import gymnasium.error
@@ -36,7 +37,7 @@ from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
 from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
-from ngym_core.sampling import conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
+from ngym_core.sampling import IsolatedState, conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import Where
 from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
@@ -140,6 +141,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     timing: Any = ParametersAttribute("timing", "timing")
     rewards: Any = ParametersAttribute("reward", "rewards")
     _one_at_a_time: ClassVar[bool] = False
+    _default_ob_value: float | None = None
+    _warned_of_four_values: ClassVar[bool] = False
     _recorder: TrialRecorder | None = None
     _parameters: dict[str, Any]
     _spec: EnvSpec | None = None
@@ -150,6 +153,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         super().__init_subclass__(**kwargs)
         cls.metadata = {**TrialEnv.metadata, **cls.metadata}
         cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
         check_attributes(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -194,6 +199,15 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         if render_mode is not None:
             record_trials(self, render_mode)
 
+    if not TYPE_CHECKING:  # type checkers go on to refuse attributes that no class declares
+
+        def __getattr__(self, name: str) -> Any:
+            """Return the parameter of this name with which the env was made."""
+            parameters = vars(self).get("_parameters", {})
+            if name.startswith("_") or name not in parameters:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return parameters[name]
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy that goes on as this env would, also where functions in its attributes refer to it."""
         copied = type(self).__new__(type(self))
@@ -227,8 +241,16 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         raise NotImplementedError(f"{self} defines neither _new_trials nor NeuroGym's _new_trial.")
 
     def _new_trial(self, **kwargs: Any) -> dict[str, Any]:
-        """Build one trial with the env's verbs and return its conditions (NeuroGym's style)."""
-        raise NotImplementedError(f"{self} is not written in NeuroGym's style.")
+        """Build one trial with the env's verbs and return its conditions (NeuroGym's style).
+
+        A subclass of a task that defines `_new_trials` may call it by `super`: it builds one trial as that task does.
+
+        Args:
+            **kwargs: Conditions to force.
+        """
+        trials = Trials(self, 1, self._draws, kwargs)
+        self._new_trials(trials)
+        return self._single.adopt(trials._finish())
 
     def _step(self, action: Any) -> Step:
         """Evaluate an action by the task's rule; a task with another protocol overrides it.
@@ -260,7 +282,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             A list with the seed.
         """
         self._draw_from(Draws(seed))
-        self.action_space.seed(seed)
+        if (space := getattr(self, "action_space", None)) is not None:  # a task may seed itself before it sets its spaces
+            space.seed(seed)
         return [seed]
 
     def _draw_from(self, draws: Draws) -> None:
@@ -463,10 +486,23 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         else:
             playing = self._next_trial()
         self._has_next_trial = False
-        ob, _, _, _, info = playing.post_step(playing._observation(), 0.0, False, False, playing._idle_info())
+        ob, _, _, _, info = playing.post_step(playing._first_observation(), 0.0, False, False, playing._idle_info())
         if self._recorder is not None:
             self._recorder.begin([0], np.asarray(ob)[None], [playing._record_of_trial()])
         return ob, info
+
+    def _first_observation(self) -> Any:
+        """Return the observation at a reset.
+
+        Where `_step` computes observations and the trial has none, it is what `_step` would show after no action.
+        """
+        if self._single.has_ob or type(self)._step is TrialEnv._step:
+            return self._observation()
+        seed = int(self._draws.stream("first observation").integers(2**63))
+        with IsolatedState(self, shared=[self._top]):
+            self._draw_from(Draws(seed))  # what `_step` draws now is not what it draws in the first step
+            ob = self._step(np.zeros(self.action_space.shape or (), self.action_space.dtype)[()])[0]
+            return self._observation() if ob is self._ob_now else ob
 
     def _idle_info(self) -> Info:
         """Return the info of a moment without an action: a reset, or a step that a wrapper skips."""
@@ -509,7 +545,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Take one step that is not recorded, see `step`."""
         if not self._started:
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before step().")
-        ob, reward, terminated, truncated, info = self._step(action)
+        result = self._step(action)
+        ob, reward, terminated, truncated, info = result if len(result) == 5 else self._five_values(result)
         ended = bool(info.get("new_trial", False))
         gt = info["gt"] if "gt" in info else self._ground_truth()
         info["gt"] = np.int64(gt) if isinstance(gt, int) else gt
@@ -531,6 +568,28 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         if ob is self._ob_now:  # `_step` returned `ob_now`, which stands for the observation after the step
             ob = self._observation()
         return self.post_step(ob, reward, terminated, truncated, info)
+
+    def _five_values(self, result: Any) -> Step:
+        """Return five values for the four that `_step` of a task returns which was written for NeuroGym before 1.0.
+
+        Raises:
+            ValueError: Another number of values.
+        """
+        if len(result) != 4:
+            raise ValueError(
+                f"{self}._step returned {len(result)} values; expected five: observation, reward, terminated, truncated, "
+                "info."
+            )
+        kind = type(self)
+        if not kind._warned_of_four_values:
+            kind._warned_of_four_values = True
+            warnings.warn(
+                f"{self}._step returned four values, as in NeuroGym before 1.0: observation, reward, done, info. `done` "
+                "counts as `terminated`; return observation, reward, terminated, truncated, info.",
+                stacklevel=4,
+            )
+        ob, reward, done, info = result
+        return ob, reward, done, False, info
 
     def _observation(self) -> NDArray[Any]:
         """Return a copy of the observation at this step."""
@@ -675,6 +734,47 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def end_t(self) -> dict[str, float]:
         """Period -> its end in ms."""
         return self._single.edges("end_t", 1, self.dt)
+
+    @property
+    def _duration(self) -> dict[str, float]:
+        """Period -> its duration in ms."""
+        ends = self.end_t
+        return {period: ends[period] - start for period, start in self.start_t.items()}
+
+    @property
+    def _tmax(self) -> float:
+        """End in ms of the periods that were added so far; ``int(_tmax / dt)`` is the number of steps."""
+        return self._single.end_of_periods
+
+    @_tmax.setter
+    def _tmax(self, ms: float) -> None:
+        self._single.end_of_periods = ms
+
+    @property
+    def _ob_built(self) -> bool:
+        """Whether the trial that is being built has observations; a task that sets `ob` itself may set it."""
+        return self._single.is_built("ob")
+
+    @_ob_built.setter
+    def _ob_built(self, built: bool) -> None:
+        self._single.set_built("ob", built)
+
+    @property
+    def _gt_built(self) -> bool:
+        """Whether the trial that is being built has a ground truth; a task that sets `gt` itself may set it."""
+        return self._single.is_built("gt")
+
+    @_gt_built.setter
+    def _gt_built(self, built: bool) -> None:
+        self._single.set_built("gt", built)
+
+    def _init_ob(self) -> None:
+        """Make the observations of a trial whose periods are added; the verbs call it, and a task may override it."""
+        self._single.create("ob", self._default_ob_value)
+
+    def _init_gt(self) -> None:
+        """Make the ground truth of a trial whose periods are added; the verbs call it, and a task may override it."""
+        self._single.create("gt", None)
 
     @explained
     def in_period(self, period: str, t: float | None = None) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
-from ngym_core.spaces import Where, actions, channels
+from ngym_core.spaces import Where, actions, channels, is_index
 from ngym_core.trials._kernels import paint
 from ngym_core.trials.batch import Trial, Trials
 from ngym_core.trials.durations import draw_duration, to_steps
@@ -32,6 +32,14 @@ class SingleTrialTask(TrialTask, Protocol):
     @property
     def rng(self) -> np.random.RandomState:
         """The generator of noise."""
+        ...
+
+    def _init_ob(self) -> None:
+        """Make the observations of the trial."""
+        ...
+
+    def _init_gt(self) -> None:
+        """Make the ground truth of the trial."""
         ...
 
     @property
@@ -69,6 +77,7 @@ class SingleTrial:
         ob: Observations, (steps, *observation shape); None before something is painted.
         gt: Ground truth, (steps, *action shape); None before it is set.
         length: Number of steps that are played.
+        has_ob: False if the task neither painted nor set observations of the trial.
     """
 
     trials: Trials
@@ -78,13 +87,14 @@ class SingleTrial:
         self.ob: Array | None = None
         self.gt: Array | None = None
         self.length = length
+        self.has_ob = True
         self._edges: dict[str, dict[str, Any]] = {}
 
     @property
     def state(self) -> dict[str, Any]:
         """The trial as plain data; setting it plays that trial."""
         trials = self.__dict__.get("trials")
-        state: dict[str, Any] = {"length": self.length, "ob": self.ob, "gt": self.gt}
+        state: dict[str, Any] = {"length": self.length, "ob": self.ob, "gt": self.gt, "has_ob": self.has_ob}
         if trials is not None:
             spans = {period: [_first(edge) for edge in span] for period, span in trials._periods.spans.items()}
             conditions = {name: values[:1] for name, values in trials.conditions.items()}
@@ -94,6 +104,7 @@ class SingleTrial:
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         self.ob, self.gt, self.length, self._edges = state["ob"], state["gt"], state["length"], {}
+        self.has_ob = state["has_ob"]
         if "spans" not in state:
             self.__dict__.pop("trials", None)
             return
@@ -111,6 +122,48 @@ class SingleTrial:
         """Begin to build a trial: the only one of a batch."""
         self.trials, self.ob, self.gt, self._edges = trials, None, None, {}
 
+    def adopt(self, trials: Trials) -> dict[str, Any]:
+        """Go on building the only trial of a batch, which was made by the vectorised definition of a task.
+
+        Returns:
+            Its conditions, name -> value.
+        """
+        one = trials[0]
+        self.trials, self.ob, self.gt, self.length, self._edges = trials, one.ob, one.gt, one.length, {}
+        return one.conditions
+
+    def create(self, name: str, value: float | None) -> None:
+        """Make `ob` or `gt` of the periods that were added, filled with a value (None: 0)."""
+        array = self.trials._observations.array(name)[0]
+        if value is not None:
+            array[...] = value
+        setattr(self, name, array)
+
+    def is_built(self, name: str) -> bool:
+        """Return whether the trial that is being built has an `ob` or `gt` for the verbs to write to."""
+        trials = self.__dict__.get("trials")
+        return trials is not None and trials._observations.exists(name)
+
+    def set_built(self, name: str, built: bool) -> None:
+        """Let the verbs write to the array that a task has set itself, or make a new one where they write next."""
+        if built and getattr(self, name) is not None:
+            self.trials._observations.set_array(name, np.asarray(getattr(self, name))[None])
+        elif not built and self.is_built(name):
+            self.trials._observations.drop(name)
+
+    @property
+    def end_of_periods(self) -> float:
+        """End in ms of the periods that were added so far, at least ``steps * dt``, so that rounding loses no step."""
+        trials, dt = self.__dict__.get("trials"), self._env.dt
+        steps = 0 if trials is None else _first(trials._periods.total)
+        ms = steps * dt
+        return ms if int(ms / dt) == steps else float(np.nextafter(ms, np.inf))
+
+    @end_of_periods.setter
+    def end_of_periods(self, ms: float) -> None:
+        if "trials" in self.__dict__:
+            self.trials._periods.total = self.length = int(to_steps(ms, self._env.dt))
+
     def finish(self, conditions: Mapping[str, Any], empty_steps: int) -> Trials:
         """Complete the trial that a task's `_new_trial` has built.
 
@@ -126,8 +179,9 @@ class SingleTrial:
         trials.conditions.update({name: to_column([value]) for name, value in conditions.items()})
         if not trials._periods.spans:
             trials._periods.total = empty_steps if self.ob is None else len(self.ob)
+        self.has_ob = self.ob is not None
         for name, array in (("ob", self.ob), ("gt", self.gt)):
-            if not trials._observations.exists(name) and array is not None:
+            if array is not None:  # it may be another one than the verbs wrote to
                 trials._observations.set_array(name, np.asarray(array)[None])
         return trials._finish()
 
@@ -203,8 +257,9 @@ class SingleTrial:
         """Change the observations of one trial.
 
         Args:
-            value: A number, an array that broadcasts against (steps, channels), or a function that is
-                given the present observations and returns the value.
+            value: A number, an array that broadcasts against (steps, channels), for one channel also a time course,
+                (steps,), or a function that is given the present observations and returns the value. Where `where` is
+                one index, or the name of one, these are (steps,), else (steps, channels).
             period: A period, several, or None for the whole trial.
             where: Channels: a name, an index, a slice, or indices; None for all.
             how: ``add`` or ``assign``.
@@ -215,13 +270,15 @@ class SingleTrial:
             ValueError: A value of a shape that does not fit, or one that is not finite.
         """
         ob = self._built("ob")
-        index = slice(None) if where is None else channels(self._env.observation_space, where)
+        space = self._env.observation_space
+        index = slice(None) if where is None else channels(space, where)
+        is_one_index = where is not None and not isinstance(where, slice) and is_index(space, where)
         for one in self._periods(period):
             steps = self._slice(one)
             target = ob[steps][..., index]
-            painted = np.asarray(value(target) if callable(value) else value)
+            painted = np.asarray(value(target[..., 0] if is_one_index else target) if callable(value) else value)
             if checked_ndim("value", painted):
-                painted = np.broadcast_to(painted, target.shape)[None]
+                painted = _broadcast(painted, target.shape)[None]
             paint(ob[None], painted, (steps.start, steps.stop), index, how=how)
 
     def add_randn(self, mu: float, sigma: float, period: Any, where: Where) -> None:
@@ -264,12 +321,30 @@ class SingleTrial:
 
     def _built(self, name: str) -> Array:
         """Return `ob` or `gt`, which is created when it is first written or viewed."""
-        if not self.trials._observations.exists(name):
-            setattr(self, name, self.trials._observations.array(name)[0])
+        if not self.is_built(name):
+            (self._env._init_ob if name == "ob" else self._env._init_gt)()
+            self.set_built(name, True)  # an overridden hook may have set an array of its own
         array = getattr(self, name)
         if array is None:
             raise AttributeError(f"{self._env}: there is no {name} yet.")
         return array  # type: ignore[no-any-return]
+
+
+def _broadcast(value: Array, shape: tuple[int, ...]) -> Array:
+    """Return a value as an array of the observations of a period; a time course goes into a single channel.
+
+    Raises:
+        ValueError: A value of a shape that does not fit.
+    """
+    if value.ndim == 1 and len(shape) == 2 and shape[1] == 1:
+        value = value[:, None]
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError:
+        raise ValueError(
+            f"A value of shape {value.shape} does not fit observations of shape {shape} (steps, channels): expected a "
+            "number, one for each channel, or an array of this shape; into one channel also a time course (steps,)."
+        ) from None
 
 
 def _first(steps: Any) -> int:

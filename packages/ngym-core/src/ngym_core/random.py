@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from ngym_core._scan import scan_states
 from ngym_core.arguments import (
     AnyGenerator,
-    AnyOf,
     Finite,
     Having,
     InstanceOf,
@@ -23,7 +22,7 @@ from ngym_core.arguments import (
     Number,
     Positive,
     Seed,
-    Several,
+    Values,
     checked,
     explained,
     require_finite,
@@ -41,9 +40,6 @@ MIN_PROBABILITY_TO_REJECT = 1e-3
 """Draws from a window with a smaller probability are made by inversion: nearly all would be rejected."""
 
 
-ANY_NUMBER = Number(infinite=True)
-DistributionArguments: TypeAlias = Annotated[Any, AnyOf(ANY_NUMBER, Several(ANY_NUMBER, "several"))]
-"""Arguments of a distribution."""
 SAMPLED = Having("an object with a `sample` method, such as TruncExp", "sample")
 
 
@@ -525,7 +521,7 @@ def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
 
 
 @explained
-def random_number_name(dist: str, args: DistributionArguments) -> str:
+def random_number_name(dist: str, args: Values) -> str:
     """Return a distribution in words, for tables and figures.
 
     Args:

@@ -140,6 +140,11 @@ def channels(space: gymnasium.Space[Any], where: Where) -> Any:
     return known[where]
 
 
+def is_index(space: gymnasium.Space[Any], where: Where) -> bool:
+    """Return whether `where`, or what it names, is one index rather than several."""
+    return np.ndim(names_of(space)[where] if isinstance(where, str) else where) == 0
+
+
 def noise_channels(space: gymnasium.Space[Any], where: Where) -> tuple[Any, NDArray[np.int64] | None, str]:
     """Return the channels that noise is added to, and the name of its random stream.
 

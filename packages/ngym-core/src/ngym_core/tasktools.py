@@ -10,9 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ngym_core.arguments import explained, require_finite
+from ngym_core.arguments import Values, explained, require_finite
 from ngym_core.errors import nearest
-from ngym_core.random import DistributionArguments
 
 __all__ = [
     "bump",
@@ -168,7 +167,7 @@ def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.f
 
 
 @explained
-def minmax_number(dist: str, args: DistributionArguments) -> tuple[float, float]:
+def minmax_number(dist: str, args: Values) -> tuple[float, float]:
     """Return the smallest and the largest value of a distribution.
 
     Args:

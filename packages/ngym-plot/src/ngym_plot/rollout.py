@@ -320,5 +320,6 @@ def _space(env: Any, name: str) -> Any:
 def task_name(env: Any) -> str:
     """Return the name of the task; the env may be the task, wrapped, or a vector env."""
     if hasattr(env, "get_attr"):
-        return str(env.get_attr("task_name")[0])
+        # Lanes have the name themselves; a list of envs, such as Stable-Baselines3's DummyVecEnv, has the envs.
+        return str(env.task_name) if hasattr(env, "task_name") else type(env.get_attr("unwrapped")[0]).__name__
     return type(env.unwrapped).__name__

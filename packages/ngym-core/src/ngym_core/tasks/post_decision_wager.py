@@ -119,6 +119,7 @@ class PostDecisionWager(TrialEnv):
         self.tuning = tuning(self.theta, self.theta)
         self.choices = np.arange(dim_ring)
         self.sure = dim_ring + 1
+        self.wagers = [True, False]
         channels = range(1, dim_ring + 1)
         self.observation_space = named_box({"fixation": 0, "stimulus": channels, "sure": self.sure})
         self.action_space = Discrete(dim_ring + 2, {"fixation": 0, "choice": channels, "sure": self.sure})

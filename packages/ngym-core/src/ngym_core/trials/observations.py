@@ -167,6 +167,12 @@ class Observations:
         if self._segments is not None:
             self._segments.drop(name)
 
+    def drop(self, name: str) -> None:
+        """Forget ``ob`` or ``gt``; what is written next begins with zeros."""
+        self._dense.pop(name, None)
+        if self._segments is not None:
+            self._segments.drop(name)
+
     def length(self) -> int:
         """Return T, the number of steps of the dense arrays, without building them."""
         return self._dense["ob"].shape[1] if "ob" in self._dense else self._periods.steps()
@@ -269,6 +275,8 @@ class Observations:
                     stop = spans.pop(0)[1]
                 yield start, stop
             yield from spans
+        elif len(period) != 2:
+            raise ValueError(f"period={shown(period)} must be (first step, step after the last).")
         else:
             first, last = period
             yield to_steps(first, 1), to_steps(last, 1)

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any
 
 import gymnasium
+import gymnasium.error
 import numpy as np
 
 from ngym_core.random import Draws
@@ -56,6 +57,19 @@ class SideBias(ChoiceWrapper):
     def probs(self, value: Any) -> None:
         _probabilities(value, self.n_ch)
         self.choice_prob = value
+
+    @property
+    def curr_block(self) -> int:
+        """The block of the trial that is being played.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first trial.
+        """
+        trial = self.task.trial
+        name = f"{type(self).__name__}_block"  # where an inner wrapper records its own block
+        if not (name in trial or "block" in trial):
+            raise gymnasium.error.ResetNeeded(f"{self}: call reset() before curr_block.")
+        return int(trial[name if name in trial else "block"])
 
     @property
     def n_block(self) -> int:

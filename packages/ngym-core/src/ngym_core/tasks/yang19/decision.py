@@ -103,6 +103,31 @@ class Compare(TrialEnv):
         self.observation_space = named_box({"fixation": 0, **rings})
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": range(1, dim_ring + 1)})
 
+    @property
+    def delaycomparison(self) -> bool:
+        """Whether the stimuli are shown one after another; NeuroGym's name."""
+        return "stim1" in self.default_timing
+
+    @property
+    def w_mod1(self) -> float:
+        """How much the first modality counts; NeuroGym's name, like those that follow."""
+        return self.w_mod[0]
+
+    @property
+    def w_mod2(self) -> float:
+        """How much the second modality counts."""
+        return self.w_mod[1]
+
+    @property
+    def stim_mod1(self) -> bool:
+        """Whether the first modality is shown."""
+        return self.stim_mod[0]
+
+    @property
+    def stim_mod2(self) -> bool:
+        """Whether the second modality is shown."""
+        return self.stim_mod[1]
+
     def _new_trials(self, trials: Trials) -> None:
         first = trials.choice("i1", self.choices)
         second = trials.condition("i2", trials.draws.other("i2", trials.n, len(self.choices), first), self.choices)

@@ -84,6 +84,21 @@ class MatchOrNot(TwoModalities):
         self.half = dim_ring // 2
         self.choices = ["match", "non-match"]
 
+    @property
+    def half_ring(self) -> int:
+        """Number of directions in half of the ring; NeuroGym's name."""
+        return self.half
+
+    @property
+    def matchto(self) -> str:
+        """What the test must share with the sample: ``sample`` (its direction) or ``category``; NeuroGym's name."""
+        return "category" if self.categories else "sample"
+
+    @property
+    def matchgo(self) -> bool:
+        """Whether a response is due where they match; NeuroGym's name."""
+        return self.go_if == "match"
+
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
         sample = trials.choice("sample", np.arange(2 * self.half))
