@@ -36,6 +36,7 @@ ENV = Having("an env", "unwrapped")
 @checked
 def layers(env: AnyEnv) -> list[gymnasium.Env[Any, Any]]:
     """Return an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
+    ENV.check("env", env)
     found: list[gymnasium.Env[Any, Any]] = []
     todo = [env]
     while todo:
