@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
-from ngym_core.arguments import AnyEnv, Having, Integer, checked, explained
+from ngym_core.arguments import AnyEnv, Having, Integer, explained
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -33,8 +33,7 @@ raise_mmap_threshold()  # here, since lanes and data sets both make their trials
 ENV = Having("an env", "unwrapped")
 
 
-@checked
-def layers(env: AnyEnv) -> list[gymnasium.Env[Any, Any]]:
+def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
     """Return an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
     ENV.check("env", env)
     found: list[gymnasium.Env[Any, Any]] = []
