@@ -604,7 +604,9 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, names, _Names(names))  # as `typing.get_type_hints` does, for one annotation
+        # As `typing.get_type_hints` does, for one annotation. Compiled first: where an interrupt ends the program, Python would
+        # forget that when it evaluates a text at exit, and would exit with 1.
+        return eval(compile(annotation, "<annotation>", "eval"), names, _Names(names))
     except Exception:
         return None
 
