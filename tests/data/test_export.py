@@ -278,14 +278,19 @@ def test_export_that_cannot_write_says_so_before_trials_are_generated(tmp_path, 
     assert made == []
 
 
-def test_export_that_is_overtaken_by_another_overwrites_nothing(tmp_path):
-    def overtake(made):
-        if not (tmp_path / "x.npz").exists():
-            export_trials(tmp_path / "x.npz", ID, trials=20, seed=1)
+def test_export_into_a_file_that_another_export_makes_is_refused(tmp_path):
+    refused = []
 
-    with pytest.raises(FileExistsError, match="x.npz exists already"):
-        export_trials(tmp_path / "x.npz", ID, trials=20, seed=0, progress=overtake)
-    assert load_trials(tmp_path / "x.npz").manifest["seed"] == 1
+    def overtake(made):
+        if not refused:
+            with pytest.raises(FileExistsError, match="x.npz is in use by process") as error:
+                export_trials(tmp_path / "x.npz", ID, trials=20, seed=1)
+            refused.append(error)
+
+    export_trials(tmp_path / "x.npz", ID, trials=20, seed=0, progress=overtake)
+    assert refused
+    assert load_trials(tmp_path / "x.npz").manifest["seed"] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json", "x.npz"]
 
 
 def test_export_overwrites_no_file(tmp_path, saved):

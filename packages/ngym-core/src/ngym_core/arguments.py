@@ -604,8 +604,8 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        # As `typing.get_type_hints` does, for one annotation. Compiled first: where an interrupt ends the program, Python would
-        # forget that when it evaluates a text at exit, and would exit with 1.
+        # As `typing.get_type_hints` does, for one annotation. Compiled first: where an interrupt ends the program, Python
+        # would forget that when it evaluates a text at exit, and exit with 1.
         return eval(compile(annotation, "<annotation>", "eval"), names, _Names(names))
     except Exception:
         return None
