@@ -17,6 +17,7 @@ from ngym_core.arguments import (
     Count,
     FilePath,
     Index,
+    Integer,
     Keywords,
     NonNegative,
     Number,
@@ -75,7 +76,7 @@ class TrainingConfig:
         ('recurrent-ppo', 'gru', 64)
     """
 
-    steps: Count = 100_000
+    steps: Annotated[int, Integer(1)] = 100_000
     algo: Algorithm = "recurrent-ppo"
     policy: Text | None = None
     envs: Count = 64
