@@ -111,6 +111,6 @@ def test_run_figures_reject_arrays_of_wrong_shapes(call, message):
         ("initial_ob", [1.0], r"^initial_ob=\[1.0\] must be an observation, of shape \(2,\).$"),
     ],
 )
-def test_arguments_of_another_kind_are_named(name, value, message):
+def test_run_arguments_of_another_kind_are_named(name, value, message):
     with pytest.raises((TypeError, ValueError), match=message):
         visualize_run(np.zeros((5, 2)), np.zeros(5), **{name: value})
