@@ -113,6 +113,7 @@ __getattr__, __dir__ = attach(
     modules=[
         "arguments",
         "changes",
+        "compat",
         "env",
         "errors",
         "files",

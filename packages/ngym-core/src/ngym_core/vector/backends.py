@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -43,9 +44,11 @@ def split_wrappers(env: Any) -> tuple[list[Any], Any]:
 
 def _works_on_lanes(env: Any) -> bool:
     """Return whether a layer is a wrapper that changes steps by `on_step` alone."""
-    kind = type(env)
-    by_hooks = isinstance(env, TrialWrapper) and kind.step is TrialWrapper.step and kind.reset is TrialWrapper.reset
-    return by_hooks and kind._generate is TrialWrapper._generate
+    kind: Any = type(env)
+    if not isinstance(env, TrialWrapper):
+        return False
+    resets = inspect.unwrap(kind.reset) is TrialWrapper.reset  # that of `ngym_core.compat` only takes more arguments
+    return resets and kind.step is TrialWrapper.step and kind._generate is TrialWrapper._generate
 
 
 class Backend:
