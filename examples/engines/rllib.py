@@ -4,8 +4,8 @@
     python examples/engines/rllib.py
 
 On several machines: `ray start --head` on the first, `ray start --address=FIRST:6379` on the others, and this script with
-RAY_ADDRESS=FIRST:6379 and more env runners. All need the same packages, and a task of yours a pack that they have installed:
-what only this process registers, env runners do not know.
+RAY_ADDRESS=FIRST:6379 and more env runners. All need the same packages and Ray's token (or RAY_AUTH_MODE=disabled), and a
+task of yours must come from a pack that they have installed: what only this process registers, env runners do not know.
 """
 
 import sys
@@ -63,6 +63,9 @@ def main(task: str = TASK) -> None:
             agent.save_to_path(folder)
             agent.stop()
             agent = PPO.from_checkpoint(folder)
+            # RLlib 2.60 restores the learner, and lets the first steps be taken by new agents
+            runners, learner = agent.env_runner_group, agent.learner_group
+            runners.sync_weights(from_worker_or_learner_group=learner, inference_only=True, timeout_seconds=None)  # waits
             print(f"restored after {agent.iteration} iterations")
             reached = train(agent, RETURN)
         agent.stop()

@@ -3,28 +3,38 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
+import ngym_core as ngym
 from ngym_core.arguments import (
     Amount,
+    AnyDraws,
+    AnyEnv,
+    AnyGenerator,
     AnyOf,
     ArrayOf,
+    Bytes,
     Callback,
+    Column,
     Count,
     Distribution,
+    Envs,
     Finite,
     Flag,
     InstanceOf,
     Integer,
+    Labels,
     NonNegative,
     Number,
     Numbers,
@@ -60,6 +70,12 @@ CASES = {
         ArrayOf(),
         [[1], (1, 2.5), np.arange(3), range(3), np.float32([1])],
         [[], [NAN], [[1]], [[1], [1, 2]], ["a"], 5, "12", {1: 2}, [True], {1, 2}, None, iter([1])],
+    ),
+    "bytes": (Bytes.__metadata__[0], [1, 2**40], [0, -1, 1.5, "1 GB", *NONSENSE]),
+    "column": (
+        Column.__metadata__[0],
+        [[1, NAN], [], [1, None], [True, False], np.arange(3), np.array([1, 2.5], object), [INF]],
+        ["abc", 5, None, ["1", "2"], [[1]], [[1], [1, 2]], {1: 2}, {1, 2}, [1j], [object()], iter([1])],
     ),
     "three": (
         ArrayOf(length=3, each=Integer(0)),
@@ -208,7 +224,7 @@ def test_task_with_declared_arguments_checks_assigned_attributes_and_copies():
         _ = task.weights
     assert not hasattr(task, "weights")
     del task.offset
-    assert not hasattr(task, "offset")
+    assert "offset" not in vars(task)
 
 
 def test_task_keeps_pythons_wording_for_unknown_arguments():
@@ -300,8 +316,55 @@ def test_explained_names_a_number_that_is_too_large():
         make(-1)
 
 
+def test_explained_takes_arguments_without_an_annotation_as_they_are():
+    class Reader:
+        @explained
+        def read(self, key, position: int = 0):
+            return {}[key]
+
+    with pytest.raises(KeyError, match="^'x'$"):
+        Reader().read("x")
+    with pytest.raises(TypeError, match="^position='a' must be an integer"):
+        Reader().read("x", position="a")
+
+
 def test_amount_says_what_is_too_much():
     with pytest.raises(ValueError, match="^n=1000000000000 must be an integer from 1. More than 1000000000 would"):
         Amount(1).check("n", 10**12)
     with pytest.raises(ValueError, match=r"^n=0 must be an integer from 1\.$"):
         Amount(1).check("n", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong", "message"),
+    [
+        (AnyEnv, gymnasium.make("CartPole-v1"), 5, "^x=5 must be an env.$"),
+        (AnyDraws, ngym.Draws(0), np.random.default_rng(0), "^x=Generator.* must be draws, such as ngym_core.Draws"),
+        (AnyGenerator, np.random.RandomState(0), ngym.Draws(0), "^x=.* must be a random generator of NumPy.$"),
+        (Labels, ["a", "b"], "ab", "^x='ab' must be a sequence of texts.$"),
+        (Labels, [], ["a", 5], r"^x=\['a', 5\] must be a sequence of texts.$"),
+        (Envs, [gymnasium.make("CartPole-v1")], [5], r"^x=\[5\] must be a sequence of envs.$"),
+    ],
+)
+def test_kinds_of_objects_look_at_what_these_have(kind, right, wrong, message):
+    expected = typing.get_args(kind)[1]
+    assert expected.problem(right) is None
+    with pytest.raises(TypeError, match=message):
+        expected.check("x", wrong)
+
+
+def test_bounds_of_a_number_must_be_numbers():
+    with pytest.raises(TypeError, match=r"^low='abc' must be a number, or None\.$"):
+        Number("abc")
+    with pytest.raises(TypeError, match="^each=5 must be "):
+        ArrayOf(each=5)
+
+
+def test_explained_knows_names_that_exist_for_type_checkers_only():
+    with pytest.raises(TypeError, match="^batch=5 must be a StepBatch.$"):
+        ngym.trial_table.TrialRecorder(2, 100).add(5)
+
+
+def test_explained_names_a_wrong_type_of_numpy():
+    with pytest.raises(TypeError, match="^dtype='abc' must be a type of NumPy, such as float32.$"):
+        ngym.tasktools.tuning(np.zeros(2), [1.0], dtype="abc")

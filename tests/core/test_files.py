@@ -14,6 +14,7 @@ import pytest
 from ngym_core.files import (
     CLAIM,
     atomic_write,
+    claim_file,
     claim_folder,
     holds_something,
     remove_leftovers,
@@ -157,6 +158,38 @@ def test_claim_of_a_killed_process_blocks_nobody(tmp_path, killed):
     assert [path.name for path in folder.iterdir()] == ["result.txt"]
 
 
+CLAIM_FILE_AND_WAIT = """
+with claim_file(Path(sys.argv[1])):
+    print("claimed", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_claim_of_a_file_keeps_others_from_it_and_ends_with_its_process(tmp_path, killed):
+    path = tmp_path / "table.npz"
+    with begin(CLAIM_FILE_AND_WAIT, path) as process:
+        assert process.stdout.readline().strip() == "claimed"
+        with pytest.raises(
+            FileExistsError, match=rf"table.npz is in use by process {process.pid} on .*; .* name a new file"
+        ):
+            claim_file(path).__enter__()
+        with atomic_write(tmp_path / "other.npz"), claim_file(tmp_path / "other.npz"):  # which removes leftovers
+            pass
+        assert (tmp_path / f"{CLAIM}.table.npz").exists()
+        process.stdin.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["other.npz"]
+    for name in ("third.npz", "table.npz"):
+        assert killed(CLAIM_FILE_AND_WAIT, tmp_path / name) == "claimed"
+        assert (tmp_path / f"{CLAIM}.{name}").exists()
+    with atomic_write(tmp_path / "other.npz"):  # removes leftovers
+        pass
+    assert [entry.name for entry in tmp_path.iterdir()] == ["other.npz"]
+    assert killed(CLAIM_FILE_AND_WAIT, path) == "claimed"
+    with claim_file(path):
+        path.touch()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["other.npz", "table.npz"]
+
+
 def test_claim_folder_refuses_used_folders_and_leaves_them_as_they_are(tmp_path):
     (tmp_path / "file").touch()
     for used in (tmp_path, tmp_path / "file"):
@@ -240,3 +273,10 @@ def test_require_writable_folder_refuses_what_lies_in_a_file_and_a_full_disk(tmp
             monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: full)
             with pytest.raises(OSError, match="No space left"):
                 require_writable_folder(tmp_path)
+
+
+def test_what_writes_and_claims_a_file_wants_a_path():
+    with pytest.raises(TypeError, match="^path=5 must be a Path.$"), atomic_write(5):
+        pass
+    with pytest.raises(TypeError, match="^path=5 must be a Path.$"), claim_file(5):
+        pass

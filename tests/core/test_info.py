@@ -70,7 +70,7 @@ def test_describe_and_show_info_of_a_wrapper(capsys):
 def test_info_rejects_unknown_names_and_tags():
     with pytest.raises(ValueError, match="Unknown environment or wrapper: ReadySetGoo. Did you mean 'ReadySetGo-v0'"):
         ngym.describe("ReadySetGoo")
-    with pytest.raises(TypeError, match="Expected a str or gym.Env, got <class 'int'>"):
+    with pytest.raises(TypeError, match="obj_=3 must be the name of a task or wrapper, or an env"):
         ngym.describe(3)
     with pytest.raises(KeyError, match="Unknown tag 'tming'. Did you mean 'timing'"):
         ngym.show_all_tasks("tming")

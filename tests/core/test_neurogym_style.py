@@ -164,6 +164,34 @@ def test_neurogym_style_verbs_paint_and_sample_times():
         env.add_period("delay")
 
 
+@pytest.mark.parametrize(
+    ("verb", "argument", "value"),
+    [
+        *(
+            (verb, "value", value)
+            for verb in ("add_ob", "set_ob")
+            for value in (np.nan, [np.inf, 0, 0], lambda ob: ob * np.nan)
+        ),
+        *(("add_randn", argument, value) for argument in ("mu", "sigma") for value in (np.nan, -np.inf)),
+    ],
+)
+def test_neurogym_style_verbs_refuse_what_is_not_finite(verb, argument, value):
+    env = Dots()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=rf"(?s){argument}=.* must consist of finite numbers"):
+        getattr(env, verb)(**{argument: value})
+
+
+@pytest.mark.parametrize(
+    ("verb", "argument"), [("add_ob", "value"), ("set_ob", "value"), ("add_randn", "mu"), ("add_randn", "sigma")]
+)
+def test_neurogym_style_verbs_refuse_what_is_no_number(verb, argument):
+    env = Dots()
+    env.reset(seed=0)
+    with pytest.raises(TypeError, match=f"{argument}=.*None.* must be a number"):
+        getattr(env, verb)(**{argument: None})
+
+
 # ---- what NeuroGym's tasks override, read and return ------------------------------------------------
 
 
@@ -275,7 +303,7 @@ COURSE = np.arange(3)
 
 @pytest.mark.parametrize("where", [1, "pulses", [1], slice(1, 2), range(1, 2), np.array([1])], ids=str)
 @pytest.mark.parametrize(
-    "value", [COURSE, COURSE[:, None], lambda ob: COURSE, list(COURSE)], ids=["array", "column", "function", "list"]
+    "value", [COURSE, COURSE[:, None], lambda ob: COURSE, list(COURSE)], ids=["row", "column", "function", "list"]
 )
 def test_time_course_goes_into_one_channel(where, value):
     class Course(Pulses):

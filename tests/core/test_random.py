@@ -172,3 +172,12 @@ def test_draws_refuse_other_seeds_than_integers_from_0(seed):
         Draws(seed)
     with pytest.raises(TypeError, match="np_random='x' must be a numpy.random.Generator"):
         Draws(0, np_random="x")
+
+
+def test_what_is_no_generator_and_no_distribution_is_named():
+    with pytest.raises(TypeError, match="^rng=5 must be a random generator of NumPy.$"):
+        trunc_exp(5, 300)
+    with pytest.raises(TypeError, match="^distribution=5 must be an object with a `sample` method, such as TruncExp.$"):
+        Draws(0).sample("x", 3, 5)
+    with pytest.raises(ValueError, match=r"^options=.*nan.* must consist of finite numbers.$"):
+        Draws(0).choice("x", 3, [1.0, float("nan")])

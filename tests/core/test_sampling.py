@@ -53,3 +53,11 @@ def test_sample_trials_of_a_task_in_neurogyms_style_leaves_its_attributes_alone(
     draws = ngym.Draws(3)
     parts = [t for n in (1, 3, 2) for t in other.sample_trials(n, draws=draws)]
     assert all(np.array_equal(t.ob, p) for t, p in zip(parts, played, strict=True))
+
+
+@pytest.mark.parametrize("env", [5, None, []])
+def test_what_is_no_env_has_no_layers_and_no_trials(env):
+    with pytest.raises(TypeError, match="^env=.* must be an env.$"):
+        ngym.sampling.layers(env)
+    with pytest.raises(TypeError, match="^env=.* must be an env.$"):
+        ngym.sampling.sample_as_data(env, 3, ngym.Draws(0), {})

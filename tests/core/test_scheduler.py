@@ -184,3 +184,10 @@ def test_schedule_take_calls_a_subclass_that_defines_only_next():
             return (self.total_count // 2) % self.n
 
     assert Twos(3).take(8, Draws(0)).tolist() == [0, 0, 1, 1, 2, 2, 0, 0]
+
+
+def test_a_block_may_be_much_longer_than_the_trials_that_are_taken():
+    schedule = scheduler.SequentialBlockSchedule(2, [10**12, 3])
+    assert schedule.take(4, Draws(0)).tolist() == [0] * 4
+    with pytest.raises(ValueError, match="^n=1000000000000 takes more memory than there is"):
+        schedule.take(10**12, Draws(0))

@@ -84,3 +84,8 @@ def test_ring_and_tuning_have_the_number_of_directions():
 def test_two_inputs_differ_by_the_coherence():
     strength = tasktools.two_inputs([True, False, True], [0, 10, 51.2])
     assert strength == pytest.approx(np.array([[0.5, 0.5], [0.45, 0.55], [0.756, 0.244]]))
+
+
+def test_one_angle_will_do():
+    theta = np.linspace(0, 6, 8)
+    assert (tasktools.bump(theta, 1.0) == tasktools.bump(theta, [1.0])).all()

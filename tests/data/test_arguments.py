@@ -95,15 +95,15 @@ def test_wrong_argument_of_data_is_refused_by_its_name(call, name, tmp_path, mon
     ("call", "message"),
     [
         (
-            lambda: Dataset(ID, batch_size=10**12),
-            "A batch of 1,000,000,000,000 rows of 1,000 steps needs 21,0.* bytes, more",
+            lambda: Dataset(ID, batch_size=10**9),
+            "A batch of 1,000,000,000 rows of 1,000 steps needs 21,0.* bytes, more",
         ),
         (
             lambda: Dataset(ID, seq_len=10**9),
             "A batch of 1 rows of 1,000,000,000 steps needs 20,000,001,024 bytes, more than 4,",
         ),
         (lambda: Dataset(ID).part(range(10**9)), "A batch of 1,000,000,000 rows .* needs .* bytes"),
-        (lambda: TrialDataset(ID, session=10**10), "A session of 10,000,000,000 trials needs .* bytes"),
+        (lambda: TrialDataset(ID, session=10**9), "A session of 1,000,000,000 trials needs .* bytes"),
     ],
 )
 def test_sizes_beyond_memory_are_refused_with_their_bytes(call, message):

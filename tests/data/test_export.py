@@ -250,6 +250,21 @@ def test_killed_export_leaves_nothing_that_blocks_the_same_one(tmp_path, suffix,
     assert len(load_trials(path)) == 40
 
 
+def test_of_two_exports_into_one_new_file_the_second_is_refused(tmp_path):
+    path = tmp_path / "x.npz"
+
+    def begin_others(_):
+        with pytest.raises(FileExistsError, match=r"x.npz is in use by process \d+ on .*; .* name a new file"):
+            export_trials(path, ID, trials=40, seed=4)
+        with pytest.raises(FileExistsError, match="x.npz is in use by process"):
+            rerun(other, out=path)
+
+    _, other = export_trials(tmp_path / "other.npz", ID, trials=20, seed=5)
+    export_trials(path, ID, trials=40, seed=3, progress=begin_others)
+    assert load_trials(path).manifest["seed"] == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other.json", "other.npz", "x.json", "x.npz"]
+
+
 def test_export_that_cannot_write_says_so_before_trials_are_generated(tmp_path, saved, monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError("no space left")
@@ -263,14 +278,19 @@ def test_export_that_cannot_write_says_so_before_trials_are_generated(tmp_path, 
     assert made == []
 
 
-def test_export_that_is_overtaken_by_another_overwrites_nothing(tmp_path):
-    def overtake(made):
-        if not (tmp_path / "x.npz").exists():
-            export_trials(tmp_path / "x.npz", ID, trials=20, seed=1)
+def test_export_into_a_file_that_another_export_makes_is_refused(tmp_path):
+    refused = []
 
-    with pytest.raises(FileExistsError, match="x.npz exists already"):
-        export_trials(tmp_path / "x.npz", ID, trials=20, seed=0, progress=overtake)
-    assert load_trials(tmp_path / "x.npz").manifest["seed"] == 1
+    def overtake(made):
+        if not refused:
+            with pytest.raises(FileExistsError, match="x.npz is in use by process") as error:
+                export_trials(tmp_path / "x.npz", ID, trials=20, seed=1)
+            refused.append(error)
+
+    export_trials(tmp_path / "x.npz", ID, trials=20, seed=0, progress=overtake)
+    assert refused
+    assert load_trials(tmp_path / "x.npz").manifest["seed"] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json", "x.npz"]
 
 
 def test_export_overwrites_no_file(tmp_path, saved):

@@ -29,7 +29,7 @@ runpy.run_path(sys.argv[1])["main"]()
 """
 
 
-def test_the_example_reaches_its_return_after_it_was_restored(example):
+def test_rllib_example_reaches_its_return_after_it_was_restored(example):
     result = example("rllib")
     reports = [line.split(" steps, mean return ") for line in result.printed.splitlines() if "mean return" in line]
     steps, returns = zip(*reports, strict=True)
@@ -39,10 +39,10 @@ def test_the_example_reaches_its_return_after_it_was_restored(example):
     assert after.count("mean return") >= 1
     assert int(after.split()[0]) == before.count("mean return")  # it knows how far it was
     assert [int(s) for s in steps] == sorted({int(s) for s in steps})  # and counts on from there
-    assert float(returns[before.count("mean return")]) > 0.45  # with the agent that it was
+    assert float(returns[before.count("mean return")]) > 0.5  # with the agent that it was
 
 
-def test_an_unknown_task_is_an_error_in_words_before_ray_starts():
+def test_rllib_example_of_an_unknown_task_is_an_error_in_words_before_ray_starts():
     result = run_example("rllib", "ngym_core:PerceptualDecisionMakin-v0", seconds=60)
     assert result.code != 0
     assert "Did you mean: `PerceptualDecisionMaking`?" in result.printed

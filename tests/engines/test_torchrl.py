@@ -37,11 +37,11 @@ class ConditionReader(BaseInfoDictReader):
         return tensordict.update({"trial": self.numbers(info["trial"])})
 
 
-def test_the_example_reaches_its_performance(example):
+def test_torchrl_example_reaches_its_performance(example):
     assert figure(example("torchrl"), r"performance (\S+) after") >= 0.8
 
 
-def test_an_unknown_task_is_an_error_in_words_and_leaves_nothing_running():
+def test_torchrl_example_of_an_unknown_task_is_an_error_in_words_and_leaves_nothing_running():
     result = run_example("torchrl", "ngym_core:PerceptualDecisionMakin-v0", seconds=60)
     assert result.code != 0
     assert "Did you mean: `PerceptualDecisionMaking`?" in result.printed

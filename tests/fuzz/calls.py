@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import pkgutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from ngym_core.arguments import Number
 from ngym_core.plugins.registry import wrapper_spec
 from ngym_core.scheduler import RandomBlockSchedule
 from ngym_core.wrappers.base import StepBatch
+from tests.fuzz.outcomes import require_numbers
 from tests.fuzz.plausible import TASK, Painted, table
 
 PACKAGES = ["core", "data", "plot", "sb3"]
@@ -45,6 +47,16 @@ SKIPPED = {
     "ngym_core.plugins.manager.PackManager.*": "called when packs are found",
     "*.Sampled.sample": "a protocol",
     "ngym_core.rendering.*": "an inner part of `TrialEnv` and `TrialVectorEnv`",
+    "ngym_core.arguments.given_arguments": "a part of what checks arguments",
+    "ngym_core.arguments.check_arguments": "a part of what checks arguments",
+    "ngym_core.arguments.checked": "a decorator, for functions",
+    "ngym_core.arguments.explained": "a decorator, for functions",
+    "ngym_core.arguments.Number": "declares what an argument may be, in source code",
+    "ngym_core.arguments.Integer": "declares what an argument may be, in source code",
+    "ngym_core.arguments.Amount": "declares what an argument may be, in source code",
+    "ngym_core.arguments.Chance": "declares what an argument may be, in source code",
+    "ngym_core.arguments.ArrayOf": "declares what an argument may be, in source code",
+    "ngym_core.wrappers.base.TrialWrapper.on_*": "a hook, which envs and data sets call",
     "ngym_core.plugins.unfinished.*": "called when packs are found",
     "ngym_core.lazy.attach": "for modules that are being imported",
 }
@@ -118,7 +130,7 @@ class Styled(Painted):
 def use_part(result: Any) -> None:
     """Raise if a part of a trial has NaN."""
     if isinstance(result, np.ndarray) and result.dtype.kind == "f":
-        assert not np.isnan(result).any(), "NaN"
+        require_numbers("the result", result)
 
 
 def targets() -> Iterator[Target]:
@@ -343,6 +355,14 @@ def fit() -> Any:
     return ngym_plot.fit_psychometric([-2, -1, 1, 2] * 5, [0, 0, 1, 0] + [0, 0, 1, 1] * 4, resamples=5)
 
 
+numbers = itertools.count()
+
+
+def new_name() -> str:
+    """Return a name that no earlier case has used, for what can be registered or written once only."""
+    return f"Fuzz{next(numbers)}"
+
+
 ARGUMENTS: dict[str, Callable[[], Any]] = {
     # core
     "env": env,
@@ -374,8 +394,8 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "rows": give(np.array([0, 1])),
     "batch": batch,
     "space": lambda: env().observation_space,
-    "spec": lambda: ngym.TaskSpec("Fuzz-v0", "ngym_core.tasks.null:Null"),
-    "register_wrapper.spec": lambda: ngym.WrapperSpec("Fuzz-v0", "ngym_core.wrappers.noise:Noise"),
+    "spec": lambda: ngym.TaskSpec(f"{new_name()}-v0", "ngym_core.tasks.null:Null"),
+    "register_wrapper.spec": lambda: ngym.WrapperSpec(f"{new_name()}-v0", "ngym_core.wrappers.noise:Noise"),
     "wrapper_spec.name": give("Noise-v0"),
     "owner": give("fuzz"),
     "register.owner": give("fuzz"),
@@ -548,13 +568,13 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "cross_conditions.conditions": give({"coh": [6.4, 51.2]}),
     "cross_conditions.in_split": give(None),
     "holdout": give({"coh": [51.2]}),
-    "export_trials.file": give("exported.npz"),
+    "export_trials.file": lambda: f"{new_name()}.npz",
     "export_trials.task": give(TASK),
     "export_trials.trials": give(2),
     "parameters": give({"sigma": 0.5}),
     "load_trials.file": saved("trials"),
     "rerun.manifest": lambda: saved("trials")().with_suffix(".json"),
-    "rerun.out": give("again.npz"),
+    "rerun.out": lambda: f"{new_name()}.npz",
     "read_manifest.path": lambda: saved("trials")().with_suffix(".json"),
     "dataset": dataset,
     "TrialLoader.dataset": trial_dataset,
@@ -599,7 +619,7 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "figure": lambda: axes().figure,
     "save_figure.fname": give("figure.png"),
     "group_colors.n": give(3),
-    "write_gallery.folder": give("gallery"),
+    "write_gallery.folder": lambda: new_name(),
     "write_pack.name": give("fuzz_pack"),
     "write_pack.folder": lambda: tempfile.mkdtemp(dir="."),
     "draw_frame.trial": played_trial,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ngym_plot import plot_env, visualize_run
-from ngym_plot.figure import TimeAxis, new_figure, save_figure
+from ngym_plot.figure import TimeAxis, axes_or_new, group_colors, new_figure, save_figure, style
 
 from .figures import FIGURES, figure_of
 from .inspection import panels
@@ -99,3 +99,14 @@ def test_save_figure_leaves_no_file_when_it_fails(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         plot_env(ID, 20, fname=tmp_path / "a.png", seed=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_colors_and_what_is_no_axes_are_refused():
+    with pytest.raises(ValueError, match="^n=1000000000000 must be an integer from 1. More than"):
+        group_colors(10**12)
+    with pytest.raises(TypeError, match="^ax=nan must be "):
+        axes_or_new(float("nan"))
+    with pytest.raises(TypeError, match="^config=5 must be a PlotConfig, or None.$"), style(5):
+        pass
+    with pytest.raises(ValueError, match="^step=nan must consist of finite numbers.$"):
+        TimeAxis(5, 100.0, "steps").start_of(float("nan"))

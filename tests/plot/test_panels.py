@@ -8,7 +8,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_plot import plot_env, visualize_run
-from ngym_plot.panels import to_uint8
+from ngym_plot.panels import channel_names, to_uint8
 
 from .inspection import panels
 from .observers import random_run
@@ -81,3 +81,8 @@ def test_to_uint8_scales_all_images_alike(frames, space, expected):
     shown = to_uint8(frames[:, None, None] * np.ones((1, 2, 2), frames.dtype), space)
     assert shown.dtype == np.uint8
     assert shown[:, 0, 0].tolist() == expected
+
+
+def test_too_many_channels_are_refused():
+    with pytest.raises(ValueError, match="^k=1000000000000 must be an integer from 1. More than"):
+        channel_names(None, 10**12)

@@ -275,6 +275,9 @@ def test_fit_psychometric_rejects_invalid_data(evidence, choice, message):
     [
         (lambda: fit_psychometric([1, 2], [0, 1], link="logistic"), ValueError, "link='logistic' must be one of .*'probit'"),
         (lambda: fit_psychometric([1, 2], [0, 1], lapses="two"), ValueError, "lapses='two' must be one of 'equal'"),
+        (lambda: fit_psychometric("abc", [0, 1]), TypeError, "evidence='abc' must be a sequence of numbers, NaN where one"),
+        (lambda: fit_psychometric([1, 2], "abc"), TypeError, "choice='abc' must be a sequence of numbers, NaN where one"),
+        (lambda: plot_psychometric([1, 2], "abc"), TypeError, "choice='abc' must be a sequence of numbers, NaN where one"),
         (lambda: PsychometricFit(1, 0).interval("slop"), UnknownNameError, "Unknown parameter 'slop'. Did you mean 'slope'"),
         (lambda: PsychometricFit(1, 0).interval("slope"), ValueError, "There was no bootstrap"),
         (lambda: PsychometricFit(1, 0).band([1]), ValueError, "There was no bootstrap"),

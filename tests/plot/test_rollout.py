@@ -99,3 +99,18 @@ def test_plot_env_1dbox_draws_the_observations_before_actions():
 def test_run_figures_reject_arrays_of_wrong_shapes(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("env", 5, "^env=5 must be an env, or None.$"),
+        ("ob_traces", "ab", "^ob_traces='ab' must be a sequence of texts, or None.$"),
+        ("trial_starts", 5, "^trial_starts=5 must be a sequence of steps.$"),
+        ("trial_starts", ["a"], r"^trial_starts=\['a'\] must be a sequence of steps.$"),
+        ("initial_ob", [1.0], r"^initial_ob=\[1.0\] must be an observation, of shape \(2,\).$"),
+    ],
+)
+def test_run_arguments_of_another_kind_are_named(name, value, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        visualize_run(np.zeros((5, 2)), np.zeros(5), **{name: value})

@@ -81,3 +81,10 @@ def test_bin_values_are_ordered_and_none_is_empty(values, max_bins):
 def test_running_mean_leaves_out_missing_values():
     values = [1, np.nan, 3, np.nan, np.nan, np.nan]
     assert running_mean(values, 2) == pytest.approx([1, 1, 3, 3, np.nan, np.nan], nan_ok=True)
+
+
+def test_intervals_of_nan_are_refused():
+    with pytest.raises(ValueError, match="^p=.* must consist of finite numbers.$"):
+        wilson_interval([float("nan")], [5])
+    with pytest.raises(ValueError, match="^values=.* must consist of finite numbers.$"):
+        median_interval(np.array([float("nan")]))

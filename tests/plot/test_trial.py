@@ -110,3 +110,8 @@ def testdescribe_conditions_fits_into_one_line():
 def test_plot_trial_rejects_a_vector_env():
     with pytest.raises(ValueError, match="plot_trial plays one env, not the vector env"):
         plot_trial(ngym.make_vec(ID, 2))
+
+
+def test_conditions_to_describe_are_a_dictionary():
+    with pytest.raises(TypeError, match="^conditions=5 must be a dictionary of arguments.$"):
+        describe_conditions(5, 80)

@@ -54,7 +54,7 @@ def test_lever_press_with_poke_counts_presses():
     assert rewards == [0, 0, 0, 0, 0, 1]
     assert env.performance == 0
     env.reset(seed=0)
-    assert [env.step(a)[4].get("performance") for a in (1, 0, 1, 1, 1, 0)] == [None] * 5 + [5 / 6]
+    assert [env.step(a)[4]["performance"] for a in (1, 0, 1, 1, 1, 0)] == [0] * 5 + [5 / 6]
 
 
 def test_lever_press_thirst_grows_with_time_and_scales_the_reward():

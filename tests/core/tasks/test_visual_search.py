@@ -112,7 +112,7 @@ def test_visual_search_rewards_pointing_to_the_target():
         back = [env.step(actions[0])]
         back += [env.step(np.zeros(2)) for _ in range(delay - 1)]
         back += [env.step(action(target)) for action in actions[1:]]
-        return [b[1] for b in (back[0], *back[delay:])], back[-1][4].get("performance"), back[-1][4]["new_trial"]
+        return [b[1] for b in (back[0], *back[delay:])], back[-1][4]["performance"], back[-1][4]["new_trial"]
 
     center, away = np.zeros(2), np.array([0.11, 0])
     near = np.array([0.06, -0.06])
@@ -120,7 +120,7 @@ def test_visual_search_rewards_pointing_to_the_target():
     assert after(away, lambda t: t + near) == ([-0.1, 1], 1, True)
     assert after(near, lambda t: near, lambda t: t + 2 * near) == ([0, 0, 0], 0, True)
     assert after(center, lambda t: -t) == ([0, 0], 0, True)
-    assert after(center, *[lambda t: near] * 30) == ([0] * 31, None, False)
+    assert after(center, *[lambda t: near] * 30) == ([0] * 31, 0, False)
     assert after(center, *[lambda t: near] * 31) == ([0] * 32, 0, True)
 
 

@@ -48,3 +48,8 @@ def test_add_period_rejects_painted_trials():
 def test_trials_reject_the_index_of_no_trial():
     with pytest.raises(IndexError, match="Trial 4 of 4 trials"):
         _ = equal_trials()[4]
+
+
+def test_trials_are_of_a_task():
+    with pytest.raises(TypeError, match="^task=5 must be a task.$"):
+        ngym.Trials(5, 3, ngym.Draws(0))

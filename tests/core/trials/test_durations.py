@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.trials.durations import duration_name, to_steps
+from ngym_core.trials.durations import check_duration, draw_duration, duration_name, to_steps
 
 from ..toy import Toy
 
@@ -154,3 +154,10 @@ def test_to_steps_loses_no_step_of_a_multiple_of_dt(steps, dt, digits):
 def test_to_steps_rejects_negative_and_infinite_times(ms):
     with pytest.raises(ValueError, match="A duration must be a finite number of ms from 0, not .*(-1|nan|inf)"):
         to_steps(ms, 100)
+
+
+def test_draws_are_no_distribution_of_durations():
+    with pytest.raises(TypeError, match=r"^timing\['delay'\]=.* must be a number of ms"):
+        check_duration("delay", ngym.Draws(0))
+    with pytest.raises(ValueError, match=r"^timing\['delay'\]=nan must be a finite number of ms from 0.$"):
+        draw_duration("delay", float("nan"), 2, ngym.Draws(0), 0)

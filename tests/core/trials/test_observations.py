@@ -314,6 +314,17 @@ def test_add_ob_rejects_other_shapes_alike_for_few_and_many_trials(n, value):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, [1.0, np.nan, 0.0], np.full(3, -np.inf)])
+@pytest.mark.parametrize("argument", ["mu", "sigma"])
+def test_noise_refuses_what_is_not_finite(argument, value):
+    trials = Trials(Toy(), 3, ngym.Draws(0))
+    trials.add_period("stimulus")
+    with pytest.raises(ValueError, match=f"{argument}=.* must consist of finite numbers"):
+        trials.add_randn(**{argument: value})
+    with pytest.raises(TypeError, match=f"{argument}=None must be a number"):
+        trials.add_randn(**{argument: None})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, [1.0, np.nan, 0.0], np.full(3, -np.inf)])
 @pytest.mark.parametrize("verb", ["add_ob", "set_ob", "multiply_ob"])
 def test_observations_refuse_what_is_not_finite(verb, value):
     trials = Trials(Toy(), 3, ngym.Draws(0))
@@ -337,3 +348,10 @@ def test_ground_truth_by_index_is_one_of_the_named_actions(value):
     trials.add_period(["stimulus", "decision"])
     with pytest.raises(ValueError, match="value=.* must be integers from 0 to 1, indices of 'choice'"):
         trials.set_groundtruth(value, "decision", where="choice")
+
+
+@pytest.mark.parametrize("verb", ["add_ob", "set_ob", "multiply_ob", "set_groundtruth"])
+def test_periods_are_names_or_steps(verb):
+    trials = ngym.make("GoNogo-v0").sample_trials(2, seed=0)
+    with pytest.raises(TypeError, match="^period=5 must be the name of a period, several, a pair of steps, or None.$"):
+        getattr(trials, verb)(0, 5)

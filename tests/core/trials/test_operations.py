@@ -118,3 +118,9 @@ def test_join_columns_never_turns_numbers_into_text():
     assert shapes[0] == 1
     assert shapes[1].tolist() == [1, 2]
     assert join_columns([np.array(["a"]), None], [1, 2]).tolist() == ["a", None, None]
+
+
+@pytest.mark.parametrize("parts", [[float("nan")], 5])
+def test_concatenate_refuses_what_are_no_trials(parts):
+    with pytest.raises(TypeError, match="^parts=.* must be a sequence of trials.$"):
+        concatenate(parts)

@@ -58,3 +58,8 @@ def test_catch_trials_of_two_wrappers_are_all_reported():
     trials = make(("CatchTrials", {"catch_prob": 0.4}), ("CatchTrials", {"catch_prob": 0.3})).sample_trials(3000, seed=0)
     assert np.array_equal(trials.conditions["catch"], ~trials.gt.any(axis=1))
     assert trials.conditions["catch"].mean() == pytest.approx(1 - 0.6 * 0.7, abs=0.045)
+
+
+def test_period_is_a_name_or_several():
+    with pytest.raises(TypeError, match="^period=5 must be a text, or a sequence of texts, or None.$"):
+        ngym.make("GoNogo-v0", wrappers=[("CatchTrials", {"period": 5})])

@@ -597,3 +597,9 @@ def test_killed_monitor_leaves_only_complete_files(tmp_path, when):
         if path.suffix == ".csv":
             with path.open() as file:
                 assert len({len(row) for row in csv.reader(file)}) == 1
+
+
+@pytest.mark.parametrize(("name", "value"), [("save_dir", 5), ("config", 5), ("verbose", np.zeros(3))])
+def test_arguments_of_another_kind_are_named(name, value):
+    with pytest.raises(TypeError, match=f"^{name}=.* must be "):
+        Monitor(ngym.make("GoNogo-v0"), **{name: value})

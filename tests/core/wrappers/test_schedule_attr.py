@@ -25,3 +25,9 @@ def test_schedule_attr_forces_the_conditions_of_its_schedule():
         ScheduleAttr(make(), SequentialSchedule(3), attributes)
     with pytest.raises(ValueError, match="must have the same names"):
         ScheduleAttr(make(), SequentialSchedule(2), [{"coh": 1}, {"ground_truth": 1}])
+
+
+@pytest.mark.parametrize("attr_list", [5, [1, 2], "ab"])
+def test_what_is_no_sequence_of_dictionaries_is_refused(attr_list):
+    with pytest.raises(TypeError, match="^attr_list=.* must be a sequence of dictionaries.$"):
+        ScheduleAttr(ngym.make("GoNogo-v0"), SequentialBlockSchedule(2, [3, 2]), attr_list)

@@ -188,3 +188,9 @@ def test_env_input_renames_no_channel_of_a_task():
         names = {**names_of(space), "scenv": 1, "inner_ear": 2}
         task.observation_space = ngym.spaces.Box(-np.inf, np.inf, names, shape=space.shape)
     assert list(names_of(MultiEnvs(tasks, env_input=True).observation_space)) == [*names, "env"]
+
+
+@pytest.mark.parametrize("envs", [5, [1], np.zeros((2, 3)), "ab"])
+def test_what_are_no_envs_is_refused(envs):
+    with pytest.raises(TypeError, match=r"^envs=.*\s*.* must be a sequence of envs.$"):
+        MultiEnvs(envs)

@@ -10,6 +10,7 @@ functions and classes take the decorator `checked`. ``ngym info`` shows the decl
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import math
@@ -24,28 +25,36 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ngym_core.errors import nearest
 
 __all__ = [
     "Amount",
+    "AnyDraws",
+    "AnyEnv",
+    "AnyGenerator",
     "ArrayOf",
+    "Bytes",
     "Callback",
     "Chance",
+    "Column",
     "Count",
     "Duration",
+    "Envs",
     "Expected",
     "FilePath",
     "Finite",
     "Flag",
     "Flags",
+    "Having",
     "Index",
     "Indices",
     "InstanceOf",
     "Integer",
     "Integers",
     "Keywords",
+    "Labels",
     "Milliseconds",
     "NonNegative",
     "Number",
@@ -58,9 +67,11 @@ __all__ = [
     "Probability",
     "RenderMode",
     "Seed",
+    "Several",
     "Size",
     "TaskId",
     "Text",
+    "Values",
     "check_arguments",
     "checked",
     "declared_arguments",
@@ -79,6 +90,44 @@ LARGE = 10**9
 """A number of elements that needs more memory, or time, than there is."""
 MAX_CHARACTERS = 120
 """Number of characters of a value that an error message shows, at most."""
+
+
+def given_arguments(parameters: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by name; those too many are left to the call itself.
+
+    Args:
+        parameters: Names of the parameters, in order.
+        args: Positional arguments.
+        kwargs: Arguments by name.
+    """
+    return {**dict(zip(parameters, args, strict=False)), **kwargs}
+
+
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that its arguments are looked at once it has failed: a wrong one explains the error.
+
+    For functions that are called too often to check their arguments first. Any annotation counts, also plain types.
+
+    Example:
+        >>> from ngym_core.arguments import explained
+        >>> @explained
+        ... def shout(text: str) -> str:
+        ...     return text.upper()
+        >>> shout(5)
+        Traceback (most recent call last):
+        TypeError: text=5 must be a text.
+    """
+    names = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except EXPLAINED as error:
+            _explain(error, function, given_arguments(names, args, kwargs))
+            raise
+
+    return run
 
 
 class Expected:
@@ -130,6 +179,7 @@ class Number(Expected):
 
     noun = "a finite number"
 
+    @explained
     def __init__(
         self,
         low: float | None = None,
@@ -223,6 +273,22 @@ class InstanceOf(Expected):
         return None if isinstance(value, self.kind) else TypeError
 
 
+class Having(Expected):
+    """An object of any class that has some attributes, such as an env or a generator of random numbers.
+
+    Args:
+        description: What it is, for messages.
+        *attributes: The names that it has.
+    """
+
+    def __init__(self, description: str, *attributes: str) -> None:
+        self.description, self.attributes = description, attributes
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if all(hasattr(value, name) for name in self.attributes) else TypeError
+
+
 class OneOf(Expected):
     """One of several values; an annotation ``Literal["a", "b"]`` is the same.
 
@@ -285,6 +351,7 @@ class ArrayOf(Expected):
         each: What each number must be, a `Number` or an `Integer`.
     """
 
+    @explained
     def __init__(self, ndim: int | None = 1, length: int | None = None, each: Number | None = None) -> None:
         self.ndim, self.length = ndim, length
         self.each = each or Number()
@@ -310,11 +377,46 @@ class ArrayOf(Expected):
         array = self._array(value[:: max(1, len(value) - 1)] if isinstance(value, range) else value)
         if array is None:
             return TypeError
+        if not array.size:
+            return ValueError
         if self.ndim is not None and array.ndim != self.ndim:
             return ValueError
         if self.length not in (None, len(value)):
             return ValueError
         return ValueError if any(self.each.problem(number) for number in (array.min(), array.max())) else None
+
+
+class NumbersOrMissing(Expected):
+    """A sequence of numbers, (n,), with NaN where one is missing; it may be empty."""
+
+    description = "a sequence of numbers, NaN where one is missing"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        try:
+            array = np.asarray(value)
+            # Objects may be numbers; texts are none, though NumPy would read them.
+            if array.dtype.kind not in "biufO" or not _is_sequence(value):
+                return TypeError
+            return None if array.astype(float).ndim == 1 else ValueError
+        except (TypeError, ValueError, RuntimeError):
+            return TypeError
+
+
+class Several(Expected):
+    """A sequence of things, such as texts or envs; it may be empty.
+
+    Args:
+        each: What each of them must be.
+        description: What they are, for messages.
+    """
+
+    def __init__(self, each: Expected, description: str) -> None:
+        self.each, self.description = each, description
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        return None if _is_sequence(value) and all(self.each.problem(one) is None for one in value) else TypeError
 
 
 class Flags(Expected):
@@ -391,6 +493,8 @@ Count: TypeAlias = Annotated[int, Amount(1)]
 """An integer from 1."""
 Size: TypeAlias = Annotated[int, Amount(2)]
 """An integer from 2, such as the number of choices."""
+Bytes: TypeAlias = Annotated[int, Integer(1)]
+"""A bound of memory in bytes, from 1, as large as one likes."""
 Index: TypeAlias = Annotated[int, Integer(0)]
 """An integer from 0."""
 Seed: TypeAlias = Annotated[int, Integer(0)] | None
@@ -403,14 +507,26 @@ FilePath: TypeAlias = Annotated[str | Path, PathTo()]
 """A path of a file or folder."""
 Callback: TypeAlias = Annotated[Callable[..., Any], InstanceOf(Callable, "a function")]
 """A function of the caller."""
+AnyEnv: TypeAlias = Annotated[Any, Having("an env", "observation_space", "action_space")]
+"""An env: a task, wrapped or not, or lanes of one."""
+Envs: TypeAlias = Annotated[Sequence[Any], Several(Having("an env", "observation_space"), "a sequence of envs")]
+"""Several envs."""
+AnyDraws: TypeAlias = Annotated[Any, Having("draws, such as ngym_core.Draws(0)", "per_stream", "previous")]
+"""A source of randomness, see `ngym_core.Draws`."""
+AnyGenerator: TypeAlias = Annotated[Any, Having("a random generator of NumPy", "uniform", "exponential")]
+"""A `numpy.random.RandomState` or `numpy.random.Generator`."""
 TaskId: TypeAlias = Annotated[str, InstanceOf(str, "the id of a task")]
 """The id of a task."""
 RenderMode: TypeAlias = Literal["rgb_array"] | None
 """What `render` returns: an array of pixels, or nothing."""
+Labels: TypeAlias = Annotated[Sequence[str], Several(InstanceOf(str, "a text"), "a sequence of texts")]
+"""Several texts."""
 Keywords: TypeAlias = Annotated[Mapping[str, Any], InstanceOf(Mapping, "a dictionary of arguments")]
 """Arguments for something else, by name."""
 Numbers: TypeAlias = Annotated[ArrayLike, ArrayOf()]
 """At least one finite number, (k,)."""
+Column: TypeAlias = Annotated[ArrayLike, NumbersOrMissing()]
+"""A column of measurements, one number for each trial, NaN where it is missing, (n,)."""
 Integers: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer())]
 """At least one integer, (k,)."""
 Indices: TypeAlias = Annotated[Sequence[int], ArrayOf(each=Integer(0))]
@@ -476,12 +592,21 @@ def declared_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
     return declared
 
 
+class _Names(dict[str, Any]):
+    """The names of a module, and `Any` for those that exist for type checkers only."""
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name, Any)
+
+
 def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
-    """Return an annotation that may be a text, or None if it has names that exist for type checkers only."""
+    """Return an annotation that may be a text, or None if it cannot be evaluated without a name that is missing."""
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, names)  # as `typing.get_type_hints` does, for one annotation
+        # As `typing.get_type_hints` does, for one annotation. Compiled first: where an interrupt ends the program, Python
+        # would forget that when it evaluates a text at exit, and exit with 1.
+        return eval(compile(annotation, "<annotation>", "eval"), names, _Names(names))
     except Exception:
         return None
 
@@ -523,6 +648,23 @@ class _ArrayLike(Expected):
         return None if kind in "biufU" else TypeError
 
 
+class _DType(Expected):
+    """A type of numbers of NumPy."""
+
+    description = "a type of NumPy, such as float32"
+
+    def problem(self, value: Any) -> type[Exception] | None:
+        """Return the error that a value deserves, or None."""
+        try:
+            np.dtype(value)
+        except TypeError:
+            return TypeError
+        return None
+
+
+Values: TypeAlias = Annotated[Any, _ArrayLike()]
+"""A number, or an array of numbers or texts, of which a function finds out what it is."""
+
 PLAIN: dict[Any, Expected] = {
     float: Number(infinite=True),
     int: Integer(),
@@ -546,6 +688,8 @@ def _meant(hint: Any) -> Expected | None:
         return declared
     if hint == ArrayLike:
         return _ArrayLike()
+    if hint == DTypeLike:
+        return _DType()
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         kinds = [_meant(part) for part in typing.get_args(hint)]
@@ -553,7 +697,7 @@ def _meant(hint: Any) -> Expected | None:
     kind = hint if origin is None else origin
     if kind in PLAIN:
         return PLAIN[kind]
-    if not isinstance(kind, type) or kind in (Any, object) or getattr(kind, "_is_protocol", False):
+    if not isinstance(kind, type) or kind in (Any, object, inspect.Parameter.empty) or getattr(kind, "_is_protocol", False):
         return None
     return InstanceOf(kind, f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}")
 
@@ -567,19 +711,9 @@ def _meant_arguments(function: Callable[..., Any]) -> Mapping[str, Expected]:
             continue
         expected = _meant(_resolved(parameter.annotation, inspect.unwrap(function).__globals__))
         if expected is not None:
-            meant[parameter.name] = AnyOf(expected, NOTHING) if parameter.default is None else expected
+            may_be_none = parameter.default is None and expected.problem(None) is not None
+            meant[parameter.name] = AnyOf(expected, NOTHING) if may_be_none else expected
     return meant
-
-
-def given_arguments(parameters: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call by name; those too many are left to the call itself.
-
-    Args:
-        parameters: Names of the parameters, in order.
-        args: Positional arguments.
-        kwargs: Arguments by name.
-    """
-    return {**dict(zip(parameters, args, strict=False)), **kwargs}
 
 
 def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
@@ -619,33 +753,6 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return explained(run)
-
-
-def explained(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function so that its arguments are looked at once it has failed: a wrong one explains the error.
-
-    For functions that are called too often to check their arguments first. Any annotation counts, also plain types.
-
-    Example:
-        >>> from ngym_core.arguments import explained
-        >>> @explained
-        ... def shout(text: str) -> str:
-        ...     return text.upper()
-        >>> shout(5)
-        Traceback (most recent call last):
-        TypeError: text=5 must be a text.
-    """
-    names = tuple(inspect.signature(function).parameters)
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except EXPLAINED as error:
-            _explain(error, function, given_arguments(names, args, kwargs))
-            raise
-
-    return run
 
 
 EXPLAINED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, MemoryError)

@@ -153,6 +153,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         super().__init_subclass__(**kwargs)
         cls.metadata = {**TrialEnv.metadata, **cls.metadata}
         cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
         check_attributes(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

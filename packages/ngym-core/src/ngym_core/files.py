@@ -18,8 +18,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from ngym_core.arguments import explained
+from ngym_core.arguments import InstanceOf, checked, explained
 
 if sys.platform == "win32":
     import msvcrt
@@ -28,6 +29,7 @@ else:
 
 __all__ = [
     "atomic_write",
+    "claim_file",
     "claim_folder",
     "holds_something",
     "remove_leftovers",
@@ -38,8 +40,9 @@ __all__ = [
 
 PROBE_BYTES = 4096
 """Number of bytes that are written to find out whether a disk is full."""
+OnlyPath: TypeAlias = Annotated[Path, InstanceOf(Path, "a Path")]
 CLAIM = ".ngym-claim"
-"""File in a folder that a process has claimed."""
+"""File in a folder that a process has claimed, and beginning of the name of the claim of a file."""
 _TEMPORARY = re.compile(r"\.ngym-[0-9a-f]{8}\.")
 _claimed: dict[Path, int] = {}
 """Folder -> process that has claimed it: this one, or the one of which this is a fork."""
@@ -48,8 +51,9 @@ _claimed: dict[Path, int] = {}
 # ---- files -----------------------------------------------------------------------------------------------
 
 
+@checked
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: OnlyPath) -> Iterator[Path]:
     """Write a file under a temporary name, and rename it when it is complete and on disk.
 
     Temporary files that killed processes left in the folder are removed.
@@ -79,6 +83,34 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         if file is not None:
             os.close(file)
+
+
+@checked
+@contextmanager
+def claim_file(path: OnlyPath) -> Iterator[None]:
+    """Keep other processes from making a file while this one makes it, so that none overwrites what another has made.
+
+    Only others that claim it are kept away. A claim ends with the process that has it, even by a kill.
+
+    Args:
+        path: The file. Its folder is made.
+
+    Raises:
+        FileExistsError: It is being made already.
+
+    Warns:
+        UserWarning: The file system has no locks.
+
+    Example:
+        >>> with claim_file(Path("table.csv")):
+        ...     _ = Path("table.csv").write_text("a,b")
+    """
+    claim = path.with_name(f"{CLAIM}.{path.name}")
+    file = _open_claim(claim, path)
+    try:
+        yield
+    finally:
+        _end_claim(claim, file)
 
 
 @explained
@@ -145,31 +177,23 @@ def claim_folder(folder: Path, mark: str | None = None) -> Iterator[None]:
         yield
         return
     is_new = not folder.exists()
-    file = _open_claim(folder)
+    file = _open_claim(folder / CLAIM, folder)
     try:
         require_free_folder(folder, mark, besides=CLAIM)  # once more: another process may have had it in between
-        os.truncate(file, 0)
-        os.write(file, f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
         _claimed[key] = os.getpid()
         yield
     finally:
         _claimed.pop(key, None)
-        if os.name != "posix":  # where an open file cannot be removed
-            os.close(file)
-        with suppress(OSError):
-            (folder / CLAIM).unlink()
-        if os.name == "posix":
-            os.close(file)
+        _end_claim(folder / CLAIM, file)
         if is_new:
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
 
 
-def _open_claim(folder: Path) -> int:
-    """Make and lock the claim of a folder, and return the open file; raise FileExistsError if another process has it."""
-    path = folder / CLAIM
+def _open_claim(path: Path, claimed: Path) -> int:
+    """Make and lock the claim of a file or folder, and return it open; raise FileExistsError if another process has it."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except FileNotFoundError:  # a process that found nothing to do there has removed the folder
@@ -177,16 +201,30 @@ def _open_claim(folder: Path) -> int:
         try:
             locked = _lock(file)
         except OSError as error:
-            warnings.warn(f"{folder} cannot be locked ({error.strerror}): start no second run in it.", stacklevel=4)
+            warnings.warn(f"{claimed} cannot be locked ({error.strerror}): start no second run in it.", stacklevel=4)
             locked = True
         if locked and _is_at(file, path):
+            os.truncate(file, 0)
+            since = time.strftime("%Y-%m-%d %H:%M:%S")
+            os.write(file, f"process {os.getpid()} on {platform.node()} since {since}".encode())
             return file
         holder = "" if locked else os.read(file, 1000).decode(errors="replace")
         os.close(file)
         if not locked:
             raise FileExistsError(
-                f"{folder} is in use by {holder or 'another process'}; wait until it has ended, or name a new folder."
+                f"{claimed} is in use by {holder or 'another process'}; wait until it has ended, or name a new "
+                f"{'folder' if path.parent == claimed else 'file'}."
             )
+
+
+def _end_claim(path: Path, file: int) -> None:
+    """Remove a claim and close its file."""
+    if os.name != "posix":  # where an open file cannot be removed
+        os.close(file)
+    with suppress(OSError):
+        path.unlink()
+    if os.name == "posix":
+        os.close(file)
 
 
 @explained
@@ -240,7 +278,7 @@ def holds_something(path: Path, besides: str | None = None) -> bool:
 
 def _is_leftover(path: Path, remove: bool = False) -> bool:
     """Return whether a file is a temporary one, or a claim, of a process that has ended; remove it if asked to."""
-    if not (path.name == CLAIM or (_TEMPORARY.match(path.name) and os.name == "posix")):
+    if not (path.name == CLAIM or path.name.startswith(f"{CLAIM}.") or (_TEMPORARY.match(path.name) and os.name == "posix")):
         return False
     with suppress(OSError):  # of another user, on a file system without locks, or gone
         file = os.open(path, os.O_RDONLY)

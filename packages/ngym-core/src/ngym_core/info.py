@@ -96,7 +96,7 @@ def describe(obj_: Any) -> str:
     if isinstance(obj_, gymnasium.Env):
         return encodable(_describe_task(obj_))
     if not isinstance(obj_, str):
-        raise TypeError(f"Expected a str or gym.Env, got {type(obj_)}.")
+        raise TypeError(f"obj_={shown(obj_)} must be the name of a task or wrapper, or an env.")
     try:
         return encodable(_describe_wrapper(registry.wrapper_spec(obj_)))
     except UnknownNameError:

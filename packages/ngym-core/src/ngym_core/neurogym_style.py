@@ -8,13 +8,13 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import require_finite
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels, is_index
 from ngym_core.trials._kernels import paint
 from ngym_core.trials.batch import Trial, Trials
 from ngym_core.trials.durations import draw_duration, to_steps
+from ngym_core.trials.observations import checked_ndim
 from ngym_core.trials.operations import to_column
 from ngym_core.trials.protocol import TrialTask
 
@@ -266,10 +266,9 @@ class SingleTrial:
 
         Raises:
             UnknownNameError: A period that the trial, or a channel that the observations do not have.
-            ValueError: A value of a shape that does not fit.
+            TypeError: A value that does not consist of numbers.
+            ValueError: A value of a shape that does not fit, or one that is not finite.
         """
-        if not callable(value):
-            require_finite(value, value=value)
         ob = self._built("ob")
         space = self._env.observation_space
         index = slice(None) if where is None else channels(space, where)
@@ -278,13 +277,14 @@ class SingleTrial:
             steps = self._slice(one)
             target = ob[steps][..., index]
             painted = np.asarray(value(target[..., 0] if is_one_index else target) if callable(value) else value)
-            if painted.ndim:
+            if checked_ndim("value", painted):
                 painted = _broadcast(painted, target.shape)[None]
             paint(ob[None], painted, (steps.start, steps.stop), index, how=how)
 
     def add_randn(self, mu: float, sigma: float, period: Any, where: Where) -> None:
         """Add Gaussian noise with mean `mu` and standard deviation `sigma`, drawn from the env's `rng`."""
-        require_finite(np.add(mu, sigma), mu=mu, sigma=sigma)
+        checked_ndim("mu", mu)
+        checked_ndim("sigma", sigma)
         self.write_ob(lambda ob: mu + self._env.rng.randn(*ob.shape) * sigma, period, where, "add")
 
     def set_groundtruth(self, value: ArrayLike, period: Any, where: str | None) -> None:

@@ -14,12 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
 from ngym_core.arguments import (
+    AnyGenerator,
     Finite,
+    Having,
     InstanceOf,
     Integer,
     Number,
     Positive,
     Seed,
+    Values,
     checked,
     explained,
     require_finite,
@@ -35,6 +38,9 @@ Array = NDArray[Any]
 DISTRIBUTIONS = ("uniform", "choice", "truncated_exponential", "constant")
 MIN_PROBABILITY_TO_REJECT = 1e-3
 """Draws from a window with a smaller probability are made by inversion: nearly all would be rejected."""
+
+
+SAMPLED = Having("an object with a `sample` method, such as TruncExp", "sample")
 
 
 class Sampled(Protocol):
@@ -269,6 +275,8 @@ class Draws:
             (n,), (n, size) or, for options of m numbers, (n, m) chosen options.
         """
         options = np.asarray(options)
+        if options.dtype.kind == "f":
+            require_finite(options, options=options)
         return np.asarray(options[self.index(name, n, len(options), p, size)])
 
     @explained
@@ -327,7 +335,7 @@ class Draws:
         return _invert(self.random(name, n), mean, low, high)
 
     @explained
-    def sample(self, name: str, n: int, distribution: Sampled) -> Array:
+    def sample(self, name: str, n: int, distribution: Annotated[Sampled, SAMPLED]) -> Array:
         """Draw n values from an object with a `sample` method, shape (n,)."""
         return np.asarray(distribution.sample(self.stream(name), n), float)
 
@@ -442,7 +450,7 @@ class TruncExp:
 
 @checked
 def trunc_exp(
-    rng: Any, vmean: Positive, vmin: Finite = 0, vmax: Annotated[float, Number(infinite=True)] = math.inf
+    rng: AnyGenerator, vmean: Positive, vmin: Finite = 0, vmax: Annotated[float, Number(infinite=True)] = math.inf
 ) -> float:
     """Draw one value from an exponential cut to [vmin, vmax).
 
@@ -513,7 +521,7 @@ def random_number_fn(dist: str, args: Any, rng: Any) -> Callable[[], Any]:
 
 
 @explained
-def random_number_name(dist: str, args: Any) -> str:
+def random_number_name(dist: str, args: Values) -> str:
     """Return a distribution in words, for tables and figures.
 
     Args:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
-from ngym_core.arguments import Integer, explained
+from ngym_core.arguments import AnyEnv, Having, Integer, explained
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -30,8 +30,12 @@ N = Integer(1)
 raise_mmap_threshold()  # here, since lanes and data sets both make their trials by this module
 
 
+ENV = Having("an env", "unwrapped")
+
+
 def layers(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
     """Return an env and everything it wraps, from the outermost wrapper to the task (or tasks)."""
+    ENV.check("env", env)
     found: list[gymnasium.Env[Any, Any]] = []
     todo = [env]
     while todo:
@@ -127,7 +131,7 @@ class IsolatedState:
 
 
 @explained
-def sample_trials(env: Any, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
+def sample_trials(env: AnyEnv, n: int, seed: int | None, draws: Draws | None, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials of an env with its wrappers, see `TrialEnv.sample_trials`."""
     N.check("n", n)
     env_draws: Draws = env.unwrapped._draws
@@ -158,7 +162,7 @@ def session_of(env: Any, draws: Draws) -> IsolatedState:
 
 
 @explained
-def sample_as_data(env: Any, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
+def sample_as_data(env: AnyEnv, n: int, draws: Draws, conditions: Mapping[str, Any]) -> Trials:
     """Return n consecutive trials as an agent sees them that plays the ground truth.
 
     Args:

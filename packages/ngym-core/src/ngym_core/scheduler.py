@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import ArrayOf, Expected, InstanceOf, Integer, Number, explained
+from ngym_core.arguments import AnyDraws, ArrayOf, Expected, InstanceOf, Integer, Number, explained
 from ngym_core.random import Draws
 
 __all__ = ["BaseSchedule", "RandomBlockSchedule", "RandomSchedule", "SequentialBlockSchedule", "SequentialSchedule"]
@@ -109,7 +109,7 @@ class BaseSchedule:
         return int(self.rng.choice(others)) if others else self.i
 
     @explained
-    def take(self, n: int, draws: Draws) -> Array:
+    def take(self, n: int, draws: AnyDraws) -> Array:
         """Return the indices of the next n trials.
 
         Args:
@@ -129,7 +129,8 @@ Schedule: TypeAlias = Annotated[BaseSchedule, InstanceOf(BaseSchedule, "a schedu
 class BlockSchedule(BaseSchedule):
     """A schedule that is a sequence of blocks, drawn as far as the trials that `take` returns need."""
 
-    def take(self, n: int, draws: Draws) -> Array:
+    @explained
+    def take(self, n: int, draws: AnyDraws) -> Array:
         """Return the indices of the next n trials, see `BaseSchedule.take`."""
         parts = [self._take(k, stream) for stream, k in draws.per_stream(n)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -143,7 +144,7 @@ class BlockSchedule(BaseSchedule):
             more = max(1, (n - int(lengths.sum())) // self._typical_length())
             new = self._blocks(last, more, draws)
             indices, lengths = np.concatenate([indices, new]), np.concatenate([lengths, self._lengths(new, draws)])
-        taken = np.repeat(indices, lengths)[:n]
+        taken = np.repeat(indices, np.minimum(lengths, n))[:n]  # a block may be much longer than what is taken
         ends = np.cumsum(lengths)
         left = ends > n  # blocks of which some trials are left; the first of them has been begun
         draws.carried["blocks"] = indices[left].tolist(), (np.minimum(lengths, ends - n)[left]).tolist()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ngym_core.arguments import explained, require_finite
+from ngym_core.arguments import Values, explained, require_finite
 from ngym_core.errors import nearest
 
 __all__ = [
@@ -96,7 +96,7 @@ def bump(theta: NDArray[Any], angle: ArrayLike, strength: ArrayLike = 1.0) -> ND
     Returns:
         (n, k) values from 0.
     """
-    distance = _circular_dist(theta - np.asarray(angle)[:, None]) / (np.pi / 8)
+    distance = _circular_dist(theta - np.reshape(angle, (-1, 1))) / (np.pi / 8)
     bumps = 0.8 * np.exp(-(distance**2) / 2) * np.reshape(strength, (-1, 1))
     require_finite(bumps, theta=theta, angle=angle, strength=strength)
     return np.asarray(bumps)
@@ -167,7 +167,7 @@ def get_periods_idx(dt: float, periods: Mapping[str, Any]) -> tuple[NDArray[np.f
 
 
 @explained
-def minmax_number(dist: str, args: Any) -> tuple[float, float]:
+def minmax_number(dist: str, args: Values) -> tuple[float, float]:
     """Return the smallest and the largest value of a distribution.
 
     Args:

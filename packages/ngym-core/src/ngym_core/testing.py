@@ -685,9 +685,15 @@ def _equal(one: Any, two: Any) -> bool:
     """Return whether nested tuples, lists and dictionaries of arrays and scalars are equal, bit by bit."""
     if isinstance(one, dict):
         return isinstance(two, dict) and one.keys() == two.keys() and all(_equal(one[k], two[k]) for k in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(two) and all(map(_equal, one, two))
+    if isinstance(one, (list, tuple)):  # an array may hold the same texts as a tuple: lanes have arrays
+        return hasattr(two, "__len__") and len(one) == len(two) and all(map(_equal, one, two))
+    if isinstance(two, tuple):
+        return _equal(two, one)
     one, two = np.asarray(one), np.asarray(two)
+    if (
+        one.ndim == 2 and one.dtype.kind == "U" and two.dtype == object and two.ndim == 1
+    ):  # rows of texts, and tuples of them
+        return _equal(one.tolist(), [[""] * one.shape[1] if texts is None else texts for texts in two])
     if one.dtype.kind == "O" and one.ndim:
         return one.shape == two.shape and all(map(_equal, one, two))
     floats = one.dtype.kind == "f" and two.dtype.kind == "f"

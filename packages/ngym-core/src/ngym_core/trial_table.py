@@ -6,12 +6,12 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import explained
+from ngym_core.arguments import Having, explained
 from ngym_core.files import atomic_write
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class TrialRecorder:
         self._parts: list[TrialTable] = []
 
     @explained
-    def add(self, batch: StepBatch) -> None:
+    def add(self, batch: Annotated[StepBatch, Having("a StepBatch", "lanes", "gt")]) -> None:
         """Record one step of some lanes, or the reset with which their episodes begin."""
         lanes = batch.lanes
         if batch.action is None or batch.gt is None:

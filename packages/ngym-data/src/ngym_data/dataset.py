@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Flag, Indices, Keywords, Seed, checked
+from ngym_core.arguments import Bytes, Count, Flag, Indices, Keywords, Seed, checked
 from ngym_core.state import State, open_state, seal_state
 from ngym_data._streams import LOADER, RowStreams
 from ngym_data.splits import Conditions, Split
@@ -105,7 +105,7 @@ class Dataset:
         holdout: Conditions | None = None,
         info: Flag | None = None,
         loss_weights: LossWeights | None = None,
-        memory: Count = MEMORY_BYTES,
+        memory: Bytes = MEMORY_BYTES,
     ) -> None:
         source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights

@@ -7,8 +7,8 @@ import io
 import json
 import platform
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Callback, Count, FilePath, Keywords, PathTo, Seed, TaskId, checked, explained
 from ngym_core.errors import nearest
-from ngym_core.files import atomic_write, require_writable_folder
+from ngym_core.files import atomic_write, claim_file, require_writable_folder
 from ngym_data._streams import concatenate_conditions, object_array
 from ngym_data.splits import Conditions, Split
 from ngym_data.trial_dataset import Sample, TrialDataset
@@ -145,7 +145,7 @@ def export_trials(
         The file and the manifest. Each is complete or absent; what a killed export left is no hindrance to the same one.
 
     Raises:
-        FileExistsError: One of the files exists.
+        FileExistsError: One of the files exists, or another process is making them.
         OSError: The folder cannot be written; this is seen before trials are generated.
         TypeError: A parameter or condition that JSON cannot represent, or a task that is no id.
         ValueError: A file name without ``.npz``, or see `TrialDataset`.
@@ -171,9 +171,8 @@ def export_trials(
     }
     dataset = _dataset(arguments)
     arguments |= {"trials": len(dataset), "seed": int(dataset.seed), "session": int(dataset.session)}
-    _require_free(files, arguments)
-    require_writable_folder(files[0].parent)
-    _write_files(files, *_generate(arguments, dataset, progress))
+    with _claim(files, arguments):
+        _write_files(files, *_generate(arguments, dataset, progress))
     return files
 
 
@@ -235,7 +234,7 @@ def rerun(manifest: FilePath, *, out: ExportFile | None = None, progress: Callba
         Whether the bytes are the same, their hash, and the versions that have changed.
 
     Raises:
-        FileExistsError: `out` or its manifest exists.
+        FileExistsError: `out` or its manifest exists, or another process is making them.
         FileNotFoundError: There is no such manifest.
         OSError: The folder of `out` cannot be written.
         ValueError: The file is not the manifest of an export, was changed after it, or `out` has a name without ``.npz``.
@@ -251,16 +250,14 @@ def rerun(manifest: FilePath, *, out: ExportFile | None = None, progress: Callba
     arguments = {name: then[name] for name in ARGUMENTS}
     files = None if out is None else _file_and_manifest(Path(out))
     dataset = _dataset(arguments)
-    if files is not None:
-        _require_free(files, arguments)
-        require_writable_folder(files[0].parent)
-    now, data = _generate(arguments, dataset, progress)
-    same = now["sha256"] == then["sha256"]
-    for name in ("periods", "json"):
-        if same and now[name] != then[name]:
-            raise ValueError(f"{manifest} has {name!r}: {then[name]}, but the trials have {now[name]}.")
-    if same and files is not None:
-        _write_files(files, now, data)
+    with nullcontext() if files is None else _claim(files, arguments):
+        now, data = _generate(arguments, dataset, progress)
+        same = now["sha256"] == then["sha256"]
+        for name in ("periods", "json"):
+            if same and now[name] != then[name]:
+                raise ValueError(f"{manifest} has {name!r}: {then[name]}, but the trials have {now[name]}.")
+        if same and files is not None:
+            _write_files(files, now, data)
     versions = {name: (then["versions"].get(name, "absent"), here) for name, here in now["versions"].items()}
     return Rerun(same, now["sha256"], {name: pair for name, pair in versions.items() if pair[0] != pair[1]})
 
@@ -311,6 +308,16 @@ def _manifest_text(manifest: Mapping[str, Any]) -> str:
 def _file_and_manifest(path: Path) -> list[Path]:
     """Return the paths of a file and its manifest."""
     return [path, path.with_suffix(".json")]
+
+
+@contextmanager
+def _claim(files: list[Path], arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Keep other exports from a file and its manifest while this one makes them; raise if it cannot, see `_require_free`."""
+    _require_free(files, arguments)  # before a folder is made
+    require_writable_folder(files[0].parent)
+    with claim_file(files[0]):
+        _require_free(files, arguments)  # once more: another export may have made them in between
+        yield
 
 
 def _require_free(files: list[Path], arguments: Mapping[str, Any]) -> None:

@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from ngym_core.arguments import Count, Flag, Index, checked
+from ngym_core.arguments import Count, Flag, Having, Index, checked
 from ngym_core.state import State, describe_stack, open_state, seal_state
 from ngym_data._positions import RowPosition, positions_from_state, positions_state
 from ngym_data.trial_source import require_memory
@@ -69,7 +69,7 @@ class StreamLoader:
     @checked
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Annotated[Dataset, Having("a Dataset", "batch_size", "streams", "part")],
         *,
         num_workers: Index = 0,
         prefetch: Index = 2,
@@ -306,7 +306,7 @@ class TrialLoader(DataLoader[Any]):
     @checked
     def __init__(
         self,
-        dataset: TrialDataset,
+        dataset: Annotated[TrialDataset, Having("a TrialDataset", "mean_bytes")],
         batch_size: Count = 64,
         *,
         shuffle: Flag = False,

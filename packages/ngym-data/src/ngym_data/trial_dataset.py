@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Index, Keywords, Seed, checked
+from ngym_core.arguments import Bytes, Count, Index, Integer, Keywords, Seed, checked
 from ngym_core.trials import Trials
 from ngym_data._streams import concatenate_conditions
 from ngym_data.splits import SPLITS, Conditions, Split
@@ -86,7 +86,7 @@ class TrialDataset:
         self,
         env: str | gymnasium.Env[Any, Any],
         env_kwargs: Keywords | None = None,
-        trials: Count = 1000,
+        trials: Annotated[int, Integer(1)] = 1000,
         *,
         seed: Seed = None,
         split: Split = "train",
@@ -94,7 +94,7 @@ class TrialDataset:
         conditions: Conditions | None = None,
         loss_weights: LossWeights | None = None,
         session: Count | None = None,
-        memory: Count = MEMORY_BYTES,
+        memory: Bytes = MEMORY_BYTES,
     ) -> None:
         self.source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights

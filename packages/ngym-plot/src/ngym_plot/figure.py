@@ -22,7 +22,7 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, InstanceOf, PathTo, checked, explained
+from ngym_core.arguments import Amount, InstanceOf, PathTo, checked, explained, require_finite
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
@@ -64,8 +64,9 @@ _open_figures: deque[weakref.ref[Figure]] = deque()
 """Our figures that pyplot keeps, the oldest first."""
 
 
+@checked
 @contextmanager
-def style(config: PlotConfig | None = None) -> Iterator[None]:
+def style(config: Annotated[PlotConfig, InstanceOf(PlotConfig, "a PlotConfig")] | None = None) -> Iterator[None]:
     """Draw in the style of ngym; the caller's matplotlib settings are restored afterwards."""
     with matplotlib.style.context("ngym_plot.ngym"), rc_context((config or PlotConfig()).rc):
         yield
@@ -86,7 +87,7 @@ def palette_color(k: int) -> str:
 
 
 @checked
-def group_colors(n: Count) -> list[str]:
+def group_colors(n: Annotated[int, Amount(1)]) -> list[str]:
     """Return n different colours: those of the style or, where there are too few, n steps of a colour map."""
     if n <= len(_palette()):
         return _palette()[:n]
@@ -94,7 +95,8 @@ def group_colors(n: Count) -> list[str]:
     return [to_hex(colormaps["viridis"](k / (n - 1) * 0.92)) for k in range(n)]
 
 
-def axes_or_new(ax: Axes | None, figsize: tuple[float, float] = (4.0, 3.2)) -> Axes:
+@checked
+def axes_or_new(ax: GivenAxes | None, figsize: tuple[float, float] = (4.0, 3.2)) -> Axes:
     """Return the caller's axes or, for None, those of a new figure (width, height in inches)."""
     return new_figure(figsize=figsize).add_subplot() if ax is None else ax
 
@@ -162,6 +164,7 @@ class TimeAxis:
     @explained
     def start_of(self, step: Any) -> Any:
         """Return the position at which a step begins; the first of the T steps is 1."""
+        require_finite(step, step=step)
         steps_since_zero = np.asarray(step) - 1 - self.steps_before_zero
         return steps_since_zero * self.dt if self.unit == "ms" else steps_since_zero + 0.5
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import chdtri, expit, ndtr
 
-from ngym_core.arguments import Chance, Finite, Index, Number, Text, checked, shown
+from ngym_core.arguments import Chance, Column, Finite, Index, Number, Text, checked, require_finite
 from ngym_core.errors import unknown_name
 from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
@@ -167,6 +167,7 @@ class PsychometricFit:
         """
         if not len(self.resamples):
             raise ValueError(_NO_BOOTSTRAP)
+        require_finite(np.asarray(evidence, float), evidence=evidence)
         if not self.determined:  # all resamples are the same data set: their band would have no width
             return np.full(np.shape(evidence), np.nan), np.full(np.shape(evidence), np.nan)
         curves = _curve(np.asarray(evidence, float), self.resamples.T[:, :, None], self.link)
@@ -181,8 +182,8 @@ def _curve(x: Array, parameters: Any, link: str) -> Array:
 
 @checked
 def fit_psychometric(
-    evidence: ArrayLike,
-    choice: ArrayLike,
+    evidence: Column,
+    choice: Column,
     *,
     link: Link = "logit",
     lapses: Lapses = "equal",
@@ -571,18 +572,6 @@ class _ProfileLikelihood:
         return float(np.sinh(root))
 
 
-def _numbers(name: str, values: ArrayLike) -> Array:
-    """Return an argument as an array of numbers.
-
-    Raises:
-        TypeError: It is none.
-    """
-    try:
-        return np.asarray(values, float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}={shown(values)} must be an array of numbers, one for each trial.") from None
-
-
 def _count_choices(evidence: ArrayLike, choice: ArrayLike, max_levels: int) -> tuple[Array, Array, Array]:
     """Count responses and choices at each level of evidence.
 
@@ -598,7 +587,7 @@ def _count_choices(evidence: ArrayLike, choice: ArrayLike, max_levels: int) -> t
     Raises:
         ValueError: See `fit_psychometric`.
     """
-    evidence, choice = _numbers("evidence", evidence), _numbers("choice", choice)
+    evidence, choice = np.asarray(evidence, float), np.asarray(choice, float)
     if evidence.ndim != 1 or evidence.shape != choice.shape:
         raise ValueError(f"evidence {evidence.shape} and choice {choice.shape} must be two arrays of shape (n,).")
     kept = ~np.isnan(choice)
@@ -614,8 +603,8 @@ def _count_choices(evidence: ArrayLike, choice: ArrayLike, max_levels: int) -> t
 
 @checked
 def plot_psychometric(
-    evidence: ArrayLike,
-    choice: ArrayLike,
+    evidence: Column,
+    choice: Column,
     ax: GivenAxes | None = None,
     title: Text | None = None,
     legend: Text | None = None,

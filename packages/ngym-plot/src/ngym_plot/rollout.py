@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import ArrayLike, NDArray
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Flag, Keywords, Seed, Text, checked
+from ngym_core.arguments import AnyEnv, Count, Flag, Keywords, Labels, Seed, Text, checked, shown
 from ngym_plot import panels
 from ngym_plot.config import PlotConfig
 from ngym_plot.figure import FigureFile, TimeAxis, new_figure, save_figure, style
@@ -31,7 +31,7 @@ def plot_env(
     model: Any = None,
     name: Text | None = None,
     legend: Flag = True,
-    ob_traces: Sequence[str] | None = None,
+    ob_traces: Labels | None = None,
     fig_kwargs: Keywords | None = None,
     fname: FigureFile | None = None,
     plot_performance: Flag = True,
@@ -98,11 +98,11 @@ def visualize_run(
     performance: ArrayLike | None = None,
     states: ArrayLike | None = None,
     legend: Flag = True,
-    ob_traces: Sequence[str] | None = None,
+    ob_traces: Labels | None = None,
     name: Text = "",
     fname: FigureFile | None = None,
     fig_kwargs: Keywords | None = None,
-    env: Any = None,
+    env: AnyEnv | None = None,
     initial_ob: ArrayLike | None = None,
     trial_starts: ArrayLike | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
@@ -145,6 +145,8 @@ def visualize_run(
     if len(ob) == 0:
         raise ValueError("There is no step to draw: ob is empty.")
     first = ob[:1] if initial_ob is None else np.asarray(initial_ob)[None]
+    if first.shape != ob[:1].shape or first.dtype.kind not in "biuf":
+        raise ValueError(f"initial_ob={shown(initial_ob)} must be an observation, of shape {ob.shape[1:]}.")
     before = np.concatenate([first, ob[:-1]])
     run = RunFigure(before, actions, gt, rewards, performance, states, env, trial_starts, PlotConfig.of(plot_config))
     return run.draw(legend, ob_traces, name, fname, fig_kwargs or {})
@@ -159,11 +161,11 @@ def plot_env_1dbox(
     performance: ArrayLike | None = None,
     states: ArrayLike | None = None,
     legend: Flag = True,
-    ob_traces: Sequence[str] | None = None,
+    ob_traces: Labels | None = None,
     name: Text = "",
     fname: FigureFile | None = None,
     fig_kwargs: Keywords | None = None,
-    env: Any = None,
+    env: AnyEnv | None = None,
     trial_starts: ArrayLike | None = None,
     plot_config: PlotConfig | dict[str, Any] | None = None,
 ) -> Figure:
@@ -216,6 +218,8 @@ class RunFigure:
             raise ValueError(f"states must be (T, units), not of shape {self.states.shape}.")
         self.env = env
         self.trial_starts = np.asarray([] if trial_starts is None else trial_starts)
+        if self.trial_starts.ndim != 1 or self.trial_starts.dtype.kind not in "iuf":
+            raise TypeError(f"trial_starts={shown(trial_starts)} must be a sequence of steps.")
         self.config = config
         self.periods = periods or {}
         dt = _task_attribute(env, "dt")

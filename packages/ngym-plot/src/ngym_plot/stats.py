@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import Count, Positive, checked, explained
+from ngym_core.arguments import Count, Positive, checked, explained, require_finite
 
 __all__ = ["Z_95", "bin_values", "mean_interval", "median_interval", "running_mean", "wilson_interval"]
 
@@ -32,6 +32,7 @@ def wilson_interval(p: ArrayLike, n: ArrayLike, z: Positive = Z_95) -> tuple[Arr
         Lower and upper ends, (k,) each.
     """
     p, n = np.asarray(p, float), np.asarray(n, float)
+    require_finite(np.add(p, n), p=p, n=n)
     center = (p + z**2 / (2 * n)) / (1 + z**2 / n)  # the proportion, shifted towards one half
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     return center - half, center + half
@@ -48,6 +49,7 @@ def mean_interval(values: Array) -> tuple[float, float, float]:
 @explained
 def median_interval(values: Array) -> tuple[float, float, float]:
     """Return the median of (n,) values and the ends of its 95 % interval, which are order statistics."""
+    require_finite(values, values=values)
     n = len(values)
     # The number of values below the median is binomial(n, 1/2): its standard deviation is sqrt(n) / 2.
     ranks = np.clip(n / 2 + Z_95 / 2 * np.sqrt(n) * np.array([-1, 1]), 0, n - 1)

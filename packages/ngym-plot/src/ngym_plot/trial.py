@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.arguments import Flag, Seed, Text, checked
+from ngym_core.arguments import Count, Flag, Keywords, Seed, Text, checked
 from ngym_core.plugins.registry import task_spec
 from ngym_plot.config import PlotConfig
 from ngym_plot.figure import FigureFile, GivenFigure
@@ -83,7 +83,8 @@ def plot_trial(
     return run.draw(legend, traces, f"{title}\n{conditions}".strip(), fname, {}, fig)
 
 
-def describe_conditions(conditions: dict[str, Any], max_characters: int) -> str:
+@checked
+def describe_conditions(conditions: Keywords, max_characters: Count) -> str:
     """List the conditions of a trial in one line, cut off where it would get too long."""
     parts: list[str] = []
     length = 0

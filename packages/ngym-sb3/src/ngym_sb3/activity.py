@@ -16,7 +16,20 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
-from ngym_core.arguments import ArrayOf, Count, FilePath, Flag, Index, InstanceOf, Integer, Integers, Text, checked
+from ngym_core.arguments import (
+    ArrayOf,
+    Bytes,
+    Count,
+    FilePath,
+    Flag,
+    Index,
+    InstanceOf,
+    Integer,
+    Integers,
+    Text,
+    checked,
+    shown,
+)
 from ngym_core.errors import unknown_name
 from ngym_core.files import atomic_write
 from ngym_core.random import Draws
@@ -141,7 +154,7 @@ def record_activity(
     seed: Index = 0,
     deterministic: Flag = True,
     batch_first: Flag = False,
-    max_bytes: Count = MAX_ACTIVITY_BYTES,
+    max_bytes: Bytes = MAX_ACTIVITY_BYTES,
 ) -> Activity:
     """Record the activity of units in trials.
 
@@ -188,7 +201,9 @@ def record_activity(
         with seeded_actions(model, seed):
             return _record_agent(model, env, options, seed, deterministic)
     if not isinstance(model, nn.Module):
-        raise TypeError(f"Activity is recorded of agents and torch modules, not of {type(model).__name__}.")
+        raise TypeError(
+            f"Activity is recorded of agents and torch modules, not of {type(model).__name__}: model={shown(model)}."
+        )
     if not isinstance(env, NgymVecEnv):  # wrappers would change what an agent sees, but a module is shown raw trials
         raise TypeError(f"For a module, record_activity needs the env of make_sb3_env itself, not {type(env).__name__}.")
     return _record_module(model, env, options, seed, batch_first)

@@ -13,9 +13,11 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 
 from ngym_core.arguments import (
+    AnyEnv,
     Count,
     FilePath,
     Index,
+    Integer,
     Keywords,
     NonNegative,
     Number,
@@ -74,7 +76,7 @@ class TrainingConfig:
         ('recurrent-ppo', 'gru', 64)
     """
 
-    steps: Count = 100_000
+    steps: Annotated[int, Integer(1)] = 100_000
     algo: Algorithm = "recurrent-ppo"
     policy: Text | None = None
     envs: Count = 64
@@ -177,7 +179,7 @@ def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
 
 
 @checked
-def load_model(path: FilePath, algo: Algorithm = "recurrent-ppo", env: Any = None) -> Any:
+def load_model(path: FilePath, algo: Algorithm = "recurrent-ppo", env: AnyEnv | None = None) -> Any:
     """Load an agent from a file that ``model.save`` wrote.
 
     Like all models of Stable-Baselines3, such a file can run code: load only files that you trust.

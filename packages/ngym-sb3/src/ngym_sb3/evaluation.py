@@ -188,8 +188,9 @@ def _conditions_to_columns(trials: list[dict[str, Any]]) -> dict[str, Array]:
     return columns
 
 
+@checked
 @contextmanager
-def seeded_actions(model: Any, seed: int | None) -> Iterator[None]:
+def seeded_actions(model: Any, seed: Seed) -> Iterator[None]:
     """Seed the actions that an agent draws, and restore all random states afterwards; None does neither."""
     if seed is None:
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import torch
 from gymnasium import spaces
@@ -13,11 +13,12 @@ from sb3_contrib.common.recurrent.policies import (
 )
 from torch import Tensor, nn
 
-from ngym_core.arguments import Keywords, checked
+from ngym_core.arguments import Callback, InstanceOf, Keywords, checked
 from ngym_sb3.cells import make_cell
 
 __all__ = ["CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy"]
 
+ASpace: TypeAlias = Annotated[spaces.Space[Any], InstanceOf(spaces.Space, "a space of Gymnasium")]
 State: TypeAlias = tuple[Tensor, Tensor]
 
 
@@ -29,9 +30,9 @@ class _RnnPolicy(RecurrentActorCriticPolicy):
     @checked
     def __init__(
         self,
-        observation_space: Any,
-        action_space: Any,
-        lr_schedule: Any,
+        observation_space: ASpace,
+        action_space: ASpace,
+        lr_schedule: Callback,
         *args: Any,
         cell: str | type[nn.Module] = "rnn",
         cell_kwargs: Keywords | None = None,

@@ -32,5 +32,5 @@ def test_yang19_dim_ring_sets_the_number_of_angles():
         ngym.make("yang19.dms-v0", dim_ring=15)
     with pytest.raises(ValueError, match="dim_ring=1 must be at least 2"):
         ngym.make("yang19.dm1-v0", dim_ring=1)
-    with pytest.raises(TypeError, match=r"yang19.go-v0 has no parameter 'dimring'. Did you mean 'dim_ring'"):
+    with pytest.raises(TypeError, match=r"Go\(\) got an unexpected keyword argument 'dimring'. Did you mean 'dim_ring'"):
         ngym.make("yang19.go-v0", dimring=8)

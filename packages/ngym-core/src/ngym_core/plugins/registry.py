@@ -207,8 +207,8 @@ def pack_manager() -> PackManager:
     return _pack_manager
 
 
-@explained
-def register(spec: TaskSpec, owner: str = THIS_PROGRAM) -> None:
+@checked
+def register(spec: TaskSpec, owner: Text = THIS_PROGRAM) -> None:
     """Register a task for `make`, `gymnasium.make` and all listings.
 
     Args:
@@ -254,8 +254,8 @@ def _register_with_gymnasium(spec: TaskSpec) -> None:
         gymnasium.registry[id_] = entry
 
 
-@explained
-def register_wrapper(spec: WrapperSpec, owner: str = THIS_PROGRAM) -> None:
+@checked
+def register_wrapper(spec: WrapperSpec, owner: Text = THIS_PROGRAM) -> None:
     """Register a wrapper, which `make` then finds by name.
 
     Args:

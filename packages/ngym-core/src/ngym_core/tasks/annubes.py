@@ -196,6 +196,10 @@ class AnnubesEnv(TrialEnv):
         return np.asarray(kinds[np.arange(trials.n), before])
 
 
+MAX_STATES = 10_000
+"""States of the limits, at most; each limit of a modality in a row takes one."""
+
+
 class _Limits:
     """State machine of the kinds that may come next: its state counts how often each modality (and catch) came in a row.
 
@@ -213,6 +217,8 @@ class _Limits:
         # All states that can be reached from the empty counts, breadth first.
         queue = [(0,) * len(cap)]
         while queue:
+            if len(states) > MAX_STATES:
+                raise ValueError(f"The limits of max_sequential take more than {MAX_STATES:,} states; give smaller ones.")
             counts = np.array(queue.pop(0))
             full = np.array([limit is not None and c >= limit for c, limit in zip(counts, limits, strict=True)])
             allowed = np.where((counted & full).any(axis=1), 0.0, weights)

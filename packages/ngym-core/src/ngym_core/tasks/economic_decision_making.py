@@ -99,12 +99,12 @@ class EconomicDecisionMaking(TrialEnv):
         self.action_space = Discrete(3, {"fixation": 0, "choice1": 1, "choice2": 2})
 
     @property
-    def R_A(self) -> float:  # noqa: N802
+    def R_A(self) -> float:  # noqa: N802 (the name is NeuroGym's)
         """What a drop of juice A earns; NeuroGym's name, like that of B."""
         return self.rewards["correct"]  # type: ignore[no-any-return]
 
     @property
-    def R_B(self) -> float:  # noqa: N802
+    def R_B(self) -> float:  # noqa: N802 (the name is NeuroGym's)
         """What a drop of juice B earns."""
         return self.B_to_A * self.R_A
 

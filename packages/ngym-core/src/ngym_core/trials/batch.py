@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import explained, shown
+from ngym_core.arguments import Having, explained, shown
 from ngym_core.errors import InvalidOperationError
 from ngym_core.random import Draws
 from ngym_core.spaces import Where
@@ -23,6 +23,7 @@ from ngym_core.trials.protocol import TrialTask
 __all__ = ["Trial", "Trials"]
 
 Array: TypeAlias = NDArray[Any]
+AnyTask: TypeAlias = Annotated[TrialTask, Having("a task", "dt", "timing", "observation_space", "action_space")]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Trials:
     """
 
     @explained
-    def __init__(self, task: TrialTask, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, task: AnyTask, n: int, draws: Draws, forced: Mapping[str, Any] | None = None) -> None:
         if not hasattr(draws, "per_stream"):
             raise TypeError(f"draws={shown(draws)} must be Draws, such as ngym_core.Draws(0).")
         self.n = n

@@ -14,7 +14,7 @@ from ngym_core.arguments import ArrayOf, Expected, Number, explained, shown
 from ngym_core.errors import nearest
 from ngym_core.random import Draws, TruncExp, random_number_name
 
-__all__ = ["check_duration", "draw_duration", "duration_name", "has_own_state", "to_steps"]
+__all__ = ["check_duration", "draw_duration", "duration_name", "has_own_state", "is_sampled", "to_steps"]
 
 MS = Number(0, unit="ms")
 ARGUMENTS: dict[str, Expected] = {
@@ -56,7 +56,7 @@ def check_duration(period: str, value: Any) -> None:
         Traceback (most recent call last):
         ValueError: timing['delay']=-1 must be a finite number of ms from 0.
     """
-    if hasattr(value, "sample") or callable(value):
+    if is_sampled(value) or callable(value):
         return
     name = f"timing[{period!r}]"
     if isinstance(value, (str, bytes)) or not isinstance(value, (Real, Sequence, np.ndarray)):
@@ -91,7 +91,12 @@ def _check_distribution(name: str, value: Any) -> None:
 
 def has_own_state(value: Any) -> bool:
     """Return whether a timing value is a function, which may draw from any generator, instead of a distribution."""
-    return callable(value) and not hasattr(value, "sample")
+    return callable(value) and not is_sampled(value)
+
+
+def is_sampled(value: Any) -> bool:
+    """Return whether a timing value is an object with a `sample(rng, n)` method; that of `Draws` is another one."""
+    return hasattr(value, "sample") and not isinstance(value, Draws)
 
 
 @explained
@@ -99,7 +104,7 @@ def duration_name(value: Any) -> str:
     """Return a timing value in words."""
     if isinstance(value, (Real, TruncExp)):
         return str(value)
-    if callable(value) or hasattr(value, "sample"):
+    if callable(value) or is_sampled(value):
         return getattr(value, "__name__", type(value).__name__)
     if not isinstance(value[0], str):
         return random_number_name("choice", list(value))
@@ -125,8 +130,10 @@ def draw_duration(period: str, value: Any, n: int, draws: Draws, start: Any) -> 
     """
     name = f"timing/{period}"
     if isinstance(value, (int, float, Real)):
+        if not 0 <= float(value) < math.inf:
+            check_duration(period, value)
         return value
-    if hasattr(value, "sample"):
+    if is_sampled(value):
         return draws.sample(name, n, value)
     if has_own_state(value):
         drawn = [value() for _ in range(n)]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import require_finite, shown
+from ngym_core.arguments import shown
 from ngym_core.random import Draws
 from ngym_core.spaces import Where, actions, channels, noise_channels
 from ngym_core.trials._kernels import Span, SpanRows, Steps, add_noise, is_same_edge, move_channels, paint, set_patterns
@@ -19,7 +19,7 @@ from ngym_core.trials.durations import to_steps
 from ngym_core.trials.periods import Periods
 from ngym_core.trials.protocol import TrialTask
 
-__all__ = ["Observations", "Period"]
+__all__ = ["Observations", "Period", "checked_ndim"]
 
 Array: TypeAlias = NDArray[Any]
 Period: TypeAlias = "str | Sequence[str] | Span | None"
@@ -56,7 +56,7 @@ class Observations:
     def write(self, name: str, value: ArrayLike, period: Period, where: Where, how: str) -> None:
         """Write a value into periods: ``add``, ``assign`` or ``multiply``, see `ngym_core.trials._kernels.paint`."""
         axes = len(self._task.action_space.shape or ()) if name == "gt" else 1
-        same_each_step = _checked_ndim(value) < 2 + axes
+        same_each_step = checked_ndim("value", value) < 2 + axes
         for span in self._regions(period, joined=same_each_step):
             between = self._segments_of(name, span) if same_each_step else None
             index = slice(None) if name == "gt" else self._channels(where)
@@ -83,7 +83,7 @@ class Observations:
 
     def _refuse_empty(self, period: Period) -> None:
         """Raise if the ground truth is set in a period that has no step, so that no answer would be right."""
-        names: Any = [period] if isinstance(period, str) else period
+        names: Any = [period] if isinstance(period, str) else period if hasattr(period, "__len__") else []
         if names and all(isinstance(name, str) and name in self._periods.without_steps for name in names):
             raise ValueError(
                 f"{self._task}: the ground truth is set in {period!r}, which has no step of {self._task.dt} ms: make the "
@@ -103,16 +103,16 @@ class Observations:
         self, draws: Draws, mu: ArrayLike, sigma: ArrayLike, period: Period, where: Where, only: ArrayLike | None
     ) -> None:
         """Add Gaussian noise, see `Trials.add_randn`."""
+        checked_ndim("mu", mu)
+        checked_ndim("sigma", sigma)
         index, order, where_label = noise_channels(self._task.observation_space, where)
         if order is not None and np.ndim(mu) == 2:
             mu = np.asarray(mu)[:, order]
-        if not (type(mu) is type(sigma) is float and math.isfinite(mu + sigma)):  # as most are
-            require_finite(np.add(mu, sigma), mu=mu, sigma=sigma)
         sigma = sigma if only is None else np.where(only, sigma, 0.0)
+        spans = list(self._regions(period))
         names: list[Any] = [period] if period is None or isinstance(period, str) else list(period)
         if not all(name is None or isinstance(name, str) for name in names):
             names = ["steps"]
-        spans = list(self._regions(period))
         by_steps = [self._can_split(span) for span in spans]  # all of them before the first one is written
         for name, span in zip(names, spans, strict=True):
             label = f"noise/{name}/{where_label}"
@@ -263,6 +263,8 @@ class Observations:
             yield 0, self._periods.total
         elif isinstance(period, str):
             yield self._periods.span(period)
+        elif not hasattr(period, "__len__"):
+            raise TypeError(f"period={shown(period)} must be the name of a period, several, a pair of steps, or None.")
         elif not len(period):
             raise ValueError(f"period={period!r} names no period; None is the whole trial.")
         elif all(isinstance(p, str) for p in period):
@@ -273,20 +275,36 @@ class Observations:
                     stop = spans.pop(0)[1]
                 yield start, stop
             yield from spans
+        elif len(period) != 2:
+            raise ValueError(f"period={shown(period)} must be (first step, step after the last).")
         else:
             first, last = period
             yield to_steps(first, 1), to_steps(last, 1)
 
 
-def _checked_ndim(value: Any) -> int:
-    """Return the number of dimensions of a value to write, after a check that it consists of finite numbers."""
+def checked_ndim(name: str, value: Any) -> int:
+    """Return the number of dimensions of a value to write, after a check that it consists of finite numbers.
+
+    Args:
+        name: Name of the argument, for errors.
+        value: The value.
+
+    Raises:
+        TypeError: It does not consist of numbers.
+        ValueError: A number is NaN or infinite.
+
+    Example:
+        >>> from ngym_core.trials.observations import checked_ndim
+        >>> checked_ndim("value", [1, 2])
+        1
+    """
     if isinstance(value, (int, float)):  # first, since most values are
         ndim, finite = 0, math.isfinite(value)
     else:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"value={shown(value)} must be a number, or an array of numbers.")
+            raise TypeError(f"{name}={shown(value)} must be a number, or an array of numbers.")
         ndim, finite = array.ndim, array.dtype.kind != "f" or bool(np.isfinite(array).all())
     if not finite:
-        raise ValueError(f"value={shown(value)} must consist of finite numbers.")
+        raise ValueError(f"{name}={shown(value)} must consist of finite numbers.")
     return ndim

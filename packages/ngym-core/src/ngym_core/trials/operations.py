@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import explained
+from ngym_core.arguments import Having, Several, explained
 from ngym_core.trials._kernels import Span, Steps, highest
 from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
@@ -16,6 +16,9 @@ from ngym_core.trials.durations import to_steps
 __all__ = ["add_channels", "concatenate", "end_trials", "join_columns", "select", "set_period", "to_column"]
 
 Array: TypeAlias = NDArray[Any]
+
+
+PARTS = Several(Having("trials", "conditions", "lengths"), "a sequence of trials")
 
 
 @explained
@@ -28,6 +31,7 @@ def concatenate(parts: Sequence[Trials]) -> Trials:
     Returns:
         All trials. A period that some of them lack has no steps there; for conditions see `join_columns`.
     """
+    PARTS.check("parts", parts)
     if len(parts) == 1:
         return parts[0]
     joined = Trials(parts[0]._task, sum(p.n for p in parts), parts[0].draws)

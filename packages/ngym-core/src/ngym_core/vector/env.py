@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked, explained
+from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked, explained, shown
 from ngym_core.env import RESET_OPTIONS
 from ngym_core.plain_data import decode, encode
 from ngym_core.plugins.registry import pack_manager
@@ -544,7 +544,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         raise gymnasium.error.InvalidAction(
             f"Actions must be ({self.num_envs},) elements of {space}, not an array of shape {actions.shape} and type "
             f"{actions.dtype}"
-            + (f" from {actions.min()} to {actions.max()}." if actions.size and actions.dtype.kind in "iuf" else ".")
+            + (f" from {actions.min()} to {actions.max()}" if actions.size and actions.dtype.kind in "iuf" else "")
+            + f": actions={shown(given)}."
         )
 
 

@@ -178,6 +178,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         cls._one_at_a_time = cls.new_trial is not TrialWrapper.new_trial
         cls._changes_steps = cls.on_step is not TrialWrapper.on_step
         cls._pauses = cls.paused is not TrialWrapper.paused
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
         check_attributes(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from ngym_core.arguments import Probability
+from ngym_core.arguments import Labels, Probability, Text
 from ngym_core.random import Draws
 from ngym_core.spaces import channels, names_of
 from ngym_core.trials import Trials
@@ -47,7 +47,7 @@ class CatchTrials(TrialWrapper):
         self,
         env: gymnasium.Env[Any, Any],
         catch_prob: Probability = 0.1,
-        period: str | list[str] | None = None,
+        period: Text | Labels | None = None,
         where: Any = None,
     ) -> None:
         super().__init__(env)

@@ -13,7 +13,6 @@ import time
 import tomllib
 import warnings
 import weakref
-from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from ngym_core.arguments import FilePath, Flag, Keywords
 from ngym_core.errors import unknown_name
 from ngym_core.files import holds_something, remove_leftovers, require_free_folder, sync_folder
 from ngym_core.plugins.registry import pack_manager
@@ -106,15 +106,15 @@ class Monitor(TrialWrapper):
     def __init__(
         self,
         env: gymnasium.Env[Any, Any],
-        config: str | Path | Mapping[str, Any] | None = None,
+        config: FilePath | Keywords | None = None,
         name: str | None = None,
         trigger: str = "trial",
         interval: int = 1000,
-        verbose: bool = True,
-        plot_create: bool = False,
+        verbose: Flag = True,
+        plot_create: Flag = False,
         plot_steps: int = 1000,
         ext: str = "png",
-        save_dir: str | Path | None = None,
+        save_dir: FilePath | None = None,
         *,
         interval_seconds: float = 60.0,
     ) -> None:

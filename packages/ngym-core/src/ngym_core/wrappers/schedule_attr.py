@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import gymnasium
 import numpy as np
 
+from ngym_core.arguments import InstanceOf, Several
 from ngym_core.random import Draws
 from ngym_core.scheduler import RandomBlockSchedule, Schedule, SequentialBlockSchedule
 from ngym_core.wrappers.base import TrialWrapper
+
+Sets: TypeAlias = Annotated[
+    Sequence[Mapping[str, Any]], Several(InstanceOf(Mapping, "a dictionary"), "a sequence of dictionaries")
+]
 
 
 class ScheduleAttr(TrialWrapper):
@@ -40,7 +45,7 @@ class ScheduleAttr(TrialWrapper):
 
     metadata = {"description": "Lets a schedule say under which conditions each trial runs.", "paper_link": None}
 
-    def __init__(self, env: gymnasium.Env[Any, Any], schedule: Schedule, attr_list: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], schedule: Schedule, attr_list: Sets) -> None:
         super().__init__(env)
         if len(attr_list) != schedule.n:
             raise ValueError(f"attr_list has {len(attr_list)} entries, the schedule chooses from {schedule.n}.")

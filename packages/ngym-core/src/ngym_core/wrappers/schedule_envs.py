@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Flag
+from ngym_core.arguments import Envs, Flag, shown
 from ngym_core.random import Draws
 from ngym_core.rendering import record_trials
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
@@ -53,9 +53,9 @@ class MultiEnvs(TrialWrapper):
 
     metadata = {"description": "Puts several tasks behind one front.", "paper_link": None}
 
-    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], env_input: Flag = False) -> None:
-        if not envs:
-            raise ValueError("There must be at least one env.")
+    def __init__(self, envs: Envs, env_input: Flag = False) -> None:
+        if not len(envs):
+            raise ValueError(f"envs={shown(envs)}: There must be at least one env.")
         self.envs = list(envs)
         super().__init__(envs[0])
         self._env_input = env_input
@@ -233,7 +233,7 @@ class ScheduleEnvs(MultiEnvs):
 
     metadata = {"description": "Lets a schedule say which of several tasks each trial comes from.", "paper_link": None}
 
-    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], schedule: Schedule, env_input: Flag = False) -> None:
+    def __init__(self, envs: Envs, schedule: Schedule, env_input: Flag = False) -> None:
         if len(envs) != schedule.n:
             raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
         self.schedule = schedule
