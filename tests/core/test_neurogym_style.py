@@ -214,6 +214,7 @@ class Pulses(ngym.TrialEnv):
             self._init_gt()
         self.gt[self.start_ind["decision"] :] = trial["right"]
         self.add_ob(np.arange(self.end_ind["decision"]), where="pulses")
+        self.add_ob(0, "cue")
         self.built.append((self._ob_built, self._gt_built, self._duration["decision"]))
         return trial
 
@@ -250,7 +251,7 @@ def test_hooks_of_neurogym_may_be_overridden():
 @pytest.mark.parametrize("dt", [0.1, 0.3, 7, 8.3, 100 / 3, 100])
 def test_tmax_of_periods_holds_all_steps(dt):
     env = Pulses(dt=dt)
-    for steps in (1, 2, 3, 7, 36, 141):
+    for steps in (1, 2, 3, 7, 36, 42, 141, 161):
         env.timing = {"cue": steps * dt, "decision": dt}
         env.new_trial()
         assert int(env._tmax / dt) == len(env.gt) == steps + 1
