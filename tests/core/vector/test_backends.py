@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import pytest
 from gymnasium.vector import AutoresetMode
 
@@ -38,3 +40,16 @@ def test_rule_backend_applies_trial_wrappers_to_each_lane():
         )
 
     compare(build, "SameStep", steps=300)
+
+
+def test_a_reset_that_does_something_is_called_in_lanes_too():
+    calls = []
+
+    class Counting(ngym.TrialWrapper):
+        @functools.wraps(ngym.TrialWrapper.reset)
+        def reset(self, **kwargs):
+            calls.append(kwargs)
+            return super().reset(**kwargs)
+
+    ngym.TrialVectorEnv(Counting(ngym.make("PerceptualDecisionMaking-v0")), 2).reset(seed=0)
+    assert len(calls) == 2

@@ -60,6 +60,7 @@ def _with_no_step(reset: Any) -> Any:
     def tolerant(self: Any, *, no_step: bool = True, step_fn: Any = None, **kwargs: Any) -> Any:
         return reset(self, **kwargs)
 
+    tolerant.only_takes_more_than = reset  # type: ignore[attr-defined]  # so that lanes can be stepped all at once
     return tolerant
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -47,7 +46,8 @@ def _works_on_lanes(env: Any) -> bool:
     kind: Any = type(env)
     if not isinstance(env, TrialWrapper):
         return False
-    resets = inspect.unwrap(kind.reset) is TrialWrapper.reset  # that of `ngym_core.compat` only takes more arguments
+    # A `reset` that only takes more arguments, as those of `ngym_core.compat`, says so: any other may do something.
+    resets = getattr(kind.reset, "only_takes_more_than", kind.reset) is TrialWrapper.reset
     return resets and kind.step is TrialWrapper.step and kind._generate is TrialWrapper._generate
 
 
@@ -99,12 +99,8 @@ class Backend:
         """Begin a new trial in the given lanes (indices)."""
         raise NotImplementedError
 
-    def begin_episode(self, lanes: Array) -> tuple[Array, Info] | None:
-        """Begin an episode in lanes whose trial has begun already.
-
-        Returns:
-            Their observations and `idle_info`, or None if the trials and observations stay.
-        """
+    def begin_episode(self, lanes: Array) -> Array | None:
+        """Begin an episode in lanes whose trial has begun already; return their observations, or None if all stays."""
         return None
 
     def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array] | None, Info]:
@@ -404,23 +400,19 @@ class LoopBackend(Backend):
             with self._states[lane]:
                 self._ob[lane] = self._inner.reset()[0]
 
-    def begin_episode(self, lanes: Array) -> tuple[Array, Info]:
+    def begin_episode(self, lanes: Array) -> Array:
         """Begin an episode in lanes whose trial has begun already, with a reset that inner wrappers see."""
         for lane in lanes:
             with self._states[lane]:
                 self.env.unwrapped._has_next_trial = True
                 self._ob[lane] = self._inner.reset()[0]
-        return self._ob[lanes], self.idle_info()
+        return self._ob[lanes]
 
     def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, tuple[Array, Array], Info]:
         """Step one lane after another."""
         self.follow_changes()
-        reward, terminated, truncated, info = (
-            np.zeros(self.n),
-            np.zeros(self.n, bool),
-            np.zeros(self.n, bool),
-            self._no_info(),
-        )
+        reward, info = np.zeros(self.n), self._no_info()
+        terminated, truncated = np.zeros(self.n, bool), np.zeros(self.n, bool)
         for lane in range(self.n):
             with self._states[lane]:
                 if paused is not None and paused[lane]:

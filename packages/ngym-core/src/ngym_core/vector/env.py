@@ -211,13 +211,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         if self._wrappers:
             ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(~over)[0], pausing)
         if waiting:  # next-step autoreset: these lanes took no step, they begin an episode
-            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
-            info = self._merge(info, _restricted(begun, over))
+            ob, begun, changed = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
+            info = self._merge(info, _restricted({**self._backend.idle_info(), **begun} if changed else begun, over))
         self._episode_over, restarted = terminated | truncated, over
         if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(self._episode_over):
             over, restarted = self._episode_over, self._episode_over & ~self._next_begun
             final = self._final(info, ob, over)
-            ob, begun = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
+            ob, begun, _ = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
             begun = _restricted({**self._backend.idle_info(), **begun}, over)
             info = {**self._merge(_restricted(info, ~over), begun), **final}
             self._episode_over = np.zeros(self.num_envs, bool)
@@ -459,23 +459,22 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         ob = self._write_ob(ob if ob.shape == shape else np.zeros(shape, batch.ob.dtype), batch)
         return ob, self._reported(lanes, {})
 
-    def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info]:
+    def _restart_lanes(self, ob: Array, task_ob: Array, lanes: Array) -> tuple[Array, Info, bool]:
         """Begin episodes in the given lanes, with the trials that have begun there already or new ones.
 
         Returns:
-            All observations, and entries of `info` that have changed.
+            All observations, what the wrappers report, and whether trials may be others than after the last step.
         """
         begun = self._next_begun[lanes]
-        first, info = self._backend.begin_episode(lanes[begun]) or (None, {})
+        first = self._backend.begin_episode(lanes[begun])
         if first is not None:
             task_ob[lanes[begun]] = first
         if not begun.all():
             self._backend.begin(lanes[~begun])
             task_ob[lanes[~begun]] = self._backend.observe()[lanes[~begun]]
-            info = self._backend.idle_info()
         self._backend.num_tr[lanes], self._episode_steps[lanes], self._next_begun[lanes] = 1, 0, False
         ob, reported = self._apply_wrappers_at_reset(ob, task_ob, lanes)
-        return ob, {**info, **reported}
+        return ob, reported, first is not None or not begun.all()
 
     @staticmethod
     def _write_ob(ob: Array, batch: StepBatch) -> Array:
