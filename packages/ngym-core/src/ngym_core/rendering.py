@@ -246,10 +246,9 @@ def record_trials(env: gymnasium.Env[Any, Any], render_mode: str) -> None:
         ImportError: No installed pack draws frames.
     """
     from ngym_core.plugins.registry import pack_manager
+    from ngym_core.sampling import tasks_of  # not at the top: `import ngym_core` loads no trials
 
     pack_manager().require_frames(render_mode)
     recorder = TrialRecorder(1)  # one for all tasks of a wrapper that combines several
-    from ngym_core.sampling import tasks_of  # not at the top: `import ngym_core` loads no trials
-
     for task in tasks_of(env):
         task.render_mode, task._recorder = render_mode, recorder

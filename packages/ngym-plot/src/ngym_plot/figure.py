@@ -22,7 +22,7 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Amount, InstanceOf, PathTo, checked, explained, require_finite
+from ngym_core.arguments import Count, InstanceOf, PathTo, checked, explained, require_finite
 from ngym_core.files import atomic_write
 from ngym_plot.config import PlotConfig
 
@@ -87,7 +87,7 @@ def palette_color(k: int) -> str:
 
 
 @checked
-def group_colors(n: Annotated[int, Amount(1)]) -> list[str]:
+def group_colors(n: Count) -> list[str]:
     """Return n different colours: those of the style or, where there are too few, n steps of a colour map."""
     if n <= len(_palette()):
         return _palette()[:n]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Amount, checked, explained
+from ngym_core.arguments import Count, checked, explained
 from ngym_core.spaces import names_of
 from ngym_plot.figure import TimeAxis, palette_color
 
@@ -118,7 +118,7 @@ def draw_traces(ax: Axes, time_axis: TimeAxis, values: Array, labels: Sequence[s
 
 
 @checked
-def channel_names(space: Any, k: Annotated[int, Amount(1)]) -> list[str]:
+def channel_names(space: Any, k: Count) -> list[str]:
     """Return a name for each of k channels: that of the space, with a number where several channels share it."""
     labels = [f"channel {i}" for i in range(k)]
     for name, index in names_of(space).items():

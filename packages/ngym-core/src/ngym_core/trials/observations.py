@@ -161,11 +161,10 @@ class Observations:
 
     def set_array(self, name: str, array: Array) -> None:
         """Replace ``ob`` or ``gt`` by another dense array, (n, T, ...)."""
+        self.drop(name)
         self._dense[name] = array
         if name == "ob":
             self._deferred = None
-        if self._segments is not None:
-            self._segments.drop(name)
 
     def drop(self, name: str) -> None:
         """Forget ``ob`` or ``gt``; what is written next begins with zeros."""

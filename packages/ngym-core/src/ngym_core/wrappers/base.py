@@ -96,10 +96,14 @@ class StepBatch:
             self.info.setdefault(name, np.zeros(len(which)))[which] = values
 
 
+def _reported_by(env: gymnasium.Env[Any, Any]) -> list[str]:
+    """Return the names of what the wrappers of an env report."""
+    return [name for layer in played_layers(env) for name in getattr(layer, "reports", ())]
+
+
 def idle_info(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     """Return the info of a moment without an action, see `TrialEnv.step`, with 0 for all that wrappers report."""
-    reported = [name for layer in played_layers(env) for name in getattr(layer, "reports", ())]
-    return {**env.unwrapped._idle_info(), **dict.fromkeys(reported, np.float64(0))}  # type: ignore[attr-defined]
+    return {**env.unwrapped._idle_info(), **dict.fromkeys(_reported_by(env), np.float64(0))}  # type: ignore[attr-defined]
 
 
 def _same_values(one: Any, other: Any) -> bool:
@@ -429,7 +433,6 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         raise NotImplementedError
 
-    @explained
     def on_data(self, trials: Trials, draws: Draws) -> Trials:
         """Change trials for data sets, which hold what an agent sees that plays the ground truth; by default nothing.
 
@@ -442,7 +445,6 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         return trials
 
-    @explained
     def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Change one step of m lanes, or the beginning of their episodes, in place; by default nothing.
 
@@ -509,7 +511,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if not self._changes_steps:
             return result  # type: ignore[no-any-return]
         self._last_ob = np.array(ob)
-        reported = [name for layer in played_layers(self.env) for name in getattr(layer, "reports", ())]
+        reported = ("reaction_time", *_reported_by(self.env))
         batch = StepBatch(
             lanes=np.zeros(1, int),
             ob=np.array(ob)[None],
@@ -518,7 +520,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             gt=np.asarray(info["gt"])[None],
             ended=np.array([info["new_trial"]]),
             performance=np.array([info["performance"]], float),
-            info={name: np.array([info[name]], float) for name in ("reaction_time", *reported) if name in info},
+            info={name: np.array([info[name]], float) for name in reported if name in info},
             conditions={k: np.asarray(v)[None] for k, v in info["ended_trial"].items()} if info["new_trial"] else {},
         )
         self._run_on_step(batch)
