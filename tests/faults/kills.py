@@ -292,4 +292,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         faults = kill_all(arguments.kills, arguments.seed, arguments.only or KINDS, Path(place))
     print(f"{time.perf_counter() - start:.0f} s")
-    sys.exit("\n".join(faults))
+    sys.exit("\n".join(faults) or 0)
