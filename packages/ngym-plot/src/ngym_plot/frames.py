@@ -141,7 +141,8 @@ class _Canvas:
 @cache
 def _font(pixels: int, bold: bool) -> ImageFont.FreeTypeFont:
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, pixels)
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return ImageFont.truetype(str(path), pixels)  # Pillow 10 takes no path objects
 
 
 @lru_cache(maxsize=1024)
