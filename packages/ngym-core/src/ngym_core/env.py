@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 import gymnasium
 import gymnasium.error
@@ -21,6 +21,7 @@ from ngym_core._copying import copy_attributes
 from ngym_core.arguments import (
     Count,
     Finite,
+    GivenArgument,
     InstanceOf,
     Milliseconds,
     RenderMode,
@@ -57,6 +58,8 @@ Timing: TypeAlias = Annotated[
 ]
 Step: TypeAlias = tuple[Any, Any, bool, bool, Info]
 
+NO_PERFORMANCE = np.float64(0)
+"""What `info` reports where no trial ended."""
 EMPTY_TRIAL_MS = 10_000
 """Length of a trial that has no period, in ms."""
 
@@ -156,6 +159,9 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         if "__init__" in vars(cls):
             cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
         check_attributes(cls)
+        for name in inspect.signature(cls.__init__).parameters:
+            if not hasattr(cls, name):
+                setattr(cls, name, GivenArgument(name))
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Check the arguments, see `ngym_core.arguments`, and record them, since a state must agree in them."""
@@ -198,15 +204,6 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._draw_from(Draws())
         if render_mode is not None:
             record_trials(self, render_mode)
-
-    if not TYPE_CHECKING:  # type checkers go on to refuse attributes that no class declares
-
-        def __getattr__(self, name: str) -> Any:
-            """Return the parameter of this name with which the env was made."""
-            parameters = vars(self).get("_parameters", {})
-            if name.startswith("_") or name not in parameters:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            return parameters[name]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy that goes on as this env would, also where functions in its attributes refer to it."""
@@ -508,7 +505,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Return the info of a moment without an action: a reset, or a step that a wrapper skips."""
         space = self.action_space
         gt, conditions = np.zeros(space.shape or (), space.dtype)[()], copy_conditions(self.trial)
-        info = {"new_trial": np.array(False), "gt": gt, "performance": np.float64(0)}
+        info = {"new_trial": np.array(False), "gt": gt, "performance": NO_PERFORMANCE}
         return {**info, "trial": conditions, "ended_trial": conditions}
 
     def step(self, action: Any) -> Step:
@@ -551,7 +548,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         gt = info["gt"] if "gt" in info else self._ground_truth()
         info["gt"] = np.int64(gt) if isinstance(gt, int) else gt
         info["trial"] = info["ended_trial"] = copy_conditions(self.trial)
-        info["performance"] = np.float64(0)
+        info["performance"] = NO_PERFORMANCE
         self.t_ind += 1
         if self.t_ind >= self._single.length and not ended:
             ended = True
@@ -864,4 +861,8 @@ def _plain(value: Any) -> Any:
 
 def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of conditions: an agent that changes its `info` must not change the trial."""
-    return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in trial.items()}
+    copies = dict(trial)
+    for name, value in trial.items():
+        if isinstance(value, np.ndarray):
+            copies[name] = value.copy()
+    return copies

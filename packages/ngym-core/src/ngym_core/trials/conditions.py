@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import explained
 from ngym_core.errors import nearest, unknown_name
 
 __all__ = ["Conditions"]
@@ -28,21 +27,18 @@ class Conditions:
         forceable: Names of the conditions that a caller may force.
     """
 
-    @explained
     def __init__(self, n: int, forced: Mapping[str, Any] | None = None) -> None:
         self.n = n
         self.values: dict[str, Array] = {}
         self.forceable: set[str] = set()
         self._forced = dict(forced or {})
 
-    @explained
     def set(self, name: str, value: ArrayLike) -> Array:
         """Record a condition that cannot be forced; returns (n, ...) values."""
         value = np.asarray(value)
         self.values[name] = np.broadcast_to(value, self.n) if value.ndim == 0 else value
         return self.values[name]
 
-    @explained
     def record(self, name: str, drawn: Array, options: ArrayLike | None = None) -> Array:
         """Record a condition that was drawn, or the value that the caller forces instead.
 
@@ -81,7 +77,6 @@ class Conditions:
         self.values[name] = drawn
         return drawn
 
-    @explained
     def forced_value(self, name: str, options: ArrayLike | None = None) -> Array | None:
         """Return the (n,) values that the caller forces on a condition, or None; see `Trials.forced_value`."""
         self.forceable.add(name)
@@ -92,7 +87,6 @@ class Conditions:
             _check_options(name, value, np.asarray(options))
         return value
 
-    @explained
     def is_forced(self, name: str) -> bool:
         """Whether the caller forces this condition."""
         return name in self._forced

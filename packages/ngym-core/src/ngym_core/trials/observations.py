@@ -45,6 +45,7 @@ class Observations:
 
     def __init__(self, task: TrialTask, n: int, periods: Periods) -> None:
         self._task, self._n, self._periods = task, n, periods
+        self._kinds: dict[str, tuple[tuple[int, ...], Any]] = {}
         self._dense: dict[str, Array] = {}
         self._segments: Segments | None = None
         self._deferred: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
@@ -231,12 +232,18 @@ class Observations:
 
     def _kind(self, name: str) -> tuple[tuple[int, ...], Any]:
         """Shape and type of an observation, or of an action."""
-        if name == "gt":
-            return self._shape(self._task.action_space, "action"), self._task.action_space.dtype
-        space = self._task.observation_space
-        shape = self._shape(space, "observation")
-        # Numbered observations are painted as float32 and converted at the end; images in the type of their space.
-        return shape, space.dtype if np.issubdtype(space.dtype, np.floating) or len(shape) > 1 else np.float32
+        kind = self._kinds.get(name)
+        if kind is None:
+            if name == "gt":
+                space = self._task.action_space
+                kind = self._shape(space, "action"), space.dtype
+            else:
+                space = self._task.observation_space
+                shape = self._shape(space, "observation")
+                # Numbered observations are painted as float32 and converted at the end; images in the type of their space.
+                kind = shape, space.dtype if space.dtype.kind == "f" or len(shape) > 1 else np.float32
+            self._kinds[name] = kind
+        return kind
 
     def _shape(self, space: Any, what: str) -> tuple[int, ...]:
         if space.shape is None:

@@ -37,8 +37,8 @@ class StructArray:
         self.names: tuple[str, ...] = dtype.names or ()
         self._object_names = [name for name in self.names if dtype[name].hasobject]
         # Without objects a row is kept as plain bytes: NumPy copies these in one go, but structured rows field by field.
-        plain = dtype.itemsize and not self._object_names
-        self._row_dtype: Any = np.dtype((np.void, dtype.itemsize)) if plain else dtype
+        self._plain = bool(dtype.itemsize and not self._object_names)
+        self._row_dtype: Any = np.dtype((np.void, dtype.itemsize)) if self._plain else dtype
         self._rows = self._empty_rows(n)
         self._columns = self._rows.view(dtype)  # of the same memory
 
@@ -70,5 +70,6 @@ class StructArray:
 
     def copies(self) -> dict[str, Array]:
         """Return copies of the columns, (n, ...) under each name."""
-        columns = self._rows.copy().view(self.dtype)
+        # Not by `view`, for which NumPy would look for objects in all fields, each time.
+        columns = np.ndarray(len(self._rows), self.dtype, self._rows.copy()) if self._plain else self._rows.copy()
         return {name: columns[name] for name in self.names}

@@ -165,7 +165,6 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             self._recorder.begin(lanes, ob, self._records_of_trials(lanes))
         return ob, _restricted({**self._backend.idle_info(), **reported}, mask)
 
-    @explained
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.random import Draws
+from ngym_core.random import Draws, plain_state
 from ngym_core.rules import prepare_trials
 from ngym_core.sampling import sample_trials
 from ngym_core.trials import Trials
@@ -80,8 +80,8 @@ class Prefetcher:
         self._next_slot = np.roll(slots, -1, axis=1).ravel()
         self._opens_buffer = slots.ravel() % self.buffer_trials == 0
         self._filled = np.zeros((n, 2), bool)
-        # For each lane and buffer: the state of the draws before the buffer was filled, and how many trials were drawn from
-        # there on before its first one. None: the lane has begun no trial since it was seeded.
+        # For each lane and buffer: the raw state of the draws before the buffer was filled, and how many trials were drawn
+        # from there on before its first one. None: the lane has begun no trial since it was seeded.
         self._marks: list[list[tuple[dict[str, Any], int] | None]] = [[None, None] for _ in range(n)]
         self._to_skip = np.zeros(n, np.int64)  # trials that a lane has played already since the state that its draws have
         # For each lane and buffer: the spans of the call that filled it, and the index of its first trial in that call.
@@ -137,7 +137,7 @@ class Prefetcher:
         """
         self._skip_trials(lanes)
         for lane, buffer in zip(lanes.tolist(), buffers.tolist(), strict=True):
-            self._marks[lane][buffer] = self.draws[lane].state, 0
+            self._marks[lane][buffer] = self.draws[lane].raw_state(), 0
         m, regions = len(lanes), 2 * lanes + buffers  # a region of the store is one buffer of one lane
         trials = sample_trials(self.env, m * self.buffer_trials, None, draws, {})
         lengths = trials.lengths.reshape(m, self.buffer_trials)
@@ -169,7 +169,7 @@ class Prefetcher:
         """Return a state of a lane's draws, and how many trials are drawn from there until after its present one."""
         buffer, slot = divmod(int(self.slot[lane]) % (2 * self.buffer_trials), self.buffer_trials)
         mark = self._marks[lane][buffer]
-        return (self.draws[lane].state, 0) if mark is None else (mark[0], mark[1] + slot + 1)
+        return (self.draws[lane].state, 0) if mark is None else (plain_state(mark[0]), mark[1] + slot + 1)
 
     def rewind(self) -> None:
         """Put the draws of all lanes to where the trial after the present one is drawn; `mark` counts from there then."""
@@ -177,7 +177,7 @@ class Prefetcher:
             self.draws[lane].state, self._to_skip[lane] = self.mark(lane)
         self._skip_trials(np.arange(self.n))
         for lane, slot in enumerate((self.slot % self.buffer_trials).tolist()):
-            mark = self.draws[lane].state, -slot - 1
+            mark = self.draws[lane].raw_state(), -slot - 1
             self._marks[lane] = [mark, mark]
 
     def _skip_trials(self, lanes: Array) -> None:
@@ -229,7 +229,7 @@ class Prefetcher:
         self.draws[lane].state, self._to_skip[lane] = mark
         # In the last slot of the ring, so that the next trial is in a stale buffer.
         self.slot[lane], self._filled[lane] = 2 * self.buffer_trials * (lane + 1) - 1, False
-        self._marks[lane] = [None, (mark[0], mark[1] - self.buffer_trials)]
+        self._marks[lane] = [None, (self.draws[lane].raw_state(), mark[1] - self.buffer_trials)]
         self._spans[lane][1] = periods, 0
         at = (2 * lane + 1) * self._buffer_steps
         self._ob[at : at + len(ob)], self._gt[at : at + len(gt)] = ob, gt
