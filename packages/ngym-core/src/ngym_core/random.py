@@ -171,6 +171,10 @@ class Draws:
         """
         return [(self, n)]
 
+    def of_trials(self, rows: Array, n: int) -> Draws:
+        """Return the draws of some of n trials, (k,) ascending indices. All trials are of one sequence here: these draws."""
+        return self
+
     @explained
     def previous(self, name: str, values: Array, first: ArrayLike | Callable[[Draws], ArrayLike]) -> Array:
         """Return the value of the trial before each trial; that of the last one is carried on.

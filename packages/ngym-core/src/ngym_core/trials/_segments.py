@@ -164,11 +164,16 @@ class Segments:
     def index(self) -> NDArray[np.int64]:
         """The segment of each step, (steps,): all steps of all trials, one trial after another, and segments likewise."""
         if self._index is None:
-            lengths = np.empty((self.n, self.number), np.int64)
-            for i, (before, after) in enumerate(pairwise(self._edges)):
-                np.subtract(after, before, out=lengths[:, i])
-            self._index = np.repeat(np.arange(self.n * self.number), lengths.ravel())
+            self._index = np.repeat(np.arange(self.n * self.number), self.lengths)
         return self._index
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of steps of each segment, (n * segments,), one trial after another."""
+        lengths = np.empty((self.n, self.number), np.int64)
+        for i, (before, after) in enumerate(pairwise(self._edges)):
+            np.subtract(after, before, out=lengths[:, i])
+        return lengths.ravel()
 
     def values(self, name: str) -> Array:
         """Return the values of all segments of all trials, (n * segments, ...)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -19,7 +20,7 @@ from ngym_core.trials.durations import to_steps
 from ngym_core.trials.periods import Periods
 from ngym_core.trials.protocol import TrialTask
 
-__all__ = ["Observations", "Period", "checked_ndim"]
+__all__ = ["Observations", "Period", "Runs", "checked_ndim"]
 
 Array: TypeAlias = NDArray[Any]
 Period: TypeAlias = "str | Sequence[str] | Span | None"
@@ -30,12 +31,40 @@ MIN_STEPS_PER_SEGMENT = 2
 """Where all trials share their edges, shorter segments (on average) are stored densely: a period is a slice then anyway."""
 
 
+@dataclass(frozen=True)
+class Runs:
+    """What all steps of n trials show, as values that last for some steps each.
+
+    Attributes:
+        values: (m, ...), those of one trial after another.
+        counts: Number of steps that each value lasts, (m,), from 0.
+        per_trial: Number of values of each trial, (n,).
+    """
+
+    values: Array
+    counts: NDArray[np.int64]
+    per_trial: NDArray[np.int64]
+
+    def flat(self) -> tuple[Array, NDArray[np.int64]]:
+        """Return the values, and which of them each step shows, (steps,)."""
+        return self.values, np.repeat(np.arange(len(self.counts)), self.counts)
+
+    def take(self, rows: NDArray[np.int64]) -> Runs:
+        """Return some of the trials, (k,) indices in any order."""
+        first = np.cumsum(self.per_trial) - self.per_trial
+        per_trial = self.per_trial[rows]
+        offset = np.cumsum(per_trial) - per_trial
+        index = np.arange(per_trial.sum()) + np.repeat(first[rows] - offset, per_trial)
+        return Runs(self.values.take(index, axis=0), self.counts.take(index), per_trial)
+
+
 class Observations:
     """The arrays ``ob`` (observations) and ``gt`` (ground truth) of n trials.
 
-    Each is stored in one of two forms behind the same methods. While only whole periods are written, an array of many
+    Each is stored in one of three forms behind the same methods. While only whole periods are written, an array of many
     trials is run-length encoded (`Segments`); the first write that differs from step to step decodes it into a dense
-    (n, T, ...) array. `flat_steps` hands out either form as values and an index, so that readers need not know.
+    (n, T, ...) array. Trials that were put together (`interleave`) are kept as runs: values, and for how many steps each
+    lasts. `runs` and `flat_steps` hand out any form, so that readers need not know.
 
     Args:
         task: The task; its spaces are used.
@@ -48,6 +77,7 @@ class Observations:
         self._kinds: dict[str, tuple[tuple[int, ...], Any]] = {}
         self._dense: dict[str, Array] = {}
         self._segments: Segments | None = None
+        self._runs: dict[str, Runs] = {}
         self._deferred: tuple[Callable[..., None], tuple[Any, ...], dict[str, Span], Steps] | None = None
         self._noise_counts: dict[str, int] = {}
         self._span_rows: dict[tuple[int, int, int], tuple[Span, SpanRows | None]] = {}
@@ -149,13 +179,19 @@ class Observations:
     def exists(self, name: str) -> bool:
         """Whether there is something of this name (or a promise of it), so that no period can be added."""
         encoded = self._segments is not None and name in self._segments
-        return name in self._dense or encoded or (name == "ob" and self._deferred is not None)
+        return name in self._dense or name in self._runs or encoded or (name == "ob" and self._deferred is not None)
 
     def array(self, name: str) -> Array:
         """Return ``ob`` or ``gt`` as a dense array (n, T, ...), zero after a trial's end; it may be changed in place."""
         if name not in self._dense:
             if self._segments is not None and name in self._segments:
                 self._dense[name] = self._segments.decode(name)
+            elif name in self._runs:
+                values, index = self._runs.pop(name).flat()
+                dense = np.zeros((self._n, self._periods.steps(), *values.shape[1:]), values.dtype)
+                lengths = np.broadcast_to(self._periods.total, self._n)
+                dense[np.arange(dense.shape[1]) < lengths[:, None]] = values[index]
+                self._dense[name] = dense
             else:
                 self._create(name)
         return self._dense[name]
@@ -167,9 +203,17 @@ class Observations:
         if name == "ob":
             self._deferred = None
 
+    def set_runs(self, name: str, runs: Runs) -> None:
+        """Replace ``ob`` or ``gt`` by runs."""
+        self.drop(name)
+        self._runs[name] = runs
+        if name == "ob":
+            self._deferred = None
+
     def drop(self, name: str) -> None:
         """Forget ``ob`` or ``gt``; what is written next begins with zeros."""
         self._dense.pop(name, None)
+        self._runs.pop(name, None)
         if self._segments is not None:
             self._segments.drop(name)
 
@@ -181,9 +225,22 @@ class Observations:
         """Return all steps of all trials, one trial after another, see `Trials.flat_steps`."""
         if self._segments is not None and name in self._segments:
             return self._segments.values(name), self._segments.index
+        if name in self._runs:
+            return self._runs[name].flat()
         array = self.array(name)[:, : self._periods.steps()]  # trials that were selected may be padded to longer ones
         rows = self._rows((0, self._periods.total), array.shape[1])
         return array.reshape(-1, *array.shape[2:]), None if rows is None else rows.index
+
+    def runs(self, name: str) -> Runs:
+        """Return ``ob`` or ``gt`` as runs, whatever it is stored as."""
+        if self._segments is not None and name in self._segments:
+            segments = self._segments
+            return Runs(segments.values(name), segments.lengths, np.full(self._n, segments.number))
+        if name in self._runs:
+            return self._runs[name]
+        values, index = self.flat_steps(name)
+        values = values if index is None else values.take(index, axis=0)
+        return Runs(values, np.ones(len(values), np.int64), np.array(np.broadcast_to(self._periods.total, self._n)))
 
     # ---- inside ------------------------------------------------------------------------------------
 
@@ -202,7 +259,7 @@ class Observations:
 
     def _segments_of(self, name: str, span: Span) -> tuple[int, int] | None:
         """Find the segments of a span, first and last (excluded), where the array is (or can be) encoded."""
-        dense = name in self._dense or (name == "ob" and self._deferred is not None)
+        dense = name in self._dense or name in self._runs or (name == "ob" and self._deferred is not None)
         shape, dtype = self._kind(name)
         if dense or self._n < MIN_TRIALS_TO_ENCODE or (name == "ob" and len(shape) > 1):
             return None

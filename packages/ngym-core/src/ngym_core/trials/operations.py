@@ -12,6 +12,7 @@ from ngym_core.arguments import Having, Several, explained
 from ngym_core.trials._kernels import Span, Steps, highest
 from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
+from ngym_core.trials.observations import Runs
 
 __all__ = ["add_channels", "concatenate", "end_trials", "join_columns", "select", "set_period", "to_column"]
 
@@ -22,17 +23,18 @@ PARTS = Several(Having("trials", "conditions", "lengths"), "a sequence of trials
 
 
 @explained
-def concatenate(parts: Sequence[Trials]) -> Trials:
+def concatenate(parts: Sequence[Trials], cues: Array | None = None) -> Trials:
     """Put trials one after another.
 
     Args:
-        parts: Trials of tasks with the same shape of observations and actions.
+        parts: Trials of tasks with the same shape of actions. Where some have fewer channels, the missing ones are 0.
+        cues: (parts, k) values of channels to add after all others, the same at all steps of a part.
 
     Returns:
         All trials. A period that some of them lack has no steps there; for conditions see `join_columns`.
     """
     PARTS.check("parts", parts)
-    if len(parts) == 1:
+    if len(parts) == 1 and cues is None:
         return parts[0]
     joined = Trials(parts[0]._task, sum(p.n for p in parts), parts[0].draws)
     joined._periods.total = to_steps(np.concatenate([p.lengths for p in parts]), 1)
@@ -45,12 +47,26 @@ def concatenate(parts: Sequence[Trials]) -> Trials:
     for name in dict.fromkeys(name for p in parts for name in p.conditions):
         joined.conditions[name] = join_columns([p.conditions.get(name) for p in parts], [p.n for p in parts])
     for name in ("ob", "gt"):
-        arrays = [getattr(part, name) for part in parts]  # wrappers may have added channels
-        array, row = np.zeros((joined.n, highest(joined.lengths), *arrays[0].shape[2:]), arrays[0].dtype), 0
-        for part in arrays:
-            array[row : row + len(part), : part.shape[1]] = part
-            row += len(part)
-        joined._observations.set_array(name, array)
+        runs = [part._observations.runs(name) for part in parts]
+        counts, per_trial = (np.concatenate([getattr(r, column) for r in runs]) for column in ("counts", "per_trial"))
+        joined._observations.set_runs(name, Runs(_joined_values([r.values for r in runs], cues, name), counts, per_trial))
+    return joined
+
+
+def _joined_values(parts: Sequence[Array], cues: Array | None, name: str) -> Array:
+    """Concatenate values (m, channels) of several batches, with the cues of each as further channels; see `concatenate`."""
+    if name == "gt" or (cues is None and len({values.shape[1:] for values in parts}) == 1):
+        return np.concatenate(parts)
+    channels = max(values.shape[1] for values in parts)
+    extra = 0 if cues is None else cues.shape[1]
+    joined, row = np.empty((sum(map(len, parts)), channels + extra), parts[0].dtype), 0
+    for i, values in enumerate(parts):
+        rows = joined[row : row + len(values)]
+        rows[:, : values.shape[1]] = values
+        rows[:, values.shape[1] : channels] = 0
+        if cues is not None:
+            rows[:, channels:] = cues[i]
+        row += len(values)
     return joined
 
 
@@ -83,10 +99,13 @@ def join_columns(columns: Sequence[Array | None], counts: Sequence[int]) -> Arra
             return np.concatenate(present)
     joined, row = np.empty(sum(counts), object), 0
     for column, n in zip(columns, counts, strict=True):
-        for i in range(n):
-            joined[row + i] = (
-                None if column is None else column[i].item() if column.ndim == 1 and column.dtype != object else column[i]
-            )
+        if column is None:
+            joined[row : row + n] = None
+        elif column.ndim == 1:
+            joined[row : row + n] = column.tolist()
+        else:
+            for i in range(n):  # an assignment of several rows at once would write their numbers
+                joined[row + i] = column[i]
         row += n
     return joined
 
@@ -106,7 +125,7 @@ def select(trials: Trials, rows: Array) -> Trials:
         selected._periods.spans[name] = (to_steps(start, 1), to_steps(end, 1))
     selected.conditions.update({name: values[rows] for name, values in trials.conditions.items()})
     for name in ("ob", "gt"):
-        selected._observations.set_array(name, getattr(trials, name)[rows])
+        selected._observations.set_runs(name, trials._observations.runs(name).take(np.asarray(rows)))
     return selected
 
 
@@ -134,6 +153,12 @@ def add_channels(trials: Trials, values: Array) -> None:
         trials: n trials.
         values: (n, steps, k), or (n, 1, k) where they hold throughout a trial.
     """
+    if values.shape[1] == 1:
+        runs = trials._observations.runs("ob")
+        added = values[:, 0].astype(runs.values.dtype).repeat(runs.per_trial, axis=0)
+        runs = Runs(np.concatenate([runs.values, added], axis=1), runs.counts, runs.per_trial)
+        trials._observations.set_runs("ob", runs)
+        return
     ob = trials.ob
     tail = np.broadcast_to(values, (trials.n, ob.shape[1], values.shape[2])) * trials.mask[..., None]
     trials._observations.set_array("ob", np.concatenate([ob, tail.astype(ob.dtype)], axis=-1))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -16,14 +18,14 @@ Array: TypeAlias = NDArray[Any]
 
 
 class BatchedDraws(Draws):
-    """The draws of several lanes, as many trials for each, one lane after another.
+    """The draws of several lanes, some trials for each, one lane after another.
 
     Each lane has its own streams and its own `carried` state, see `per_stream`; there is no common one. A task or a
     wrapper that asks for a common one gets a NotImplementedError, and `can_batch` tells callers to go lane by lane.
 
     Args:
         lanes: The draws of each lane.
-        each: Number of trials of each lane.
+        each: Number of trials of each lane, or one number for each, from 1.
 
     Example:
         >>> from ngym_core.random import Draws
@@ -33,8 +35,10 @@ class BatchedDraws(Draws):
         True
     """
 
-    def __init__(self, lanes: Sequence[Draws], each: int) -> None:
-        self._lanes, self._each = lanes, each
+    def __init__(self, lanes: Sequence[Draws], each: int | Array) -> None:
+        self._lanes = lanes
+        # Trials before each lane, and in all: the trials of lane i are those from edge i to the next.
+        self._edges: list[int] = [0, *np.cumsum(np.broadcast_to(each, len(lanes))).tolist()]
         self.carried: Any = _NotShared()
         self._root, self._prefix = self, ""
 
@@ -47,7 +51,18 @@ class BatchedDraws(Draws):
     def per_stream(self, n: int) -> list[tuple[Draws, int]]:
         """Return the draws of each lane, with its number among the n trials."""
         self._check(n)
-        return [(lane.child(self._prefix[:-1]) if self._prefix else lane, self._each) for lane in self._lanes]
+        counts = [stop - start for start, stop in pairwise(self._edges)]
+        lanes = [lane.child(self._prefix[:-1]) if self._prefix else lane for lane in self._lanes]
+        return list(zip(lanes, counts, strict=True))
+
+    def of_trials(self, rows: Array, n: int) -> BatchedDraws:
+        """Return the draws of some of the n trials, (k,) ascending indices: of the lanes that these belong to."""
+        self._check(n)
+        counts = np.diff(np.searchsorted(rows, self._edges))
+        lanes = [lane for lane, count in zip(self._lanes, counts.tolist(), strict=True) if count]
+        some = BatchedDraws(lanes, counts[counts > 0])
+        some._prefix = self._prefix
+        return some
 
     def stream(self, name: str) -> np.random.Generator:
         """Raise: there is one for each lane."""
@@ -57,19 +72,19 @@ class BatchedDraws(Draws):
         """Draw uniform numbers in [0, 1), shape (n,) or (n, size)."""
         self._check(n)
         drawn = np.empty(n if size is None else (n, size))
-        for i, lane in enumerate(self._lanes):
-            lane.stream(self._prefix + name).random(out=drawn[i * self._each : (i + 1) * self._each])
+        for lane, (start, stop) in zip(self._lanes, pairwise(self._edges), strict=True):
+            lane.stream(self._prefix + name).random(out=drawn[start:stop])
         return drawn
 
     def normal(self, name: str, shape: tuple[int, ...], first: int = 0, rows: Array | None = None) -> NDArray[np.float32]:
         """Draw standard normal numbers, see `Draws.normal`."""
-        noise, each = scratch(shape), self._each
+        noise, edges = scratch(shape), self._edges
         if rows is None:  # only the lanes whose trials these are
-            lanes = range(first // each, -(-(first + shape[0]) // each))
-            cuts = [0, *((lane + 1) * each - first for lane in lanes[:-1]), shape[0]]
+            lanes = range(bisect_right(edges, first) - 1, bisect_left(edges, first + shape[0]))
+            cuts = [0, *(edges[lane + 1] - first for lane in lanes[:-1]), shape[0]]
         else:
             lanes = range(len(self._lanes))
-            cuts = np.searchsorted(rows, np.arange(len(self._lanes) + 1) * each - first).tolist()
+            cuts = np.searchsorted(rows, np.subtract(edges, first)).tolist()
         for lane, start, stop in zip(lanes, cuts, cuts[1:], strict=False):
             if start < stop:
                 self._lanes[lane].stream(self._prefix + name).standard_normal(dtype=np.float32, out=noise[start:stop])
@@ -78,10 +93,11 @@ class BatchedDraws(Draws):
     def sample(self, name: str, n: int, distribution: Sampled) -> Array:
         """Draw n values from an object with a `sample` method, shape (n,)."""
         self._check(n)
-        return np.concatenate([lane.sample(self._prefix + name, self._each, distribution) for lane in self._lanes])
+        lanes = zip(self._lanes, pairwise(self._edges), strict=True)
+        return np.concatenate([lane.sample(self._prefix + name, b - a, distribution) for lane, (a, b) in lanes])
 
     def _check(self, n: int) -> None:
-        if n != len(self._lanes) * self._each:
+        if n != self._edges[-1]:
             _refuse()
 
 

@@ -17,7 +17,7 @@ from ngym_core.rendering import record_trials
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, names_of
-from ngym_core.trials import Trials, add_channels, concatenate, join_columns, select
+from ngym_core.trials import Trials, concatenate, join_columns, select
 from ngym_core.wrappers.base import TrialWrapper
 
 
@@ -150,17 +150,17 @@ class MultiEnvs(TrialWrapper):
         own_draws = self.own_draws(draws)
         i_env = self._checked(np.broadcast_to(forced.pop(index), n)) if index in forced else self.take(n, own_draws)
         rows = [np.nonzero(i_env == i)[0] for i in range(len(self.envs))]
-        parts = [
-            outermost_trial_layer(env)._generate(len(r), draws.child(f"env {i}"), conditions_of_trials(forced, r, n))
-            for i, (env, r) in enumerate(zip(self.envs, rows, strict=True))
-            if len(r)
-        ]
-        for part, i in zip(parts, np.unique(i_env), strict=True):
-            self._complete(part, self.names[i])
-        trials = parts[0] if len(parts) == 1 else select(concatenate(parts), np.argsort(np.concatenate(rows)))
+        played = [i for i, r in enumerate(rows) if len(r)]
+        parts = []
+        for i in played:
+            own = draws.child(f"env {i}").of_trials(rows[i], n)
+            env = outermost_trial_layer(self.envs[i])
+            parts.append(env._generate(len(rows[i]), own, conditions_of_trials(forced, rows[i], n)))
+            self._complete(parts[-1], self.names[i])
+        trials = concatenate(parts, np.eye(len(self.envs))[played] if self.env_input else None)
+        if len(parts) > 1:
+            trials = select(trials, np.argsort(np.concatenate(rows)))
         trials.set(index, i_env)
-        if self.env_input:
-            add_channels(trials, np.eye(len(self.envs))[i_env][:, None])
         return trials
 
     def _complete(self, trials: Trials, task: str) -> None:
