@@ -149,11 +149,16 @@ class Draws:
         root.carried.update(carried)
 
     def raw_state(self) -> dict[str, Any]:
-        """Return the state in NumPy's form, for `plain_state`: read in a third of the time, for those who seldom need it."""
+        """Return the state with all streams in one array, for `plain_state`: read in half the time."""
         root = self._root
-        streams = {**root._saved_streams, **{name: stream.bit_generator.state for name, stream in root._streams.items()}}
+        states: list[Any] = [stream.bit_generator.state for stream in root._streams.values()]
+        words = np.empty((len(states), 6), np.uint64)
+        if states:
+            words[:, :4] = [state["state"]["state"] for state in states]
+            words[:, 4:] = [(state["has_uint32"], state["uinteger"]) for state in states]
+        streams = (*root._saved_streams.items(),), (*root._streams,), words
         carried = {key: value for key, value in root.carried.items() if key != "session"}
-        np_random = None if root._np_random is None else root._np_random.bit_generator.state
+        np_random = None if root._np_random is None else encode(root._np_random.bit_generator.state)
         return {"seed": self.seed, "np_random": np_random, "streams": streams, "carried": encode(carried)}
 
     def child(self, name: str) -> Draws:
@@ -354,15 +359,11 @@ def plain_state(raw: dict[str, Any]) -> dict[str, Any]:
         >>> plain_state(Draws(3).raw_state())
         {'seed': 3, 'np_random': None, 'streams': {}, 'carried': {}}
     """
-    streams = {name: _plain_stream(state) for name, state in raw["streams"].items()}
-    return {**raw, "np_random": encode(raw["np_random"]), "streams": streams}
-
-
-def _plain_stream(state: Any) -> NDArray[np.uint64]:
-    """Return the state of a named stream, (6,): four words, whether half a word is left, and that half."""
-    if isinstance(state, np.ndarray):  # of a stream that was not used since it was set
-        return state
-    return np.array([*state["state"]["state"].tolist(), state["has_uint32"], state["uinteger"]], np.uint64)
+    if isinstance(raw["streams"], dict):  # it is plain already
+        return raw
+    saved, names, words = raw["streams"]
+    # of each stream (6,): four words, whether half a word is left, and that half
+    return {**raw, "streams": {**dict(saved), **{name: row.copy() for name, row in zip(names, words, strict=True)}}}
 
 
 def _set_stream_state(stream: np.random.Generator, saved: NDArray[np.uint64]) -> None:

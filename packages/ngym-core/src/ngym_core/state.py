@@ -22,7 +22,7 @@ from ngym_core.arguments import explained
 from ngym_core.errors import StateError
 from ngym_core.files import atomic_write
 from ngym_core.plain_data import Decoder, checksum, encode
-from ngym_core.random import Draws
+from ngym_core.random import Draws, plain_state
 from ngym_core.sampling import layers, outermost_trial_layer, session_of
 
 __all__ = [
@@ -32,6 +32,8 @@ __all__ = [
     "get_state",
     "load_state",
     "open_state",
+    "plain_draws_state",
+    "raw_draws_state",
     "save_state",
     "seal_state",
     "set_draws_state",
@@ -254,7 +256,18 @@ def draws_state(env: gymnasium.Env[Any, Any], draws: Draws) -> State:
     Returns:
         The state of the draws and, for an env in NeuroGym's style, that of its attributes in this sequence.
     """
-    return {"draws": draws.state, "session": _session_state(env, draws)}
+    return plain_draws_state(raw_draws_state(env, draws))
+
+
+@explained
+def raw_draws_state(env: gymnasium.Env[Any, Any], draws: Draws) -> dict[str, Any]:
+    """Return what `draws_state` returns in NumPy's form, for `plain_draws_state`: read in a third of the time."""
+    return {"draws": draws.raw_state(), "session": _session_state(env, draws)}
+
+
+def plain_draws_state(raw: Mapping[str, Any]) -> State:
+    """Return what `raw_draws_state` returned as plain data."""
+    return {**raw, "draws": plain_state(raw["draws"])}
 
 
 @explained

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.state import State
+from ngym_core.state import State, plain_draws_state
 from ngym_core.trials import Trials
 
 __all__ = ["Mark", "Origin", "StepChunk", "value_slice"]
@@ -27,23 +27,23 @@ class Mark:
     """A place between two trials of a stream.
 
     Attributes:
-        known: A state of the stream's draws before it, or the error if it cannot be taken.
+        known: A state of the stream's draws before it, see `raw_draws_state`, or the error if it cannot be taken.
         skip: Number of trials that are generated, be they of the split or not, from there to the place.
     """
 
-    known: State | TypeError
+    known: Mapping[str, Any] | TypeError
     skip: int
 
     @property
     def draws(self) -> State:
-        """The state of the draws.
+        """The state of the draws, as plain data.
 
         Raises:
             TypeError: It cannot be taken.
         """
         if isinstance(self.known, TypeError):
             raise self.known
-        return self.known
+        return plain_draws_state(self.known)
 
 
 @dataclass(frozen=True)

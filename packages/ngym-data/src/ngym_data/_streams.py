@@ -34,7 +34,7 @@ ROW_BYTES = 2**10
 BUFFER_SHARE = 0.75
 """Share of `memory` for the buffer of steps; the rest is for trials that are being generated."""
 CALL_SHARE = 1 / 16
-"""Share of `memory` for the trials of one call: the 4 MiB of the default stay in the processor's cache."""
+"""Share of `memory` for the trials of one call of a task: the 4 MiB of the default stay in the processor's cache."""
 
 
 class RowStreams:
@@ -239,7 +239,7 @@ class RowStreams:
         """Put the draws of rows to where their next trials are drawn, if they do not stand there."""
         rows = [row for row in rows if not self._sought[row]]
         if rows:
-            most = int(CALL_SHARE * self.memory / (self.source.trial_len * self.source.buffer_step_bytes))
+            most = int(self._call_bytes / (self.source.trial_len * self.source.buffer_step_bytes))
             self.source.seek([self._draws[row] for row in rows], [self._after[row] for row in rows], max(1, most))
             for row in rows:
                 self._sought[row] = True
@@ -275,6 +275,11 @@ class RowStreams:
 
     # ---- generating steps ------------------------------------------------------------------------
 
+    @property
+    def _call_bytes(self) -> float:
+        """Bytes of the trials of one call, at most. Those of several tasks are made one task after another."""
+        return min(CALL_SHARE * self.source.num_tasks, 1 - BUFFER_SHARE) * self.memory
+
     def _windows_per_refill(self) -> int:
         """Return how many windows are generated at a time."""
         info_bytes = 0.0
@@ -308,8 +313,9 @@ class RowStreams:
         self._segments = [[] for _ in range(len(self.rows))]
         self._places.clear()
         self._num_buffered_trials = 0
-        call_bytes = CALL_SHARE * self.memory
-        rows_per_call = max(1, int(call_bytes / (self._buffer_steps * source.buffer_step_bytes))) if source.batched else 1
+        rows_per_call = (
+            max(1, int(self._call_bytes / (self._buffer_steps * source.buffer_step_bytes))) if source.batched else 1
+        )
         for first in range(0, len(self.rows), rows_per_call):
             rows = range(first, min(first + rows_per_call, len(self.rows)))
             self._fill_pending(rows)
@@ -331,7 +337,7 @@ class RowStreams:
     def _generate(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, StepChunk]]:
         """Generate trials of about `steps` steps for each of some rows; a row alone if trials cannot be batched."""
         source = self.source
-        most = int(CALL_SHARE * self.memory / (len(rows) * source.buffer_step_bytes))  # below `steps` for a long row only
+        most = int(self._call_bytes / (len(rows) * source.buffer_step_bytes))  # below `steps` for a long row only
         n = min(ROW_TRIALS_PER_CALL, source.trials_for(max(1, min(steps, most))))
         rows = rows if source.batched else rows[:1]
         self._seek(rows)

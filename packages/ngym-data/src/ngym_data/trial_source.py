@@ -19,7 +19,7 @@ from ngym_core.errors import unknown_name
 from ngym_core.parameters import Parameters
 from ngym_core.plain_data import Decoder, checksum, encode
 from ngym_core.sampling import is_one_at_a_time, layers, outermost_trial_layer, sample_as_data, session_of, tasks_of
-from ngym_core.state import State, draws_state, set_draws_state
+from ngym_core.state import raw_draws_state, set_draws_state
 from ngym_core.trials import Trials, concatenate, select
 from ngym_core.trials.durations import has_own_state
 from ngym_core.trials.periods import MAX_MEMORY_BYTES
@@ -79,6 +79,7 @@ class TrialSource:
         buffer_step_bytes: Bytes that a `WindowBuffer` needs for one of many steps, without `info`, estimated.
         condition_bytes: Bytes of the conditions of one trial.
         batched: Whether trials of several streams can be generated in one call.
+        num_tasks: Number of tasks: one, or those of a wrapper that combines several.
 
     Raises:
         TypeError: `env` is neither an id nor an env of ngym, or its observations differ in shape from those of its
@@ -104,6 +105,7 @@ class TrialSource:
         self.split: Split = split
         self.env = _make_env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
+        self.num_tasks = len(tasks_of(self.env))
         self.seed = self.task.np_random_seed if seed is None else seed
         self._arguments: dict[str, Any] = {"split": split, "holdout": holdout, "conditions": conditions}
         self._arguments["loss_weights"] = loss_weights
@@ -229,9 +231,9 @@ class TrialSource:
         return source
 
     @explained
-    def draws_state(self, draws: ngym.Draws) -> State:
-        """Return where a stream stands, as plain data."""
-        return draws_state(self._own_env, draws)
+    def draws_state(self, draws: ngym.Draws) -> dict[str, Any]:
+        """Return where a stream stands, see `ngym_core.state.raw_draws_state`."""
+        return raw_draws_state(self._own_env, draws)
 
     def seek(self, streams: Sequence[ngym.Draws], marks: Sequence[Mark], most: int) -> None:
         """Let streams go on from marks; the trials that these skip are generated and thrown away.
@@ -326,7 +328,10 @@ class TrialSource:
         """Return trials from which lengths and sizes are estimated: few if they are long, at least one."""
         space = self.env.observation_space
         shape = space.shape or ()
-        n = max(PROBE_IMAGE_TRIALS if len(shape) > 1 else PROBE_TRIALS, self.num_combinations)
+        n = PROBE_IMAGE_TRIALS if len(shape) > 1 else PROBE_TRIALS
+        if self.num_tasks > 1:
+            n *= 2 * self.num_tasks  # enough of each to be stored as many are
+        n = max(n, self.num_combinations)
         if self._own_env is not self.env:  # else a trial more could use up an iterator of the task
             steps = int(self.first_trials(1, self.stream_draws(0), 0).lengths[0])
             n = max(1, min(n, MAX_PROBE_BYTES // (steps * math.prod(shape) * np.dtype(space.dtype).itemsize)))

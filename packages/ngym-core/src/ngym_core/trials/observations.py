@@ -20,7 +20,7 @@ from ngym_core.trials.durations import to_steps
 from ngym_core.trials.periods import Periods
 from ngym_core.trials.protocol import TrialTask
 
-__all__ = ["Observations", "Period", "Runs", "checked_ndim"]
+__all__ = ["Observations", "Period", "Runs", "checked_ndim", "interleave_runs"]
 
 Array: TypeAlias = NDArray[Any]
 Period: TypeAlias = "str | Sequence[str] | Span | None"
@@ -56,6 +56,33 @@ class Runs:
         offset = np.cumsum(per_trial) - per_trial
         index = np.arange(per_trial.sum()) + np.repeat(first[rows] - offset, per_trial)
         return Runs(self.values.take(index, axis=0), self.counts.take(index), per_trial)
+
+
+def interleave_runs(parts: Sequence[Runs], rows: Sequence[Array], cues: Array | None) -> Runs:
+    """Put runs of several batches of trials together, see `ngym_core.trials.interleave`."""
+    per_trial = np.empty(sum(map(len, rows)), np.int64)
+    for runs, places in zip(parts, rows, strict=True):
+        per_trial[places] = runs.per_trial
+    offset = np.cumsum(per_trial) - per_trial
+    shape, dtype = parts[0].values.shape[1:], np.result_type(*(runs.values.dtype for runs in parts))
+    added = np.empty((len(parts), 0), dtype)  # what is shown after the channels of a part: zeros, then its cues
+    if cues is not None or len({runs.values.shape[1:] for runs in parts}) > 1:
+        zeros = np.zeros((len(parts), max(runs.values.shape[1] for runs in parts)))
+        added = np.hstack([zeros] if cues is None else [zeros, cues]).astype(dtype)
+        shape = added.shape[1:]
+    values = np.empty((per_trial.sum(), *shape), dtype)
+    counts = np.empty(len(values), np.int64)
+    for k, (runs, places) in enumerate(zip(parts, rows, strict=True)):
+        first = np.cumsum(runs.per_trial) - runs.per_trial
+        at = np.arange(len(runs.counts)) + np.repeat(offset[places] - first, runs.per_trial)
+        counts[at] = runs.counts
+        if shape == runs.values.shape[1:]:
+            values[at] = runs.values
+        else:
+            own = runs.values.shape[1]
+            values[at, :own] = runs.values
+            values[at, own:] = added[k, own:]
+    return Runs(values, counts, per_trial)
 
 
 class Observations:

@@ -12,9 +12,9 @@ from ngym_core.arguments import Having, Several, explained
 from ngym_core.trials._kernels import Span, Steps, highest
 from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
-from ngym_core.trials.observations import Runs
+from ngym_core.trials.observations import Runs, interleave_runs
 
-__all__ = ["add_channels", "concatenate", "end_trials", "join_columns", "select", "set_period", "to_column"]
+__all__ = ["add_channels", "concatenate", "end_trials", "interleave", "join_columns", "select", "set_period", "to_column"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -23,50 +23,48 @@ PARTS = Several(Having("trials", "conditions", "lengths"), "a sequence of trials
 
 
 @explained
-def concatenate(parts: Sequence[Trials], cues: Array | None = None) -> Trials:
+def concatenate(parts: Sequence[Trials]) -> Trials:
     """Put trials one after another.
 
     Args:
-        parts: Trials of tasks with the same shape of actions. Where some have fewer channels, the missing ones are 0.
-        cues: (parts, k) values of channels to add after all others, the same at all steps of a part.
+        parts: Trials of tasks with the same shape of observations and actions.
 
     Returns:
         All trials. A period that some of them lack has no steps there; for conditions see `join_columns`.
     """
     PARTS.check("parts", parts)
+    ends = np.cumsum([part.n for part in parts])
+    return interleave(parts, [np.arange(end - part.n, end) for part, end in zip(parts, ends, strict=True)])
+
+
+@explained
+def interleave(parts: Sequence[Trials], rows: Sequence[Array], cues: Array | None = None) -> Trials:
+    """Put trials of several batches together, in any order.
+
+    Args:
+        parts: Trials of tasks with the same shape of actions. Where some show fewer channels, the missing ones are 0.
+        rows: The places of the trials of each part among all trials, (n,) indices each.
+        cues: (parts, k) values of channels to add after all others, the same at all steps of a part.
+
+    Returns:
+        All trials. A period that some of them lack has no steps there; for conditions see `join_columns`.
+    """
     if len(parts) == 1 and cues is None:
         return parts[0]
-    joined = Trials(parts[0]._task, sum(p.n for p in parts), parts[0].draws)
-    joined._periods.total = to_steps(np.concatenate([p.lengths for p in parts]), 1)
-    for name in dict.fromkeys(name for p in parts for name in p._periods.spans):
-        edges = [p._periods.spans.get(name, (0, 0)) for p in parts]
+    counts = [part.n for part in parts]
+    joined, order = Trials(parts[0]._task, sum(counts), parts[0].draws), np.argsort(np.concatenate(rows))
+    joined._periods.total = to_steps(np.concatenate([part.lengths for part in parts])[order], 1)
+    for name in dict.fromkeys(name for part in parts for name in part._periods.spans):
+        edges = [part._periods.spans.get(name, (0, 0)) for part in parts]
         start, end = (
-            np.concatenate([np.broadcast_to(e[i], p.n) for e, p in zip(edges, parts, strict=True)]) for i in (0, 1)
+            np.concatenate([np.broadcast_to(e[i], n) for e, n in zip(edges, counts, strict=True)])[order] for i in (0, 1)
         )
         joined._periods.spans[name] = (to_steps(start, 1), to_steps(end, 1))
-    for name in dict.fromkeys(name for p in parts for name in p.conditions):
-        joined.conditions[name] = join_columns([p.conditions.get(name) for p in parts], [p.n for p in parts])
+    for name in dict.fromkeys(name for part in parts for name in part.conditions):
+        joined.conditions[name] = join_columns([part.conditions.get(name) for part in parts], counts)[order]
     for name in ("ob", "gt"):
         runs = [part._observations.runs(name) for part in parts]
-        counts, per_trial = (np.concatenate([getattr(r, column) for r in runs]) for column in ("counts", "per_trial"))
-        joined._observations.set_runs(name, Runs(_joined_values([r.values for r in runs], cues, name), counts, per_trial))
-    return joined
-
-
-def _joined_values(parts: Sequence[Array], cues: Array | None, name: str) -> Array:
-    """Concatenate values (m, channels) of several batches, with the cues of each as further channels; see `concatenate`."""
-    if name == "gt" or (cues is None and len({values.shape[1:] for values in parts}) == 1):
-        return np.concatenate(parts)
-    channels = max(values.shape[1] for values in parts)
-    extra = 0 if cues is None else cues.shape[1]
-    joined, row = np.empty((sum(map(len, parts)), channels + extra), parts[0].dtype), 0
-    for i, values in enumerate(parts):
-        rows = joined[row : row + len(values)]
-        rows[:, : values.shape[1]] = values
-        rows[:, values.shape[1] : channels] = 0
-        if cues is not None:
-            rows[:, channels:] = cues[i]
-        row += len(values)
+        joined._observations.set_runs(name, interleave_runs(runs, rows, cues if name == "ob" else None))
     return joined
 
 

@@ -17,7 +17,7 @@ from ngym_core.rendering import record_trials
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, names_of
-from ngym_core.trials import Trials, concatenate, join_columns, select
+from ngym_core.trials import Trials, interleave, join_columns
 from ngym_core.wrappers.base import TrialWrapper
 
 
@@ -157,9 +157,8 @@ class MultiEnvs(TrialWrapper):
             env = outermost_trial_layer(self.envs[i])
             parts.append(env._generate(len(rows[i]), own, conditions_of_trials(forced, rows[i], n)))
             self._complete(parts[-1], self.names[i])
-        trials = concatenate(parts, np.eye(len(self.envs))[played] if self.env_input else None)
-        if len(parts) > 1:
-            trials = select(trials, np.argsort(np.concatenate(rows)))
+        cues = np.eye(len(self.envs))[played] if self.env_input else None
+        trials = interleave(parts, [rows[i] for i in played], cues)
         trials.set(index, i_env)
         return trials
 
