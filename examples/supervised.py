@@ -21,9 +21,9 @@ class Network(nn.Module):
         return self.readout(self.rnn(inputs)[0])
 
 
-def train(network, batches, criterion, max_batches):
+def train(network, batches, criterion, max_batches, lr=0.01):
     """Train until the mean accuracy of the last 20 batches reaches a criterion, and return the number of batches."""
-    optimiser, recent = torch.optim.Adam(network.parameters(), lr=0.01), deque(maxlen=20)
+    optimiser, recent = torch.optim.Adam(network.parameters(), lr), deque(maxlen=20)
     for number, (inputs, target, info) in enumerate(batches, 1):
         actions = network(inputs)
         losses = nn.functional.cross_entropy(actions.flatten(0, 1), target.flatten(), reduction="none")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ngym_core import info, random, rules, scheduler, spaces, state, stimuli, tasks, tasktools, testing, wrappers
     from ngym_core.env import Rewards, Timing, TrialEnv
     from ngym_core.info import describe, show_all_tags, show_all_tasks, show_all_wrappers, show_info
+    from ngym_core.mixtures import mix
     from ngym_core.random import Draws, TruncExp
     from ngym_core.rollout import run_env
     from ngym_core.rules import AnswerAtOnce, FixateThenChoose, ProduceInterval, RespondWhenDue, Rule, TakeAtOnce
@@ -75,6 +76,7 @@ __all__ = [
     "load_trial_table",
     "make",
     "make_vec",
+    "mix",
     "random",
     "register",
     "rules",
@@ -100,6 +102,7 @@ __getattr__, __dir__ = attach(
     {
         ".env": ["Rewards", "Timing", "TrialEnv"],
         ".info": ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"],
+        ".mixtures": ["mix"],
         ".random": ["Draws", "TruncExp"],
         ".rollout": ["run_env"],
         ".rules": ["AnswerAtOnce", "FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"],

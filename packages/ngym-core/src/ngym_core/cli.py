@@ -31,9 +31,19 @@ def cli() -> None:
 
 @cli.command("list")
 @click.option("--tag", help="Only tasks with this tag.")
+@click.option("--collections", is_flag=True, help="The collections instead, each with its tasks.")
 @as_json
-def list_tasks(tag: str | None, as_json: bool) -> None:
+def list_tasks(tag: str | None, collections: bool, as_json: bool) -> None:
     """List all tasks."""
+    if collections:
+        if tag is not None:
+            raise click.UsageError("--tag lists tasks, --collections lists collections: give one of them.")
+        found = {name: registry.get_collection(name) for name in registry.all_collections()}
+        lines = [
+            line for name, ids in found.items() for line in (f"{name} ({len(ids)} tasks)", *(f"  {id_}" for id_ in ids))
+        ]
+        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines))
+        return
     ids = registry.all_envs(tag, collections=True)
     if as_json:
         click.echo(json.dumps([_task(id_) for id_ in ids], indent=2))

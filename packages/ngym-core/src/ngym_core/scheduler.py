@@ -306,12 +306,16 @@ class SequentialBlockSchedule(BlockSchedule):
 
 
 class RandomBlockSchedule(SequentialBlockSchedule):
-    """Blocks in random order, from block 0. A block never follows itself.
+    """Blocks in random order, from block 0. A block never follows itself, unless weights are given.
 
     Args:
         n: Number of blocks.
         block_lens: Trials in each block, see `SequentialBlockSchedule`.
         random_start: Begin with any block. Only `take` uses this.
+        p: Weights, (n,), by which each block is drawn independently of the one before. Only `take` uses them.
+
+    Raises:
+        ValueError: Weights that are not n finite numbers from 0 with one above 0.
 
     Example:
         >>> blocks = RandomBlockSchedule(3, [2, 2, 2]).take(100, Draws(0)).reshape(50, 2)
@@ -320,18 +324,26 @@ class RandomBlockSchedule(SequentialBlockSchedule):
     """
 
     @explained
-    def __init__(self, n: int, block_lens: Sequence[BlockLength], *, random_start: bool = False) -> None:
+    def __init__(
+        self, n: int, block_lens: Sequence[BlockLength], *, random_start: bool = False, p: ArrayLike | None = None
+    ) -> None:
         super().__init__(n, block_lens)
         self.random_start = random_start
+        self.p = None if p is None else _weights(p, n, allow_repeat=True)
 
     def _next_block(self) -> int:
         return self._another()
 
     def _blocks(self, last: int | None, m: int, draws: Draws) -> Array:
+        if self.p is not None and (last is not None or self.random_start):
+            return draws.index("next", m, self.n, self.p)
         if last is not None:
             return _others(last, m, self.n, None, draws)
         first = draws.index("first", 1, self.n) if self.random_start else np.zeros(1, np.int64)
-        return np.concatenate([first, _others(int(first[0]), m - 1, self.n, None, draws)]) if m > 1 else first
+        if m == 1:
+            return first
+        after = self._blocks(int(first[0]), m - 1, draws)
+        return np.concatenate([first, after])
 
 
 def check_block_length(length: Any) -> tuple[float, float | None]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.arguments import Count, Flag, Keywords, Seed, Text, checked
-from ngym_core.plugins.registry import task_spec
+from ngym_core.plugins.registry import full_name
 from ngym_plot.config import PlotConfig
 from ngym_plot.figure import FigureFile, GivenFigure
 from ngym_plot.panels import channel_names
@@ -63,7 +63,7 @@ def plot_trial(
         ['Observation', 'Action', 'Reward']
     """
     if isinstance(env, str):
-        name = task_spec(env).id.removesuffix("-v0") if name is None else name
+        name = full_name(env).removesuffix("-v0") if name is None else name
         env = ngym.make(env)
     if hasattr(env, "num_envs"):
         raise ValueError(f"plot_trial plays one env, not the vector env {env}; plot_env draws those with one lane.")

@@ -228,7 +228,7 @@ class Trainer:
 
     @checked
     def __init__(self, task: TaskId, config: Config | None = None, out: FilePath | None = None) -> None:
-        self.task, self.config = registry.task_spec(task.removeprefix("ngym_core:")).id, config or TrainingConfig()
+        self.task, self.config = registry.full_name(task), config or TrainingConfig()
         self.out = None if out is None else Path(out)
         self._log = _TableWriter()
         self._checkpoint: State | None = None

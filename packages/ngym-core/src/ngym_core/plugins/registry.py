@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 __all__ = [
     "TaskSpec",
     "WrapperSpec",
+    "all_collections",
     "all_envs",
     "all_tags",
     "all_wrappers",
     "check_tags",
+    "full_name",
     "get_collection",
+    "is_collection",
     "make",
     "make_vec",
     "pack_manager",
@@ -416,20 +419,22 @@ def make(
     render_mode: RenderMode = None,
     **kwargs: Any,
 ) -> Any:
-    """Make a task.
+    """Make a task, or the mixture of a collection of tasks.
 
     Its episodes have 10,000,000 trials, as in NeuroGym, unless `num_trials_before_reset` says otherwise. Of an env that
     Gymnasium makes (`gymnasium.make`, `gymnasium.make_vec`, and so in every engine) each trial is an episode by default,
     whose return engines report.
 
     Args:
-        id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too.
+        id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too. The name of a collection, such as ``yang19``,
+            makes `ngym_core.mix` of it.
         wrappers: Wrappers to put around it, the first innermost: a name, a class (or function), or a
             pair of one of these and a dictionary of its arguments.
         num_trials_before_reset: Number of trials after which an episode ends.
         max_episode_steps: Number of steps after which an episode ends in any case, by Gymnasium's `TimeLimit`.
         render_mode: What `render` returns: nothing, or an image (``"rgb_array"``) of the trial so far.
-        **kwargs: Parameters of the task, and those of `TrialEnv` such as `dt`.
+        **kwargs: Parameters of the task, and those of `TrialEnv` such as `dt`; of a collection those of `ngym_core.mix`,
+            which hands on what it does not know to each task.
 
     Returns:
         The task, a `TrialEnv`, or the outermost wrapper.
@@ -451,18 +456,35 @@ def make(
     """
     # Not at the top of this file: `import ngym_core` would load all that makes trials.
     from ngym_core.rendering import record_trials
+
+    pairs, name = _wrapper_pairs(wrappers), id_.removeprefix("ngym_core:")
+    episodes: dict[str, Any] = (
+        {} if num_trials_before_reset is None else {"num_trials_before_reset": num_trials_before_reset}
+    )
+    if is_collection(name):
+        from ngym_core.mixtures import mix
+
+        env: Any = mix(name, **{**episodes, **kwargs})
+    else:
+        env = _make_task(task_spec(name), episodes, render_mode, kwargs)
+    for which, arguments in pairs:
+        env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
+    if render_mode is not None:
+        record_trials(env, render_mode)
+    return env if max_episode_steps is None else gymnasium.wrappers.TimeLimit(env, max_episode_steps)
+
+
+def _make_task(spec: TaskSpec, episodes: dict[str, Any], render_mode: RenderMode, kwargs: dict[str, Any]) -> Any:
+    """Make a task without further wrappers, see `make`; `episodes` has `num_trials_before_reset` if it is given."""
     from ngym_core.sampling import layers, tasks_of
 
-    spec, pairs = task_spec(id_.removeprefix("ngym_core:")), _wrapper_pairs(wrappers)
     target = spec.load()
     parameters = _parameters(target)
     _check_parameters(target, kwargs, parameters)
-    episodes = {} if num_trials_before_reset is None else {"num_trials_before_reset": num_trials_before_reset}
     accepted = episodes if parameters is None or episodes.keys() <= parameters.keys() else {}
     env: Any = target(**{**spec.kwargs, **kwargs, **accepted})
-    if num_trials_before_reset is not None:  # also of a task that has no parameter for it
-        for task in tasks_of(env):
-            task.num_tr_exp = num_trials_before_reset
+    for task in tasks_of(env) if episodes else ():  # also of a task that has no parameter for it
+        task.num_tr_exp = episodes["num_trials_before_reset"]
     if spec.id in gymnasium.registry:
         registered = gymnasium.spec(spec.id)
         episodes = {"num_trials_before_reset": env.unwrapped.num_tr_exp}
@@ -471,11 +493,7 @@ def make(
     for layer in layers(env):
         if isinstance(layer, gymnasium.Wrapper):
             layer._comes_with_task = True  # type: ignore[attr-defined]
-    for which, arguments in pairs:
-        env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
-    if render_mode is not None:
-        record_trials(env, render_mode)
-    return env if max_episode_steps is None else gymnasium.wrappers.TimeLimit(env, max_episode_steps)
+    return env
 
 
 def _wrapper_pairs(wrappers: Sequence[Any]) -> list[tuple[Any, Mapping[str, Any]]]:
@@ -602,6 +620,34 @@ def all_wrappers() -> list[str]:
     return sorted(_wrappers)
 
 
+def all_collections() -> list[str]:
+    """List the names of all collections of tasks, sorted."""
+    return sorted({spec.collection for spec in _tasks.values() if spec.collection})
+
+
+def is_collection(name: str) -> bool:
+    """Return whether a name is that of a collection, and not the id of a task."""
+    return name in all_collections() and name not in _tasks and f"{name}-v0" not in _tasks
+
+
+@explained
+def full_name(name: str) -> str:
+    """Return the id of a task, whose version may have been omitted, or the name of a collection.
+
+    Args:
+        name: What `make` takes.
+
+    Raises:
+        UnknownTaskError: There is neither.
+
+    Example:
+        >>> full_name("GoNogo"), full_name("yang19")
+        ('GoNogo-v0', 'yang19')
+    """
+    name = name.removeprefix("ngym_core:")
+    return name if is_collection(name) else task_spec(name).id
+
+
 @explained
 def get_collection(collection: str) -> list[str]:
     """List the tasks of a collection, in its own order.
@@ -623,6 +669,5 @@ def get_collection(collection: str) -> list[str]:
         return []
     ids = [s.id for s in _tasks.values() if s.collection == collection]
     if not ids:
-        known = {s.collection for s in _tasks.values() if s.collection}
-        raise ValueError(f"Unknown collection of envs, {collection}. {nearest(collection, known)}")
+        raise ValueError(f"Unknown collection of envs, {collection}. {nearest(collection, all_collections())}")
     return ids

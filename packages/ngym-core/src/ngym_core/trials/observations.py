@@ -58,7 +58,9 @@ class Runs:
         return Runs(self.values.take(index, axis=0), self.counts.take(index), per_trial)
 
 
-def interleave_runs(parts: Sequence[Runs], rows: Sequence[Array], cues: Array | None) -> Runs:
+def interleave_runs(
+    parts: Sequence[Runs], rows: Sequence[Array], channels: int | None = None, cues: Array | None = None
+) -> Runs:
     """Put runs of several batches of trials together, see `ngym_core.trials.interleave`."""
     per_trial = np.empty(sum(map(len, rows)), np.int64)
     for runs, places in zip(parts, rows, strict=True):
@@ -66,8 +68,8 @@ def interleave_runs(parts: Sequence[Runs], rows: Sequence[Array], cues: Array | 
     offset = np.cumsum(per_trial) - per_trial
     shape, dtype = parts[0].values.shape[1:], np.result_type(*(runs.values.dtype for runs in parts))
     added = np.empty((len(parts), 0), dtype)  # what is shown after the channels of a part: zeros, then its cues
-    if cues is not None or len({runs.values.shape[1:] for runs in parts}) > 1:
-        zeros = np.zeros((len(parts), max(runs.values.shape[1] for runs in parts)))
+    if channels is not None or cues is not None:
+        zeros = np.zeros((len(parts), channels or shape[0]))
         added = np.hstack([zeros] if cues is None else [zeros, cues]).astype(dtype)
         shape = added.shape[1:]
     values = np.empty((per_trial.sum(), *shape), dtype)

@@ -38,18 +38,21 @@ def concatenate(parts: Sequence[Trials]) -> Trials:
 
 
 @explained
-def interleave(parts: Sequence[Trials], rows: Sequence[Array], cues: Array | None = None) -> Trials:
+def interleave(
+    parts: Sequence[Trials], rows: Sequence[Array], channels: int | None = None, cues: Array | None = None
+) -> Trials:
     """Put trials of several batches together, in any order.
 
     Args:
-        parts: Trials of tasks with the same shape of actions. Where some show fewer channels, the missing ones are 0.
+        parts: Trials of tasks with the same shape of actions.
         rows: The places of the trials of each part among all trials, (n,) indices each.
-        cues: (parts, k) values of channels to add after all others, the same at all steps of a part.
+        channels: Number of channels of all trials; those that a part lacks are 0. By default all parts have the same.
+        cues: (parts, k) values of channels to add after these, the same at all steps of a part.
 
     Returns:
         All trials. A period that some of them lack has no steps there; for conditions see `join_columns`.
     """
-    if len(parts) == 1 and cues is None:
+    if len(parts) == 1 and channels is None and cues is None:
         return parts[0]
     counts = [part.n for part in parts]
     joined, order = Trials(parts[0]._task, sum(counts), parts[0].draws), np.argsort(np.concatenate(rows))
@@ -64,7 +67,7 @@ def interleave(parts: Sequence[Trials], rows: Sequence[Array], cues: Array | Non
         joined.conditions[name] = join_columns([part.conditions.get(name) for part in parts], counts)[order]
     for name in ("ob", "gt"):
         runs = [part._observations.runs(name) for part in parts]
-        joined._observations.set_runs(name, interleave_runs(runs, rows, cues if name == "ob" else None))
+        joined._observations.set_runs(name, interleave_runs(runs, rows, *((channels, cues) if name == "ob" else ())))
     return joined
 
 

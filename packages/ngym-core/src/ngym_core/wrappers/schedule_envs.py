@@ -12,11 +12,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Envs, Flag, shown
+from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rendering import record_trials
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
 from ngym_core.scheduler import Schedule
-from ngym_core.spaces import Box, names_of
+from ngym_core.spaces import Box, Discrete, names_of
 from ngym_core.trials import Trials, interleave, join_columns
 from ngym_core.wrappers.base import TrialWrapper
 
@@ -32,13 +33,16 @@ class MultiEnvs(TrialWrapper):
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape.
         env_input: Show the agent which task it is: one more channel for each, named `env`.
+        pad: Let tasks differ in the number of channels and of actions: all get as many as the one that has the most. Further
+            channels show 0, further actions are never right. Names of channels and actions stay as the tasks have them.
 
     Attributes:
         i_env: Index of the task that the trial being played comes from.
         chosen: Index of the task that the next trials come from.
 
     Raises:
-        ValueError: No task, tasks with different spaces, or `env_input` with observations that are no vector.
+        ValueError: No task, tasks with different spaces, `env_input` or `pad` with observations that are no vector, or `pad`
+            with tasks that differ in their actions and whose rules do not compare these with the ground truth.
 
     Example:
         >>> import ngym_core as ngym
@@ -53,7 +57,7 @@ class MultiEnvs(TrialWrapper):
 
     metadata = {"description": "Puts several tasks behind one front.", "paper_link": None}
 
-    def __init__(self, envs: Envs, env_input: Flag = False) -> None:
+    def __init__(self, envs: Envs, env_input: Flag = False, *, pad: Flag = False) -> None:
         if not len(envs):
             raise ValueError(f"envs={shown(envs)}: There must be at least one env.")
         self.envs = list(envs)
@@ -63,10 +67,15 @@ class MultiEnvs(TrialWrapper):
         self._index_name: str = "i_env"
         self.action_space = envs[0].action_space
         self.observation_space = space = envs[0].observation_space
-        for env in envs:
+        self._num_channels: int | None = None
+        if pad:
+            self.action_space = _pad_actions(envs)
+            self.observation_space = space = _padded_observations(envs)
+            self._num_channels = space.shape[0]
+        for env in [] if pad else envs:
             if env.observation_space.shape != space.shape or env.action_space != envs[0].action_space:
                 raise ValueError(
-                    "All envs must have the same shape of observations and the same actions: "
+                    "All envs must have the same shape of observations and the same actions, unless pad=True: "
                     f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
                 )
         if env_input:
@@ -158,7 +167,7 @@ class MultiEnvs(TrialWrapper):
             parts.append(env._generate(len(rows[i]), own, conditions_of_trials(forced, rows[i], n)))
             self._complete(parts[-1], self.names[i])
         cues = np.eye(len(self.envs))[played] if self.env_input else None
-        trials = interleave(parts, [rows[i] for i in played], cues)
+        trials = interleave(parts, [rows[i] for i in played], self._num_channels, cues)
         trials.set(index, i_env)
         return trials
 
@@ -203,6 +212,50 @@ class MultiEnvs(TrialWrapper):
             task._draw_from(draws)
 
 
+def _pad_actions(envs: Sequence[gymnasium.Env[Any, Any]]) -> gymnasium.Space[Any]:
+    """Give all tasks as many actions as the one with the most has, and return its space.
+
+    Raises:
+        ValueError: Actions that are no choice among several, or a rule for which a further action means something.
+    """
+    spaces_of = [env.action_space for env in envs]
+    if all(space == spaces_of[0] for space in spaces_of):
+        return spaces_of[0]
+    for env, space in zip(envs, spaces_of, strict=True):
+        if not isinstance(space, spaces.Discrete) or space.start != 0:
+            raise ValueError(f"pad=True needs tasks that choose among actions 0, 1, ..., not {space} of {env}.")
+    largest = max(spaces_of, key=lambda space: int(space.n))  # type: ignore[attr-defined]
+    for env, space in zip(envs, spaces_of, strict=True):
+        if space == largest:
+            continue
+        for task in tasks_of(env):
+            if not task.rule.pays_ground_truth or type(task)._step is not TrialEnv._step:
+                raise ValueError(
+                    f"pad=True cannot give {task} more actions: it needs a rule that compares them with the ground truth, "
+                    "such as FixateThenChoose."
+                )
+            task.action_space = Discrete(int(largest.n), names_of(space) or None)  # type: ignore[attr-defined]
+    return largest
+
+
+def _padded_observations(envs: Sequence[gymnasium.Env[Any, Any]]) -> Box:
+    """Return a space with as many channels as the task with the most has; a name stands for its channels in all tasks.
+
+    Raises:
+        ValueError: Observations that are no vector.
+    """
+    names: dict[str, Any] = {}
+    for env in envs:
+        space = env.observation_space
+        if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+            raise ValueError(f"pad=True needs vectors of channels, not {space} of {env}.")
+        for name, where in names_of(space).items():
+            known = np.union1d(np.atleast_1d(names[name]), np.atleast_1d(where)) if name in names else None
+            names[name] = where if known is None or known.size == np.size(where) else known.tolist()
+    shape = max(env.observation_space.shape or () for env in envs)
+    return Box(-np.inf, np.inf, names, shape=shape)
+
+
 def _empty_columns(tasks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
     """Return the columns of the conditions of all tasks, of their type and without a value, from one trial of each."""
     names = dict.fromkeys(name for conditions in tasks for name in conditions)
@@ -216,6 +269,7 @@ class ScheduleEnvs(MultiEnvs):
         envs: The tasks, see `MultiEnvs`.
         schedule: Selects the index of the task of each trial.
         env_input: Show the agent which task it is, see `MultiEnvs`.
+        pad: Let tasks differ in the number of channels and actions, see `MultiEnvs`.
 
     Raises:
         ValueError: Not as many tasks as the schedule chooses from, or see `MultiEnvs`.
@@ -232,11 +286,11 @@ class ScheduleEnvs(MultiEnvs):
 
     metadata = {"description": "Lets a schedule say which of several tasks each trial comes from.", "paper_link": None}
 
-    def __init__(self, envs: Envs, schedule: Schedule, env_input: Flag = False) -> None:
+    def __init__(self, envs: Envs, schedule: Schedule, env_input: Flag = False, *, pad: Flag = False) -> None:
         if len(envs) != schedule.n:
             raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
         self.schedule = schedule
-        super().__init__(envs, env_input)
+        super().__init__(envs, env_input, pad=pad)
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""

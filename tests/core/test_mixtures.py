@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.plugins.registry import get_collection
+from ngym_core.scheduler import SequentialSchedule
+from ngym_core.spaces import names_of
+
+from .comparison import compare_with_single_envs
+
+TWO = ["yang19.go-v0", "yang19.dms-v0"]
+THREE = ["PerceptualDecisionMaking-v0", "yang19.go-v0", "GoNogo-v0"]
+
+
+def test_each_task_of_a_mixture_has_the_trials_that_it_has_alone():
+    trials = ngym.mix("yang19").sample_trials(600, seed=5)
+    assert trials.conditions["task"].tolist() == [get_collection("yang19")[i] for i in trials.conditions["i_env"]]
+    for i, id_ in enumerate(get_collection("yang19")):
+        rows = np.nonzero(trials.conditions["i_env"] == i)[0]
+        alone = ngym.make(id_).sample_trials(len(rows), draws=ngym.Draws(5).child(f"env {i}"))
+        for one, mixed in zip(alone, (trials[int(row)] for row in rows), strict=True):
+            assert np.array_equal(mixed.ob[:, :33], one.ob)
+            assert np.array_equal(mixed.gt, one.gt)
+            assert np.array_equal(mixed.ob[:, 33:], np.tile(np.eye(20)[i], (one.length, 1)))
+            assert {period: span for period, span in mixed.start.items() if period in one.start} == one.start
+            for name, value in one.conditions.items():
+                assert mixed.conditions[name] == value
+
+
+def test_conditions_of_a_mixture_keep_their_types_and_miss_what_a_task_lacks():
+    conditions = ngym.mix(THREE, pad=True).sample_trials(200, seed=0).conditions
+    assert conditions["coh"].dtype == float
+    assert conditions["modality"].dtype == float
+    of_first = conditions["i_env"] == 0
+    assert np.isfinite(conditions["coh"][of_first]).all()
+    assert np.isnan(conditions["coh"][~of_first]).all()
+    assert ngym.mix(TWO).sample_trials(4, seed=0).conditions["ground_truth"].dtype == object
+
+
+@pytest.mark.parametrize("wrappers", [[], ["PassReward", ("Noise", {"std_noise": 0.1})]])
+def test_lanes_of_a_mixture_equal_single_envs(wrappers):
+    compare_with_single_envs(lambda: ngym.make("yang19", wrappers=wrappers), n=3, steps=150)
+
+
+@pytest.mark.parametrize("weights", [None, [3, 1]])
+@pytest.mark.parametrize("block", [1, 4, (2, 6), 0.25, [4, 4]])
+def test_weights_are_the_shares_of_trials_and_blocks_keep_the_task(weights, block):
+    i = ngym.mix(TWO, weights=weights, block=block).sample_trials(20_000, seed=1).conditions["i_env"]
+    # the standard error over blocks of four trials is 0.006
+    assert i.mean() == pytest.approx(0.5 if weights is None else 0.25, abs=0.025)
+    changes = (i[1:] != i[:-1]).mean()
+    of_blocks = 1.0 if weights is None else 2 * 0.25 * 0.75
+    assert changes == pytest.approx(
+        {1: 0.5 if weights is None else of_blocks}.get(str(block) == "1" or -1, of_blocks / 4), abs=0.02
+    )
+
+
+def test_schedule_says_which_task_each_trial_comes_from():
+    env = ngym.mix(TWO, schedule=SequentialSchedule(2), cue=None)
+    assert env.sample_trials(5, seed=0).conditions["i_env"].tolist() == [0, 1, 0, 1, 0]
+    assert env.observation_space.shape == (33,)
+
+
+def test_padded_tasks_keep_their_channels_and_take_any_action():
+    env = ngym.mix(THREE, pad=True)
+    assert env.observation_space.shape == (36,)
+    assert env.action_space.n == 17
+    assert names_of(env.observation_space)["stimulus_mod2"] == range(17, 33)
+    assert names_of(env.envs[0].action_space) == {"fixation": 0, "choice": range(1, 3)}
+    trials = env.sample_trials(60, seed=3)
+    alone = ngym.make(THREE[0]).sample_trials(60, draws=ngym.Draws(3).child("env 0"))
+    rows = np.nonzero(trials.conditions["i_env"] == 0)[0]
+    for one, row in zip(alone, rows, strict=False):
+        shown = trials[int(row)].ob
+        assert np.array_equal(shown[:, :3], one.ob)
+        assert not shown[:, 3:33].any()
+    env.new_trial(i_env=0)
+    steps = [env.step(16 if env.in_period("decision") else 0) for _ in range(len(env.gt))]
+    assert steps[-1][1] == 0
+    assert steps[-1][4]["new_trial"]
+    assert steps[-1][4]["performance"] == 0
+    assert env.sample_trials(1, seed=0, i_env=0).ob.shape[2] == 36
+
+
+def test_collection_is_made_by_its_name_with_arguments_for_the_mixture_and_its_tasks():
+    env = ngym.make("ngym_core:yang19", block=[2] * 20, dt=50, wrappers=["PassReward"], num_trials_before_reset=3)
+    assert env.observation_space.shape == (54,)
+    assert {task.unwrapped.dt for task in env.env.envs} == {50}
+    env.reset(seed=0)
+    ends = 0
+    while not env.step(0)[3]:
+        ends += 1
+    assert env.unwrapped.num_tr == 4  # the first of the next episode
+
+
+def test_state_of_a_mixture_goes_on_as_the_mixture_would():
+    env, other = ngym.make("yang19"), ngym.make("yang19")
+    env.reset(seed=0)
+    for _ in range(70):
+        env.step(0)
+    other.set_state(env.get_state())
+    for _ in range(200):
+        one, two = env.step(3), other.step(3)
+        assert np.array_equal(one[0], two[0])
+        assert one[1] == two[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"tasks": []}, ValueError, r"tasks=\[\] must be the name of a collection, or a list of at least one id or env"),
+        ({"tasks": 5}, ValueError, "tasks=5 must be the name of a collection"),
+        ({"tasks": "yang20"}, ValueError, "Unknown collection of envs, yang20. Did you mean 'yang19'"),
+        ({"tasks": ["yang19.goo-v0"]}, ngym.UnknownTaskError, "Did you mean 'yang19.go-v0'"),
+        ({"tasks": THREE}, ValueError, "must have the same shape of observations and the same actions, unless pad=True"),
+        ({"tasks": TWO, "weights": [1, 2, 3]}, ValueError, "must be 2 numbers, one for each task"),
+        ({"tasks": TWO, "weights": [0, 0]}, ValueError, "must be 2 weights, at least 1 of them above 0"),
+        ({"tasks": TWO, "block": [1, 2, 3]}, ValueError, r"block=\[1, 2, 3\] must have 2 lengths, one for each task"),
+        ({"tasks": TWO, "block": 0}, ValueError, "must be an integer from 1"),
+        ({"tasks": TWO, "cue": "onehot"}, ValueError, "cue='onehot' must be one of 'one_hot', or None"),
+        ({"tasks": TWO, "schedule": SequentialSchedule(2), "block": 3}, ValueError, "a schedule, or weights and blocks"),
+        ({"tasks": TWO, "schedule": SequentialSchedule(3)}, ValueError, "2 envs, the schedule chooses from 3"),
+        ({"tasks": TWO, "dtt": 10}, TypeError, "unexpected keyword argument 'dtt'. Did you mean 'dt'"),
+        ({"tasks": [ngym.make("GoNogo-v0")], "dt": 10}, TypeError, "dt: arguments go with ids"),
+        ({"tasks": ["Bandit-v0", *TWO], "pad": True}, ValueError, "cannot give <Bandit> more actions"),
+        (
+            {"tasks": ["Reaching1D-v0", "AnnubesEnv-v0", "MemoryRecall-v0"], "pad": True},
+            ValueError,
+            "pad=True needs tasks that choose",
+        ),
+        ({"tasks": ["RandomDotMotion-v0", "GoNogo-v0"], "pad": True}, ValueError, "pad=True"),
+    ],
+)
+def test_mix_rejects_invalid_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        ngym.mix(**arguments)
