@@ -244,8 +244,8 @@ class Draws:
 
     def stream(self, name: str) -> np.random.Generator:
         """Return the generator of a named draw, which is made from the seed and the name at its first use."""
-        name = self._prefix + name
         try:
+            name = self._prefix + name
             return self._streams[name]
         except (KeyError, TypeError):
             NAME.check("name", name)
@@ -256,6 +256,7 @@ class Draws:
                 _set_stream_state(stream, saved)
             return stream
 
+    @explained
     def random(self, name: str, n: int, size: int | None = None) -> Array:
         """Draw uniform numbers in [0, 1), shape (n,) or (n, size)."""
         try:

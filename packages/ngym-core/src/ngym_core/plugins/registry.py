@@ -625,13 +625,14 @@ def all_collections() -> list[str]:
     return sorted({spec.collection for spec in _tasks.values() if spec.collection})
 
 
-def is_collection(name: str) -> bool:
+@checked
+def is_collection(name: Text) -> bool:
     """Return whether a name is that of a collection, and not the id of a task."""
     return name in all_collections() and name not in _tasks and f"{name}-v0" not in _tasks
 
 
-@explained
-def full_name(name: str) -> str:
+@checked
+def full_name(name: Text) -> str:
     """Return the id of a task, whose version may have been omitted, or the name of a collection.
 
     Args:
