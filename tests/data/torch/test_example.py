@@ -34,3 +34,11 @@ def test_readme_blocks_of_ngym_data_run(tmp_path, monkeypatch):
     assert coherences["probe"] == {12.8}
     assert 12.8 not in coherences["test"]
     assert len(coherences["psychometric"]) == 5
+
+
+def test_example_of_many_tasks_prints_a_table_by_task():
+    command = [sys.executable, str(EXAMPLE.with_name("many_tasks.py")), "15"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    rows = re.findall(r"^(yang19\.\w+-v0) +([\d.]+) right in (\d+) trials$", done.stdout, re.MULTILINE)
+    assert len(rows) == 20
+    assert sum(int(trials) for _, _, trials in rows) == 4000

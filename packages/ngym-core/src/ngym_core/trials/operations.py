@@ -52,6 +52,7 @@ def interleave(
     Returns:
         All trials. A period that some of them lack has no steps there; for conditions see `join_columns`.
     """
+    PARTS.check("parts", parts)
     if len(parts) == 1 and channels is None and cues is None:
         return parts[0]
     counts = [part.n for part in parts]
