@@ -57,6 +57,8 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
     if value is None or kind in (bool, int, float, str):
         return value
     seen = {} if seen is None else seen
+    if kind is dict and KIND not in value and all(type(key) is str for key in value):  # early, since most are
+        return {key: encode(item, packages, seen) for key, item in value.items()}
 
     def parts(values: Any) -> list[Any]:
         return [encode(item, packages, seen) for item in values]
