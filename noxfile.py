@@ -232,6 +232,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/benchmarks/generation.py", env=env)
     session.run("python", "tests/benchmarks/data.py", *neurogym, "--braintools", others["braintools"], *out, env=env)
     session.run("python", "tests/benchmarks/stepping.py", *neurogym, *out, env=env)
+    session.run("python", "tests/benchmarks/mixtures.py", *out, env=env)
     session.run("python", "tests/benchmarks/budgets.py", *out, env=env)
 
 

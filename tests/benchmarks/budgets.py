@@ -26,7 +26,7 @@ def import_ratio() -> float:
     return median(spent["ngym_core"]) / median(spent["gymnasium"])
 
 
-def budgets(data: dict[str, Any], stepping: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def budgets(data: dict[str, Any], stepping: dict[str, Any], mixtures: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """What is measured, the budget, and the measured value."""
     full = [row for row in data["tasks"] if row["batch_size"] == 128]  # images come in smaller batches
     shares = {row["task"]: row["training_share"] for row in full}
@@ -43,6 +43,10 @@ def budgets(data: dict[str, Any], stepping: dict[str, Any]) -> Iterator[tuple[st
     for row in data["braintools"]:
         if row["batch"] >= 128:
             yield f"PerceptualDecisionMaking / braintools, batch {row['batch']}", ">= 2 x", f"{row['ratio']:.1f} x"
+    for name, goal in (("mixture", 0.7), ("mixture with info", 0.5)):
+        yield f"yang19 as a {name} / harmonic mean of its parts", f">= {goal}", f"{mixtures[name]:.2f}"
+    slowest = min(mixtures["modifiers"], key=lambda name: mixtures["modifiers"][name])
+    yield "a modified task / the task", ">= 0.67", f"{mixtures['modifiers'][slowest]:.2f} ({slowest})"
     for lanes, goal in ((64, 20), (1024, 60)):
         rows = [row for row in stepping["stepping"] if row["lanes"] == lanes and row["actions"] == "random"]
         times = [row["times"] for row in rows if "times" in row]
@@ -61,11 +65,11 @@ def budgets(data: dict[str, Any], stepping: dict[str, Any]) -> Iterator[tuple[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder with data.json and stepping.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder with data.json, stepping.json and mixtures.json")
     out = parser.parse_args().out
-    data, stepping = (json.loads((out / f"{name}.json").read_text()) for name in ("data", "stepping"))
+    data, stepping, mixtures = (json.loads((out / f"{name}.json").read_text()) for name in ("data", "stepping", "mixtures"))
     lines = ["| work | budget | measured |", "|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in budgets(data, stepping)]
+    lines += [f"| {' | '.join(row)} |" for row in budgets(data, stepping, mixtures)]
     (out / "budgets.md").write_text("\n".join(lines) + "\n")
     print(*lines, sep="\n")
 

@@ -85,6 +85,11 @@ class Segments:
 
     def move_channels(self, name: str, between: tuple[int, int], source: Any, target: Any, only: Array) -> None:
         """Move what some channels show to others, in some segments; see `ngym_core.trials._kernels.move_channels`."""
+        columns, (first, last) = self._tables[name], between
+        table = _common_table(columns[first:last], (self.n, len(columns))) if last - first > 1 else None
+        if table is not None:  # all segments at once
+            move_channels(table, between, source, target, only)
+            return
         for i in range(*between):
             move_channels(self._column_of_trials(name, i)[:, None], (0, 1), source, target, only)
 
