@@ -3,6 +3,30 @@
 from __future__ import annotations
 
 from ngym_core.trials.batch import Trial, Trials
-from ngym_core.trials.operations import add_channels, concatenate, end_trials, join_columns, select, set_period
+from ngym_core.trials.operations import (
+    add_channels,
+    add_period_channel,
+    concatenate,
+    end_trials,
+    insert_period,
+    join_columns,
+    map_channels,
+    resize_period,
+    select,
+    set_period,
+)
 
-__all__ = ["Trial", "Trials", "add_channels", "concatenate", "end_trials", "join_columns", "select", "set_period"]
+__all__ = [
+    "Trial",
+    "Trials",
+    "add_channels",
+    "add_period_channel",
+    "concatenate",
+    "end_trials",
+    "insert_period",
+    "join_columns",
+    "map_channels",
+    "resize_period",
+    "select",
+    "set_period",
+]
