@@ -13,7 +13,7 @@ from ngym_core.random import Draws
 from ngym_core.rules import FixateThenChoose
 from ngym_core.sampling import layers, sample_trials, tasks_of
 from ngym_core.spaces import names_of
-from ngym_core.trials import Trials
+from ngym_core.trials import Trials, map_answers
 from ngym_core.wrappers.base import TrialWrapper
 
 __all__ = ["Modifier"]
@@ -104,6 +104,22 @@ class Modifier(TrialWrapper):
             offsets = np.unique((named - first)[first >= 0])
             self._first_choice = int(offsets[0]) if len(offsets) == 1 else None
 
+    def require_channels(self) -> int:
+        """Return the number of channels that trials have, to which others may be added.
+
+        Raises:
+            ValueError: Observations that are no vector of channels, or a wrapper inside that adds channels at each step.
+        """
+        space, shape = self.env.observation_space, self.probe(1).ob.shape[2:]
+        if len(shape) != 1 or not isinstance(space, gymnasium.spaces.Box):
+            raise ValueError(f"{type(self).__name__} adds channels to a vector of them, not to {space}.")
+        if space.shape != shape:
+            raise ValueError(
+                f"{type(self).__name__} adds channels to those of {self.task}, but a wrapper inside has added others at each "
+                f"step: put it inside of {type(self.env).__name__}."
+            )
+        return shape[0]
+
     def require_decision(self) -> str:
         """Return the name of the period in which the task takes answers.
 
@@ -143,10 +159,13 @@ class Modifier(TrialWrapper):
             trials: The trials.
             places: By how many choices, upwards: a number, or (n,).
         """
-        gt = trials.gt
-        where = self._places(gt)
-        turned = self._choices[(where + np.reshape(places, (-1, 1))) % len(self._choices)]
-        np.copyto(gt, turned, where=where >= 0)
+        by = np.broadcast_to(places, trials.n)
+
+        def turned(actions: Array, trial: Array) -> Array:
+            place = self._places(actions)
+            return np.where(place >= 0, self._choices[(place + by[trial]) % len(self._choices)], actions)
+
+        map_answers(trials, turned)
         if self._first_choice is not None:
             named = trials.conditions["ground_truth"] - self._first_choice
             trials.set("ground_truth", (named + places) % len(self._choices) + self._first_choice)

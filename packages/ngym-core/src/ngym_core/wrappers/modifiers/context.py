@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ngym_core.random import Draws
@@ -52,30 +51,32 @@ class Context(Modifier):
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
         self.require_ring()
+        size = self.require_channels()
         task = self.task
         space, k = task.observation_space, len(self._choices)
-        names = names_of(space) if isinstance(space, spaces.Box) and len(space.shape) == 1 else {}
+        names = names_of(space)
         rings = [name for name in MODALITIES if name in names] or [name for name in ("stimulus",) if name in names]
         if any(isinstance(layer, Context) for layer in layers(env)):
             raise ValueError(f"{task} has two modalities and a cue already: use one modifier Context, not two.")
-        if not rings or any(np.size(names[name]) != k for name in rings):
+        places = [np.asarray(names[name]) for name in rings]
+        if not rings or any(place.size != k or (np.diff(place) != 1).any() for place in places):
             raise ValueError(
-                f"Context needs a ring of stimulus channels, called 'stimulus' (or two, {MODALITIES}), as many as the {k} "
-                f"choices. {task} has the channels {names or space}."
+                f"Context needs a ring of stimulus channels, called 'stimulus' (or two, {MODALITIES}), one after another and as "
+                f"many as the {k} choices. {task} has the channels {names or space}."
             )
         used = [name for name in rings if name not in task.unused_channels]
         self._follows_task = "modality" in self.probe(1).conditions
         if len(used) > 1 and not self._follows_task:
             raise ValueError(f"{task} shows both modalities already; Context needs a task that shows one at a time.")
-        size = int(env.observation_space.shape[0])  # type: ignore[index]
-        self._rings = [np.asarray(names[name]) for name in rings]
+        starts = [int(place[0]) for place in places]
         self._used = 0 if self._follows_task else rings.index(used[0])
         extended = env.observation_space
         self._added_stimulus: Array = np.zeros(0, np.int64)
         if len(rings) == 1:
             extended = extend_space(extended, MODALITIES[1], k)
             self._added_stimulus = np.arange(size, size + k)
-            self._rings.append(self._added_stimulus)
+            starts.append(size)
+        self._starts = np.array(starts)
         self.observation_space = extend_space(extended, "context", 2)
         self._names = [self.condition_name(name) for name in ("context", "distractor")]
 
@@ -88,21 +89,31 @@ class Context(Modifier):
         turn = draws.index("distractor", trials.n, k)
         for name, values in zip(self._names, (context, turn), strict=True):
             trials.set(name, values)
-        channels_after = int(self.observation_space.shape[0])  # type: ignore[index]
-        turned = (np.arange(k) - np.arange(k)[:, None]) % k  # which channel each shows, for each number of places
+        total = int(self.observation_space.shape[0])  # type: ignore[index]
 
         def both(values: Array, trial: Array) -> Array:
-            shown = np.zeros((len(values), channels_after), values.dtype)
+            counts, row = context[trial], np.arange(len(values))
+            shown = np.empty((len(values), total), values.dtype)
             shown[:, : values.shape[1]] = values
-            counts = context[trial]
-            own = values[:, self._rings[self._used]]
-            if self._follows_task:
-                own = np.where((counts == 1)[:, None], values[:, self._rings[1]], own)
-            distractor = np.take_along_axis(own, turned[turn[trial]], axis=1)
-            for modality, ring in enumerate(self._rings):
-                shown[:, ring] = np.where((counts == modality)[:, None], own, distractor)
-            shown[np.arange(len(values)), channels_after - 2 + counts] = 1
+            shown[:, values.shape[1] :] = 0
+            used = counts if self._follows_task else self._used
+            own = _rings(values, k)[row * values.shape[1] + self._starts[used]]
+            twice = np.stack([own, own], axis=1).view(values.dtype)
+            other = _rings(twice, k)[row * 2 * k + (-turn % k)[trial]]
+            rings = _rings(shown, k)
+            rings[row * total + self._starts[counts]] = own
+            rings[row * total + self._starts[1 - counts]] = other
+            shown[row, total - 2 + counts] = 1
             return shown
 
         map_channels(trials, both)
         return trials
+
+
+def _rings(values: Array, k: int) -> Array:
+    """View k neighbouring channels as one item, for each channel of values (m, channels) at which they may begin.
+
+    NumPy copies an item in one go, whichever channel it begins at.
+    """
+    values = np.ascontiguousarray(values)
+    return np.ndarray(values.size - k + 1, f"V{k * values.itemsize}", values, strides=(values.itemsize,))

@@ -34,6 +34,7 @@ class GoCue(Modifier):
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
         self._decision = self.require_decision()
+        self.require_channels()
         name = "go_cue"
         while name in getattr(env.observation_space, "name", {}):
             name = f"GoCue_{name}"
