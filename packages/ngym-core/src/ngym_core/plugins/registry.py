@@ -161,7 +161,8 @@ class TaskSpec:
     @property
     def metadata(self) -> Mapping[str, Any]:
         """The metadata of the task: `paper_name`, `paper_link`, `tags`. A target without metadata is called to get it."""
-        target = inspect.unwrap(self.load())
+        target = self.load()
+        target = target if hasattr(target, "metadata") else inspect.unwrap(target)
         metadata: Mapping[str, Any] = (target if hasattr(target, "metadata") else make(self.id).unwrapped).metadata
         return metadata
 
