@@ -96,7 +96,8 @@ NEEDS = {  # what a task must have, for each wrapper that does not go with all
 }
 
 
-for _name in ("Anti", "Context", "Delay", "GoCue", "Interval", "Sequence"):
+MODIFIERS = ("Anti", "Context", "Delay", "GoCue", "Interval", "Sequence")
+for _name in MODIFIERS:
     NEEDS[_name] = functools.partial(accepts, _name)
 
 
@@ -109,8 +110,11 @@ def pairs(id_, kinds):
     """All pairs of wrappers of some kinds that go with a task and with each other, in both orders."""
     found = [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
     found = [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
+    found = [p for p in found if not (p[1] in MODIFIERS and p[0] in ("MultiEnvs", "ScheduleEnvs"))]
+    found = [p for p in found if not (p[1] in ("Context", "GoCue") and p[0] in STEP)]
     draws_choice = any(type(layer).__name__ in CHOICE for layer in layers(ngym.make(id_)))
-    return [p for p in found if not (draws_choice and p[0] in ("MultiEnvs", "ScheduleEnvs") and p[1] in CHOICE)]
+    kept_apart = ("MultiEnvs", "ScheduleEnvs", "Anti", "Interval")
+    return [p for p in found if not (draws_choice and p[0] in kept_apart and p[1] in CHOICE)]
 
 
 def build(id_, names, **kwargs):

@@ -108,17 +108,19 @@ class Modifier(TrialWrapper):
         """Return the number of channels that trials have, to which others may be added.
 
         Raises:
-            ValueError: Observations that are no vector of channels, or a wrapper inside that adds channels at each step.
+            ValueError: Observations that are no vector of channels, or a wrapper inside that changes them at each step: it
+                would not know the added ones.
         """
-        space, shape = self.env.observation_space, self.probe(1).ob.shape[2:]
-        if len(shape) != 1 or not isinstance(space, gymnasium.spaces.Box):
+        space = self.env.observation_space
+        if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
             raise ValueError(f"{type(self).__name__} adds channels to a vector of them, not to {space}.")
-        if space.shape != shape:
-            raise ValueError(
-                f"{type(self).__name__} adds channels to those of {self.task}, but a wrapper inside has added others at each "
-                f"step: put it inside of {type(self.env).__name__}."
-            )
-        return shape[0]
+        for layer in layers(self.env):
+            if getattr(layer, "_changes_steps", False):
+                raise ValueError(
+                    f"{type(self).__name__} adds channels to trials, which {type(layer).__name__} inside of it changes at each "
+                    f"step: put {type(layer).__name__} around it instead."
+                )
+        return int(space.shape[0])
 
     def require_decision(self) -> str:
         """Return the name of the period in which the task takes answers.

@@ -38,7 +38,7 @@ class Delay(Modifier):
         >>> env = ngym.make("yang19.dm1-v0", wrappers=[("Delay", {"ms": ("uniform", (200, 900))})])
         >>> trials = env.sample_trials(3, seed=0)
         >>> trials.conditions["delay"].tolist(), (trials.end["delay"] - trials.start["delay"]).tolist()
-        ([600, 700, 400], [6, 7, 4])
+        ([400, 600, 800], [4, 6, 8])
     """
 
     metadata = {"description": "Lets the agent remember what it saw over a delay.", "paper_link": None}

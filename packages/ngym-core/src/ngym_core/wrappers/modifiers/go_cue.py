@@ -26,7 +26,7 @@ class GoCue(Modifier):
         >>> env = ngym.make("yang19.dm1-v0+go_cue")
         >>> trial = env.sample_trials(1, seed=0)[0]
         >>> trial.ob[:, env.observation_space.name["go_cue"]].tolist(), trial.start["decision"]
-        ([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0], 6)
+        ([0.0, 0.0, 0.0, 0.0, 1.0, 1.0], 4)
     """
 
     metadata = {"description": "Shows when to answer.", "paper_link": None}

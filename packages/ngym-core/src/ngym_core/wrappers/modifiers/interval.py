@@ -45,7 +45,7 @@ class Interval(Delay):
         [9, 7, 1]
         >>> trials = env.sample_trials(3, seed=0)
         >>> trials.conditions["delay"].tolist(), [trial.gt[-1].item() for trial in trials]
-        ([600, 100, 900], [3, 6, 8])
+        ([500, 1000, 900], [4, 13, 8])
     """
 
     metadata = {
