@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import itertools
@@ -9,6 +10,7 @@ import itertools
 import numpy as np
 
 import ngym_core as ngym
+from ngym_core.plugins.registry import wrapper_spec
 from ngym_core.sampling import layers
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
 from ngym_core.wrappers import MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
@@ -36,11 +38,17 @@ def schedule_envs(env):
 
 
 TRIAL = {
+    "Anti": "Anti",
     "CatchTrials": ("CatchTrials", {"catch_prob": 0.4}),
+    "Context": "Context",
+    "Delay": ("Delay", {"ms": ("choice", (100, 300))}),
+    "GoCue": "GoCue",
+    "Interval": ("Interval", {"direction": "left", "ms": ("choice", (0, 100, 300))}),
     "MultiEnvs": lambda env: MultiEnvs([env, twin(env)]),
     "RandomGroundTruth": "RandomGroundTruth",
     "ScheduleAttr": schedule_attr,
     "ScheduleEnvs": schedule_envs,
+    "Sequence": ("Sequence", {"direction": "left", "ms": 300}),
     "SideBias": side_bias,
     "TrialHistory": ("TrialHistory", {"block_dur": 4}),
     "TrialHistoryV2": "TrialHistoryV2",
@@ -62,6 +70,15 @@ def appends(env):
     return not env.observation_space.shape or len(env.observation_space.shape) == 1
 
 
+def accepts(name, env):
+    """Whether a modifier accepts a task: what each refuses is tested in tests/core/wrappers/modifiers."""
+    with contextlib.suppress(ValueError):
+        which, arguments = (WRAPPERS[name], {}) if isinstance(WRAPPERS[name], str) else WRAPPERS[name]
+        wrapper_spec(which).load()(env, **arguments)
+        return True
+    return False
+
+
 NEEDS = {  # what a task must have, for each wrapper that does not go with all
     **dict.fromkeys(["PassAction", "PassReward", "ScheduleEnvs"], appends),
     "CatchTrials": lambda env: env.rule.pays_ground_truth,
@@ -79,6 +96,11 @@ NEEDS = {  # what a task must have, for each wrapper that does not go with all
 }
 
 
+MODIFIERS = ("Anti", "Context", "Delay", "GoCue", "Interval", "Sequence")
+for _name in MODIFIERS:
+    NEEDS[_name] = functools.partial(accepts, _name)
+
+
 @functools.cache
 def goes_with(name, id_):
     return name not in NEEDS or bool(NEEDS[name](ngym.make(id_)))
@@ -88,8 +110,11 @@ def pairs(id_, kinds):
     """All pairs of wrappers of some kinds that go with a task and with each other, in both orders."""
     found = [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
     found = [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
+    found = [p for p in found if not (p[1] in MODIFIERS and p[0] in ("MultiEnvs", "ScheduleEnvs"))]
+    found = [p for p in found if not (p[1] in ("Context", "GoCue") and p[0] in STEP)]
     draws_choice = any(type(layer).__name__ in CHOICE for layer in layers(ngym.make(id_)))
-    return [p for p in found if not (draws_choice and p[0] in ("MultiEnvs", "ScheduleEnvs") and p[1] in CHOICE)]
+    kept_apart = ("MultiEnvs", "ScheduleEnvs", "Anti", "Interval")
+    return [p for p in found if not (draws_choice and p[0] in kept_apart and p[1] in CHOICE)]
 
 
 def build(id_, names, **kwargs):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.rules import AnswerAtOnce, RespondWhenDue
+from ngym_core.rules import AnswerAtOnce, AnswerInSequence, RespondWhenDue
 
 TASK = SimpleNamespace(
     rewards={"abort": -0.1, "correct": 1.3, "fail": -0.7, "miss": -0.5}, abort=False, prod_margin=0.2, dt=80
@@ -18,6 +18,8 @@ RULES = {
     "fixate everywhere": (ngym.FixateThenChoose(fixation=None), 3),
     "two fixations": (ngym.FixateThenChoose(fixation=("fixation", "delay")), 3),
     "withholding is paid": (ngym.FixateThenChoose(pays_withholding=True), 3),
+    "sequence": (AnswerInSequence(), 3),
+    "sequence, fixate everywhere, withholding is paid": (AnswerInSequence(fixation=None, pays_withholding=True), 3),
     "answer at once": (AnswerAtOnce(), 3),
     "respond when due": (RespondWhenDue(), 3),
     "respond when due, two fixations": (RespondWhenDue(fixation=("fixation", "delay")), 3),
@@ -135,3 +137,21 @@ def test_rule_pays_nothing_by_default():
     rewards, ends = ngym.Rule().step_many(TASK, None, np.zeros(3))
     assert rewards.tolist() == [0, 0, 0]
     assert ends.tolist() == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "gt", "actions", "rewards", "performance", "ends"),
+    [
+        (AnswerInSequence(), 2, [0, 0, 0, 2, 2, 2], [0, 0, 0, 1.3 / 3, 1.3 / 3, 1.3 / 3], 1, 5),
+        (AnswerInSequence(), 2, [1, 0, 1, 2, 0, 1], [-0.1, 0, 0, 1.3 / 3, -0.7 / 3, -0.7 / 3], 1 / 3, 5),
+        (AnswerInSequence(fixation=None), 2, [0, 0, 1, 1, 1, 1], [0, 0, -0.1, -0.7 / 3, -0.7 / 3, -0.7 / 3], 0, 5),
+        (AnswerInSequence(), 0, [0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, -0.7 / 3], 2 / 3, 5),
+        (AnswerInSequence(pays_withholding=True), 0, [0] * 6, [0, 0, 0, 1.3 / 3, 1.3 / 3, 1.3 / 3], 1, 5),
+    ],
+)
+def test_answer_in_sequence_judges_and_pays_each_step_of_the_decision(rule, gt, actions, rewards, performance, ends):
+    assert play(rule, gt, actions) == (pytest.approx(rewards), pytest.approx(performance), ends)
+
+
+def test_answer_in_sequence_ends_where_fixation_is_broken_and_the_task_aborts():
+    assert play(AnswerInSequence(), 2, [1, 0, 0, 2, 2, 2], abort=True) == ([-0.1], 0, 0)

@@ -12,7 +12,7 @@ from ngym_core.testing import _check_gymnasium
 
 from .comparison import assert_same, compare
 from .neurogym_style import Dots
-from .stacks import CHOICE, IDS, STEP, TRIAL, WRAPPERS, build, goes_with, pairs
+from .stacks import CHOICE, IDS, MODIFIERS, STEP, TRIAL, WRAPPERS, build, goes_with, pairs
 
 
 def everything(trials):
@@ -71,7 +71,8 @@ def play(env, seed, steps=150):
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_stack_of_three_wrappers_replays_from_its_seed(name):
     others = [n for n in ("Noise", "TrialHistory", "TimeOut") if n != name and not (name == "ScheduleAttr" and n in CHOICE)]
-    env = build("PerceptualDecisionMaking-v0", (others[0], name, others[1]), num_trials_before_reset=20)
+    stack = (name, *others[:2]) if name in ("Context", "GoCue") else (others[0], name, others[1])
+    env = build("PerceptualDecisionMaking-v0", stack, num_trials_before_reset=20)
     runs = []
     for _ in range(2):
         env.action_space.seed(3)
@@ -81,7 +82,7 @@ def test_stack_of_three_wrappers_replays_from_its_seed(name):
             assert_same(a, b)
 
 
-NOT_IN_STYLE = ("CatchTrials", "VariableMapping", "MultiEnvs", "ScheduleEnvs")
+NOT_IN_STYLE = ("CatchTrials", "VariableMapping", "MultiEnvs", "ScheduleEnvs", *MODIFIERS)
 
 
 @pytest.mark.parametrize("name", [n for n in WRAPPERS if n not in NOT_IN_STYLE])

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.arguments import Flag, Values, checked, shown
-from ngym_core.plugins.registry import get_collection, make
+from ngym_core.plugins.registry import full_name, get_collection, make
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule, RandomSchedule, Schedule
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def mix(
         >>> env.sample_trials(4, seed=0).conditions["task"].tolist()
         ['yang19.ctxdm1-v0', 'yang19.go-v0', 'yang19.dlygo-v0', 'yang19.ctxdm2-v0']
     """
-    from ngym_core.wrappers.schedule_envs import ScheduleEnvs  # at import nothing that makes trials is loaded
+    from ngym_core.wrappers.schedule_envs import ScheduleEnvs, task_name  # at import nothing that makes trials is loaded
 
     ids = get_collection(tasks) if isinstance(tasks, str) else tasks
     if not isinstance(ids, (list, tuple)) or not ids:
@@ -83,4 +83,5 @@ def mix(
     else:
         lengths = block if isinstance(block, list) else [block] * len(envs)
         schedule = RandomBlockSchedule(len(envs), lengths, random_start=True, p=weights)  # type: ignore[arg-type]
-    return ScheduleEnvs(envs, schedule, env_input=cue is not None, pad=pad)
+    names = [full_name(task) if isinstance(task, str) else task_name(task) for task in ids]
+    return ScheduleEnvs(envs, schedule, env_input=cue is not None, pad=pad, names=names)

@@ -30,7 +30,7 @@ from ngym_core.trials._kernels import Span
 if TYPE_CHECKING:
     from ngym_core.trials import Trials
 
-__all__ = ["AnswerAtOnce", "FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"]
+__all__ = ["AnswerAtOnce", "AnswerInSequence", "FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"]
 
 
 class Rule:
@@ -315,6 +315,65 @@ class RespondWhenDue(Rule):
         np.copyto(reward, _reward_pair(task.rewards["fail"], task.rewards["correct"]).take(right), where=answers)
         np.copyto(now.performance, right, where=answers)
         return reward, broken_many(task, now, early, reward, answers)
+
+
+@dataclass(frozen=True)
+class AnswerInSequence(FixateThenChoose):
+    """Reward rule: withhold any action while fixating, then give one answer at each step of the decision period.
+
+    At each step of the decision the action is right if it equals the ground truth of that step: it earns its share of
+    `correct`, otherwise its share of `fail`. Performance is the share of right steps. The trial ends with the decision.
+    Fixation is as in `FixateThenChoose`. Where the ground truth is 0 at all steps of the decision (no-go), withholding is
+    right, and earns `correct` only if `pays_withholding`.
+
+    Args:
+        fixation: The period (or periods, one after another) to fixate in; None for all but the decision.
+        decision: The period to answer in.
+        pays_withholding: Whether withholding earns `correct` where the ground truth is 0.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("yang19.go-v0+sequence=right")
+        >>> env.unwrapped.rule
+        AnswerInSequence(fixation='fixation', decision='decision', pays_withholding=False)
+        >>> _, info = env.reset(seed=0)
+        >>> results = [env.step(env.gt_now if step < 15 else 0) for step in range(20)]  # the first half is right
+        >>> float(results[-1][4]["performance"]), bool(results[-1][4]["new_trial"])
+        (0.5, True)
+    """
+
+    optional_rewards = ("abort", "correct", "fail")
+
+    def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
+        """Return the edges of both periods; nothing is right before the first step."""
+        opens, closes = trials.span(self.decision)
+        hold = edges(trials, self.fixation)
+        facts = {"opens": opens, "closes": closes, "hold_from": hold[0], "hold_to": hold[1]}
+        return {**facts, "right": 0, "performance": 0.0}
+
+    def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
+        """Evaluate one action."""
+        if now.opens <= now.step < now.closes:
+            steps, right = now.closes - now.opens, action == now.gt
+            now.right += right
+            now.performance = now.right / steps
+            paid = task.rewards["correct"] if action or self.pays_withholding else 0.0
+            return (paid if right else task.rewards.get("fail", 0.0)) / steps, bool(now.step == now.closes - 1)
+        if action != 0 and now.hold_from <= now.step < now.hold_to:
+            return broken(task, now)
+        return 0.0, False
+
+    def step_many(self, task: Any, now: Any, action: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Evaluate one action in each of N lanes."""
+        step = now.step
+        inside = (now.opens <= step) & (step < now.closes)
+        steps, right = np.where(inside, now.closes - now.opens, 1), inside & (action == now.gt)
+        now.right[:] += right
+        np.copyto(now.performance, now.right / steps, where=inside)
+        paid = np.where((action != 0) | self.pays_withholding, task.rewards["correct"], 0.0)
+        reward = np.where(inside, np.where(right, paid, task.rewards.get("fail", 0.0)) / steps, 0.0)
+        early = (action != 0) & ~inside & (now.hold_from <= step) & (step < now.hold_to)
+        return reward, broken_many(task, now, early, reward, inside & (step == now.closes - 1))
 
 
 class AnswerAtOnce(Rule):

@@ -118,6 +118,7 @@ class TaskSpec:
         id: Its id, for example ``MyTask-v0``; ``mycollection.task-v0`` belongs to a collection.
         target: ``package.module:Class``, imported by `make`; or a function that returns an env.
         kwargs: Parameters that `make` always passes.
+        modifiers: Modifiers that `make` puts around it, as they stand in the id: ``MyTask-v0+anti+delay=500``.
 
     Raises:
         TypeError: An id that is no text, a target that is not such a string, or parameters that are no mapping.
@@ -132,14 +133,20 @@ class TaskSpec:
     id: str
     target: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    modifiers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check id, target and parameters."""
         _check_text("task id", self.id)
-        gymnasium.envs.registration.parse_env_id(self.id)
+        gymnasium.envs.registration.parse_env_id(self.unmodified_id)
         _check_target(self.target)
         if not (isinstance(self.kwargs, Mapping) and all(isinstance(key, str) for key in self.kwargs)):
             raise TypeError(f"kwargs={self.kwargs!r} of {self.id} must be a mapping, parameter -> value.")
+
+    @property
+    def unmodified_id(self) -> str:
+        """The id without modifiers, under which the task is registered."""
+        return self.id.removesuffix("".join(f"+{modifier}" for modifier in self.modifiers))
 
     @property
     def collection(self) -> str | None:
@@ -152,12 +159,13 @@ class TaskSpec:
         Raises:
             ImportError: It cannot be imported. The message quotes why.
         """
-        return load(f"The task {self.id!r} of {_owners.get(self.id, THIS_PROGRAM)}", self.target)  # type: ignore[no-any-return]
+        return load(f"The task {self.id!r} of {_owners.get(self.unmodified_id, THIS_PROGRAM)}", self.target)  # type: ignore[no-any-return]
 
     @property
     def metadata(self) -> Mapping[str, Any]:
         """The metadata of the task: `paper_name`, `paper_link`, `tags`. A target without metadata is called to get it."""
-        target = inspect.unwrap(self.load())
+        target = self.load()
+        target = target if hasattr(target, "metadata") else inspect.unwrap(target)
         metadata: Mapping[str, Any] = (target if hasattr(target, "metadata") else make(self.id).unwrapped).metadata
         return metadata
 
@@ -342,14 +350,24 @@ def task_spec(id_: str) -> TaskSpec:
     """Look up a task.
 
     Args:
-        id_: Its id; the version may be omitted.
+        id_: Its id; the version may be omitted. Modifiers may follow: ``yang19.go-v0+anti+delay=500``.
 
     Returns:
-        Its registration.
+        Its registration, with the modifiers.
 
     Raises:
         UnknownTaskError: There is no such task. The message names the nearest ids and the packs that failed.
+        UnknownNameError: There is no such modifier.
+        ValueError: A modifier with a value that it does not take.
     """
+    id_, *modifiers = id_.split("+")
+    if modifiers:
+        from ngym_core.wrappers.modifiers import wrapper_of  # not at the top: only ids with modifiers need it
+
+        spec = task_spec(id_)
+        for modifier in modifiers:
+            wrapper_of(modifier)
+        return replace(spec, id="+".join([spec.id, *modifiers]), modifiers=tuple(modifiers))
     for known in (id_, f"{id_}-v0"):
         if known in _tasks:
             return _tasks[known]
@@ -376,7 +394,7 @@ def task_metadata(spec: TaskSpec) -> dict[str, Any]:
         if _pack_manager is not None and _pack_manager.strict:
             raise error
         why = reason(error.__cause__ or error)
-        warn(f"The task {spec.id!r} of {_owners[spec.id]} is listed without tags and paper: {why}")
+        warn(f"The task {spec.id!r} of {_owners[spec.unmodified_id]} is listed without tags and paper: {why}")
 
     with isolated(f"ngym was reading the metadata of the task {spec.id!r}", fail):
         metadata = spec.metadata
@@ -426,8 +444,9 @@ def make(
     whose return engines report.
 
     Args:
-        id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too. The name of a collection, such as ``yang19``,
-            makes `ngym_core.mix` of it.
+        id_: Its id; the version may be omitted. ``ngym_core:<id>`` works too. Modifiers may follow it, which are put
+            around the task before the wrappers: ``yang19.go-v0+anti+delay=500``, see `ngym_core.wrappers.modifiers`. The
+            name of a collection, such as ``yang19``, makes `ngym_core.mix` of it.
         wrappers: Wrappers to put around it, the first innermost: a name, a class (or function), or a
             pair of one of these and a dictionary of its arguments.
         num_trials_before_reset: Number of trials after which an episode ends.
@@ -441,9 +460,9 @@ def make(
 
     Raises:
         UnknownTaskError: There is no such task.
-        UnknownNameError: There is no such wrapper.
+        UnknownNameError: There is no such wrapper, or modifier.
         TypeError: A parameter that the task does not have, or wrappers that are no list of them.
-        ValueError: Another `render_mode`, or a number of steps below 1.
+        ValueError: Another `render_mode`, a number of steps below 1, or a modifier that makes no sense around the task.
         ImportError: The task cannot be imported, or no installed pack draws images.
 
     Example:
@@ -477,6 +496,7 @@ def make(
 def _make_task(spec: TaskSpec, episodes: dict[str, Any], render_mode: RenderMode, kwargs: dict[str, Any]) -> Any:
     """Make a task without further wrappers, see `make`; `episodes` has `num_trials_before_reset` if it is given."""
     from ngym_core.sampling import layers, tasks_of
+    from ngym_core.wrappers.modifiers import wrapper_of
 
     target = spec.load()
     parameters = _parameters(target)
@@ -485,14 +505,16 @@ def _make_task(spec: TaskSpec, episodes: dict[str, Any], render_mode: RenderMode
     env: Any = target(**{**spec.kwargs, **kwargs, **accepted})
     for task in tasks_of(env) if episodes else ():  # also of a task that has no parameter for it
         task.num_tr_exp = episodes["num_trials_before_reset"]
-    if spec.id in gymnasium.registry:
-        registered = gymnasium.spec(spec.id)
+    if spec.unmodified_id in gymnasium.registry:
+        registered = gymnasium.spec(spec.unmodified_id)
         episodes = {"num_trials_before_reset": env.unwrapped.num_tr_exp}
         rendering = {} if render_mode is None else {"render_mode": render_mode}
         env.unwrapped.spec = replace(registered, kwargs={**registered.kwargs, **kwargs, **episodes, **rendering})
     for layer in layers(env):
         if isinstance(layer, gymnasium.Wrapper):
             layer._comes_with_task = True  # type: ignore[attr-defined]
+    for name, arguments in map(wrapper_of, spec.modifiers):
+        env = wrapper_spec(name).load()(env, **arguments)
     return env
 
 

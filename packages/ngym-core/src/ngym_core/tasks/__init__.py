@@ -79,6 +79,16 @@ TASKS = {
     "yang19.dnmc-v0": "yang19.match:dnmc",
 }
 
+# The 82 tasks of the collection modcog: those of yang19, those with a delay turned by it, and all of them as sequences.
+_YANG19 = {id.removeprefix("yang19.").removesuffix("-v0"): at for id, at in TASKS.items() if id.startswith("yang19.")}
+_WITH_DELAY = [name for name, at in _YANG19.items() if "dly" in name or at.startswith("yang19.match:")]
+MODCOG = [
+    *_YANG19,
+    *(name + suffix for name in _WITH_DELAY for suffix in ("intr", "intl")),
+    *(name + suffix for suffix in ("seqr", "seql") for name in _YANG19),
+]
+TASKS.update({f"modcog.{name}-v0": f"modcog:{name}" for name in MODCOG})
+
 TAGS = {
     "Lymnaea Stagnalis": "the subject is the great pond snail",
     "aerial respiratory behaviour": "the subject breathes air at the surface of the water",

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from ngym_core.trials.batch import Trial, Trials
-from ngym_core.trials.operations import add_channels, concatenate, end_trials, interleave, join_columns, select, set_period
+from ngym_core.trials.operations import (
+    add_channels,
+    add_period_channel,
+    concatenate,
+    end_trials,
+    insert_period,
+    interleave,
+    join_columns,
+    map_answers,
+    map_channels,
+    resize_period,
+    select,
+    set_period,
+)
 
 __all__ = [
     "Trial",
     "Trials",
     "add_channels",
+    "add_period_channel",
     "concatenate",
     "end_trials",
+    "insert_period",
     "interleave",
     "join_columns",
+    "map_answers",
+    "map_channels",
+    "resize_period",
     "select",
     "set_period",
 ]

@@ -262,14 +262,22 @@ class Observations:
 
     def runs(self, name: str) -> Runs:
         """Return ``ob`` or ``gt`` as runs, whatever it is stored as."""
+        runs, index = self.indexed_runs(name)
+        return runs if index is None else Runs(runs.values.take(index, axis=0), runs.counts, runs.per_trial)
+
+    def indexed_runs(self, name: str) -> tuple[Runs, NDArray[np.int64] | None]:
+        """Return ``ob`` or ``gt`` as runs, and which of the values each of them shows, (m,); None: run i shows value i.
+
+        For those who take some of the runs anyway, so that values are copied only once.
+        """
         if self._segments is not None and name in self._segments:
             segments = self._segments
-            return Runs(segments.values(name), segments.lengths, np.full(self._n, segments.number))
+            return Runs(segments.values(name), segments.lengths, np.full(self._n, segments.number)), None
         if name in self._runs:
-            return self._runs[name]
+            return self._runs[name], None
         values, index = self.flat_steps(name)
-        values = values if index is None else values.take(index, axis=0)
-        return Runs(values, np.ones(len(values), np.int64), np.array(np.broadcast_to(self._periods.total, self._n)))
+        counts = np.ones(len(values) if index is None else len(index), np.int64)
+        return Runs(values, counts, np.array(np.broadcast_to(self._periods.total, self._n))), index
 
     # ---- inside ------------------------------------------------------------------------------------
 

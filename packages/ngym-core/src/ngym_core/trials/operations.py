@@ -1,8 +1,9 @@
-"""Operations on batches of trials, for wrappers and data: concatenate, select, shorten, add channels."""
+"""Operations on batches of trials, for wrappers and data: concatenate, select, shorten, insert steps, add channels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,21 @@ from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
 from ngym_core.trials.observations import Runs, interleave_runs
 
-__all__ = ["add_channels", "concatenate", "end_trials", "interleave", "join_columns", "select", "set_period", "to_column"]
+__all__ = [
+    "add_channels",
+    "add_period_channel",
+    "concatenate",
+    "end_trials",
+    "insert_period",
+    "interleave",
+    "join_columns",
+    "map_answers",
+    "map_channels",
+    "resize_period",
+    "select",
+    "set_period",
+    "to_column",
+]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -164,6 +179,183 @@ def add_channels(trials: Trials, values: Array) -> None:
     ob = trials.ob
     tail = np.broadcast_to(values, (trials.n, ob.shape[1], values.shape[2])) * trials.mask[..., None]
     trials._observations.set_array("ob", np.concatenate([ob, tail.astype(ob.dtype)], axis=-1))
+
+
+@explained
+def map_channels(trials: Trials, change: Callable[[Array, Array], Array]) -> None:
+    """Replace what each step shows, also by another number of channels.
+
+    Args:
+        trials: n trials.
+        change: Called with values (m, channels), which last for one or several steps each, and the index of the trial that
+            each belongs to, (m,); returns (m, other channels).
+    """
+    runs = trials._observations.runs("ob")
+    values = change(runs.values, np.arange(trials.n).repeat(runs.per_trial))
+    trials._observations.set_runs("ob", Runs(values, runs.counts, runs.per_trial))
+
+
+@explained
+def map_answers(trials: Trials, change: Callable[[Array, Array], Array]) -> None:
+    """Replace the ground truth.
+
+    Args:
+        trials: n trials.
+        change: As for `map_channels`, with actions (m,) or (m, ...) instead of channels.
+    """
+    runs = trials._observations.runs("gt")
+    values = change(runs.values, np.arange(trials.n).repeat(runs.per_trial))
+    trials._observations.set_runs("gt", Runs(values, runs.counts, runs.per_trial))
+
+
+@explained
+def add_period_channel(trials: Trials, period: str) -> None:
+    """Add a channel after all others that is 1 in a period, and 0 before and after it."""
+    runs, index = trials._observations.indexed_runs("ob")
+    start, stop = _edges(trials, period)
+    parts = _Parts.of(runs, start, stop)
+    on = (parts.begin >= start[parts.trial]) & (parts.begin < stop[parts.trial])
+    source = parts.source if index is None else index[parts.source]
+    channels = runs.values.shape[1]
+    values = np.empty((len(on), channels + 1), runs.values.dtype)
+    values[:, :channels] = runs.values if parts.are_all and index is None else runs.values.take(source, axis=0)
+    values[:, channels] = on
+    per_trial = np.bincount(parts.trial, minlength=trials.n)
+    trials._observations.set_runs("ob", Runs(values, parts.counts, per_trial))
+
+
+@explained
+def insert_period(trials: Trials, period: str, before: str) -> None:
+    """Add a period without steps, which begins and ends where another one begins; see `resize_period`."""
+    spans = trials._periods.spans
+    start = trials.span(before)[0]
+    trials._periods.spans = {
+        name: span
+        for old in spans
+        for name, span in ([(period, (start, start))] if old == before else []) + [(old, spans[old])]
+    }
+
+
+@explained
+def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value: float = 0) -> None:
+    """Give a period another number of steps, in which nothing changes; later periods begin later.
+
+    They show what its first step has shown. Where the period had no steps, they show what the step before them shows, but
+    for some channels, and their ground truth is 0.
+
+    Args:
+        trials: n trials.
+        period: The period.
+        steps: Its new duration in steps, an integer or (n,).
+        blank: Indices of the channels that show a value instead, (k,); of images, everything does.
+        value: That value.
+
+    Example:
+        >>> import numpy as np, ngym_core as ngym
+        >>> from ngym_core.trials import resize_period
+        >>> trials = ngym.make("GoNogo-v0").sample_trials(2, seed=0)
+        >>> resize_period(trials, "delay", np.array([1, 3]), blank=np.array([1, 2]))
+        >>> (trials.end["delay"] - trials.start["delay"]).tolist(), trials.lengths.tolist()
+        ([1, 3], [11, 13])
+    """
+    start, stop = _edges(trials, period)
+    steps = np.broadcast_to(np.asarray(steps), trials.n)
+    for name in ("ob", "gt"):
+        runs, index = trials._observations.indexed_runs(name)
+        parts = _Parts.of(runs, start, stop)
+        source = parts.source if index is None else index[parts.source]
+        per_trial = runs.per_trial if parts.are_all else np.bincount(parts.trial, minlength=trials.n)
+        begin, end = parts.begin, start[parts.trial]
+        inside = ((begin >= end) & (begin < stop[parts.trial]) & (parts.counts > 0)).nonzero()[0]
+        counts = parts.counts.copy()
+        counts[inside] = 0
+        # The first part in the period of each trial, if there is one, and how many come before it.
+        trial, first = np.unique(parts.trial[inside], return_index=True)
+        if len(trial) == trials.n:
+            counts[inside[first]] = steps
+            values = runs.values if parts.are_all and index is None else runs.values.take(source, axis=0)
+        else:
+            earlier = np.bincount(parts.trial[begin < end], minlength=trials.n)
+            at = np.cumsum(per_trial) - per_trial + earlier  # the new run of a trial stands before this part
+            shown = np.clip(at - (earlier > 0), 0, len(source) - 1)
+            shown[trial] = inside[first]
+            values = _with_rows(runs.values, source, at, shown, per_trial)
+            empty = np.ones(trials.n, bool)
+            empty[trial] = False
+            new = (at + np.arange(trials.n))[empty]
+            if name == "gt" or values.ndim > 2:
+                values[new] = 0 if name == "gt" else value
+            else:
+                values[new[:, None], blank] = value
+            counts, per_trial = np.insert(counts, at, steps), per_trial + 1
+        trials._observations.set_runs(name, Runs(values, counts, per_trial))
+    _move_edges(trials, period, start, stop, steps)
+
+
+def _with_rows(values: Array, source: Array, at: Array, shown: Array, per_trial: Array) -> Array:
+    """Return the values with these indices, and in each of n trials one more, `shown`, before the index `at`, (n,) each."""
+    n, k = len(per_trial), int(per_trial[0])
+    place = int(at[0])
+    if len(source) == len(values) == n * k and (at == np.arange(n) * k + place).all() and (per_trial == k).all():
+        old = values.reshape(n, k, *values.shape[1:])  # copied in slices, which takes half of the time
+        new = np.empty((n, k + 1, *values.shape[1:]), values.dtype)
+        new[:, :place], new[:, place + 1 :] = old[:, :place], old[:, place:]
+        new[:, place] = values.take(shown, axis=0)
+        return new.reshape(-1, *values.shape[1:])
+    return values.take(np.insert(source, at, source[shown]), axis=0)
+
+
+def _move_edges(trials: Trials, period: str, start: Array, stop: Array, steps: Array) -> None:
+    """Let a period, from `start` to `stop`, last so many steps, and all that comes later move; (n,) each."""
+    longer, later, empty = steps - (stop - start), False, start == stop
+
+    for name, span in trials._periods.spans.items():
+        if name == period:
+            later = True
+            trials._periods.spans[name] = to_steps(start, 1), to_steps(start + steps, 1)
+            continue
+        first, last = (np.broadcast_to(edge, trials.n) for edge in span)
+        # What begins where a period without steps does may come before it or after it, if it has no steps either.
+        first_moves = (first >= stop) & (~empty | (last > first) | later)
+        last_moves = np.where(empty, (last > stop) | first_moves, last >= stop)
+        new_first = np.where(first_moves, first + longer, np.where(first > start, np.minimum(first, start + steps), first))
+        new_last = np.where(last_moves, last + longer, np.where(last > start, np.minimum(last, start + steps), last))
+        trials._periods.spans[name] = to_steps(new_first, 1), to_steps(new_last, 1)
+    trials._periods.total = to_steps(trials.lengths + longer, 1)
+
+
+def _edges(trials: Trials, period: str) -> tuple[Array, Array]:
+    """Return the first step of a period, and that after its last, (n,) each."""
+    start, stop = trials.span(period)
+    return np.broadcast_to(np.asarray(start), trials.n), np.broadcast_to(np.asarray(stop), trials.n)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Runs that are cut at some steps: index of the run, number of steps, trial, and first step in it, of each part, (m,)."""
+
+    source: Array
+    counts: Array
+    trial: Array
+    begin: Array
+    are_all: bool
+
+    @classmethod
+    def of(cls, runs: Runs, start: Array, stop: Array) -> _Parts:
+        """Cut the runs of each trial at two steps, (n,) each."""
+        trial = np.arange(len(runs.per_trial)).repeat(runs.per_trial)
+        end = np.cumsum(runs.counts)
+        last = np.cumsum(runs.per_trial)
+        before = np.where(last > runs.per_trial, end[last - runs.per_trial - 1], 0)  # steps of the trials before each
+        end = end - before[trial]
+        begin = end - runs.counts
+        start, stop = start[trial], stop[trial]
+        if not (((begin < start) & (start < end)) | ((begin < stop) & (stop < end))).any():
+            return cls(np.arange(len(end)), runs.counts, trial, begin, True)
+        edges = np.stack([begin, np.clip(start, begin, end), np.clip(stop, begin, end), end], axis=1)
+        counts = np.diff(edges, axis=1)
+        source, part = np.nonzero(counts)
+        return cls(source, counts[source, part], trial[source], edges[source, part], False)
 
 
 def to_column(values: list[Any]) -> Array:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from ngym_core.wrappers.catch_trials import CatchTrials as CatchTrials
     from ngym_core.wrappers.choices import ChoiceWrapper as ChoiceWrapper
     from ngym_core.wrappers.full_input import FullInput as FullInput
+    from ngym_core.wrappers.modifiers.anti import Anti as Anti
+    from ngym_core.wrappers.modifiers.base import Modifier as Modifier
+    from ngym_core.wrappers.modifiers.context import Context as Context
+    from ngym_core.wrappers.modifiers.delay import Delay as Delay
+    from ngym_core.wrappers.modifiers.go_cue import GoCue as GoCue
+    from ngym_core.wrappers.modifiers.interval import Interval as Interval
+    from ngym_core.wrappers.modifiers.sequence import Sequence as Sequence
     from ngym_core.wrappers.monitor import Monitor as Monitor
     from ngym_core.wrappers.noise import Noise as Noise
     from ngym_core.wrappers.pass_action import PassAction as PassAction
@@ -33,8 +40,13 @@ if TYPE_CHECKING:
 
 # Id -> module and class.
 WRAPPERS = {
+    "Anti-v0": "modifiers.anti:Anti",
     "CatchTrials-v0": "catch_trials:CatchTrials",
+    "Context-v0": "modifiers.context:Context",
+    "Delay-v0": "modifiers.delay:Delay",
     "FullInput-v0": "full_input:FullInput",
+    "GoCue-v0": "modifiers.go_cue:GoCue",
+    "Interval-v0": "modifiers.interval:Interval",
     "Monitor-v0": "monitor:Monitor",
     "Noise-v0": "noise:Noise",
     "PassAction-v0": "pass_action:PassAction",
@@ -44,6 +56,7 @@ WRAPPERS = {
     "MultiEnvs-v0": "schedule_envs:MultiEnvs",
     "ScheduleAttr-v0": "schedule_attr:ScheduleAttr",
     "ScheduleEnvs-v0": "schedule_envs:ScheduleEnvs",
+    "Sequence-v0": "modifiers.sequence:Sequence",
     "SideBias-v0": "side_bias:SideBias",
     "TimeOut-v0": "time_out:TimeOut",
     "TrialHistory-v0": "trial_history:TrialHistory",
@@ -58,7 +71,7 @@ def ngym_wrappers() -> Iterable[WrapperSpec]:
     return [WrapperSpec(name, f"ngym_core.wrappers.{target}") for name, target in WRAPPERS.items()]
 
 
-_classes: dict[str, list[str]] = {".choices": ["ChoiceWrapper"]}
+_classes: dict[str, list[str]] = {".choices": ["ChoiceWrapper"], ".modifiers.base": ["Modifier"]}
 for _target in WRAPPERS.values():
     _module, _, _name = _target.partition(":")
     _classes.setdefault(f".{_module}", []).append(_name)

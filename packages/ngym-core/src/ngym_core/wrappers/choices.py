@@ -66,7 +66,8 @@ class ChoiceWrapper(TrialWrapper):
         if other is None:
             return False
         for between in inside[: inside.index(other)]:
-            if "envs" in vars(between) or getattr(between, "_one_at_a_time", False):
+            turned = getattr(type(between), "turns_answers", False)
+            if "envs" in vars(between) or getattr(between, "_one_at_a_time", False) or turned:
                 raise ValueError(
                     f"{type(self).__name__} and {type(other).__name__} both decide 'ground_truth'. They combine where "
                     f"{type(between).__name__} is not between them: put {type(self).__name__} inside of it."

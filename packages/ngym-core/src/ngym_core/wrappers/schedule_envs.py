@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Envs, Flag, shown
+from ngym_core.arguments import Envs, Flag, Labels, shown
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rendering import record_trials
@@ -35,6 +35,7 @@ class MultiEnvs(TrialWrapper):
         env_input: Show the agent which task it is: one more channel for each, named `env`.
         pad: Let tasks differ in the number of channels and of actions: all get as many as the one that has the most. Further
             channels show 0, further actions are never right. Names of channels and actions stay as the tasks have them.
+        names: Name of each task; by default its id, or that of its class.
 
     Attributes:
         i_env: Index of the task that the trial being played comes from.
@@ -57,7 +58,7 @@ class MultiEnvs(TrialWrapper):
 
     metadata = {"description": "Puts several tasks behind one front.", "paper_link": None}
 
-    def __init__(self, envs: Envs, env_input: Flag = False, *, pad: Flag = False) -> None:
+    def __init__(self, envs: Envs, env_input: Flag = False, *, pad: Flag = False, names: Labels | None = None) -> None:
         if not len(envs):
             raise ValueError(f"envs={shown(envs)}: There must be at least one env.")
         self.envs = list(envs)
@@ -68,6 +69,7 @@ class MultiEnvs(TrialWrapper):
         self.action_space = envs[0].action_space
         self.observation_space = space = envs[0].observation_space
         self._num_channels: int | None = None
+        self._names = _names(envs, names)
         if pad:
             self.action_space = _pad_actions(envs)
             self.observation_space = space = _padded_observations(envs)
@@ -117,8 +119,8 @@ class MultiEnvs(TrialWrapper):
 
     @property
     def names(self) -> list[str]:
-        """Name of each task: its id, or that of its class."""
-        return [env.unwrapped.spec.id if env.unwrapped.spec else type(env.unwrapped).__name__ for env in self.envs]
+        """Name of each task, which the condition `task` has."""
+        return list(self._names)
 
     @property
     def spec(self) -> None:  # type: ignore[override]
@@ -212,6 +214,20 @@ class MultiEnvs(TrialWrapper):
             task._draw_from(draws)
 
 
+def task_name(env: gymnasium.Env[Any, Any]) -> str:
+    """Return the id of the task of an env, or the name of its class."""
+    task = env.unwrapped
+    return task.spec.id if task.spec else type(task).__name__
+
+
+def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the name of each task, after a check: by default that of `task_name`."""
+    names = given or [task_name(env) for env in envs]
+    if len(names) != len(envs):
+        raise ValueError(f"names={shown(given)} must be {len(envs)} names, one for each env.")
+    return tuple(names)
+
+
 def _pad_actions(envs: Sequence[gymnasium.Env[Any, Any]]) -> gymnasium.Space[Any]:
     """Give all tasks as many actions as the one with the most has, and return its space.
 
@@ -270,6 +286,7 @@ class ScheduleEnvs(MultiEnvs):
         schedule: Selects the index of the task of each trial.
         env_input: Show the agent which task it is, see `MultiEnvs`.
         pad: Let tasks differ in the number of channels and actions, see `MultiEnvs`.
+        names: Name of each task, see `MultiEnvs`.
 
     Raises:
         ValueError: Not as many tasks as the schedule chooses from, or see `MultiEnvs`.
@@ -286,11 +303,19 @@ class ScheduleEnvs(MultiEnvs):
 
     metadata = {"description": "Lets a schedule say which of several tasks each trial comes from.", "paper_link": None}
 
-    def __init__(self, envs: Envs, schedule: Schedule, env_input: Flag = False, *, pad: Flag = False) -> None:
+    def __init__(
+        self,
+        envs: Envs,
+        schedule: Schedule,
+        env_input: Flag = False,
+        *,
+        pad: Flag = False,
+        names: Labels | None = None,
+    ) -> None:
         if len(envs) != schedule.n:
             raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
         self.schedule = schedule
-        super().__init__(envs, env_input, pad=pad)
+        super().__init__(envs, env_input, pad=pad, names=names)
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""

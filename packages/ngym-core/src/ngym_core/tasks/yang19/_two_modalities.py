@@ -52,7 +52,11 @@ class TwoModalities(TrialEnv):
         trials.move_ob("stimulus_mod1", "stimulus_mod2", period, only=modality == 1)
 
 
+def alternate(env: Any) -> ScheduleAttr:
+    """Let the modality of a task alternate over trials, from the first one on."""
+    return ScheduleAttr(env, SequentialSchedule(2), [{"modality": 0}, {"modality": 1}])
+
+
 def alternating(task: type[TrialEnv]) -> Callable[..., Any]:
-    """Return a function that makes a task whose modality alternates over trials, from the first one on."""
-    schedule = SequentialSchedule(2)
-    return composed(task)(lambda env: ScheduleAttr(env, schedule, [{"modality": 0}, {"modality": 1}]))
+    """Return a function that makes a task whose modality alternates over trials."""
+    return composed(task)(lambda env: alternate(env))  # a lambda has no docstring: that of the task is shown

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ngym_core.arguments import ArrayOf, Count, Flags, NonNegative, Options
+from ngym_core.arguments import ArrayOf, Count, Flag, Flags, NonNegative, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -20,7 +20,7 @@ class Compare(TrialEnv):
     """Choose the stronger of two stimuli on a ring, shown at the same time.
 
     Channels:
-        fixation: 0. 1 during fixation.
+        fixation: 0. 1 during fixation; with `hold_cue` until the decision.
         stimulus_mod1: 1 to dim_ring. Both stimuli in the first modality, 0.8 times their strength, with noise.
         stimulus_mod2: 1 + dim_ring to 2 * dim_ring. The same in the second modality.
 
@@ -58,6 +58,8 @@ class Compare(TrialEnv):
         dim_ring: Number of directions.
         w_mod: How much each modality counts.
         stim_mod: Which modalities are shown.
+        hold_cue: Show the fixation cue until the decision, not only during fixation.
+        noise_everywhere: Add the noise of the stimuli to all channels, that of fixation included.
         **kwargs: Arguments of `TrialEnv`.
 
     Raises:
@@ -87,6 +89,8 @@ class Compare(TrialEnv):
         dim_ring: Count = 16,
         w_mod: Annotated[Sequence[float], ArrayOf(length=2)] | None = None,
         stim_mod: Annotated[Sequence[bool], Flags(2)] | None = None,
+        hold_cue: Flag = False,
+        noise_everywhere: Flag = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
@@ -96,6 +100,7 @@ class Compare(TrialEnv):
         self.cohs = np.asarray(self.cohs if cohs is None else cohs)
         self.w_mod = self.w_mod if w_mod is None else w_mod
         self.stim_mod = self.stim_mod if stim_mod is None else [bool(shows) for shows in stim_mod]
+        self.hold_cue, self.noise_everywhere = hold_cue, noise_everywhere
         self.theta = ring(dim_ring)
         self.choices = np.arange(dim_ring)
         self._bumps = bump(self.theta, self.theta)
@@ -132,9 +137,9 @@ class Compare(TrialEnv):
         first = trials.choice("i1", self.choices)
         second = trials.condition("i2", trials.draws.other("i2", trials.n, len(self.choices), first), self.choices)
         shown = self._add_periods(trials)
-        trials.add_ob(1, "fixation", where="fixation")
-        for m in (1, 2):
-            trials.add_randn(0, self.sigma, list(dict.fromkeys(shown)), where=f"stimulus_mod{m}")
+        trials.add_ob(1, (0, trials.span("decision")[0]) if self.hold_cue else "fixation", where="fixation")
+        for where in (None,) if self.noise_everywhere else ("stimulus_mod1", "stimulus_mod2"):
+            trials.add_randn(0, self.sigma, list(dict.fromkeys(shown)), where=where)
         strengths = {m: self._strengths(trials, m) for m in (1, 2) if self.stim_mod[m - 1]}
         sums = [sum(self.w_mod[m - 1] * pair[i] for m, pair in strengths.items()) for i in (0, 1)]
         # Equal sums are decided at random: the draw is far smaller than any difference of strengths.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ngym_core.arguments import Count, NonNegative
+from ngym_core.arguments import Count, Flag, NonNegative
 from ngym_core.env import Rewards, Timing
 from ngym_core.rules import FixateThenChoose
 from ngym_core.tasks.yang19._two_modalities import TwoModalities, alternating
@@ -17,7 +17,7 @@ class MatchOrNot(TwoModalities):
     """Compare a test stimulus with a sample that is remembered: respond toward the test, or withhold.
 
     Channels:
-        fixation: 0. 1 during fixation.
+        fixation: 0. 1 during fixation; with `hold_cue` until the decision.
         stimulus_mod1: 1 to dim_ring. Sample and test in the first modality, up to 0.8, with noise.
         stimulus_mod2: 1 + dim_ring to 2 * dim_ring. The same in the second.
 
@@ -51,6 +51,7 @@ class MatchOrNot(TwoModalities):
         timing: Durations (ms) that replace the defaults.
         sigma: Noise of the stimuli; its standard deviation per step is sigma / sqrt(dt).
         dim_ring: Number of directions, an even one.
+        hold_cue: Show the fixation cue until the decision, not only during fixation.
         **kwargs: Arguments of `TrialEnv`.
 
     Raises:
@@ -75,13 +76,14 @@ class MatchOrNot(TwoModalities):
         timing: Timing = None,
         sigma: NonNegative = 1.0,
         dim_ring: Count = 16,
+        hold_cue: Flag = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards, timing, dim_ring, **kwargs)
         if dim_ring % 2:
             raise ValueError(f"dim_ring={dim_ring!r} must be even, so that the ring has two halves.")
         self.sigma = sigma / np.sqrt(dt)
-        self.half = dim_ring // 2
+        self.half, self.hold_cue = dim_ring // 2, hold_cue
         self.choices = ["match", "non-match"]
 
     @property
@@ -112,7 +114,7 @@ class MatchOrNot(TwoModalities):
         trials.set("sample_theta", self.theta[sample])
         trials.set("test_theta", self.theta[test])
         trials.add_period(["fixation", "sample", "delay", "test", "decision"])
-        trials.add_ob(1, "fixation", where="fixation")
+        trials.add_ob(1, (0, trials.span("decision")[0]) if self.hold_cue else "fixation", where="fixation")
         for period, place in (("sample", sample), ("test", test)):
             trials.add_randn(self.bumps[place], self.sigma, period, where="stimulus_mod1")
         self.move_to_modality(trials, ["sample", "test"])

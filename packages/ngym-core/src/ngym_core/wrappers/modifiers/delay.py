@@ -1,0 +1,82 @@
+"""Delay: a modifier that lets the agent remember what it saw over a delay."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from ngym_core.random import Draws
+from ngym_core.sampling import layers
+from ngym_core.trials import Trials, insert_period, resize_period
+from ngym_core.trials.durations import check_duration, draw_duration, to_steps
+from ngym_core.wrappers.modifiers.base import Modifier
+
+Array: TypeAlias = NDArray[Any]
+SEEN_TRIALS = 4
+"""Trials in which a stimulus must be shown."""
+
+
+class Delay(Modifier):
+    """Let the agent remember what it saw over a delay.
+
+    The period `delay` of the task gets another duration. A task without one gets a period of this name before the decision;
+    so does a task whose delay another such modifier sets (it is called `Delay_delay` then). In it the channels of stimuli
+    show nothing, and all others what they showed before. The condition `delay` is its duration in ms.
+
+    Args:
+        env: A task that shows something before a decision period.
+        ms: Duration in ms: any value that a `timing` may hold.
+
+    Raises:
+        ValueError: A task that takes no decision, or shows nothing before it; a duration that is none.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("yang19.dm1-v0", wrappers=[("Delay", {"ms": ("uniform", (200, 900))})])
+        >>> trials = env.sample_trials(3, seed=0)
+        >>> trials.conditions["delay"].tolist(), (trials.end["delay"] - trials.start["delay"]).tolist()
+        ([400, 600, 800], [4, 6, 8])
+    """
+
+    metadata = {"description": "Lets the agent remember what it saw over a delay.", "paper_link": None}
+
+    def __init__(self, env: gymnasium.Env[Any, Any], ms: Any) -> None:
+        super().__init__(env)
+        check_duration("delay", ms)
+        self.ms = ms
+        decision = self.require_decision()
+        trials = self.probe(SEEN_TRIALS)
+        self._condition = self.condition_name("delay")
+        self._period, self._before = "delay", None if "delay" in trials.start else decision
+        if any(isinstance(layer, Delay) for layer in layers(env)):
+            self._before = decision
+            while self._period in trials.start:
+                self._period = f"{type(self).__name__}_{self._period}"
+        self._blank = self.stimulus_channels()
+        start = trials.start[self._before or self._period]
+        shown = trials.ob != self.task.blank
+        if shown.ndim == 3:
+            shown = shown[..., self._blank]
+        earlier = np.arange(shown.shape[1]) < start[:, None]
+        if not (shown.reshape(*shown.shape[:2], -1).any(axis=2) & earlier).any():
+            raise ValueError(
+                f"{type(self).__name__} needs something to remember, but {self.task} shows no stimulus before "
+                f"{(self._before or self._period)!r}."
+            )
+
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Draw the duration of the delay, in ms, cut to whole steps."""
+        dt = self.task.dt
+        ms = to_steps(draw_duration("delay", self.ms, n, draws, 0), dt) * np.asarray(dt)
+        return forced, {self._condition: np.broadcast_to(ms, n)}
+
+    def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
+        """Give the delay its duration."""
+        steps = np.rint(trials.conditions[self._condition] / self.task.dt).astype(np.int64)
+        if self._before is not None:
+            insert_period(trials, self._period, self._before)
+        resize_period(trials, self._period, steps, self._blank, self.task.blank)
+        return trials
