@@ -7,6 +7,7 @@ import ngym_core as ngym
 from ngym_core.plugins.registry import get_collection
 from ngym_core.scheduler import SequentialSchedule
 from ngym_core.spaces import names_of
+from ngym_core.wrappers import MultiEnvs
 
 from .comparison import compare_with_single_envs
 
@@ -119,7 +120,7 @@ def test_state_of_a_mixture_goes_on_as_the_mixture_would():
         ({"tasks": TWO, "weights": [0, 0]}, ValueError, "must be 2 weights, at least 1 of them above 0"),
         ({"tasks": TWO, "block": [1, 2, 3]}, ValueError, r"block=\[1, 2, 3\] must have 2 lengths, one for each task"),
         ({"tasks": TWO, "block": 0}, ValueError, "must be an integer from 1"),
-        ({"tasks": TWO, "cue": "onehot"}, ValueError, "cue='onehot' must be one of 'one_hot', or None"),
+        ({"tasks": TWO, "cue": "onehot"}, ValueError, "cue='onehot' must be one of 'one_hot', 'parts', or None"),
         ({"tasks": TWO, "schedule": SequentialSchedule(2), "block": 3}, ValueError, "a schedule, or weights and blocks"),
         ({"tasks": TWO, "schedule": SequentialSchedule(3)}, ValueError, "2 envs, the schedule chooses from 3"),
         ({"tasks": TWO, "dtt": 10}, TypeError, "unexpected keyword argument 'dtt'. Did you mean 'dt'"),
@@ -136,3 +137,24 @@ def test_state_of_a_mixture_goes_on_as_the_mixture_would():
 def test_mix_rejects_invalid_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         ngym.mix(**arguments)
+
+
+def test_cue_of_parts_has_a_channel_for_each_task_and_modifier():
+    env = ngym.mix(["yang19.go-v0", "yang19.go-v0+anti", "yang19.dlygo-v0+anti"], cue="parts")
+    assert env.observation_space.shape == (36,)
+    trials = env.sample_trials(30, seed=0)
+    assert set(trials.conditions["task"]) == {"yang19.go-v0", "yang19.go-v0+anti", "yang19.dlygo-v0+anti"}
+    cues = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1]])
+    assert np.array_equal(trials.ob[:, 0, 33:], cues[trials.conditions["i_env"]])
+
+
+def test_task_names_and_cues_must_fit_the_envs():
+    envs = [ngym.make(id_) for id_ in TWO]
+    with pytest.raises(ValueError, match="must be 2 names, one for each env"):
+        MultiEnvs(envs, names=["go"])
+    with pytest.raises(ValueError, match="must have 2 rows, one for each env"):
+        MultiEnvs(envs, True, cues=[[1, 2]])
+    env = MultiEnvs(envs, True, names=["go", "match"], cues=[[0.5, 0], [0, 0.5]])
+    trials = env.sample_trials(2, seed=0, i_env=[0, 1])
+    assert trials.conditions["task"].tolist() == ["go", "match"]
+    assert trials.ob[:, 0, 33:].tolist() == [[0.5, 0], [0, 0.5]]

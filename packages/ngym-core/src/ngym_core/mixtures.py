@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from ngym_core.arguments import Flag, Values, checked, shown
 from ngym_core.plugins.registry import full_name, get_collection, make
@@ -23,7 +24,7 @@ def mix(
     tasks: Sequence[str | gymnasium.Env[Any, Any]] | str,
     *,
     weights: Values | None = None,
-    cue: Literal["one_hot"] | None = "one_hot",
+    cue: Literal["one_hot", "parts"] | None = "one_hot",
     block: BlockLength | Sequence[BlockLength] = 1,
     schedule: Schedule | None = None,
     pad: Flag = False,
@@ -38,7 +39,9 @@ def mix(
     Args:
         tasks: Ids, envs, or the name of a collection such as ``"yang19"``.
         weights: How often trials (or blocks) come from each task, (tasks,); equally often by default.
-        cue: Show which task it is by one more channel for each, named `env` (``"one_hot"``), or not at all.
+        cue: Show which task it is by further channels, named `env`: one for each task (``"one_hot"``), one for each part of
+            their ids, such as `yang19.go-v0` and `anti` of ``yang19.go-v0+anti`` (``"parts"``: what a network learned of the
+            parts may serve it in a task that it has not seen), or none.
         block: Number of consecutive trials of one task, see `SequentialBlockSchedule`: one number for all tasks, a pair
             (least, greatest), or a list of one for each task.
         schedule: Which task each trial comes from, instead of weights and blocks.
@@ -84,4 +87,11 @@ def mix(
         lengths = block if isinstance(block, list) else [block] * len(envs)
         schedule = RandomBlockSchedule(len(envs), lengths, random_start=True, p=weights)  # type: ignore[arg-type]
     names = [full_name(task) if isinstance(task, str) else task_name(task) for task in ids]
-    return ScheduleEnvs(envs, schedule, env_input=cue is not None, pad=pad, names=names)
+    cues = _cues_of_parts(names) if cue == "parts" else None
+    return ScheduleEnvs(envs, schedule, env_input=cue is not None, pad=pad, names=names, cues=cues)
+
+
+def _cues_of_parts(names: Sequence[str]) -> NDArray[np.float64]:
+    """Return a cue for each id, (ids, parts): 1 for each part that it has, its task and each modifier."""
+    parts = list(dict.fromkeys(part for name in names for part in name.split("+")))
+    return np.array([[part in name.split("+") for part in parts] for name in names], float)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import Envs, Flag, Labels, shown
+from ngym_core.arguments import ArrayOf, Envs, Flag, Labels, shown
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rendering import record_trials
@@ -20,6 +20,9 @@ from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, Discrete, names_of
 from ngym_core.trials import Trials, interleave, join_columns
 from ngym_core.wrappers.base import TrialWrapper
+
+Cues: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=2)]
+"""What the agent sees of which task it is, (tasks, channels)."""
 
 
 class MultiEnvs(TrialWrapper):
@@ -32,10 +35,11 @@ class MultiEnvs(TrialWrapper):
 
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape.
-        env_input: Show the agent which task it is: one more channel for each, named `env`.
+        env_input: Show the agent which task it is, by further channels named `env`.
         pad: Let tasks differ in the number of channels and of actions: all get as many as the one that has the most. Further
             channels show 0, further actions are never right. Names of channels and actions stay as the tasks have them.
         names: Name of each task; by default its id, or that of its class.
+        cues: What these channels show in the trials of each task, (tasks, k); by default one channel for each task.
 
     Attributes:
         i_env: Index of the task that the trial being played comes from.
@@ -58,7 +62,15 @@ class MultiEnvs(TrialWrapper):
 
     metadata = {"description": "Puts several tasks behind one front.", "paper_link": None}
 
-    def __init__(self, envs: Envs, env_input: Flag = False, *, pad: Flag = False, names: Labels | None = None) -> None:
+    def __init__(
+        self,
+        envs: Envs,
+        env_input: Flag = False,
+        *,
+        pad: Flag = False,
+        names: Labels | None = None,
+        cues: Cues | None = None,
+    ) -> None:
         if not len(envs):
             raise ValueError(f"envs={shown(envs)}: There must be at least one env.")
         self.envs = list(envs)
@@ -80,13 +92,16 @@ class MultiEnvs(TrialWrapper):
                     "All envs must have the same shape of observations and the same actions, unless pad=True: "
                     f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
                 )
+        self._cues = np.eye(len(envs)) if cues is None else np.asarray(cues)
+        if len(self._cues) != len(envs):
+            raise ValueError(f"cues={shown(cues)} must have {len(envs)} rows, one for each env.")
         if env_input:
             if not isinstance(space, spaces.Box) or len(space.shape) != 1:
                 raise ValueError(f"env_input needs a vector of channels, not {space}.")
-            k = space.shape[0]
+            k, last = space.shape[0], space.shape[0] + self._cues.shape[1]
             of_inner = re.compile("(inner_)*env")
-            names = {f"inner_{key}" if of_inner.fullmatch(key) else key: place for key, place in names_of(space).items()}
-            self.observation_space = Box(-np.inf, np.inf, {**names, "env": range(k, k + len(envs))}, shape=(k + len(envs),))
+            named = {f"inner_{key}" if of_inner.fullmatch(key) else key: place for key, place in names_of(space).items()}
+            self.observation_space = Box(-np.inf, np.inf, {**named, "env": range(k, last)}, shape=(last,))
         self._share(self.task._draws)
         for i, env in enumerate(self.envs):
             for layer in layers(env):
@@ -168,7 +183,7 @@ class MultiEnvs(TrialWrapper):
             env = outermost_trial_layer(self.envs[i])
             parts.append(env._generate(len(rows[i]), own, conditions_of_trials(forced, rows[i], n)))
             self._complete(parts[-1], self.names[i])
-        cues = np.eye(len(self.envs))[played] if self.env_input else None
+        cues = self._cues[played] if self.env_input else None
         trials = interleave(parts, [rows[i] for i in played], self._num_channels, cues)
         trials.set(index, i_env)
         return trials
@@ -287,6 +302,7 @@ class ScheduleEnvs(MultiEnvs):
         env_input: Show the agent which task it is, see `MultiEnvs`.
         pad: Let tasks differ in the number of channels and actions, see `MultiEnvs`.
         names: Name of each task, see `MultiEnvs`.
+        cues: Cue of each task, see `MultiEnvs`.
 
     Raises:
         ValueError: Not as many tasks as the schedule chooses from, or see `MultiEnvs`.
@@ -311,11 +327,12 @@ class ScheduleEnvs(MultiEnvs):
         *,
         pad: Flag = False,
         names: Labels | None = None,
+        cues: Cues | None = None,
     ) -> None:
         if len(envs) != schedule.n:
             raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
         self.schedule = schedule
-        super().__init__(envs, env_input, pad=pad, names=names)
+        super().__init__(envs, env_input, pad=pad, names=names, cues=cues)
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""
