@@ -15,6 +15,7 @@ from ngym_core.plugins.registry import WrapperSpec
 if TYPE_CHECKING:
     from ngym_core.wrappers.catch_trials import CatchTrials as CatchTrials
     from ngym_core.wrappers.choices import ChoiceWrapper as ChoiceWrapper
+    from ngym_core.wrappers.follow_curriculum import FollowCurriculum as FollowCurriculum
     from ngym_core.wrappers.full_input import FullInput as FullInput
     from ngym_core.wrappers.monitor import Monitor as Monitor
     from ngym_core.wrappers.noise import Noise as Noise
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 # Id -> module and class.
 WRAPPERS = {
     "CatchTrials-v0": "catch_trials:CatchTrials",
+    "FollowCurriculum-v0": "follow_curriculum:FollowCurriculum",
     "FullInput-v0": "full_input:FullInput",
     "Monitor-v0": "monitor:Monitor",
     "Noise-v0": "noise:Noise",
