@@ -157,7 +157,7 @@ WRONG = [
     (lambda: Staircase("conditions.coh", LEVELS, down=0), ValueError, "down=0 must be an integer from 1"),
     (lambda: Stage({"timing": 5}), TypeError, r"parameters\['timing'\]=5 must be a dictionary of some of its values"),
     (lambda: Stage(until=0.8), TypeError, "until=0.8 must be a Gate, or None"),
-    (lambda: Curriculum([]), ValueError, "must have at least one stage"),
+    (lambda: Curriculum([]), ValueError, "must be a list of one or more stages"),
     (lambda: Curriculum([{}]), TypeError, r"must be a list of Stage\(...\)"),
     (lambda: Curriculum([Stage(), Stage()]), ValueError, "Stage 0 has no gate `until`, so that the stages after it"),
     (lambda: Curriculum([Stage(until=GATE)]), ValueError, "Stage 0 is the last one and has a gate `until`"),

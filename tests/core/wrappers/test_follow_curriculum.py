@@ -155,12 +155,13 @@ def test_what_an_inner_layer_records_as_stage_does_not_count():
 @pytest.mark.parametrize("pooled", [True, False])
 def test_three_down_one_up_converges_to_79_4_percent_in_lanes(pooled):
     levels = np.linspace(40, 1, 40)
-    env = lanes(32, pooled=pooled, given=[Stage(staircase=Staircase("conditions.coh", levels.tolist(), start=24))])
+    n, steps = (4, 6000) if pooled else (32, 440)  # a pooled staircase makes one move for the trials of all lanes
+    env = lanes(n, pooled=pooled, given=[Stage(staircase=Staircase("conditions.coh", levels.tolist(), start=24))])
     _, info = env.reset(seed=0)
     rng, right = np.random.default_rng(0), []
-    for step in range(800 if pooled else 440):
+    for step in range(steps):
         coh, truth = info["trial"]["coh"], info["trial"]["ground_truth"] + 1
-        answers = np.where(rng.random(32) < 1 - 0.5 * np.exp(-((coh / 15) ** 2)), truth, 3 - truth)
+        answers = np.where(rng.random(n) < 1 - 0.5 * np.exp(-((coh / 15) ** 2)), truth, 3 - truth)
         *_, info = env.step(answers * (step % 4 == 3))
         if step >= 100 and step % 4 == 3:
             assert info["new_trial"].all()

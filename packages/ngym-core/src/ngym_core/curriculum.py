@@ -319,7 +319,7 @@ class Curriculum:
             raise TypeError(f"stages={self.stages!r} must be a list of Stage(...).")
         object.__setattr__(self, "stages", tuple(self.stages))
         if not self.stages:
-            raise ValueError("stages=[] must have at least one stage.")
+            raise ValueError("stages=[] must be a list of one or more stages.")
         last = len(self.stages) - 1
         for i, stage in enumerate(self.stages):
             if i < last and stage.until is None:
@@ -333,6 +333,11 @@ class Curriculum:
     def window(self) -> int:
         """Number of trials whose metrics are kept: that of the largest window of its gates, at least 1."""
         return max([1, *(gate.window for stage in self.stages for gate in stage.gates.values())])
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether any stage has a staircase."""
+        return any(stage.staircase is not None for stage in self.stages)
 
     def begin(self) -> Progress:
         """Return the progress before the first trial."""

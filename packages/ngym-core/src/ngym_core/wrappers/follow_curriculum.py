@@ -51,10 +51,10 @@ class _CurriculumAttribute:
 class FollowCurriculum(TrialWrapper):
     """Take a task through the stages of a curriculum, as the performance in its trials leads.
 
-    Each trial has its `stage` (an index) and `level` (of the stage's staircase; NaN without one) as conditions, and so as
-    columns of trial tables. When a trial ends, the next one has begun already, in one env and in lanes alike: another stage
-    or level counts from the trial after that one on, and trials that had begun before count for no gate and no staircase
-    (rewards that a stage sets are paid at once, as always).
+    Each trial has its `stage` (an index) as a condition, and so as a column of trial tables, and the `level` of the stage's
+    staircase if the curriculum has any (NaN in stages without one). When a trial ends, the next one has begun already, in
+    one env and in lanes alike: another stage or level counts from the trial after that one on, and trials that had begun
+    before count for no gate and no staircase (rewards that a stage sets are paid at once, as always).
 
     The lanes of a vector env follow a curriculum together: the trials of all count, in the order of their steps and lanes,
     and all get the next stage with their next trial. It begins anew when the first lane is seeded. With ``pooled=False``
@@ -221,8 +221,9 @@ class FollowCurriculum(TrialWrapper):
         }
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the conditions of the stage, and record it with its level."""
-        return {**self._conditions(n, draws), **forced}, {"stage": int(self.stage), "level": float(self.level)}
+        """Return the conditions of the stage, and record it, with its level if there are any."""
+        level = {"level": float(self.level)} if self.curriculum.has_levels else {}
+        return {**self._conditions(n, draws), **forced}, {"stage": int(self.stage), **level}
 
     # ---- what changes the stage ------------------------------------------------------------------
 
@@ -264,8 +265,9 @@ class FollowCurriculum(TrialWrapper):
         if not batch.ended.any():
             return
         (rows,) = memory.pop_parts()
-        for name in ("stage", "level"):  # under this name where a layer inside records another
-            rows[name] = rows.get(f"{type(self).__name__}_{name}", rows[name])
+        for name in ("stage", "level"):  # under another name where a layer inside records one
+            if f"{type(self).__name__}_{name}" in rows:
+                rows[name] = rows[f"{type(self).__name__}_{name}"]
         self._learn(rows)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
