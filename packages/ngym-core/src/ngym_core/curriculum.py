@@ -27,7 +27,17 @@ from ngym_core.arguments import (
 )
 from ngym_core.errors import unknown_name
 
-__all__ = ["METRICS", "Curriculum", "Gate", "Progress", "Stage", "Staircase", "load_curriculum"]
+__all__ = [
+    "METRICS",
+    "Curriculum",
+    "Gate",
+    "GivenCurriculum",
+    "Progress",
+    "Stage",
+    "Staircase",
+    "as_curriculum",
+    "load_curriculum",
+]
 
 Array: TypeAlias = NDArray[Any]
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -469,7 +479,15 @@ def load_curriculum(path: FilePath) -> Curriculum:
     return curriculum
 
 
-def as_curriculum(given: Curriculum | Mapping[str, Any] | str | Path) -> Curriculum:
+GivenCurriculum: TypeAlias = Annotated[
+    Curriculum | Mapping[str, Any] | str | Path,
+    InstanceOf((Curriculum, Mapping, str, Path), "a Curriculum, a dictionary of its parts, or a TOML file"),
+]
+"""A curriculum, or what it is made from."""
+
+
+@checked
+def as_curriculum(given: GivenCurriculum) -> Curriculum:
     """Return a curriculum from one, from its plain data, or from its TOML file."""
     if isinstance(given, Curriculum):
         return given

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Any, Self
 
 import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ngym_core.arguments import InstanceOf, checked, given_arguments
+from ngym_core.arguments import checked, given_arguments
 from ngym_core.changes import PLAYED
-from ngym_core.curriculum import NO_LEVEL, Curriculum, Progress, as_curriculum
+from ngym_core.curriculum import NO_LEVEL, Curriculum, GivenCurriculum, Progress, as_curriculum
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.sampling import layers, sample_trials, tasks_of
 from ngym_core.trial_table import TrialRecorder
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
-GivenCurriculum: TypeAlias = Annotated[
-    Curriculum | Mapping[str, Any] | str | Path,
-    InstanceOf((Curriculum, Mapping, str, Path), "a Curriculum, a dictionary of its parts, or a TOML file"),
-]
-"""A curriculum, or what it is made from."""
 FIXED = frozenset({*PLAYED, "dt", "observation_space", "action_space", "timing", "rewards", "num_tr_exp", "r_tmax"})
 """Public attributes of a task that no stage can set."""
 
