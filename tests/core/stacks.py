@@ -11,9 +11,9 @@ import numpy as np
 
 import ngym_core as ngym
 from ngym_core.plugins.registry import wrapper_spec
-from ngym_core.sampling import layers
+from ngym_core.sampling import layers, tasks_of
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
-from ngym_core.wrappers import MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
+from ngym_core.wrappers import FollowCurriculum, MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
 
 IDS = ngym.all_envs(collections=True)
 
@@ -37,6 +37,15 @@ def schedule_envs(env):
     return ScheduleEnvs([env, twin(env)], SequentialBlockSchedule(2, [2, 3]), env_input=True)
 
 
+def follow_curriculum(env):
+    """Three stages for any task, in each lane by itself, so that lanes play what single envs play."""
+    periods = [] if len(tasks_of(env)) > 1 else list(env.unwrapped.timing)
+    longer = {"timing": {periods[0]: 500}} if periods else {}
+    gate, back = ({"metric": "steps", "threshold": 0, "window": n, "below": False} for n in (2, 3))
+    stages = [{"until": gate}, {"parameters": longer, "until": gate}, {"back": back}]
+    return FollowCurriculum(env, {"stages": stages, "pooled": False})
+
+
 TRIAL = {
     "Anti": "Anti",
     "CatchTrials": ("CatchTrials", {"catch_prob": 0.4}),
@@ -55,6 +64,7 @@ TRIAL = {
     "VariableMapping": ("VariableMapping", {"block_dur": 3}),
 }
 STEP = {
+    "FollowCurriculum": follow_curriculum,
     "Noise": ("Noise", {"perf_th": 0.6, "w": 3, "step_noise": 0.1}),
     "PassAction": "PassAction",
     "PassReward": "PassReward",

@@ -55,6 +55,23 @@ def test_plot_training_reads_the_log_of_ngym_train(tmp_path):
     assert plot_training(tmp_path, "train/loss").lines[0].get_xydata().tolist() == [[4096, 0.1]]
 
 
+def test_plot_training_draws_stages_and_levels_on_the_right(tmp_path):
+    stage, level = np.repeat([0, 1], 50), np.repeat([np.nan, 4.0], 50)
+    table = {"performance": np.ones(100), "stage": stage, "level": level}
+    ax = plot_training(table, window=1)
+    _, stages, levels = ax.figure.axes
+    assert (stages.get_ylabel(), levels.get_ylabel()) == ("Stage (dashed)", "Level (dotted)")
+    assert stages.lines[0].get_ydata().tolist() == stage.tolist()
+    assert levels.lines[0].get_xdata().tolist() == list(range(51, 101))
+    plot_training({"performance": np.ones(9), "stage": np.zeros(9)}, window=1, ax=ax)
+    assert [len(axes.lines) for axes in ax.figure.axes] == [4, 2, 1]
+    assert len(plot_training(table, "level", window=1).figure.axes) == 2
+    assert len(plot_training({"performance": np.ones(9), "level": np.full(9, np.nan)}).figure.axes) == 1
+    progress(tmp_path, ["100,0.5,0.0,nan", "200,0.6,0.4,"], "steps,trial/performance,trial/stage,trial/level")
+    _, stages = plot_training(tmp_path).figure.axes
+    assert stages.lines[0].get_xydata().tolist() == [[100, 0], [200, 0.4]]
+
+
 def test_plot_training_reads_evaluations_of_stable_baselines(tmp_path):
     results = np.random.default_rng(0).random((4, 5))
     np.savez(tmp_path / "evaluations.npz", timesteps=np.arange(4) * 1000, results=results)

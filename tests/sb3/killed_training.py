@@ -5,6 +5,7 @@ A fork needs no time to import torch, so that many runs fit into a test. ``pytho
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -24,6 +25,18 @@ from ngym_sb3.config import ALGORITHMS
 
 ID = "PerceptualDecisionMaking-v0"
 STEPS = {"a2c": 3328}  # of which the logger writes a line for every 50 updates of 64 steps
+CURRICULUM = """
+[[stages]]
+parameters.timing.stimulus = 200
+until = {metric = "performance", threshold = 0.0, window = 30}
+
+[[stages]]
+parameters.timing.stimulus = 300
+staircase = {path = "conditions.coh", levels = [51.2, 25.6, 12.8], down = 1}
+until = {metric = "steps", threshold = 0, window = 60}
+
+[[stages]]
+"""
 REFUSED = 7
 """Exit status of a run that was refused with FileExistsError."""
 
@@ -90,6 +103,25 @@ def at_random_moments(folder: Path) -> dict[str, Any]:
         ends.append(end(begin(folder / f"{algo}-killed", algo)))
         report[algo] = {"ends": ends, "whole": digest(folder / algo), "killed": digest(folder / f"{algo}-killed")}
     return report
+
+
+def in_a_curriculum(folder: Path) -> dict[str, Any]:
+    """Kill a run that follows a curriculum at five moments, let it end, and compare it with one that was not killed."""
+    folder.mkdir(exist_ok=True)
+    (folder / "stages.toml").write_text(CURRICULUM)
+    options = "--curriculum", folder / "stages.toml"
+    rng, start = np.random.default_rng(), time.perf_counter()
+    assert end(begin(folder / "whole", "recurrent-ppo", *options)) == 0
+    seconds, ends = time.perf_counter() - start, []
+    for share in rng.uniform(0.02, 0.5, 5).tolist():
+        process = begin(folder / "killed", "recurrent-ppo", *options)
+        time.sleep(share * seconds)
+        os.kill(process, signal.SIGKILL)
+        ends.append(end(process))
+    ends.append(end(begin(folder / "killed", "recurrent-ppo", *options)))
+    with (folder / "whole" / "progress.csv").open() as file:
+        stages = [float(row["trial/stage"]) for row in csv.DictReader(file)]
+    return {"ends": ends, "whole": digest(folder / "whole"), "killed": digest(folder / "killed"), "stages": stages}
 
 
 def at_every_write(folder: Path) -> dict[str, Any]:

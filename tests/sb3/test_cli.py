@@ -42,6 +42,16 @@ def test_train_saves_continues_and_rejects_other_settings(tmp_path, monkeypatch,
     assert code == 1
     assert error.startswith("Error: ")
     assert "holds training with other settings: seed 0 (now 1)" in error
+    text = '[[stages]]\nconditions.coh = 51.2\nuntil = {metric = "steps", threshold = 0, window = 4}\n[[stages]]\n'
+    (tmp_path / "stages.toml").write_text(text)
+    words = ["train", ID, "--envs", 8, "--policy", "rnn", "--steps", 2048, "--curriculum"]
+    code, out = command(*words, tmp_path / "stages.toml")
+    assert code == 0
+    assert "\nstage:  1 of 0 to 1\n" in out
+    (tmp_path / "stages.toml").write_text(text.replace("conditions.coh", "conditions.cohs"))
+    code, error = command(*words, tmp_path / "stages.toml")
+    assert code == 1
+    assert "stages.toml, line 2: Unknown condition of <PerceptualDecisionMaking> 'cohs'. Did you mean 'coh'?" in error
     code, error = command("train", ID, "--algo", "ppo", "--policy", "gru")
     assert code == 1
     assert "Unknown policy of ppo 'gru'. Valid: 'mlp'" in error

@@ -45,6 +45,14 @@ def test_training_killed_at_every_write_ends_with_the_same_agent_and_tables(tmp_
     assert [found == report["whole"] for found in report["killed"]] == [True] * len(report["killed"])
 
 
+def test_training_in_a_curriculum_killed_at_random_moments_ends_with_the_same_agent_and_tables(tmp_path):
+    found, _ = run("in_a_curriculum", tmp_path)
+    assert found["ends"].count(-signal.SIGKILL) >= 2
+    assert found["ends"][-1] == 0
+    assert found["killed"] == found["whole"]
+    assert found["stages"][0] < found["stages"][-1]
+
+
 def test_of_trainings_with_different_settings_and_one_new_folder_one_goes_on(tmp_path):
     (statuses, seed, other), errors = run("at_once", tmp_path / "run")
     assert sorted(statuses) == [0, 7, 7, 7]

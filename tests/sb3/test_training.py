@@ -182,3 +182,36 @@ def test_training_goes_on_with_settings_that_numpy_wrote(tmp_path):
     small = {"algo": "a2c", "policy": "mlp", "envs": 2, "seed": 0}
     Trainer("GoNogo-v0", TrainingConfig(steps=np.int64(64), **{**small, "seed": np.int64(0)}), tmp_path / "run")
     Trainer("GoNogo-v0", TrainingConfig(steps=64, **small), tmp_path / "run")
+
+
+STAGES = [
+    {"parameters": {"timing": {"stimulus": 200}}, "until": {"metric": "steps", "threshold": 0, "window": 20}},
+    {"parameters": {"timing": {"stimulus": 500}}},
+]
+
+
+def test_trainer_follows_a_curriculum_and_tests_the_task_itself(tmp_path):
+    config = TrainingConfig(steps=512, curriculum={"stages": STAGES}, **SMALL)
+    trainer = Trainer(ID, config, out=tmp_path / "run")
+    assert trainer.stage == 0
+    trainer.train()
+    assert trainer.stage == 1
+    table = trainer.evaluate(20).table
+    assert set(table["steps"]) == {5}  # 100 ms of fixation, 300 ms of the stimulus, and the decision
+    assert "stage" not in table
+    progress = load_trial_table(tmp_path / "run" / "progress.npz")
+    assert progress["trial/stage"][0] < progress["trial/stage"][-1] == 1
+    with pytest.raises(FileExistsError, match="holds training with other settings: curriculum "):
+        Trainer(ID, TrainingConfig(steps=512, **SMALL), out=tmp_path / "run")
+    again = Trainer(ID, config, out=tmp_path / "run")
+    assert (again.steps, again.stage) == (512, 1)
+    assert Trainer(ID, TrainingConfig(**SMALL)).stage is None
+    assert Trainer(ID, TrainingConfig(curriculum={"stages": STAGES, "pooled": False}, **SMALL)).stage is None
+
+
+def test_trainer_evaluates_in_a_curriculum_with_its_columns():
+    curriculum = {"stages": [{"staircase": {"path": "conditions.coh", "levels": [51.2, 25.6], "down": 1}}]}
+    env = make_sb3_env(ID, 4, wrappers=[("FollowCurriculum", {"curriculum": curriculum})])
+    table = evaluate_policy(Trainer(ID, TrainingConfig(**SMALL)).model, env, 12)
+    assert set(table["stage"]) == {0}
+    assert table["level"].tolist() == table["coh"].tolist()

@@ -33,11 +33,14 @@ def wrapped(name, arguments):
         return envs(MultiEnvs, **arguments)
     if name == "ScheduleEnvs":
         return envs(ScheduleEnvs, **({"schedule": SequentialBlockSchedule(2, [2, 3])} | arguments))
-    needed = {"SideBias": {"probs": [[0.8, 0.2], [0.3, 0.7]]}}.get(name, {})
+    needed = {"SideBias": {"probs": [[0.8, 0.2], [0.3, 0.7]]}, "FollowCurriculum": {"curriculum": {"stages": [{}]}}}.get(
+        name, {}
+    )
     return ngym.make(PDM, wrappers=[(name, needed | arguments)])
 
 
 VALUES = {
+    "FollowCurriculum": {"curriculum": {"stages": [{"parameters": {"timing": {"stimulus": 500}}}]}},
     "CatchTrials": {"catch_prob": 0.9, "period": "stimulus", "where": "stimulus"},
     "Noise": {"std_noise": 2.0, "perf_th": 0.5, "w": 3, "step_noise": 0.5},
     "RandomGroundTruth": {"p": [0.9, 0.1]},
@@ -115,6 +118,7 @@ def test_blocks_that_are_no_more_end_when_a_wrapper_is_changed(name, arguments, 
 WRONG = [
     ("CatchTrials", "catch_prob", 2),
     ("CatchTrials", "catch_prob", "often"),
+    ("FollowCurriculum", "curriculum", {"stages": []}),
     ("Noise", "std_noise", -1),
     ("Noise", "step_noise", np.nan),
     ("Noise", "perf_th", 1.5),

@@ -23,7 +23,21 @@ from ngym_core.plugins.registry import (
 )
 
 if TYPE_CHECKING:
-    from ngym_core import info, random, rules, scheduler, spaces, state, stimuli, tasks, tasktools, testing, wrappers
+    from ngym_core import (
+        curriculum,
+        info,
+        random,
+        rules,
+        scheduler,
+        spaces,
+        state,
+        stimuli,
+        tasks,
+        tasktools,
+        testing,
+        wrappers,
+    )
+    from ngym_core.curriculum import Curriculum, Gate, Stage, Staircase, load_curriculum
     from ngym_core.env import Rewards, Timing, TrialEnv
     from ngym_core.info import describe, show_all_tags, show_all_tasks, show_all_wrappers, show_info
     from ngym_core.mixtures import mix
@@ -41,13 +55,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AnswerAtOnce",
+    "Curriculum",
     "Draws",
     "FixateThenChoose",
+    "Gate",
     "PluginWarning",
     "ProduceInterval",
     "RespondWhenDue",
     "Rewards",
     "Rule",
+    "Stage",
+    "Staircase",
     "StateError",
     "StepBatch",
     "TakeAtOnce",
@@ -68,10 +86,12 @@ __all__ = [
     "all_tags",
     "all_wrappers",
     "check_task",
+    "curriculum",
     "describe",
     "get_state",
     "hookimpl",
     "info",
+    "load_curriculum",
     "load_state",
     "load_trial_table",
     "make",
@@ -100,6 +120,7 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
+        ".curriculum": ["Curriculum", "Gate", "Stage", "Staircase", "load_curriculum"],
         ".env": ["Rewards", "Timing", "TrialEnv"],
         ".info": ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"],
         ".mixtures": ["mix"],
@@ -117,6 +138,7 @@ __getattr__, __dir__ = attach(
         "arguments",
         "changes",
         "compat",
+        "curriculum",
         "env",
         "errors",
         "files",

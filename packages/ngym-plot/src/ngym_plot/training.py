@@ -26,6 +26,8 @@ Array: TypeAlias = NDArray[Any]
 _LOG_MEASURES = ("trial/performance", "rollout/ep_rew_mean")
 """Columns of a log to draw by default: the first that it has."""
 _MAX_LOG_ROWS_WITH_MARKERS = 60
+_RIGHT_AXES = {"stage": ("Stage (dashed)", "--", 1.0), "level": ("Level (dotted)", ":", 1.16)}
+"""Columns of a curriculum that get an axis on the right: its label, the style of the line, and where it is, in widths."""
 
 
 @checked
@@ -39,6 +41,10 @@ def plot_training(
     title: Text | None = None,
 ) -> Axes:
     """Draw a learning curve. Call it again with the same axes to compare runs.
+
+    The stage of a curriculum, and the level of its staircases, have axes of their own on the right, where the source has
+    columns of these names (``trial/stage`` and ``trial/level`` in ``progress.csv``); see
+    `ngym_core.wrappers.FollowCurriculum`.
 
     Args:
         source: A trial table, or a file or folder with one of: the tables of `Monitor` (``trials-*.npz``), the
@@ -108,6 +114,8 @@ def _draw_trials(ax: Axes, table: Table, measure: str, window: float, label: str
     full_windows = slice(min(width, len(values)) - 1, None)
     (line,) = ax.plot(trials[full_windows], mean[full_windows], label=label)
     ax.plot(trials, mean, color=line.get_color(), linewidth=0.6, alpha=0.6)
+    found = {name: numeric_column(table, name) for name in _RIGHT_AXES if name in table and name != measure}
+    _draw_curriculum(ax, trials, {name: running_mean(column, width) for name, column in found.items()}, line.get_color())
     ax.set(xlabel="Trial", ylabel=f"Mean {measure.replace('_', ' ')} of {width} trials")
     if np.nanmin(values) >= 0 and np.nanmax(values) <= 1:
         ax.set_ylim(-0.05, 1.05)
@@ -123,8 +131,41 @@ def _draw_progress(ax: Axes, path: Path, measure: str | None, label: str | None)
     # The logger leaves a field empty when it has no new value.
     pairs = np.array([(row[step_column], row[name] or "nan") for row in rows], float)
     steps, values = pairs[~np.isnan(pairs[:, 1])].T
-    ax.plot(steps, values, marker="." if len(steps) <= _MAX_LOG_ROWS_WITH_MARKERS else None, label=label)
+    (line,) = ax.plot(steps, values, marker="." if len(steps) <= _MAX_LOG_ROWS_WITH_MARKERS else None, label=label)
     ax.set(xlabel="Time step", ylabel=name)
+    found = {part: f"trial/{part}" for part in _RIGHT_AXES if f"trial/{part}" in rows[0] and f"trial/{part}" != name}
+    columns = {part: np.array([row[column] or "nan" for row in rows], float) for part, column in found.items()}
+    _draw_curriculum(ax, np.array([row[step_column] for row in rows], float), columns, line.get_color())
+
+
+def _draw_curriculum(ax: Axes, x: Array, columns: Mapping[str, Array], color: Any) -> None:
+    """Draw stages and levels, (n,) each, into axes of their own on the right."""
+    for name, column in columns.items():
+        known = ~np.isnan(column)
+        if not known.any():
+            continue
+        label, linestyle, position = _RIGHT_AXES[name]
+        right = _right_axes(ax, name)
+        right.plot(x[known], column[known], color=color, linestyle=linestyle, linewidth=1)
+        right.set_ylabel(label)
+        right.spines["right"].set(visible=True, position=("axes", position))
+        if name == "stage":
+            right.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _right_axes(ax: Axes, name: str) -> Axes:
+    """Return the axes on the right of others that have a name, those of an earlier call if there are any."""
+    for other in ax.figure.axes:
+        if (
+            other.get_label() == name
+            and other.get_subplotspec() == ax.get_subplotspec()
+            and ax.get_shared_x_axes().joined(ax, other)
+        ):
+            return other
+    right = ax.twinx()
+    right.set_label(name)
+    right.grid(False)
+    return right
 
 
 def _first_column(row: Mapping[str, str], *names: str) -> str:

@@ -31,6 +31,8 @@ class TrialCallback(BaseCallback):
     * ``trial/reaction_time``: mean in ms, of trials with a response;
     * ``trial/abort_rate``: share of trials in which fixation was broken (an action while the ground truth was 0 that
       earned the reward `abort`), for tasks with such a reward;
+    * ``trial/stage`` and ``trial/level``: means of these conditions, for tasks that have them, such as those that follow a
+      curriculum, see `ngym_core.wrappers.FollowCurriculum`;
     * ``trial/trials``: number of trials that have ended since training began.
 
     The env is that of `make_sb3_env`, or any other vector env of Stable-Baselines3 around tasks of ngym.
@@ -114,6 +116,7 @@ class TrialCallback(BaseCallback):
         if self._abort_reward is not None and table["gt"].ndim == 1:
             # Only the number of aborted trials is known, not which ones: enough for the mean of this column.
             columns["abort_rate"] = np.arange(len(table["trial"])) < aborted_trials
+        columns |= {name: table[name].astype(float) for name in ("stage", "level") if name in table}
         for name, column in columns.items():
             known = column[~np.isnan(column.astype(float))]  # a trial without a response has no reaction time
             self._sums[name] = self._sums.get(name, 0.0) + float(known.sum())

@@ -42,6 +42,12 @@ POLICY_NAMES = ("rnn", "gru", "lstm", "ctrnn", "ei-ctrnn", "mlp")
     help="How long the agent keeps its recurrent state.",
 )
 @click.option(
+    "--curriculum",
+    type=click.Path(path_type=Path),
+    help="TOML file with the stages through which training leads, see ngym_core.curriculum. Test trials are those of the "
+    "task itself.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Folder for agent, tables and figure; training that it holds is continued. Like every model of Stable-Baselines3, "
@@ -56,6 +62,7 @@ def train(
     seed: int,
     trials_per_episode: int,
     carry: Carry,
+    curriculum: Path | None,
     out: Path | None,
 ) -> None:
     """Train an agent on TASK and evaluate it.
@@ -64,11 +71,19 @@ def train(
     saved; the same command again continues where training was stopped or killed and ends with the same agent, and more
     --steps extend it.
     """
+    from ngym_core.curriculum import as_curriculum
     from ngym_sb3.config import TrainingConfig
     from ngym_sb3.training import Trainer, claim_training_folder
 
     config = TrainingConfig(
-        steps=steps, algo=algo, policy=policy, envs=envs, seed=seed, trials_per_episode=trials_per_episode, carry=carry
+        steps=steps,
+        algo=algo,
+        policy=policy,
+        envs=envs,
+        seed=seed,
+        trials_per_episode=trials_per_episode,
+        carry=carry,
+        curriculum=curriculum,
     )
     with claim_training_folder(out):
         trainer = Trainer(task, config, out=out)
@@ -77,6 +92,8 @@ def train(
         click.echo(f"before: {trainer.evaluate().summary()}")
         with click.progressbar(length=max(steps - trainer.steps, 0), label="training") as bar:
             trainer.train(bar.update)
+        if config.curriculum is not None and trainer.stage is not None:
+            click.echo(f"stage:  {trainer.stage} of 0 to {len(as_curriculum(config.curriculum).stages) - 1}")
         report = trainer.evaluate()
         click.echo(f"after:  {report.summary()}")
         click.echo(report.by_condition())

@@ -16,6 +16,7 @@ from ngym_core.arguments import (
     AnyEnv,
     Count,
     FilePath,
+    Flag,
     Index,
     Integer,
     Keywords,
@@ -27,6 +28,7 @@ from ngym_core.arguments import (
     checked,
     explained,
 )
+from ngym_core.curriculum import GivenCurriculum, as_curriculum
 from ngym_core.errors import unknown_name
 from ngym_sb3.cells import CELLS
 from ngym_sb3.policies import MlpRnnPolicy
@@ -62,6 +64,8 @@ class TrainingConfig:
         gamma: Discount factor of future rewards, per step.
         task_kwargs: Parameters of the task.
         wrappers: Wrappers of the task, see `ngym_core.make`.
+        curriculum: Stages through which training leads: a `Curriculum`, a dictionary of its parts, or a TOML file, see
+            `ngym_core.wrappers.FollowCurriculum`. Test trials are those of the task itself, without a curriculum.
 
     Raises:
         UnknownNameError: A policy that the algorithm does not have.
@@ -92,6 +96,7 @@ class TrainingConfig:
     gamma: Probability = 0.9
     task_kwargs: Keywords = field(default_factory=dict)
     wrappers: Sequence[Any] = ()
+    curriculum: GivenCurriculum | None = None
 
     def __post_init__(self) -> None:
         """Check all values, make Python's numbers of NumPy's, and fill in the default policy."""
@@ -101,23 +106,27 @@ class TrainingConfig:
         for name, value in vars(self).items():
             if isinstance(value, np.generic):  # which JSON and Stable-Baselines3's seeds do not take
                 object.__setattr__(self, name, value.item())
+        if self.curriculum is not None:
+            object.__setattr__(self, "curriculum", as_curriculum(self.curriculum))
         if self.policy is None:
             object.__setattr__(self, "policy", "ctrnn" if self.algo == "recurrent-ppo" else "mlp")
         elif self.policy not in policies:
             raise unknown_name(f"policy of {self.algo}", self.policy, policies)
 
     @checked
-    def make_env(self, task: str, envs: Count | None = None) -> NgymVecEnv:
+    def make_env(self, task: str, envs: Count | None = None, *, training: Flag = True) -> NgymVecEnv:
         """Make the vector env of a task with these settings.
 
         Args:
             task: Task id.
             envs: Number of lanes; by default that of training.
+            training: Whether it follows the curriculum, if there is one.
         """
+        follows = training and self.curriculum is not None
         return make_sb3_env(
             task,
             self.envs if envs is None else envs,
-            wrappers=self.wrappers,
+            wrappers=[*self.wrappers, ("FollowCurriculum", {"curriculum": self.curriculum})] if follows else self.wrappers,
             trials_per_episode=self.trials_per_episode,
             carry=self.carry,
             **self.task_kwargs,

@@ -16,6 +16,7 @@ from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
 from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked, explained
+from ngym_core.curriculum import as_curriculum
 from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.state import State, load_state, open_state, save_state, seal_state
@@ -270,6 +271,13 @@ class Trainer:
         """Time steps trained so far, over all lanes."""
         return int(self.model.num_timesteps)
 
+    @property
+    def stage(self) -> int | None:
+        """Index of the stage of the curriculum; None without one, or where each lane has its own."""
+        curriculum = self.config.curriculum
+        pooled = curriculum is not None and as_curriculum(curriculum).pooled
+        return int(self.model.get_env().get_attr("stage")[0]) if pooled else None
+
     @checked
     def train(self, on_progress: Callback = lambda steps: None) -> None:
         """Train until the steps of the config are reached. After an interruption this goes on from the last checkpoint.
@@ -330,10 +338,12 @@ class Trainer:
     def evaluate(self, num_trials: Count = 2000) -> EvaluationReport:
         """Evaluate the agent on trials that it was not trained on; the same config gives the same trials.
 
+        They are trials of the task itself, without the curriculum.
+
         Args:
             num_trials: Number of trials.
         """
-        env = self.config.make_env(self.task, TEST_LANES)
+        env = self.config.make_env(self.task, TEST_LANES, training=False)
         seed = TEST_SEED_OFFSET + self.config.seed
         return EvaluationReport(evaluate_policy(self.model, env, num_trials, seed=seed))
 

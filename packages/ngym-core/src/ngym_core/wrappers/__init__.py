@@ -15,6 +15,7 @@ from ngym_core.plugins.registry import WrapperSpec
 if TYPE_CHECKING:
     from ngym_core.wrappers.catch_trials import CatchTrials as CatchTrials
     from ngym_core.wrappers.choices import ChoiceWrapper as ChoiceWrapper
+    from ngym_core.wrappers.follow_curriculum import FollowCurriculum as FollowCurriculum
     from ngym_core.wrappers.full_input import FullInput as FullInput
     from ngym_core.wrappers.modifiers.anti import Anti as Anti
     from ngym_core.wrappers.modifiers.base import Modifier as Modifier
@@ -44,6 +45,7 @@ WRAPPERS = {
     "CatchTrials-v0": "catch_trials:CatchTrials",
     "Context-v0": "modifiers.context:Context",
     "Delay-v0": "modifiers.delay:Delay",
+    "FollowCurriculum-v0": "follow_curriculum:FollowCurriculum",
     "FullInput-v0": "full_input:FullInput",
     "GoCue-v0": "modifiers.go_cue:GoCue",
     "Interval-v0": "modifiers.interval:Interval",

@@ -1,0 +1,607 @@
+"""Curriculum: stages through which performance leads, with gates and staircases, and what has happened in them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ngym_core.arguments import (
+    ArrayOf,
+    Count,
+    FilePath,
+    Finite,
+    Flag,
+    Index,
+    InstanceOf,
+    Keywords,
+    Text,
+    check_arguments,
+    checked,
+)
+from ngym_core.errors import unknown_name
+
+__all__ = [
+    "METRICS",
+    "Curriculum",
+    "Gate",
+    "GivenCurriculum",
+    "Progress",
+    "Stage",
+    "Staircase",
+    "as_curriculum",
+    "load_curriculum",
+]
+
+Array: TypeAlias = NDArray[Any]
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""Keys that lead to a value in nested dictionaries and lists: ``("stages", 0, "until", "window")``."""
+
+METRICS = {
+    "performance": "score of a trial from 0 to 1",
+    "correct": "whether performance was full, 0 or 1",
+    "reward": "sum over the trial",
+    "reaction_time": "ms; trials without a response are left out",
+    "steps": "length of the trial",
+    "level": "level of the stage's staircase, as a value",
+}
+"""Columns of trial tables that a gate can look at, and their meaning."""
+SHARES = ("performance", "correct")
+"""Metrics from 0 to 1."""
+PARTS = ("parameters", "conditions")
+"""Where the path of a staircase begins."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What must be true of the last trials of a stage for it to end: the mean of a metric reaches a threshold.
+
+    Args:
+        metric: One of `METRICS`.
+        threshold: What the mean must reach.
+        window: Number of trials in the mean, the last ones of the stage.
+        at_least: Number of trials that the stage has in any case; never less than the window.
+        below: Whether the mean must be at most the threshold, instead of at least; by default only if the gate leads back.
+
+    Raises:
+        UnknownNameError: Another metric.
+        ValueError: A threshold that the metric can never reach, or a window below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_core.curriculum import Gate
+        >>> gate = Gate("performance", 0.75, window=4)
+        >>> gate.is_open(np.array([0, 1, 1, 1]), trials=4), gate.is_open(np.array([0, 1, 1, 0]), trials=4)
+        (True, False)
+    """
+
+    metric: Text
+    threshold: Finite
+    window: Count = 100
+    at_least: Index = 0
+    below: Flag | None = None
+
+    def __post_init__(self) -> None:
+        """Check all values."""
+        check_arguments(type(self), vars(self))
+        if self.metric not in METRICS:
+            raise unknown_name("metric of a gate", self.metric, METRICS)
+        if self.metric in SHARES:
+            self._check_reachable(0, 1, f"{self.metric} is a number from 0 to 1")
+
+    def _check_reachable(self, least: float, most: float, reason: str) -> None:
+        """Raise if the mean cannot reach the threshold, between the least and the greatest value of the metric."""
+        if self.below is not None and (self.threshold < least if self.below else self.threshold > most):
+            raise ValueError(f"threshold={self.threshold!r}: this gate can never open, since {reason}.")
+
+    @checked
+    def is_open(self, scores: ArrayLike, trials: Index) -> bool:
+        """Return whether the stage ends.
+
+        Args:
+            scores: The metric in the last trials, the latest last, at least `window` of them; NaN where it is missing.
+            trials: Number of trials of the stage.
+        """
+        last = np.asarray(scores, float)[-self.window :]
+        last = last[~np.isnan(last)]
+        if trials < max(self.window, self.at_least) or not len(last):
+            return False
+        return bool(last.mean() <= self.threshold if self.below else last.mean() >= self.threshold)
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """A parameter or condition that follows the answers: harder after some right ones in a row, easier after wrong ones.
+
+    The transformed up-down method (Levitt, 1971). With small steps it converges to the level at which the next step goes
+    either way equally often: ``down=3, up=1`` to 79.4 % correct, ``down=2, up=1`` to 70.7 %, ``down=1, up=1`` to 50 %. A
+    trial is right if its performance is full.
+
+    Args:
+        path: What it sets: ``conditions.<name>``, ``parameters.<name>``, ``parameters.timing.<period>`` or
+            ``parameters.rewards.<event>``.
+        levels: The values from the easiest to the hardest, numbers.
+        down: Number of right answers in a row after which the next level comes.
+        up: Number of wrong answers in a row after which the level before returns.
+        start: Index of the first level.
+
+    Raises:
+        ValueError: Another path, fewer than two levels, a number below 1, or a start outside the levels.
+
+    Example:
+        >>> from ngym_core.curriculum import Staircase
+        >>> staircase = Staircase("conditions.coh", [51.2, 25.6, 12.8, 6.4], down=3, up=1)
+        >>> staircase.advance(level=0, streak=2, right=[True])  # the third in a row
+        (1, 0)
+        >>> staircase.advance(level=1, streak=2, right=[False])
+        (0, 0)
+    """
+
+    path: Text
+    levels: Annotated[Sequence[float], ArrayOf()]
+    down: Count = 3
+    up: Count = 1
+    start: Index = 0
+
+    def __post_init__(self) -> None:
+        """Check all values."""
+        check_arguments(type(self), vars(self))
+        # The dataclass is frozen; this is its only way to set a field.
+        object.__setattr__(self, "levels", tuple(np.asarray(self.levels).tolist()))
+        first, _, name = self.path.partition(".")
+        if first not in PARTS or not name or name in ("timing", "rewards"):
+            raise ValueError(
+                f"path={self.path!r} must be 'conditions.<name>', 'parameters.<name>' or 'parameters.timing.<period>'."
+            )
+        if len(self.levels) < 2 or len(set(self.levels)) < len(self.levels):
+            raise ValueError(f"levels={list(self.levels)!r} must be two or more different numbers, from easy to hard.")
+        if self.start >= len(self.levels):
+            raise ValueError(f"start={self.start!r} must be an index of one of the {len(self.levels)} levels.")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The path in parts; what comes after the period of ``timing.`` or ``rewards.`` is one part."""
+        first, _, name = self.path.partition(".")
+        return (first, *(name.split(".", 1) if name.startswith(("timing.", "rewards.")) else [name]))
+
+    @checked
+    def advance(self, level: Index, streak: int, right: ArrayLike) -> tuple[int, int]:
+        """Return the index of the level and the streak after some answers.
+
+        The level moves once at most, and the answers that follow are left out: they were given at the level before.
+
+        Args:
+            level: Index of the level of all these trials.
+            streak: How many right answers came last in a row; negative, how many wrong ones.
+            right: Which of the answers were right, in their order, (m,) bool.
+        """
+        right = np.asarray(right, bool)
+        if not len(right):
+            return level, streak
+        first = np.concatenate([[True], right[1:] != right[:-1]])  # of a run of equal answers
+        runs = np.arange(len(right)) - np.maximum.accumulate(np.where(first, np.arange(len(right)), 0)) + 1
+        if streak and (streak > 0) == right[0]:
+            runs = runs + abs(streak) * (np.cumsum(first) == 1)
+        moves = np.where(right, runs >= self.down, runs >= self.up)
+        if not moves.any():
+            return level, int(runs[-1]) if right[-1] else -int(runs[-1])
+        harder = right[np.argmax(moves)]
+        return int(np.clip(level + (1 if harder else -1), 0, len(self.levels) - 1)), 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a curriculum: what it sets, and what ends it.
+
+    Args:
+        parameters: Attributes of the task, name -> value, and under ``timing`` and ``rewards`` a dictionary of some of their
+            values. What a stage does not name is as it was before the curriculum.
+        conditions: Conditions to force, name -> a value, or a list of values one of which is drawn for each trial.
+        until: What leads to the next stage; the last one has none.
+        back: What leads back to the stage before.
+        staircase: A parameter or condition that follows the answers.
+
+    Raises:
+        TypeError: A part of another kind.
+        ValueError: A gate that looks at the level where there is no staircase, or at one that the staircase does not reach.
+
+    Example:
+        >>> from ngym_core.curriculum import Gate, Stage
+        >>> short = Stage({"timing": {"delay": 200}}, conditions={"coh": 51.2}, until=Gate("performance", 0.8, window=50))
+        >>> short.until.at_least
+        0
+    """
+
+    parameters: Keywords = field(default_factory=dict)
+    conditions: Keywords = field(default_factory=dict)
+    until: Annotated[Gate | None, InstanceOf((Gate, type(None)), "a Gate, or None")] = None
+    back: Annotated[Gate | None, InstanceOf((Gate, type(None)), "a Gate, or None")] = None
+    staircase: Annotated[Staircase | None, InstanceOf((Staircase, type(None)), "a Staircase, or None")] = None
+
+    def __post_init__(self) -> None:
+        """Check all values."""
+        check_arguments(type(self), vars(self))
+        for name in ("timing", "rewards"):
+            if not isinstance(self.parameters.get(name, {}), Mapping):
+                raise TypeError(
+                    f"parameters[{name!r}]={self.parameters[name]!r} must be a dictionary of some of its values."
+                )
+        for name, gate in self.gates.items():
+            # The dataclass is frozen; this is its only way to set a field.
+            gate = gate if gate.below is not None else replace(gate, below=name == "back")
+            object.__setattr__(self, name, gate)
+            if gate.metric == "level" and self.staircase is None:
+                raise ValueError(f"{name}={gate}: this gate can never open, since its stage has no staircase.")
+            if gate.metric == "level":
+                levels = self.staircase.levels  # type: ignore[union-attr]
+                gate._check_reachable(min(levels), max(levels), f"the levels go from {min(levels)!r} to {max(levels)!r}")
+
+    @property
+    def gates(self) -> dict[str, Gate]:
+        """The gates that it has: ``until`` and ``back``."""
+        return {name: gate for name in ("until", "back") if (gate := getattr(self, name)) is not None}
+
+    def flat_parameters(self, level: float) -> dict[tuple[str, ...], Any]:
+        """Return all parameters at a level of the staircase: ``("sigma",)`` or ``("timing", "delay")`` -> value."""
+        flat: dict[tuple[str, ...], Any] = {}
+        for name, value in self.parameters.items():
+            flat |= {(name, key): item for key, item in value.items()} if name in ("timing", "rewards") else {(name,): value}
+        return flat | self._of_staircase("parameters", level)
+
+    def flat_conditions(self, level: float) -> dict[str, Any]:
+        """Return all conditions at a level of the staircase: name -> value or list of values."""
+        return {**self.conditions, **{name: value for (name,), value in self._of_staircase("conditions", level).items()}}
+
+    def _of_staircase(self, part: str, level: float) -> dict[tuple[str, ...], Any]:
+        if self.staircase is None or self.staircase.keys[0] != part:
+            return {}
+        return {self.staircase.keys[1:]: level}
+
+
+NO_LEVEL = float("nan")
+"""The level of a stage without a staircase."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What has happened in a curriculum so far, a value that `Curriculum.advance` replaces.
+
+    Attributes:
+        stage: Index of the stage.
+        level: Index of the level of its staircase; 0 without one.
+        trials: Number of trials of the stage since it began.
+        streak: Right answers in a row at this level; negative, wrong ones.
+        scores: Metrics of the gates `until` and `back` in the last trials of the stage, (2, trials); NaN where missing.
+    """
+
+    stage: int
+    level: int
+    trials: int
+    streak: int
+    scores: Array
+
+
+def _are_stages(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(stage, Stage) for stage in value)
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Stages through which an agent's performance leads, from the first to the last.
+
+    The wrapper `ngym_core.wrappers.FollowCurriculum` lets an env, lanes or a data set follow it. A trial counts for the
+    stage and the level that it was played at: trials that had begun when these changed count for neither.
+
+    Args:
+        stages: The stages, in order.
+        pooled: Whether the lanes of a vector env go through it together, by the trials of all, or each by its own.
+
+    Raises:
+        TypeError: No list of stages.
+        ValueError: No stage, one without a gate before the last, a last one with `until`, or a first one with `back`.
+
+    Example:
+        >>> from ngym_core.curriculum import Curriculum, Gate, Stage
+        >>> stages = [Stage(conditions={"coh": 51.2}, until=Gate("performance", 0.8, window=2)), Stage()]
+        >>> curriculum = Curriculum(stages)
+        >>> progress = curriculum.begin()
+        >>> for performance in (0.0, 1.0, 1.0):
+        ...     progress = curriculum.advance(progress, {"performance": [performance]})
+        ...     print(progress.stage, progress.trials)
+        0 1
+        0 2
+        1 0
+    """
+
+    stages: Sequence[Stage]
+    pooled: Flag = True
+
+    def __post_init__(self) -> None:
+        """Check all values."""
+        check_arguments(type(self), {"pooled": self.pooled})
+        if not _are_stages(self.stages):
+            raise TypeError(f"stages={self.stages!r} must be a list of Stage(...).")
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if not self.stages:
+            raise ValueError("stages=[] must be a list of one or more stages.")
+        last = len(self.stages) - 1
+        for i, stage in enumerate(self.stages):
+            if i < last and stage.until is None:
+                raise ValueError(f"Stage {i} has no gate `until`, so that the stages after it are never reached.")
+        if self.stages[-1].until is not None:
+            raise ValueError(f"Stage {last} is the last one and has a gate `until`, which leads to no stage.")
+        if self.stages[0].back is not None:
+            raise ValueError("Stage 0 is the first one and has a gate `back`, which leads to no stage.")
+
+    @property
+    def window(self) -> int:
+        """Number of trials whose metrics are kept: that of the largest window of its gates, at least 1."""
+        return max([1, *(gate.window for stage in self.stages for gate in stage.gates.values())])
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether any stage has a staircase."""
+        return any(stage.staircase is not None for stage in self.stages)
+
+    def begin(self) -> Progress:
+        """Return the progress before the first trial."""
+        return self.enter(0)
+
+    @checked
+    def enter(self, stage: Index) -> Progress:
+        """Return the progress before the first trial of a stage (its index)."""
+        staircase = self.stages[stage].staircase
+        return Progress(stage, 0 if staircase is None else staircase.start, 0, 0, np.full((2, self.window), np.nan))
+
+    @checked
+    def level(self, progress: Annotated[Progress, InstanceOf(Progress, "a Progress")]) -> float:
+        """Return the level of the staircase as a value; NaN in a stage without one."""
+        staircase = self.stages[progress.stage].staircase
+        return NO_LEVEL if staircase is None else staircase.levels[progress.level]
+
+    @checked
+    def advance(
+        self, progress: Annotated[Progress, InstanceOf(Progress, "a Progress")], rows: Mapping[str, ArrayLike]
+    ) -> Progress:
+        """Return the progress after some trials that ended at the same time.
+
+        Args:
+            progress: The progress before.
+            rows: The trials: columns of a trial table, (m,) each. `stage` and `level` say where each was played; without
+                them all were played at the present ones.
+
+        Raises:
+            UnknownNameError: A metric that a gate of the stage needs, and that is no column.
+        """
+        stage, level = self.stages[progress.stage], self.level(progress)
+        columns = {name: np.asarray(rows[name], float) for name in (*METRICS, "stage") if name in rows}
+        if "performance" in columns:
+            columns.setdefault("correct", columns["performance"] >= 1)
+        m = len(next(iter(columns.values()), ()))
+        columns.setdefault("level", np.full(m, level))
+        here = columns.get("stage", np.full(m, progress.stage)) == progress.stage
+        if not here.any():
+            return progress
+        scores = np.full((2, int(here.sum())), np.nan)
+        for row, name in enumerate(("until", "back")):
+            if name in stage.gates:
+                scores[row] = _column(columns, stage.gates[name].metric)[here]
+        scores = np.concatenate([progress.scores, scores], axis=1)[:, -self.window :]
+        progress = replace(progress, trials=progress.trials + int(here.sum()), scores=scores)
+        for row, (name, step) in enumerate({"until": 1, "back": -1}.items()):
+            if name in stage.gates and stage.gates[name].is_open(scores[row], progress.trials):
+                return self.enter(progress.stage + step)
+        if stage.staircase is None:
+            return progress
+        at_level = here & (columns["level"] == level)
+        index, streak = stage.staircase.advance(progress.level, progress.streak, _column(columns, "correct")[at_level])
+        return replace(progress, level=index, streak=streak)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, as `from_dict` takes it and a TOML file has it."""
+        stages = [_without_defaults(stage) for stage in self.stages]
+        return {"stages": stages, "pooled": bool(self.pooled)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Curriculum:
+        """Return a curriculum from plain data.
+
+        Args:
+            data: ``stages``, a list of dictionaries with the arguments of `Stage`, and perhaps ``pooled``.
+
+        Raises:
+            UnknownNameError: A key that does not exist.
+            TypeError: A part of another kind, or a gate or staircase without one of its arguments.
+            ValueError: See `Curriculum` and its parts.
+
+        Example:
+            >>> from ngym_core.curriculum import Curriculum
+            >>> gate = {"metric": "performance", "threshold": 0.8}
+            >>> Curriculum.from_dict({"stages": [{"conditions": {"coh": 51.2}, "until": gate}, {}]}).stages[0].until.window
+            100
+        """
+        curriculum: Curriculum = _build(cls, data, (), _Source())
+        return curriculum
+
+    def located(self, error: Exception, path: KeyPath) -> Exception:
+        """Return an error that also says where in the file of the curriculum, or in which stage, its cause is."""
+        return _located(error, vars(self).get("_source", _Source()), path)
+
+
+@checked
+def load_curriculum(path: FilePath) -> Curriculum:
+    """Load a curriculum from a TOML file.
+
+    The file has a table ``[[stages]]`` for each stage, with the arguments of `Stage`, and perhaps ``pooled = false`` before
+    them.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UnknownNameError: A key that does not exist; like all errors it says the line.
+        TypeError: A part of another kind, or a gate or staircase without one of its arguments.
+        ValueError: No TOML; or see `Curriculum` and its parts.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ngym_core.curriculum import load_curriculum
+        >>> text = '''
+        ... [[stages]]
+        ... parameters.timing.delay = 200
+        ... until = {metric = "performance", threshold = 0.8, window = 50}
+        ...
+        ... [[stages]]
+        ... parameters.timing.delay = 1000
+        ... '''
+        >>> _ = Path("delay.toml").write_text(text)
+        >>> load_curriculum("delay.toml").stages[1].parameters
+        {'timing': {'delay': 1000}}
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no curriculum file {path}.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no TOML: {error}.") from error
+    source = _Source(str(path), text)
+    curriculum: Curriculum = _build(Curriculum, data, (), source)
+    object.__setattr__(curriculum, "_source", source)  # no field: where it was written makes no other curriculum
+    return curriculum
+
+
+GivenCurriculum: TypeAlias = Annotated[
+    Curriculum | Mapping[str, Any] | str | Path,
+    InstanceOf((Curriculum, Mapping, str, Path), "a Curriculum, a dictionary of its parts, or a TOML file"),
+]
+"""A curriculum, or what it is made from."""
+
+
+@checked
+def as_curriculum(given: GivenCurriculum) -> Curriculum:
+    """Return a curriculum from one, from its plain data, or from its TOML file."""
+    if isinstance(given, Curriculum):
+        return given
+    return Curriculum.from_dict(given) if isinstance(given, Mapping) else load_curriculum(given)
+
+
+def _column(columns: Mapping[str, Array], name: str) -> Array:
+    if name not in columns:
+        raise unknown_name("metric of these trials, which a gate needs:", name, columns)
+    return columns[name]
+
+
+def _without_defaults(part: Any) -> dict[str, Any]:
+    """Return the arguments of a stage, gate or staircase that were given, as plain data."""
+    given = {f.name: getattr(part, f.name) for f in fields(part)}
+    plain = {name: _without_defaults(v) if isinstance(v, (Gate, Staircase)) else v for name, v in given.items()}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items() if v is not None and v != {}}
+
+
+# ---- plain data and files ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The file that a curriculum was loaded from, and its text."""
+
+    path: str = ""
+    text: str = ""
+
+
+KINDS: dict[tuple[str, ...], Any] = {
+    (): Curriculum,
+    ("stages",): Stage,
+    ("stages", "until"): Gate,
+    ("stages", "back"): Gate,
+    ("stages", "staircase"): Staircase,
+}
+"""What the tables of a curriculum stand for, by their keys."""
+NOUNS = {Curriculum: "curriculum", Stage: "stage", Gate: "gate", Staircase: "staircase"}
+
+
+def _build(kind: Any, data: Any, path: KeyPath, source: _Source) -> Any:
+    """Return a curriculum, or a part of it, from plain data; errors say where in its file the cause is."""
+    noun = NOUNS[kind]
+    if not isinstance(data, Mapping):
+        raise _located(TypeError(f"A {noun} must be a table of its arguments, not {data!r}."), source, path)
+    arguments = {f.name: f for f in fields(kind)}
+    for key in data:
+        if key not in arguments:
+            raise _located(unknown_name(f"key of a {noun}", key, arguments), source, (*path, key))
+    given = dict(data)
+    for key in data:
+        part = KINDS.get((*(p for p in path if isinstance(p, str)), key))
+        if part is Stage and isinstance(data[key], (list, tuple)):
+            given[key] = [
+                stage if isinstance(stage, Stage) else _build(Stage, stage, (*path, key, i), source)
+                for i, stage in enumerate(data[key])
+            ]
+        elif part in (Gate, Staircase) and not isinstance(data[key], part):
+            given[key] = _build(part, data[key], (*path, key), source)
+    try:
+        return kind(**given)
+    except (TypeError, ValueError, KeyError) as error:
+        missing = re.search(r"missing \d+ required positional arguments?: (.*)", str(error))
+        if missing:
+            error = TypeError(f"A {noun} needs {missing[1]}.")
+        wrong = next((key for key in data if str(error).startswith((f"{key}=", f"{key}["))), None)
+        raise _located(error, source, path if wrong is None else (*path, wrong)) from None
+
+
+def _located(error: Exception, source: _Source, path: KeyPath) -> Exception:
+    """Return an error that also says the line of its cause or, without a file, the stage."""
+    if source.path:
+        return type(error)(f"{source.path}, line {_line_of(source.text, path)}: {error}")
+    stage = next((key for key in path if isinstance(key, int)), None)
+    return error if stage is None else type(error)(f"Stage {stage}: {error}")
+
+
+def _line_of(text: str, path: KeyPath) -> int:
+    """Return the number of the line of a TOML text, from 1, that has a key, or else what holds it.
+
+    Args:
+        text: The text, which `tomllib` has read without an error.
+        path: The key, with those of the tables that hold it; the index of a table in a list of tables comes after its name.
+    """
+    best, found = 0.0, 1
+    for number, line, here in _lines(text):
+        agree = next((k for k, (a, b) in enumerate(zip(here, path, strict=False)) if a != b), min(len(here), len(path)))
+        names = [key for key in path[agree:] if isinstance(key, str)]
+        # The line itself holds further keys where it has an inline table.
+        inline = next((k for k, key in enumerate(names) if not re.search(rf"\b{re.escape(key)}\b", line)), len(names))
+        if agree == min(len(here), len(path)) and agree + inline > best:
+            best, found = agree + inline, number
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, KeyPath]]:
+    """Give each line of a TOML text that has something, with its number and the keys under which it is."""
+    header: KeyPath = ()
+    here: KeyPath = ()
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.partition("#")[0]
+        if table := re.match(r"\s*\[\[?([^\[\]]+)\]\]?\s*$", line):
+            names = _names(table[1])
+            if line.strip().startswith("[["):
+                counts[names[0]] = counts.get(names[0], -1) + 1
+            index = (counts[names[0]],) if names[0] in counts else ()
+            here = header = (names[0], *index, *names[1:])
+        elif key := re.match(r"\s*([\w\-.\"' ]+?)\s*=", line):
+            here = (*header, *_names(key[1]))
+        if line.strip():
+            yield number, line, here
+
+
+def _names(dotted: str) -> list[str]:
+    return [name.strip(" \t\"'") for name in dotted.split(".")]

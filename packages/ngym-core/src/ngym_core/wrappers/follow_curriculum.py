@@ -1,0 +1,299 @@
+"""FollowCurriculum: a wrapper that takes a task through the stages of a curriculum, as performance leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import gymnasium
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ngym_core.arguments import checked, given_arguments
+from ngym_core.changes import PLAYED
+from ngym_core.curriculum import NO_LEVEL, Curriculum, GivenCurriculum, Progress, as_curriculum
+from ngym_core.errors import unknown_name
+from ngym_core.random import Draws
+from ngym_core.sampling import layers, sample_trials, tasks_of
+from ngym_core.trial_table import TrialRecorder
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
+
+FIXED = frozenset({*PLAYED, "dt", "observation_space", "action_space", "timing", "rewards", "num_tr_exp", "r_tmax"})
+"""Public attributes of a task that no stage can set."""
+
+
+class _FollowedAttribute:
+    """Descriptor of an attribute that only the curriculum changes; it is kept in the instance under the same name."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Refuse the value."""
+        raise AttributeError(f"{self.name}={value!r} cannot be set: it follows from the trials that were played.")
+
+
+class _CurriculumAttribute:
+    """Descriptor of the curriculum, kept in the instance under the same name: one that is assigned begins."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Check and begin a curriculum."""
+        GivenCurriculum.__metadata__[0].check("curriculum", value)  # type: ignore[attr-defined]
+        instance._follow(as_curriculum(value))
+
+
+class FollowCurriculum(TrialWrapper):
+    """Take a task through the stages of a curriculum, as the performance in its trials leads.
+
+    Each trial has its `stage` (an index) as a condition, and so as a column of trial tables, and the `level` of the stage's
+    staircase if the curriculum has any (NaN in stages without one). When a trial ends, the next one has begun already, in
+    one env and in lanes alike: another stage or level counts from the trial after that one on, and trials that had begun
+    before count for no gate and no staircase (rewards that a stage sets are paid at once, as always).
+
+    The lanes of a vector env follow a curriculum together: the trials of all count, in the order of their steps and lanes,
+    and all get the next stage with their next trial. It begins anew when the first lane is seeded. With ``pooled=False``
+    (see `Curriculum`) each lane follows it by its own trials, with parameters of its own: such lanes are stepped one after
+    another, which takes longer.
+
+    What has happened so far is part of `get_state`. Data sets stay in a stage until `score` says how the network did.
+
+    Args:
+        env: The task, with wrappers.
+        curriculum: A `Curriculum`, a dictionary of its parts, or a TOML file, see `ngym_core.curriculum.load_curriculum`.
+            Another one that is assigned begins with the next trial.
+
+    Attributes:
+        stage: Index of the present stage.
+        level: Present level of its staircase, as a value; NaN without one.
+
+    Raises:
+        UnknownNameError: A parameter or condition that the task does not have.
+        TypeError: A part of the curriculum of another kind.
+        ValueError: A value that a parameter cannot have, a condition that a wrapper inside decides, a gate that can never
+            open in this task, or a second curriculum.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.curriculum import Curriculum, Gate, Stage
+        >>> short = Stage({"timing": {"stimulus": 500}}, until=Gate("performance", 0.8, window=3))
+        >>> curriculum = Curriculum([short, Stage()])
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("FollowCurriculum", {"curriculum": curriculum})])
+        >>> _ = env.reset(seed=0)
+        >>> lengths = []
+        >>> while len(lengths) < 6:
+        ...     ended = env.step(env.unwrapped.gt_now)[4]["new_trial"]
+        ...     lengths += [len(env.unwrapped.gt)] if ended else []
+        >>> env.stage, lengths  # the third trial opens the gate, when the fourth has begun
+        (1, [7, 7, 7, 22, 22, 22])
+
+        The scores of a network drive the env of a data set, such as ``dataset.env.score(accuracy)``:
+
+        >>> env.reset(seed=0)[1]["trial"]["stage"]
+        0
+        >>> env.score([1.0, 1.0, 1.0])
+        >>> env.sample_trials(2).conditions["stage"].tolist()
+        [1, 1]
+    """
+
+    metadata = {"description": "Takes a task through the stages of a curriculum.", "paper_link": None}
+    curriculum: Any = _CurriculumAttribute()
+    stage: Any = _FollowedAttribute()
+    level: Any = _FollowedAttribute()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make the wrapper whose lanes are stepped one after another, if each is to follow the curriculum by itself."""
+        curriculum = given_arguments(("env", "curriculum"), args, kwargs).get("curriculum")
+        if isinstance(curriculum, (Curriculum, Mapping, str, Path)) and not as_curriculum(curriculum).pooled:
+            return super().__new__(FollowCurriculumInEachLane, *args, **kwargs)  # type: ignore[return-value]
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, env: gymnasium.Env[Any, Any], curriculum: GivenCurriculum) -> None:
+        super().__init__(env)
+        if any(isinstance(layer, FollowCurriculum) for layer in layers(env)):
+            raise ValueError("The env follows a curriculum already: write the stages of both in one.")
+        self._before: dict[tuple[str, ...], Any] = {}  # parameters as they were before the curriculum
+        self._progress = Progress(0, 0, 0, 0, np.zeros((2, 1)))
+        self.curriculum = curriculum
+
+    def _follow(self, curriculum: Curriculum) -> None:
+        """Begin a curriculum, after a check of all its stages; parameters become as they were before the last one."""
+        parts = {"curriculum": vars(self).get("curriculum"), "_progress": self._progress, "_before": self._before}
+        for path, value in self._before.items():
+            self._assign(path, value)
+        try:
+            vars(self).update(curriculum=curriculum, _before={})
+            self._check_stages(curriculum)
+        except Exception:
+            vars(self).update(parts)
+            if parts["curriculum"] is not None:
+                self._apply()
+            raise
+        self._parameters = {"curriculum": curriculum.to_dict()}  # with which a state goes
+        self.restart()
+
+    def _check_stages(self, curriculum: Curriculum) -> None:
+        """Raise if the task cannot play a stage: each is tried with a trial, at the first and the last level."""
+        for i, stage in enumerate(curriculum.stages):
+            for name, gate in stage.gates.items():
+                try:
+                    self._check_gate(gate.metric)
+                except ValueError as error:
+                    raise curriculum.located(error, ("stages", i, name, "metric")) from None
+            for level in [NO_LEVEL] if stage.staircase is None else [stage.staircase.levels[0], stage.staircase.levels[-1]]:
+                path: tuple[str | int, ...] = ("stages", i)
+                try:
+                    for keys in stage.flat_parameters(level):
+                        path = ("stages", i, "parameters", *keys)
+                        self._remember(keys)
+                    vars(self).update(_progress=curriculum.enter(i), stage=i, level=level)
+                    for keys, value in self._parameters_now().items():
+                        path = ("stages", i, "parameters", *keys)
+                        self._assign(keys, value)
+                    for name in stage.flat_conditions(level):
+                        path = ("stages", i, "conditions", name)
+                        self._refuse_decided_inside([name])
+                    path = ("stages", i)
+                    sample_trials(self.env, 1, 0, None, self._conditions(1, Draws(0)))
+                except (KeyError, TypeError, ValueError) as error:
+                    named = next((name for name in stage.flat_conditions(level) if repr(name) in str(error)), None)
+                    where = path if named is None or len(path) > 2 else (*path, "conditions", named)
+                    raise curriculum.located(error, where) from error
+
+    def _check_gate(self, metric: str) -> None:
+        """Raise if a gate that looks at a metric can never open in this task."""
+        task = self.task
+        if metric in ("performance", "correct") and not task.has_answer:
+            raise ValueError(f"metric={metric!r}: this gate can never open, since no action is right in {task}.")
+        reported = any("reaction_time" in getattr(layer, "reports", ()) for layer in layers(self.env))
+        if metric == "reaction_time" and not isinstance(task.action_space, gymnasium.spaces.Discrete) and not reported:
+            raise ValueError(f"metric={metric!r}: this gate can never open, since {task} measures no reaction time.")
+
+    # ---- what stages set -------------------------------------------------------------------------
+
+    def _remember(self, keys: tuple[str, ...]) -> None:
+        """Keep the value of a parameter before the curriculum, after a check that there is one."""
+        if keys in self._before:
+            return
+        if len(tasks_of(self.env)) > 1:
+            raise ValueError(
+                f"parameters={'.'.join(keys)!r}: the env has several tasks, of which stages set conditions only."
+            )
+        if len(keys) == 2:
+            values = getattr(self.task, keys[0])
+            if keys[1] in values:
+                self._before[keys] = values[keys[1]]
+            else:
+                values._check(keys[1], 0)
+            return
+        valid = sorted(name for name in vars(self.task) if not name.startswith("_") and name not in FIXED)
+        if keys[0] not in valid:
+            raise unknown_name(f"parameter of {self.task}", keys[0], [*valid, "timing", "rewards"])
+        self._before[keys] = getattr(self.task, keys[0])
+
+    def _assign(self, keys: tuple[str, ...], value: Any) -> None:
+        if len(keys) == 2:
+            getattr(self.task, keys[0])[keys[1]] = value
+        else:
+            setattr(self.task, keys[0], value)
+
+    def _parameters_now(self) -> dict[tuple[str, ...], Any]:
+        """Return all parameters that any stage sets, as they are in the present one."""
+        return {**self._before, **self.curriculum.stages[self.stage].flat_parameters(self.level)}
+
+    def _apply(self) -> None:
+        """Set stage, level and parameters as the progress says."""
+        vars(self).update(stage=self._progress.stage, level=self.curriculum.level(self._progress))
+        for keys, value in self._parameters_now().items():
+            self._assign(keys, value)
+
+    def _conditions(self, n: int, draws: Draws) -> dict[str, Any]:
+        """Return the conditions of n trials of the present stage."""
+        conditions = self.curriculum.stages[self.stage].flat_conditions(self.level)
+        return {
+            name: draws.choice(name, n, value) if isinstance(value, (list, tuple)) else value
+            for name, value in conditions.items()
+        }
+
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the conditions of the stage, and record it, with its level if there are any."""
+        level = {"level": float(self.level)} if self.curriculum.has_levels else {}
+        return {**self._conditions(n, draws), **forced}, {"stage": int(self.stage), **level}
+
+    # ---- what changes the stage ------------------------------------------------------------------
+
+    def restart(self) -> None:
+        """Begin the curriculum anew, with the next trial."""
+        self._progress = self.curriculum.begin()
+        self._apply()
+
+    @checked
+    def score(self, performance: ArrayLike) -> None:
+        """Count scores that trials of the present stage were given elsewhere, such as a network by its batches.
+
+        Args:
+            performance: Score of each trial from 0 to 1, (m,) or one number.
+
+        Raises:
+            UnknownNameError: A gate of the stage looks at something else.
+        """
+        self._learn({"performance": np.atleast_1d(np.asarray(performance, float))})
+
+    def _learn(self, rows: Mapping[str, Any]) -> None:
+        before = self._progress
+        self._progress = self.curriculum.advance(before, rows)
+        if (self._progress.stage, self._progress.level) != (before.stage, before.level):
+            self._apply()
+
+    def init_memory(self, n: int) -> TrialRecorder:
+        """Return what measures the trials of n lanes."""
+        return TrialRecorder(n, self.task.dt)
+
+    def seed_memory(self, memory: TrialRecorder, lane: int, draws: Draws) -> None:
+        """Begin anew when the first lane is seeded."""
+        if lane == 0:
+            self.restart()
+
+    def on_step(self, memory: TrialRecorder, batch: StepBatch) -> None:
+        """Measure the trials, and count those that ended."""
+        memory.add(batch)
+        if not batch.ended.any():
+            return
+        (rows,) = memory.pop_parts()
+        for name in ("stage", "level"):  # under another name where a layer inside records one
+            if f"{type(self).__name__}_{name}" in rows:
+                rows[name] = rows[f"{type(self).__name__}_{name}"]
+        self._learn(rows)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, see `TrialEnv.reset`; with a seed the curriculum begins anew."""
+        if seed is not None or self._memory_draws is not self.task._draws:
+            self.restart()
+        return super().reset(seed=seed, options=options)
+
+    # So that lanes can be stepped all at once: they call `seed_memory` before the first trial of a seed.
+    reset.only_takes_more_than = TrialWrapper.reset  # type: ignore[attr-defined]
+
+
+class FollowCurriculumInEachLane(FollowCurriculum):
+    """The same where each lane follows the curriculum by itself: `FollowCurriculum` makes it where ``pooled`` is false.
+
+    Lanes step it as a single env, one lane after another, so that each has a progress and parameters of its own.
+
+    Args:
+        env: The task, with wrappers.
+        curriculum: The curriculum, see `FollowCurriculum`.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> stages = [{"conditions": {"coh": 51.2}, "until": {"metric": "performance", "threshold": 0.8}}, {}]
+        >>> wrapper = ("FollowCurriculum", {"curriculum": {"stages": stages, "pooled": False}})
+        >>> type(ngym.make("PerceptualDecisionMaking-v0", wrappers=[wrapper])).__name__
+        'FollowCurriculumInEachLane'
+    """
+
+    metadata = {"description": "Takes each lane of a task through the stages of a curriculum.", "paper_link": None}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, see `FollowCurriculum.reset`."""
+        return super().reset(seed=seed, options=options)

@@ -1,0 +1,285 @@
+"""Curricula: descriptions, what trials do to the progress, and their files."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from ngym_core.curriculum import Curriculum, Gate, Stage, Staircase, load_curriculum
+from ngym_core.errors import UnknownNameError
+
+GATE = Gate("performance", 0.8, window=5)
+LEVELS = [51.2, 25.6, 12.8, 6.4]
+
+
+def follow(curriculum, performances, **columns):
+    """The stage and level after each trial, played at the present ones."""
+    progress, found = curriculum.begin(), []
+    for i, performance in enumerate(performances):
+        row = {"performance": [performance], **{name: [column[i]] for name, column in columns.items()}}
+        progress = curriculum.advance(progress, row)
+        found.append((progress.stage, progress.level))
+    return found
+
+
+# ---- gates ---------------------------------------------------------------------------------------------
+
+
+def test_gate_opens_with_a_full_window_that_reaches_the_threshold():
+    stages = [stage for stage, _ in follow(Curriculum([Stage(until=GATE), Stage()]), [1, 1, 0, 0, 1, 1, 1, 1, 0])]
+    assert stages == [0] * 7 + [1, 1]  # the mean of five is 0.8 after the eighth trial
+
+
+def test_gate_waits_for_at_least_so_many_trials():
+    gate = Gate("performance", 0.5, window=2, at_least=6)
+    assert [stage for stage, _ in follow(Curriculum([Stage(until=gate), Stage()]), [1] * 8)] == [0] * 5 + [1] * 3
+
+
+def test_gate_leaves_out_what_is_missing():
+    gate = Gate("reaction_time", 300, window=3, below=True)
+    assert gate.is_open([np.nan, 200, 400], 3)
+    assert not gate.is_open([np.nan] * 3, 3)
+
+
+@pytest.mark.parametrize("metric", ["reward", "reaction_time", "steps"])
+def test_gate_looks_at_any_metric(metric):
+    curriculum = Curriculum([Stage(until=Gate(metric, 10, window=2)), Stage()])
+    assert follow(curriculum, [0] * 4, **{metric: [0, 11, 9, 9]}) == [(0, 0), (0, 0), (1, 0), (1, 0)]
+
+
+def test_gate_that_leads_back_opens_below_its_threshold():
+    back = Gate("performance", 0.2, window=5)
+    assert (back.below, Stage(back=back).back.below, Stage(until=back).until.below) == (None, True, False)
+    curriculum = Curriculum([Stage(until=GATE), Stage(until=Gate("performance", 1, window=50), back=back), Stage()])
+    found = [stage for stage, _ in follow(curriculum, [1] * 5 + [0, 1, 0, 0, 0] + [1] * 5)]
+    assert found == [0] * 4 + [1] * 5 + [0] * 5 + [1]
+
+
+def test_window_begins_with_the_stage():
+    gates = [Stage(until=GATE), Stage(until=GATE), Stage()]
+    assert [stage for stage, _ in follow(Curriculum(gates), [1] * 11)] == [0] * 4 + [1] * 5 + [2] * 2
+
+
+# ---- staircases ----------------------------------------------------------------------------------------
+
+
+def by_hand(right, down, up, levels, start):
+    """Levels of a staircase after each answer, answer by answer."""
+    level, streak, found = start, 0, []
+    for answer in right:
+        streak = max(streak, 0) + 1 if answer else min(streak, 0) - 1
+        if streak == down or streak == -up:
+            level, streak = min(max(level + (1 if answer else -1), 0), levels - 1), 0
+        found.append(level)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_staircase_goes_down_and_up_after_answers_in_a_row(seed):
+    rng = np.random.default_rng(seed)
+    down, up, start = int(rng.integers(1, 5)), int(rng.integers(1, 4)), int(rng.integers(4))
+    right = rng.random(200) < 0.7
+    curriculum = Curriculum([Stage(staircase=Staircase("conditions.coh", LEVELS, down, up, start))])
+    assert [level for _, level in follow(curriculum, right)] == by_hand(right, down, up, 4, start)
+    # Several answers at once move it as one after another do, up to the first move.
+    staircase, streak = curriculum.stages[0].staircase, int(rng.integers(1 - up, down))
+    for part in np.array_split(right, 40):
+        one, s = start, streak
+        for answer in part:
+            before = (one, s)
+            one, s = staircase.advance(one, s, [answer])
+            if s == 0:
+                break
+        else:
+            before = None
+        assert staircase.advance(start, streak, part) == (one, s), before
+
+
+def test_staircase_of_three_down_one_up_converges_to_79_4_percent():
+    levels = np.linspace(4, 0, 81)
+    curriculum = Curriculum([Stage(staircase=Staircase("parameters.sigma", levels.tolist(), down=3, up=1, start=10))])
+    share = []
+    for seed in range(8):
+        rng, progress, right = np.random.default_rng(seed), curriculum.begin(), []
+        for _ in range(3000):
+            p = 1 - 0.5 * np.exp(-((curriculum.level(progress) / 1.5) ** 2))  # an observer that guesses among two
+            right.append(rng.random() < p)
+            progress = curriculum.advance(progress, {"performance": [float(right[-1])]})
+        share.append(np.mean(right[500:]))
+    assert abs(np.mean(share) - 0.794) < 0.015, np.mean(share)
+
+
+def test_trials_count_for_the_stage_and_level_that_they_were_played_at():
+    curriculum = Curriculum([Stage(until=GATE), Stage(staircase=Staircase("conditions.coh", LEVELS))])
+    before = curriculum.enter(1)
+    late = {"performance": [1.0] * 9, "stage": [0] * 9, "level": [np.nan] * 9}
+    assert curriculum.advance(before, late) is before
+    mixed = {"performance": [1.0] * 6, "stage": [1] * 6, "level": [25.6, 51.2, 25.6, 51.2, 25.6, 25.6]}
+    after = curriculum.advance(before, mixed)
+    assert (after.level, after.streak, after.trials) == (0, 2, 6)
+
+
+def test_gate_looks_at_the_level_of_a_staircase():
+    staircase = Staircase("conditions.coh", LEVELS, down=1)
+    curriculum = Curriculum([Stage(staircase=staircase, until=Gate("level", 10, window=2, below=True)), Stage()])
+    assert follow(curriculum, [1] * 6) == [(0, 1), (0, 2), (0, 3), (1, 0), (1, 0), (1, 0)]
+
+
+# ---- wrong descriptions --------------------------------------------------------------------------------
+
+WRONG = [
+    (
+        lambda: Gate("performence", 0.8),
+        UnknownNameError,
+        "Unknown metric of a gate 'performence'. Did you mean 'performance'",
+    ),
+    (
+        lambda: Stage(until=Gate("performance", 1.2)),
+        ValueError,
+        "threshold=1.2: this gate can never open, since performance",
+    ),
+    (lambda: Stage(back=Gate("correct", -0.1)), ValueError, "threshold=-0.1: this gate can never open, since correct is"),
+    (lambda: Gate("performance", 1.2, below=False), ValueError, "can never open"),
+    (lambda: Gate("reward", np.nan), ValueError, "threshold=nan must be a finite number"),
+    (lambda: Gate("reward", 1, window=0), ValueError, "window=0 must be an integer from 1"),
+    (lambda: Stage(until=Gate("level", 3)), ValueError, "can never open, since its stage has no staircase"),
+    (
+        lambda: Stage(staircase=Staircase("conditions.coh", LEVELS), until=Gate("level", 60)),
+        ValueError,
+        "threshold=60: this gate can never open, since the levels go from 6.4 to 51.2",
+    ),
+    (lambda: Staircase("coh", LEVELS), ValueError, "path='coh' must be 'conditions.<name>', 'parameters.<name>' or"),
+    (lambda: Staircase("conditions.coh", [1.0]), ValueError, r"levels=\[1.0\] must be two or more different numbers"),
+    (lambda: Staircase("conditions.coh", LEVELS, start=4), ValueError, "start=4 must be an index of one of the 4 levels"),
+    (lambda: Staircase("conditions.coh", LEVELS, down=0), ValueError, "down=0 must be an integer from 1"),
+    (lambda: Stage({"timing": 5}), TypeError, r"parameters\['timing'\]=5 must be a dictionary of some of its values"),
+    (lambda: Stage(until=0.8), TypeError, "until=0.8 must be a Gate, or None"),
+    (lambda: Curriculum([]), ValueError, "must be a list of one or more stages"),
+    (lambda: Curriculum([{}]), TypeError, r"must be a list of Stage\(...\)"),
+    (lambda: Curriculum([Stage(), Stage()]), ValueError, "Stage 0 has no gate `until`, so that the stages after it"),
+    (lambda: Curriculum([Stage(until=GATE)]), ValueError, "Stage 0 is the last one and has a gate `until`"),
+    (lambda: Curriculum([Stage(back=GATE)]), ValueError, "Stage 0 is the first one and has a gate `back`"),
+    (lambda: Curriculum([Stage()], pooled="yes"), TypeError, "pooled='yes' must be True or False"),
+    (
+        lambda: Curriculum.from_dict({"stages": [{}, {"untill": 1}]}),
+        UnknownNameError,
+        "Stage 1: Unknown key of a stage 'untill'",
+    ),
+    (lambda: Curriculum.from_dict({"stages": [5]}), TypeError, "Stage 0: A stage must be a table of its arguments, not 5"),
+    (lambda: Curriculum.from_dict({}), TypeError, "A curriculum needs 'stages'"),
+    (
+        lambda: Curriculum([Stage(until=Gate("reward", 1)), Stage()]).advance(
+            Curriculum([Stage()]).begin(), {"performance": [1.0]}
+        ),
+        UnknownNameError,
+        "Unknown metric of these trials, which a gate needs: 'reward'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "kind", "message"), WRONG)
+def test_wrong_description_is_refused(make, kind, message):
+    with pytest.raises(kind, match=message):
+        make()
+
+
+# ---- files ---------------------------------------------------------------------------------------------
+
+TEXT = """\
+# Teach the delay.
+pooled = false
+
+[[stages]]
+parameters.timing.delay = 0  # none
+conditions = {coh = [25.6, 51.2]}
+until = {metric = "performance", threshold = 0.8, window = 50}
+
+[[stages]]
+back = {metric = "performance", threshold = 0.4}
+[stages.parameters]
+sigma = 0.5
+timing.delay = 500
+[stages.staircase]
+path = "parameters.timing.delay"
+levels = [
+  100,
+  200,
+]
+down = 2
+[stages.until]
+metric = "level"
+threshold = 150
+
+[[stages]]
+"""
+
+
+def written(folder, text=TEXT):
+    path = folder / "delay.toml"
+    path.write_text(text)
+    return path
+
+
+def test_file_says_what_python_does(tmp_path):
+    loaded = load_curriculum(written(tmp_path))
+    assert loaded == Curriculum(
+        [
+            Stage({"timing": {"delay": 0}}, {"coh": [25.6, 51.2]}, until=Gate("performance", 0.8, window=50)),
+            Stage(
+                {"sigma": 0.5, "timing": {"delay": 500}},
+                back=Gate("performance", 0.4),
+                until=Gate("level", 150),
+                staircase=Staircase("parameters.timing.delay", [100, 200], down=2),
+            ),
+            Stage(),
+        ],
+        pooled=False,
+    )
+    assert Curriculum.from_dict(loaded.to_dict()) == pickle.loads(pickle.dumps(loaded)) == copy.deepcopy(loaded) == loaded
+
+
+MISTAKES = [
+    ("pooled = false", "poled = false", 2, "Unknown key of a curriculum 'poled'. Did you mean 'pooled'?"),
+    ("pooled = false", "pooled = 3", 2, "pooled=3 must be True or False"),
+    ("conditions =", "condition =", 6, "Unknown key of a stage 'condition'. Did you mean 'conditions'?"),
+    ("window = 50", "windw = 50", 7, "Unknown key of a gate 'windw'. Did you mean 'window'?"),
+    ("window = 50", "window = 0", 7, "window=0 must be an integer from 1"),
+    ('metric = "performance", threshold = 0.8', "threshold = 0.8", 7, "A gate needs 'metric'."),
+    (
+        'metric = "performance", threshold = 0.4',
+        'metric = "preformance", threshold = 0.4',
+        10,
+        "Did you mean 'performance'?",
+    ),
+    ("[stages.staircase]", "[stages.stairs]", 14, "Unknown key of a stage 'stairs'. Did you mean 'staircase'?"),
+    ("  200,", '  "long",', 16, "levels=[100, 'long'] must be a sequence of one or more finite numbers"),
+    ("down = 2", "donw = 2", 20, "Unknown key of a staircase 'donw'. Did you mean 'down'?"),
+    ("threshold = 150", "threshold = 250", 9, "can never open, since the levels go from 100 to 200"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "line", "message"), MISTAKES)
+def test_mistake_in_a_file_is_named_with_its_line(tmp_path, right, wrong, line, message):
+    assert right in TEXT
+    path = written(tmp_path, TEXT.replace(right, wrong))
+    with pytest.raises((TypeError, ValueError, KeyError)) as caught:
+        load_curriculum(path)
+    assert str(caught.value).startswith(f"{path}, line {line}: "), caught.value
+    assert message in str(caught.value)
+
+
+def test_mistake_in_the_name_of_the_stages_is_named_with_its_line(tmp_path):
+    with pytest.raises(
+        UnknownNameError, match=r"delay\.toml, line 4: Unknown key of a curriculum 'stage'. Did you mean 'stages'"
+    ):
+        load_curriculum(written(tmp_path, TEXT.replace("[[stages]]", "[[stage]]").replace("[stages.", "[stage.")))
+
+
+def test_file_that_is_none_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no curriculum file .*missing\.toml"):
+        load_curriculum(tmp_path / "missing.toml")
+    with pytest.raises(ValueError, match=r"delay\.toml is no TOML: .*line 2"):
+        load_curriculum(written(tmp_path, "\nstages = = 3"))

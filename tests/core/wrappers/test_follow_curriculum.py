@@ -1,0 +1,414 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ngym_core as ngym
+from ngym_core.curriculum import Curriculum, Gate, Stage, Staircase
+from ngym_core.errors import UnknownNameError
+from ngym_core.state import load_state, save_state
+from ngym_core.testing import _equal
+from ngym_core.wrappers import FollowCurriculum
+
+ID = "PerceptualDecisionMaking-v0"
+LEVELS = [51.2, 25.6, 12.8, 6.4, 3.2]
+SHORT = {"fixation": 100, "stimulus": 200, "decision": 100}
+
+
+def stages():
+    return [
+        Stage({"timing": {"stimulus": 300}}, {"coh": [25.6, 51.2]}, until=Gate("performance", 0.6, window=4)),
+        Stage(
+            {"sigma": 0.0, "rewards": {"correct": 2.0}},
+            staircase=Staircase("conditions.coh", LEVELS, down=2, up=1),
+            until=Gate("level", 6.4, window=2, below=True),
+            back=Gate("performance", 0.2, window=5),
+        ),
+        Stage({"timing": {"stimulus": 100}}, until=Gate("steps", 0, window=3), back=None),
+        Stage(),
+    ]
+
+
+def make(*, pooled=True, given=None, wrappers=(), **kwargs):
+    curriculum = Curriculum(stages() if given is None else given, pooled)
+    return ngym.make(ID, wrappers=[*wrappers, ("FollowCurriculum", {"curriculum": curriculum})], timing=SHORT, **kwargs)
+
+
+def lanes(n, **kwargs):
+    return ngym.TrialVectorEnv(make(**kwargs), n, autoreset_mode="SameStep")
+
+
+def play(env, trials, p=1.0, seed=0):
+    """Conditions and performance of some trials, of an agent that is right with a probability."""
+    rng, found = np.random.default_rng(seed), []
+    while len(found) < trials:
+        gt = env.unwrapped.gt_now
+        info = env.step(gt if gt == 0 or rng.random() < p else 3 - gt)[4]
+        if info["new_trial"]:
+            found.append({**info["ended_trial"], "performance": info["performance"]})
+    return found
+
+
+def column(found, name):
+    return [row[name] for row in found]
+
+
+# ---- stages --------------------------------------------------------------------------------------------
+
+
+def test_stages_follow_one_another_and_count_from_the_trial_after_the_next():
+    env = make()
+    env.reset(seed=0)
+    found = play(env, 25)
+    # The fourth trial opens the gate, when the fifth has begun; so it is with each level, which needs two.
+    levels = [51.2] * 3 + [25.6] * 3 + [12.8] * 3 + [6.4] * 3
+    assert column(found, "stage") == [0] * 5 + [1] * len(levels) + [2] * 4 + [3] * (25 - 9 - len(levels))
+    assert column(found, "level")[5 : 5 + len(levels)] == column(found, "coh")[5 : 5 + len(levels)] == levels
+    assert np.isnan(column(found, "level")[:5]).all()
+    assert set(column(found, "coh")[:5]) == {25.6, 51.2}
+    assert set(column(found, "coh")[-4:]) <= {0, 6.4, 12.8, 25.6, 51.2}
+
+
+def test_parameters_are_those_of_the_stage_and_else_as_before():
+    env = make(sigma=0.7)
+    task, before = env.unwrapped, 0.7 / np.sqrt(100)
+    env.reset(seed=0)
+    seen = {}
+    for _ in range(30):
+        seen[env.stage] = (task.timing["stimulus"], task.sigma, task.rewards["correct"])
+        play(env, 1)
+    assert seen == {0: (300, before, 1), 1: (200, 0, 2), 2: (100, before, 1), 3: (200, before, 1)}
+
+
+def test_errors_lead_back_a_stage():
+    env = make()
+    env.reset(seed=0)
+    play(env, 5)
+    assert env.stage == 1
+    found = play(env, 7, p=0)
+    assert column(found, "stage") == [1] * 6 + [0]
+
+
+def test_staircase_goes_up_after_errors():
+    env = make()
+    env.reset(seed=0)
+    play(env, 10)
+    assert env.level == 12.8
+    play(env, 1, p=0)  # was played at the level before and does not count
+    assert env.level == 12.8
+    play(env, 1, p=0)
+    assert env.level == 25.6
+
+
+def test_seed_begins_anew():
+    env = make()
+    runs = []
+    for _ in range(2):
+        env.reset(seed=3)
+        runs.append(play(env, 30, 0.9))
+    assert _equal(runs[0], runs[1])
+    assert {0, 1, 2} <= set(column(runs[0], "stage"))
+    env.reset()
+    assert env.stage > 0
+    env.unwrapped.seed(3)
+    env.reset()
+    assert env.stage == 0
+
+
+def test_another_curriculum_that_is_assigned_begins():
+    env = make()
+    env.reset(seed=0)
+    play(env, 8)
+    env.curriculum = Curriculum([Stage({"timing": {"decision": 300}}, until=Gate("performance", 0.5, window=2)), Stage()])
+    timing = env.unwrapped.timing
+    assert (env.stage, timing["stimulus"], timing["decision"], env.unwrapped.rewards["correct"]) == (0, 200, 300, 1)
+    with pytest.raises(UnknownNameError, match="Stage 0: Unknown timing key 'delai'"):
+        env.curriculum = Curriculum([Stage({"timing": {"delai": 300}})])
+    assert timing["decision"] == 300
+    play(env, 4)
+    assert (env.stage, timing["decision"]) == (1, 100)
+    for name in ("stage", "level"):
+        with pytest.raises(AttributeError, match=f"{name}=1 cannot be set: it follows from the trials that were played"):
+            setattr(env, name, 1)
+
+
+def test_conditions_of_a_caller_prevail():
+    assert set(make().sample_trials(20, seed=0, coh=6.4).conditions["coh"]) == {6.4}
+
+
+def test_what_an_inner_layer_records_as_stage_does_not_count():
+    curriculum = Curriculum([Stage(until=Gate("performance", 0.5, window=3)), Stage()])
+    env = ngym.make("CVLearning", stages=[2, 4], wrappers=[("FollowCurriculum", {"curriculum": curriculum})])
+    env.reset(seed=0)
+    found = play(env, 8)
+    assert column(found, "stage") == [2] * 8
+    assert column(found, "FollowCurriculum_stage") == [0] * 4 + [1] * 4
+
+
+# ---- staircase -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_three_down_one_up_converges_to_79_4_percent_in_lanes(pooled):
+    levels = np.linspace(40, 1, 40)
+    n, steps = (4, 6000) if pooled else (32, 440)  # a pooled staircase makes one move for the trials of all lanes
+    env = lanes(n, pooled=pooled, given=[Stage(staircase=Staircase("conditions.coh", levels.tolist(), start=24))])
+    _, info = env.reset(seed=0)
+    rng, right = np.random.default_rng(0), []
+    for step in range(steps):
+        coh, truth = info["trial"]["coh"], info["trial"]["ground_truth"] + 1
+        answers = np.where(rng.random(n) < 1 - 0.5 * np.exp(-((coh / 15) ** 2)), truth, 3 - truth)
+        *_, info = env.step(answers * (step % 4 == 3))
+        if step >= 100 and step % 4 == 3:
+            assert info["new_trial"].all()
+            right.append(info["performance"])
+    assert abs(np.mean(right) - 0.794) < 0.015
+
+
+# ---- lanes ---------------------------------------------------------------------------------------------
+
+
+def step_lanes(env, steps, seed=0, p=0.8):
+    """All that an agent gets in some steps that is right with a probability."""
+    rng, seen = np.random.default_rng(seed), []
+    for _ in range(steps):
+        due = env._backend.observe()[:, 0] == 0  # the decision
+        truth = 1 + env._backend.idle_info()["trial"]["ground_truth"]
+        answers = np.where(rng.random(env.num_envs) < p, truth, 3 - truth)
+        seen.append(env.step(answers * due))
+    return seen
+
+
+def test_one_pooled_lane_plays_what_a_single_env_plays():
+    vector, env, rng = lanes(1), make(), np.random.default_rng(0)
+    vector.reset(seed=5)
+    env.reset(seed=5)
+    stages_seen = set()
+    for _ in range(400):
+        gt = int(env.unwrapped.gt_now)
+        action = gt if rng.random() < 0.9 or gt == 0 else 3 - gt
+        ob, reward, _, _, info = env.step(action)
+        obs, rewards, _, _, infos = vector.step(np.array([action]))
+        assert (ob == obs[0]).all()
+        assert reward == rewards[0]
+        assert _equal({k: v[0] for k, v in infos["trial"].items() if k[0] != "_"}, info["trial"])
+        stages_seen.add(info["trial"]["stage"])
+    assert {0, 1, 2} <= stages_seen
+
+
+def test_each_lane_by_itself_plays_what_a_single_env_plays():
+    vector, envs, rng = lanes(4, pooled=False), [make(pooled=False) for _ in range(4)], np.random.default_rng(0)
+    vector.reset(seed=5)
+    for i, env in enumerate(envs):
+        env.reset(seed=5 + i)
+    seen = set()
+    for _ in range(200):
+        gt = np.array([env.unwrapped.gt_now for env in envs])
+        actions = np.where((rng.random(4) < [0.5, 0.8, 0.95, 1]) | (gt == 0), gt, 3 - gt)
+        found = [env.step(action) for env, action in zip(envs, actions.tolist(), strict=True)]
+        obs, rewards, _, _, infos = vector.step(actions)
+        assert (obs == [ob for ob, *_ in found]).all()
+        assert rewards.tolist() == [reward for _, reward, *_ in found]
+        assert infos["trial"]["stage"].tolist() == [info["trial"]["stage"] for *_, info in found]
+        seen.add(tuple(infos["trial"]["stage"].tolist()))
+    assert max(len(set(stages_now)) for stages_now in seen) >= 2  # lanes are in different stages at the same time
+
+
+def test_pooled_lanes_change_together_by_the_trials_of_all():
+    env = lanes(8, given=[Stage(until=Gate("performance", 1.0, window=24)), Stage({"timing": {"stimulus": 500}})])
+    env.reset(seed=0)
+    ends = []
+    for *_, info in step_lanes(env, 40, p=1):
+        if info["new_trial"].any():
+            ends.append((info["new_trial"].sum().item(), set(info["trial"]["stage"].tolist())))
+    # Three trials of eight lanes open the gate when the fourth has begun.
+    assert ends[:5] == [(8, {0})] * 3 + [(8, {1})] * 2
+    assert env.env.stage == 1
+    env.reset(seed=0)
+    assert env.env.stage == 0
+    assert env.env.unwrapped.timing["stimulus"] == 200
+
+
+def test_seeded_lanes_begin_anew_and_unseeded_ones_go_on():
+    env, fresh = lanes(4), lanes(4)
+    env.reset(seed=1)
+    step_lanes(env, 200)
+    assert env.env.stage > 0
+    env.reset()
+    assert env.env.stage > 0
+    one, two = env.reset(seed=7), fresh.reset(seed=7)
+    assert _equal(one, two)
+    assert _equal(step_lanes(env, 100), step_lanes(fresh, 100))
+
+
+# ---- states --------------------------------------------------------------------------------------------
+
+
+def test_single_env_goes_on_from_a_state_in_mid_stage():
+    env, other = make(), make()
+    env.reset(seed=0)
+    play(env, 10, 0.8)
+    assert env.stage == 1
+    env.step(0)
+    other.set_state(json.loads(json.dumps(env.get_state(), default=lambda a: a.tolist())) and env.get_state())
+    assert (other.stage, other.level, other.unwrapped.sigma) == (env.stage, env.level, 0)
+    assert _equal(play(env, 60, 0.8, seed=1), play(other, 60, 0.8, seed=1))
+
+
+PROGRAM = """
+import sys, numpy as np
+from ngym_core.state import load_state, save_state
+from tests.core.wrappers.test_follow_curriculum import lanes, step_lanes
+env = lanes(64, pooled=sys.argv[1] == "True")
+env.reset(seed=9)
+step_lanes(env, 60)
+save_state(sys.argv[2], env.get_state())
+import os, signal
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_64_lanes_that_were_killed_in_mid_stage_go_on_bit_for_bit(pooled, tmp_path):
+    path = tmp_path / "state.npz"
+    killed = subprocess.run([sys.executable, "-c", PROGRAM, str(pooled), path], check=False, capture_output=True, text=True)
+    assert killed.returncode == -9, killed.stderr
+    whole, resumed = lanes(64, pooled=pooled), lanes(64, pooled=pooled)
+    whole.reset(seed=9)
+    step_lanes(whole, 60)
+    resumed.set_state(load_state(path))
+    assert resumed.env.stage == whole.env.stage
+    one, two = (step_lanes(env, 120, seed=1) for env in (whole, resumed))
+    assert _equal(one, two)
+    found = np.concatenate([step[4]["trial"]["stage"] for step in one])
+    assert len(set(found.tolist())) >= 2  # the curriculum goes on after the kill
+    assert whole.env.stage == resumed.env.stage
+
+
+def test_state_of_another_curriculum_is_refused():
+    env = make()
+    env.reset(seed=0)
+    other = make(given=[Stage(until=Gate("performance", 0.7, window=4)), Stage()])
+    with pytest.raises(ngym.StateError, match=r"other parameters: FollowCurriculum\.curriculum="):
+        other.set_state(env.get_state())
+
+
+def test_state_in_a_file_is_the_same(tmp_path):
+    env = lanes(4)
+    env.reset(seed=0)
+    step_lanes(env, 80)
+    state = load_state(save_state(tmp_path / "state", env.get_state()))
+    other = lanes(4)
+    other.set_state(state)
+    assert _equal(step_lanes(env, 50, seed=2), step_lanes(other, 50, seed=2))
+
+
+# ---- scores --------------------------------------------------------------------------------------------
+
+
+def test_scores_drive_what_is_sampled():
+    env = make()
+    env.score([1.0, 0.0, 1.0])
+    assert set(env.sample_trials(5, seed=0).conditions["stage"]) == {0}
+    env.score(1.0)
+    assert set(env.sample_trials(5, seed=0).conditions["stage"]) == {1}
+    env.score([1.0, 1.0])
+    assert env.level == 25.6
+    steps = Curriculum([Stage(until=Gate("steps", 5)), Stage()])
+    env = ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": steps})])
+    with pytest.raises(UnknownNameError, match="Unknown metric of these trials, which a gate needs: 'steps'"):
+        env.score(1.0)
+
+
+# ---- what is refused -----------------------------------------------------------------------------------
+
+GATE = Gate("performance", 0.8)
+WRONG = [
+    (
+        [Stage(until=GATE), Stage({"timing": {"stimulis": 3}})],
+        KeyError,
+        "Stage 1: Unknown timing key 'stimulis'. Did you mean",
+    ),
+    ([Stage({"rewards": {"corect": 3}})], KeyError, "Stage 0: Unknown reward key 'corect'. Did you mean 'correct'?"),
+    ([Stage({"sigmma": 3})], KeyError, "Stage 0: Unknown parameter of .* 'sigmma'. Did you mean 'sigma'?"),
+    ([Stage({"dt": 3})], KeyError, "Stage 0: Unknown parameter of .* 'dt'"),
+    ([Stage({"timing": {"stimulus": -3}})], ValueError, "Stage 0: .*stimulus.*-3"),
+    ([Stage({"sigma": -3})], ValueError, "Stage 0: sigma=-3 must be a finite number from 0"),
+    ([Stage(conditions={"cohh": 3})], KeyError, "Stage 0: Unknown condition of .* 'cohh'. Did you mean 'coh'?"),
+    ([Stage(conditions={"ground_truth": 7})], ValueError, "Stage 0: .*7"),
+    ([Stage(staircase=Staircase("conditions.cohh", LEVELS))], KeyError, "Stage 0: Unknown condition"),
+    ([Stage(staircase=Staircase("parameters.timing.stimulis", LEVELS))], KeyError, "Stage 0: Unknown timing key 'stimulis'"),
+    (
+        [Stage(staircase=Staircase("parameters.sigma", [1, -1]))],
+        ValueError,
+        "Stage 0: sigma=-1 must be a finite number from 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "kind", "message"), WRONG)
+def test_stage_that_the_task_cannot_play_is_refused_at_once(given, kind, message):
+    with pytest.raises(kind, match=message):
+        make(given=given)
+
+
+def test_gate_that_can_never_open_in_the_task_is_refused():
+    class Reaching(type(ngym.make("ReachingDelayResponse-v0").unwrapped)):
+        has_answer = False
+
+    for metric, message in (("reaction_time", "measures no reaction time"), ("performance", "no action is right")):
+        curriculum = Curriculum([Stage(until=Gate(metric, 0.5)), Stage()])
+        with pytest.raises(ValueError, match=f"Stage 0: metric='{metric}': this gate can never open, since .*{message}"):
+            FollowCurriculum(Reaching(), curriculum)
+
+
+def test_what_a_wrapper_inside_decides_and_a_second_curriculum_are_refused():
+    bias = ("SideBias", {"probs": [[0.8, 0.2]]})
+    with pytest.raises(ValueError, match="Stage 0: FollowCurriculum and SideBias both decide 'ground_truth'"):
+        make(given=[Stage(conditions={"ground_truth": 1})], wrappers=[bias])
+    with pytest.raises(ValueError, match="follows a curriculum already: write the stages of both in one"):
+        FollowCurriculum(make(), Curriculum([Stage()]))
+    with pytest.raises(TypeError, match="curriculum=5 must be a Curriculum, a dictionary of its parts, or a TOML file"):
+        FollowCurriculum(ngym.make(ID), 5)
+
+
+def test_stages_of_an_env_with_several_tasks_set_conditions_only():
+    env = ngym.wrappers.MultiEnvs([ngym.make(ID), ngym.make(ID)])
+    with pytest.raises(
+        ValueError, match="parameters='timing.stimulus': the env has several tasks, of which stages set cond"
+    ):
+        FollowCurriculum(env, Curriculum([Stage({"timing": {"stimulus": 300}})]))
+    curriculum = Curriculum(
+        [Stage(conditions={"i_env": 1}, until=Gate("performance", 0.5, window=2)), Stage(conditions={"i_env": 0})]
+    )
+    env = FollowCurriculum(env, curriculum)
+    env.reset(seed=0)
+    assert column(play(env, 6), "i_env") == [1, 1, 1, 0, 0, 0]
+
+
+def test_mistake_that_only_the_task_shows_is_named_with_its_line(tmp_path):
+    text = """
+[[stages]]
+until = {metric = "performance", threshold = 0.8}
+parameters.sigma = 0.5
+
+[[stages]]
+[stages.parameters.timing]
+stimulus = 200
+dcision = 100
+"""
+    path = tmp_path / "curriculum.toml"
+    path.write_text(text)
+    with pytest.raises(
+        UnknownNameError, match=r"curriculum\.toml, line 9: Unknown timing key 'dcision'. Did you mean 'decision'"
+    ):
+        FollowCurriculum(ngym.make(ID), path)
+    path.write_text(text.replace("dcision = 100", "").replace("parameters.sigma", "conditions.cohs"))
+    with pytest.raises(
+        UnknownNameError, match=r"curriculum\.toml, line 4: Unknown condition of .* 'cohs'. Did you mean 'coh'"
+    ):
+        FollowCurriculum(ngym.make(ID), str(path))
