@@ -232,9 +232,9 @@ def test_sequences_can_be_performed_and_are_paid_for():
 
 def test_fixation_cue_is_on_until_the_decision():
     for name in MODCOG:
-        trials = ngym.make(f"modcog.{name}-v0", **({"sigma": 0} if "go" not in name and "anti" not in name else {})).sample_trials(
-            20, seed=0
-        )
+        trials = ngym.make(
+            f"modcog.{name}-v0", **({"sigma": 0} if "go" not in name and "anti" not in name else {})
+        ).sample_trials(20, seed=0)
         before = np.arange(trials.ob.shape[1]) < trials.start["decision"][:, None]
         np.testing.assert_array_equal(trials.ob[..., 0], before)
 

@@ -223,7 +223,9 @@ def insert_period(trials: Trials, period: str, before: str) -> None:
     spans = trials._periods.spans
     start = trials.span(before)[0]
     trials._periods.spans = {
-        name: span for old in spans for name, span in ([(period, (start, start))] if old == before else []) + [(old, spans[old])]
+        name: span
+        for old in spans
+        for name, span in ([(period, (start, start))] if old == before else []) + [(old, spans[old])]
     }
 
 
@@ -251,8 +253,9 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
     """
     start, stop = _edges(trials, period)
     steps = np.broadcast_to(np.asarray(steps), trials.n)
+    channels: Any = blank
     if len(blank) and (np.diff(blank) == 1).all():
-        blank = slice(blank[0], blank[-1] + 1)  # NumPy is faster on slices
+        channels = slice(blank[0], blank[-1] + 1)  # NumPy is faster on slices
     for name in ("ob", "gt"):
         runs, index = trials._observations.indexed_runs(name)
         parts = _Parts.of(runs, start, stop)
@@ -275,10 +278,8 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
             new = (at + np.arange(trials.n))[empty]
             if name == "gt" or values.ndim > 2:
                 values[new] = 0 if name == "gt" else value
-            elif isinstance(blank, slice):
-                values[new, blank] = value
             else:
-                values[new[:, None], blank] = value
+                values[new if isinstance(channels, slice) else new[:, None], channels] = value
             counts, per_trial = np.insert(counts, at, steps), per_trial + 1
         trials._observations.set_runs(name, Runs(values, counts, per_trial))
     _move_edges(trials, period, start, stop, steps)

@@ -46,13 +46,12 @@ class Sequence(Modifier):
 
     metadata = {
         "description": "Asks for a sequence of answers.",
-        "paper_name": "Winning the lottery with neurobiology: faster learning on many cognitive tasks with fixed sparse RNNs",
+        "paper_name": "Winning the lottery with neurobiology: faster learning on many cognitive tasks with fixed sparse "
+        "RNNs",
         "paper_link": "https://arxiv.org/abs/2207.03523",
     }
 
-    def __init__(
-        self, env: gymnasium.Env[Any, Any], direction: Direction = "right", ms: Milliseconds | None = 1000
-    ) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], direction: Direction = "right", ms: Milliseconds | None = 1000) -> None:
         super().__init__(env)
         self.require_ring()
         self._decision = self.require_decision()
