@@ -214,7 +214,7 @@ class FixateThenChoose(Rule):
     fixation: str | tuple[str, ...] | None = "fixation"
     decision: str = "decision"
     pays_withholding: bool = False
-    optional_rewards = ("abort", "correct", "fail", "miss")
+    optional_rewards: ClassVar[tuple[str, ...]] = ("abort", "correct", "fail", "miss")
     pays_ground_truth = True
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:

@@ -9,7 +9,6 @@ are shorter or vary.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 from ngym_core.env import TrialEnv
@@ -66,7 +65,7 @@ TASKS: dict[str, tuple[type[TrialEnv], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _task(full_name: str) -> Callable[..., Any]:
+def _task(full_name: str) -> Any:
     """Return the function that makes a task, with the parameters of the one of `TASKS` that it modifies."""
     suffix = full_name[-4:] if full_name[-4:] in SUFFIXES else ""
     name = full_name.removesuffix(suffix)

@@ -212,16 +212,12 @@ def map_answers(trials: Trials, change: Callable[[Array, Array], Array]) -> None
 def add_period_channel(trials: Trials, period: str) -> None:
     """Add a channel after all others that is 1 in a period, and 0 before and after it."""
     runs, index = trials._observations.indexed_runs("ob")
-    start, stop = _edges(trials, period)
-    parts = _Parts.of(runs, start, stop)
-    on = (parts.begin >= start[parts.trial]) & (parts.begin < stop[parts.trial])
-    source = parts.source if index is None else index[parts.source]
+    parts = _Parts.of(runs, *_edges(trials, period))
     channels = runs.values.shape[1]
-    values = np.empty((len(on), channels + 1), runs.values.dtype)
-    values[:, :channels] = runs.values if parts.are_all and index is None else runs.values.take(source, axis=0)
-    values[:, channels] = on
-    per_trial = np.bincount(parts.trial, minlength=trials.n)
-    trials._observations.set_runs("ob", Runs(values, parts.counts, per_trial))
+    values = np.empty((len(parts.counts), channels + 1), runs.values.dtype)
+    values[:, :channels] = parts.take(runs.values, index)
+    values[:, channels] = parts.inside
+    trials._observations.set_runs("ob", Runs(values, parts.counts, parts.per_trial))
 
 
 @explained
@@ -260,68 +256,78 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
     """
     start, stop = _edges(trials, period)
     steps = np.broadcast_to(np.asarray(steps), trials.n)
+    channels: Any = blank
+    if len(blank) and (np.diff(blank) == 1).all():
+        channels = slice(blank[0], blank[-1] + 1)  # NumPy is faster on slices
     for name in ("ob", "gt"):
         runs, index = trials._observations.indexed_runs(name)
         parts = _Parts.of(runs, start, stop)
-        source = parts.source if index is None else index[parts.source]
-        per_trial = runs.per_trial if parts.are_all else np.bincount(parts.trial, minlength=trials.n)
-        begin, end = parts.begin, start[parts.trial]
-        inside = ((begin >= end) & (begin < stop[parts.trial]) & (parts.counts > 0)).nonzero()[0]
-        counts = parts.counts.copy()
+        inside = (parts.inside & (parts.counts > 0)).nonzero()[0]
+        counts, per_trial = parts.counts.copy(), parts.per_trial
         counts[inside] = 0
-        # The first part in the period of each trial, if there is one, and how many come before it.
-        trial, first = np.unique(parts.trial[inside], return_index=True)
+        first_run = np.cumsum(per_trial) - per_trial
+        # The first part in the period of each trial, if there is one.
+        trial, first = np.unique(np.searchsorted(first_run, inside, "right") - 1, return_index=True)
         if len(trial) == trials.n:
             counts[inside[first]] = steps
-            values = runs.values if parts.are_all and index is None else runs.values.take(source, axis=0)
+            values = parts.take(runs.values, index)
         else:
-            earlier = np.bincount(parts.trial[begin < end], minlength=trials.n)
-            at = np.cumsum(per_trial) - per_trial + earlier  # the new run of a trial stands before this part
-            shown = np.clip(at - (earlier > 0), 0, len(source) - 1)
+            at = first_run + parts.before  # the new run of a trial stands before this part
+            shown = np.clip(at - (parts.before > 0), 0, len(counts) - 1)
             shown[trial] = inside[first]
-            values = _with_rows(runs.values, source, at, shown, per_trial)
+            values = _with_rows(runs.values, parts, index, at, shown)
             empty = np.ones(trials.n, bool)
             empty[trial] = False
             new = (at + np.arange(trials.n))[empty]
             if name == "gt" or values.ndim > 2:
                 values[new] = 0 if name == "gt" else value
             else:
-                values[new[:, None], blank] = value
+                values[new if isinstance(channels, slice) else new[:, None], channels] = value
             counts, per_trial = np.insert(counts, at, steps), per_trial + 1
         trials._observations.set_runs(name, Runs(values, counts, per_trial))
     _move_edges(trials, period, start, stop, steps)
 
 
-def _with_rows(values: Array, source: Array, at: Array, shown: Array, per_trial: Array) -> Array:
-    """Return the values with these indices, and in each of n trials one more, `shown`, before the index `at`, (n,) each."""
-    n, k = len(per_trial), int(per_trial[0])
-    place = int(at[0])
-    if len(source) == len(values) == n * k and (at == np.arange(n) * k + place).all() and (per_trial == k).all():
+def _with_rows(values: Array, parts: _Parts, index: Array | None, at: Array, shown: Array) -> Array:
+    """Return the values of all parts, and in each of n trials one more, that of part `shown`, before part `at`, (n,) each."""
+    n, k, place = len(at), int(parts.per_trial[0]), int(at[0])
+    if parts.source is None and index is None and (at == np.arange(n) * k + place).all() and (parts.per_trial == k).all():
         old = values.reshape(n, k, *values.shape[1:])  # copied in slices, which takes half of the time
         new = np.empty((n, k + 1, *values.shape[1:]), values.dtype)
         new[:, :place], new[:, place + 1 :] = old[:, :place], old[:, place:]
         new[:, place] = values.take(shown, axis=0)
         return new.reshape(-1, *values.shape[1:])
-    return values.take(np.insert(source, at, source[shown]), axis=0)
+    source = np.insert(np.arange(len(parts.counts)), at, shown)
+    source = source if parts.source is None else parts.source[source]
+    return values.take(source if index is None else index[source], axis=0)
 
 
 def _move_edges(trials: Trials, period: str, start: Array, stop: Array, steps: Array) -> None:
     """Let a period, from `start` to `stop`, last so many steps, and all that comes later move; (n,) each."""
     longer, later, empty = steps - (stop - start), False, start == stop
+    spans, earliest = trials._periods.spans, int(start.min())
 
-    for name, span in trials._periods.spans.items():
+    def moved(edge: Array, moves: Array) -> Steps:
+        within = np.where(edge > start, np.minimum(edge, start + steps), edge)
+        return _compact(np.where(moves, edge + longer, within))
+
+    for name, span in spans.items():
         if name == period:
             later = True
-            trials._periods.spans[name] = to_steps(start, 1), to_steps(start + steps, 1)
-            continue
-        first, last = (np.broadcast_to(edge, trials.n) for edge in span)
-        # What begins where a period without steps does may come before it or after it, if it has no steps either.
-        first_moves = (first >= stop) & (~empty | (last > first) | later)
-        last_moves = np.where(empty, (last > stop) | first_moves, last >= stop)
-        new_first = np.where(first_moves, first + longer, np.where(first > start, np.minimum(first, start + steps), first))
-        new_last = np.where(last_moves, last + longer, np.where(last > start, np.minimum(last, start + steps), last))
-        trials._periods.spans[name] = to_steps(new_first, 1), to_steps(new_last, 1)
-    trials._periods.total = to_steps(trials.lengths + longer, 1)
+            spans[name] = _compact(start), _compact(start + steps)
+        elif later or highest(span[1]) > earliest:
+            first, last = (np.broadcast_to(edge, trials.n) for edge in span)
+            # What begins where a period without steps does may come before it or after it, if it has no steps either.
+            first_moves = (first >= stop) & (~empty | (last > first) | later)
+            last_moves = np.where(empty, (last > stop) | first_moves, last >= stop)
+            spans[name] = moved(first, first_moves), moved(last, last_moves)
+    trials._periods.total = _compact(trials.lengths + longer)
+
+
+def _compact(steps: Array) -> Steps:
+    """Return steps, (n,), as one integer where all trials agree."""
+    lowest_step = int(steps.min())
+    return lowest_step if lowest_step == steps.max() else steps
 
 
 def _edges(trials: Trials, period: str) -> tuple[Array, Array]:
@@ -332,30 +338,54 @@ def _edges(trials: Trials, period: str) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Runs that are cut at some steps: index of the run, number of steps, trial, and first step in it, of each part, (m,)."""
+    """Runs that are cut where a period begins and ends.
 
-    source: Array
+    Attributes:
+        source: Index of the run of each part, (m,); None: no run was cut.
+        counts: Number of steps of each part, (m,).
+        inside: Which parts lie in the period, (m,).
+        per_trial: Number of parts of each trial, (n,).
+        before: How many of them come before the period, (n,).
+    """
+
+    source: Array | None
     counts: Array
-    trial: Array
-    begin: Array
-    are_all: bool
+    inside: Array
+    per_trial: Array
+    before: Array
 
     @classmethod
     def of(cls, runs: Runs, start: Array, stop: Array) -> _Parts:
-        """Cut the runs of each trial at two steps, (n,) each."""
-        trial = np.arange(len(runs.per_trial)).repeat(runs.per_trial)
-        end = np.cumsum(runs.counts)
-        last = np.cumsum(runs.per_trial)
-        before = np.where(last > runs.per_trial, end[last - runs.per_trial - 1], 0)  # steps of the trials before each
-        end = end - before[trial]
-        begin = end - runs.counts
-        start, stop = start[trial], stop[trial]
-        if not (((begin < start) & (start < end)) | ((begin < stop) & (stop < end))).any():
-            return cls(np.arange(len(end)), runs.counts, trial, begin, True)
-        edges = np.stack([begin, np.clip(start, begin, end), np.clip(stop, begin, end), end], axis=1)
+        """Cut the runs of each trial at the edges of a period, (n,) each."""
+        per_trial, n = runs.per_trial, len(runs.per_trial)
+        k = int(per_trial[0])
+        if len(runs.counts) == n * k and (per_trial == k).all():  # a table, (n, k)
+            counts = runs.counts.reshape(n, k)
+            end = np.cumsum(counts, axis=1)
+            begin = end - counts
+            starts, stops = start[:, None], stop[:, None]
+            begins_before = begin < starts
+            if not ((begins_before & (starts < end)) | ((begin < stops) & (stops < end))).any():
+                inside = ~begins_before & (begin < stops)
+                return cls(None, runs.counts, inside.ravel(), per_trial, np.count_nonzero(begins_before, axis=1))
+            begin, end, trial = begin.ravel(), end.ravel(), np.arange(n).repeat(k)
+        else:
+            trial, end, last = np.arange(n).repeat(per_trial), np.cumsum(runs.counts), np.cumsum(per_trial)
+            end = end - np.where(last > per_trial, end[last - per_trial - 1], 0)[trial]
+            begin = end - runs.counts
+        starts, stops = start[trial], stop[trial]
+        edges = np.stack([begin, np.clip(starts, begin, end), np.clip(stops, begin, end), end], axis=1)
         counts = np.diff(edges, axis=1)
         source, part = np.nonzero(counts)
-        return cls(source, counts[source, part], trial[source], edges[source, part], False)
+        trial = trial[source]
+        before = np.bincount(trial[part == 0], minlength=n)
+        return cls(source, counts[source, part], part == 1, np.bincount(trial, minlength=n), before)
+
+    def take(self, values: Array, index: Array | None) -> Array:
+        """Return the value of each part, of which run i shows value ``index[i]``, or i."""
+        if self.source is None:
+            return values if index is None else values.take(index, axis=0)
+        return values.take(self.source if index is None else index[self.source], axis=0)
 
 
 def to_column(values: list[Any]) -> Array:

@@ -117,8 +117,8 @@ class Modifier(TrialWrapper):
         for layer in layers(self.env):
             if getattr(layer, "_changes_steps", False):
                 raise ValueError(
-                    f"{type(self).__name__} adds channels to trials, which {type(layer).__name__} inside of it changes at each "
-                    f"step: put {type(layer).__name__} around it instead."
+                    f"{type(self).__name__} adds channels to trials, which {type(layer).__name__} inside of it changes at "
+                    f"each step: put {type(layer).__name__} around it instead."
                 )
         return int(space.shape[0])
 
@@ -164,8 +164,10 @@ class Modifier(TrialWrapper):
         by = np.broadcast_to(places, trials.n)
 
         def turned(actions: Array, trial: Array) -> Array:
-            place = self._places(actions)
-            return np.where(place >= 0, self._choices[(place + by[trial]) % len(self._choices)], actions)
+            place, changed = self._places(actions), actions.copy()
+            due = np.nonzero(place >= 0)[0]  # a small part of all
+            changed[due] = self._choices[(place[due] + by[trial[due]]) % len(self._choices)]
+            return changed
 
         map_answers(trials, turned)
         if self._first_choice is not None:
@@ -180,8 +182,8 @@ class Modifier(TrialWrapper):
         named = np.asarray(forced["ground_truth"])
         if named.dtype.kind not in "iu" or not ((named >= self._first_choice) & (named < self._end)).all():
             return dict(forced)  # the task says what is wrong with it
-        turned = (named - self._first_choice - np.asarray(places)) % len(self._choices) + self._first_choice
-        return {**forced, "ground_truth": turned}
+        turned = (named.astype(np.int64) - self._first_choice - np.asarray(places)) % len(self._choices)
+        return {**forced, "ground_truth": turned + self._first_choice}
 
     @property
     def _end(self) -> int:

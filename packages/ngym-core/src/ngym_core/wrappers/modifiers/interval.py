@@ -50,7 +50,8 @@ class Interval(Delay):
 
     metadata = {
         "description": "Turns the answer by a delay, which the agent must time.",
-        "paper_name": "Winning the lottery with neurobiology: faster learning on many cognitive tasks with fixed sparse RNNs",
+        "paper_name": "Winning the lottery with neurobiology: faster learning on many cognitive tasks with fixed sparse "
+        "RNNs",
         "paper_link": "https://arxiv.org/abs/2207.03523",
     }
     turns_answers = True

@@ -46,7 +46,8 @@ class Sequence(Modifier):
 
     metadata = {
         "description": "Asks for a sequence of answers.",
-        "paper_name": "Winning the lottery with neurobiology: faster learning on many cognitive tasks with fixed sparse RNNs",
+        "paper_name": "Winning the lottery with neurobiology: faster learning on many cognitive tasks with fixed sparse "
+        "RNNs",
         "paper_link": "https://arxiv.org/abs/2207.03523",
     }
 
