@@ -15,8 +15,6 @@ from ngym_core.sampling import layers, tasks_of
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
 from ngym_core.wrappers import FollowCurriculum, MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
 
-IDS = ngym.all_envs(collections=True)
-
 
 def side_bias(env):
     uneven = np.arange(1, len(env.choices) + 1) / np.arange(1, len(env.choices) + 1).sum()

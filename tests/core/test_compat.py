@@ -15,7 +15,7 @@ import ngym_core
 import ngym_core.compat as ngym
 from ngym_core.sampling import layers
 
-IDS = ngym_core.all_envs(collections=True)
+from ..task_ids import IDS
 
 
 @pytest.mark.parametrize("id_", IDS)

@@ -6,6 +6,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 
 import ngym_core as ngym
 
+from ..task_ids import IDS
 from .toy import Toy
 
 
@@ -22,7 +23,7 @@ def test_reset_returns_the_first_observation_and_takes_no_step():
     assert info["trial"] is not env.trial
 
 
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_info_has_the_same_keys_types_and_shapes_at_reset_and_at_each_step(id_):
     env = ngym.make(id_)
     env.action_space.seed(0)

@@ -20,7 +20,7 @@ from ngym_core.rendering import MOMENTS_KEPT, PlayedTrial, TrialRecorder, frames
 from ngym_core.wrappers import MultiEnvs, PassAction
 
 from .neurogym_style import Alternate, Dots
-from .stacks import IDS, WRAPPERS, build, goes_with, pairs
+from .stacks import WRAPPERS, build, goes_with, pairs
 
 PDM = "PerceptualDecisionMaking-v0"
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 import ngym_core as ngym
 from ngym_core.testing import _check_gymnasium
 
+from ..task_ids import IDS
 from .comparison import assert_same, compare
 from .neurogym_style import Dots
-from .stacks import CHOICE, IDS, MODIFIERS, STEP, TRIAL, WRAPPERS, build, goes_with, pairs
+from .stacks import CHOICE, MODIFIERS, STEP, TRIAL, WRAPPERS, build, goes_with, pairs
 
 
 def everything(trials):

@@ -23,7 +23,7 @@ from ngym_core.state import get_state, load_state, save_state, set_state
 from ngym_core.testing import _equal
 
 from .neurogym_style import Alternate, Dots
-from .stacks import IDS, WRAPPERS, build, goes_with
+from .stacks import WRAPPERS, build, goes_with
 
 PDM = "PerceptualDecisionMaking-v0"
 STEPS = 500

@@ -15,7 +15,7 @@ from ngym_core.wrappers.pass_reward import PassReward
 from ngym_data import Dataset
 from tests.data.streams import stream
 
-IDS = ngym.all_envs(collections=True)
+from ..task_ids import IDS
 
 
 def played(id_, seed, steps, **kwargs):

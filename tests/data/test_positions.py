@@ -18,7 +18,8 @@ from ngym_core.state import load_state, save_state
 from ngym_data import Dataset
 from tests.data.streams import same, steps_of
 
-IDS = ngym.all_envs(collections=True)
+from ..task_ids import IDS
+
 ID = "PerceptualDecisionMaking-v0"
 VARIED = {"timing": {"stimulus": ("choice", [200, 500, 1500])}}
 CASES = {

@@ -14,6 +14,8 @@ import ngym_core as ngym
 from ngym_core.sampling import tasks_of
 from ngym_data import TrialDataset
 
+from ..task_ids import IDS
+
 ID = "DelayComparison-v0"
 VARIED = {"timing": {"delay": ("choice", [100, 500, 1200])}}
 
@@ -55,7 +57,7 @@ def test_trial_dataset_trial_is_a_function_of_its_number(indices, trials, small)
     assert same(dataset[-1], dataset[trials - 1])
 
 
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_trial_dataset_sessions_are_what_an_env_plays_under_their_seed(id_):
     dataset = TrialDataset(id_, trials=12, seed=3, session=6)
     env = ngym.make(id_)
@@ -248,7 +250,7 @@ def test_trial_dataset_loader_without_torch_says_what_to_install(monkeypatch):
         TrialDataset("ReadySetGo").to_torch()
 
 
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_trial_dataset_follows_changed_parameters(id_):
     def change(env):
         for task in tasks_of(env):

@@ -19,6 +19,8 @@ from ngym_core.rendering import PlayedTrial
 from ngym_plot.figure import palette_color
 from ngym_plot.frames import ACTIONS, HEIGHT, LEFT, OBSERVATIONS, REWARDS, RIGHT, WIDTH, draw_frame
 
+from ..task_ids import IDS
+
 ID = "PerceptualDecisionMaking-v0"
 GREY = (0xBB,) * 3
 
@@ -48,7 +50,7 @@ def played(env, actions, seed=0):
     return frames
 
 
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_frames_of_every_task_have_one_size_and_show_each_step(id_):
     env = ngym.make(id_, render_mode="rgb_array")
     env.action_space.seed(0)

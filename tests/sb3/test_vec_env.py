@@ -22,12 +22,14 @@ from ngym_core.wrappers.base import TrialWrapper
 from ngym_sb3 import NgymVecEnv, evaluate_policy, make_sb3_env
 from tests.core.stacks import STEP, TRIAL, WRAPPERS, build, goes_with
 
+from ..task_ids import IDS
+
 ID = "PerceptualDecisionMaking-v0"
 SIDES = {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 3}
 
 
 @pytest.mark.filterwarnings("ignore:We recommend you to use a symmetric and normalized Box action space")
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_single_envs_pass_check_env(id_):
     env = ngym.make(id_)
     if isinstance(env.action_space, gymnasium.spaces.Box) and not env.action_space.is_bounded():

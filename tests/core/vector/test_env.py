@@ -10,6 +10,7 @@ from gymnasium.wrappers import TimeLimit
 import ngym_core as ngym
 from ngym_core.wrappers import PassReward
 
+from ...task_ids import IDS
 from ..comparison import assert_same, compare
 from ..neurogym_style import Dots
 from ..toy import Toy
@@ -18,7 +19,7 @@ PDM = "PerceptualDecisionMaking-v0"
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_vector_env_equals_gymnasiums_vector_env(id_, mode):
     compare(lambda: ngym.make(id_, num_trials_before_reset=4), mode)
 

@@ -21,6 +21,8 @@ from torch.utils.data import DataLoader, DistributedSampler, IterableDataset, ge
 
 from ngym_data import torch_loaders  # noqa: E402
 
+from ...task_ids import IDS  # noqa: E402
+
 ID = "DelayComparison-v0"
 VARIED = {"timing": {"delay": ("choice", [100, 500, 1200])}}
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # fork beside threads, in Python 3.12
@@ -436,7 +438,7 @@ def test_dataset_in_a_data_loader_names_its_own_loader(max_batch, num_workers):
         list(loader)
 
 
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_torch_data_loader_collates_trials_of_all_tasks(id_):
     dataset = TrialDataset(id_, trials=6, seed=0)
     inputs, target, info = next(iter(DataLoader(dataset, batch_size=6)))
@@ -449,7 +451,7 @@ def test_torch_data_loader_collates_trials_of_all_tasks(id_):
         assert np.array_equal(got if isinstance(got, torch.Tensor) else texts, column)
 
 
-@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+@pytest.mark.parametrize("id_", IDS)
 def test_trial_dataset_items_have_the_same_types_by_both_roads(id_):
     dataset = TrialDataset(id_, trials=6, seed=0)
     for one, other in zip((dataset[2], dataset[4]), dataset.__getitems__([2, 4]), strict=True):
