@@ -19,6 +19,7 @@ from ngym_core.plugins.manager import PackManager, PackStatus
 from ngym_core.rendering import MOMENTS_KEPT, PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.wrappers import MultiEnvs, PassAction
 
+from ..task_ids import IDS
 from .neurogym_style import Alternate, Dots
 from .stacks import WRAPPERS, build, goes_with, pairs
 

@@ -22,6 +22,7 @@ from ngym_core.errors import StateError
 from ngym_core.state import get_state, load_state, save_state, set_state
 from ngym_core.testing import _equal
 
+from ..task_ids import IDS
 from .neurogym_style import Alternate, Dots
 from .stacks import WRAPPERS, build, goes_with
 

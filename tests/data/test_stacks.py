@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ngym_data import Dataset
-from tests.core.stacks import IDS, STEP, TRIAL, build, pairs
+from tests.core.stacks import STEP, TRIAL, build, pairs
+
+from ..task_ids import IDS
 
 # the noise of data is as strong as at first (test_dataset); with ReactionTime the oracle does not see the trial to its end
 WHOLE = [name for name in STEP if name not in ("Noise", "ReactionTime")]

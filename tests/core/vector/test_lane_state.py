@@ -13,8 +13,9 @@ from ngym_core.errors import StateError
 from ngym_core.testing import _equal
 from ngym_core.vector._lane_state import put_lanes, take_lanes
 
+from ...task_ids import IDS
 from ..neurogym_style import Alternate, Dots
-from ..stacks import IDS, WRAPPERS, build, goes_with
+from ..stacks import WRAPPERS, build, goes_with
 from ..test_state import STACKS, plain, through_json
 
 PDM = "PerceptualDecisionMaking-v0"

@@ -14,7 +14,8 @@ from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
 from ngym_core.wrappers import FullInput, SideBias
 
-from ..stacks import IDS, STEP, TRIAL, WRAPPERS, build, goes_with
+from ...task_ids import IDS
+from ..stacks import STEP, TRIAL, WRAPPERS, build, goes_with
 from ..toy import Toy
 
 PDM = "PerceptualDecisionMaking-v0"
