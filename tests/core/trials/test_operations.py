@@ -3,7 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ngym_core.trials import add_channels, concatenate, end_trials, select, set_period
+import ngym_core as ngym
+from ngym_core.trials import (
+    add_channels,
+    add_period_channel,
+    concatenate,
+    end_trials,
+    insert_period,
+    map_answers,
+    map_channels,
+    resize_period,
+    select,
+    set_period,
+)
 from ngym_core.trials.operations import join_columns, to_column
 
 from ..toy import Toy, ragged_trials
@@ -124,3 +136,67 @@ def test_join_columns_never_turns_numbers_into_text():
 def test_concatenate_refuses_what_are_no_trials(parts):
     with pytest.raises(TypeError, match="^parts=.* must be a sequence of trials.$"):
         concatenate(parts)
+
+
+# ---- periods that are resized, channels that are added --------------------------------------------------
+
+
+def stored(how, n=40):
+    """Trials of a task with a delay of 2 steps (or none), stored as segments, densely, or as runs."""
+    id_, timing = (
+        ("yang19.dms-v0", {"delay": 200}) if how == "dense" else ("yang19.go-v0", {"delay": 0 if "empty" in how else 200})
+    )
+    if how == "variable":
+        timing["fixation"] = ("uniform", (100, 600))
+    trials = ngym.make(id_, timing=timing).sample_trials(n, seed=0)
+    return concatenate([trials, trials]) if how == "runs" else trials
+
+
+HOWS = ["segments", "segments, empty", "variable", "dense", "runs", "runs, empty"]
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("varies", [False, True])
+def test_resize_period_replaces_its_steps_and_moves_what_follows(how, varies):
+    before, trials = stored(how), stored(how)
+    steps = np.arange(trials.n) % 5 if varies else 3
+    resize_period(trials, "delay", steps, blank=np.arange(1, 33))
+    for k, (old, new) in enumerate(zip(before, trials, strict=True)):
+        start, stop, length = old.start["delay"], old.end["delay"], int(np.broadcast_to(steps, trials.n)[k])
+        shown = old.ob[start : start + 1] if stop > start else old.ob[start - 1 : start] * (np.arange(33) == 0)
+        np.testing.assert_array_equal(new.ob, np.concatenate([old.ob[:start], shown.repeat(length, 0), old.ob[stop:]]))
+        np.testing.assert_array_equal(new.gt, np.concatenate([old.gt[:start], [0] * length, old.gt[stop:]]))
+        longer = length - (stop - start)
+        assert new.start == {p: s + longer * (p in ("test", "decision")) for p, s in old.start.items()}
+        assert new.end == {p: e + longer * (p in ("delay", "test", "decision")) for p, e in old.end.items()}
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_insert_period_adds_one_without_steps_before_another(how):
+    trials = stored(how)
+    insert_period(trials, "gap", "decision")
+    names = list(trials.start)
+    assert names[names.index("gap") + 1] == "decision"
+    np.testing.assert_array_equal(trials.start["gap"], trials.start["decision"])
+    resize_period(trials, "gap", 4, blank=np.arange(1, 33))
+    np.testing.assert_array_equal(trials.start["decision"] - trials.start["gap"], 4)
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_add_period_channel_is_1_in_the_period(how):
+    before, trials = stored(how), stored(how)
+    add_period_channel(trials, "decision")
+    step = np.arange(trials.ob.shape[1])
+    on = (step >= trials.start["decision"][:, None]) & (step < trials.end["decision"][:, None])
+    np.testing.assert_array_equal(trials.ob[..., 33], on)
+    np.testing.assert_array_equal(trials.ob[..., :33], before.ob)
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_map_channels_and_map_answers_know_the_trial_of_each_value(how):
+    before, trials = stored(how), stored(how)
+    map_channels(trials, lambda values, trial: values[:, :2] + trial[:, None])
+    map_answers(trials, lambda actions, trial: actions * trial)
+    number = np.arange(trials.n)[:, None]
+    np.testing.assert_array_equal(trials.ob, (before.ob[..., :2] + number[..., None]) * trials.mask[..., None])
+    np.testing.assert_array_equal(trials.gt, before.gt * number)

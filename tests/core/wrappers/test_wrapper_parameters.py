@@ -33,21 +33,29 @@ def wrapped(name, arguments):
         return envs(MultiEnvs, **arguments)
     if name == "ScheduleEnvs":
         return envs(ScheduleEnvs, **({"schedule": SequentialBlockSchedule(2, [2, 3])} | arguments))
-    needed = {"SideBias": {"probs": [[0.8, 0.2], [0.3, 0.7]]}, "FollowCurriculum": {"curriculum": {"stages": [{}]}}}.get(
-        name, {}
-    )
-    return ngym.make(PDM, wrappers=[(name, needed | arguments)])
+    return ngym.make(PDM, wrappers=[(name, NEEDED.get(name, {}) | arguments)])
 
 
+NEEDED = {
+    "SideBias": {"probs": [[0.8, 0.2], [0.3, 0.7]]},
+    "FollowCurriculum": {"curriculum": {"stages": [{}]}},
+    "Delay": {"ms": 300},
+}
+"""Arguments that a wrapper cannot do without."""
+FIXED = ("env_input", "pad", "names", "cues")
+"""Parameters of wrappers of several tasks that cannot be changed."""
 VALUES = {
     "FollowCurriculum": {"curriculum": {"stages": [{"parameters": {"timing": {"stimulus": 500}}}]}},
     "CatchTrials": {"catch_prob": 0.9, "period": "stimulus", "where": "stimulus"},
+    "Delay": {"ms": 700},
+    "Interval": {"ms": ("choice", (100, 300)), "direction": "left"},
     "Noise": {"std_noise": 2.0, "perf_th": 0.5, "w": 3, "step_noise": 0.5},
     "RandomGroundTruth": {"p": [0.9, 0.1]},
     "ReactionTime": {"urgency": -0.5, "end_on_stimulus": False, "stimulus": "fixation", "decision": "stimulus"},
     "ScheduleAttr": {"schedule": RandomBlockSchedule(2, [1, 1]), "attr_list": [{"coh": 6.4}, {"coh": 25.6}]},
-    "ScheduleEnvs": {"schedule": RandomBlockSchedule(2, [1, 1]), "env_input": None},
-    "MultiEnvs": {"env_input": None},
+    "ScheduleEnvs": {"schedule": RandomBlockSchedule(2, [1, 1]), **dict.fromkeys(FIXED)},
+    "MultiEnvs": dict.fromkeys(FIXED),
+    "Sequence": {"ms": 500, "direction": "left"},
     "SideBias": {"probs": [[0.5, 0.5], [0.1, 0.9], [0.9, 0.1]], "block_dur": 7},
     "TimeOut": {"time_out": 500},
     "TrialHistory": {"probs": 0.6, "habits": (1,), "block_dur": 3, "n_choices": (2, 2), "block_nch": 4},
@@ -55,7 +63,7 @@ VALUES = {
     "VariableMapping": {"block_dur": 2, "choice": "choice"},
 }
 """Another value of each parameter; None where it cannot be changed."""
-OTHERS = {"PassAction", "PassReward", "FullInput", "Monitor"}
+OTHERS = {"PassAction", "PassReward", "FullInput", "Monitor", "Anti", "Context", "GoCue"}
 """Wrappers without a parameter that changes what an agent sees."""
 CASES = [(name, parameter, value) for name, values in VALUES.items() for parameter, value in values.items()]
 
@@ -74,7 +82,7 @@ def test_values_of_all_parameters_are_tried():
 def test_parameter_of_a_wrapper_counts_as_if_given_at_first(name, parameter, value):
     later = wrapped(name, {})
     if value is None:
-        with pytest.raises(AttributeError, match=f"{parameter}=True would change the observation space: make "):
+        with pytest.raises(AttributeError, match=f"{parameter}=True would change the (observation space|conditions): make "):
             setattr(later, parameter, True)
         return
     setattr(later, parameter, value)
@@ -119,6 +127,13 @@ WRONG = [
     ("CatchTrials", "catch_prob", 2),
     ("CatchTrials", "catch_prob", "often"),
     ("FollowCurriculum", "curriculum", {"stages": []}),
+    ("Delay", "ms", -1),
+    ("Delay", "ms", "long"),
+    ("Delay", "ms", lambda: 500),
+    ("Interval", "direction", "up"),
+    ("Interval", "ms", ("chioce", (100,))),
+    ("Sequence", "direction", "rigth"),
+    ("Sequence", "ms", 0),
     ("Noise", "std_noise", -1),
     ("Noise", "step_noise", np.nan),
     ("Noise", "perf_th", 1.5),

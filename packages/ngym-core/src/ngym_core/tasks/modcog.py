@@ -1,9 +1,9 @@
 """Mod-Cog (Khona et al. 2022): the 82 tasks of the collection `modcog`, which are those of Yang et al. (2019) modified.
 
-A name is that of a task of `yang19` and one of the suffixes in `SUFFIXES`: ``intr`` and ``intl`` turn the answer by the delay
-(`Interval`), ``seqr`` and ``seql`` ask for a sequence of answers (`Sequence`). Right is to higher numbers on the ring in all
-tasks. Of the tasks of Yang et al. they differ by what `TASKS` says: the fixation cue stays on until the decision, and delays
-are shorter or vary.
+A name is that of a task of `yang19` and one of the suffixes in `SUFFIXES`: ``intr`` and ``intl`` turn the answer by the
+delay (`Interval`), ``seqr`` and ``seql`` ask for a sequence of answers (`Sequence`). Right is to higher numbers on the
+ring in all tasks. Of the tasks of Yang et al. they differ by what `TASKS` says: the fixation cue stays on until the
+decision, and delays are shorter or vary.
 """
 
 from __future__ import annotations

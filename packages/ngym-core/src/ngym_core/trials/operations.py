@@ -289,7 +289,7 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
 
 
 def _with_rows(values: Array, parts: _Parts, index: Array | None, at: Array, shown: Array) -> Array:
-    """Return the values of all parts, and in each of n trials one more, that of part `shown`, before part `at`, (n,) each."""
+    """Return the values of all parts, and in each of n trials that of part `shown` again, before part `at`, (n,) each."""
     n, k, place = len(at), int(parts.per_trial[0]), int(at[0])
     if parts.source is None and index is None and (at == np.arange(n) * k + place).all() and (parts.per_trial == k).all():
         old = values.reshape(n, k, *values.shape[1:])  # copied in slices, which takes half of the time

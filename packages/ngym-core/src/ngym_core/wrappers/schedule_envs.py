@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, TypeAlias
 
 import gymnasium
@@ -23,6 +24,21 @@ from ngym_core.wrappers.base import TrialWrapper
 
 Cues: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=2)]
 """What the agent sees of which task it is, (tasks, channels)."""
+
+
+def _fixed(name: str, what: str, of: str) -> Any:
+    """Return a property that raises AttributeError when it is assigned.
+
+    Args:
+        name: Its name.
+        what: What it is.
+        of: What would change with it.
+    """
+
+    def refuse(self: Any, value: Any) -> None:
+        raise AttributeError(f"{name}={value!r} would change {of}: make another {type(self).__name__}.")
+
+    return property(attrgetter(f"_{name}"), refuse, doc=f"{what} It cannot be changed.")
 
 
 class MultiEnvs(TrialWrapper):
@@ -75,7 +91,7 @@ class MultiEnvs(TrialWrapper):
             raise ValueError(f"envs={shown(envs)}: There must be at least one env.")
         self.envs = list(envs)
         super().__init__(envs[0])
-        self._env_input = env_input
+        self._env_input, self._pad = env_input, pad
         self.i_env = self.chosen = 0
         self._index_name: str = "i_env"
         self.action_space = envs[0].action_space
@@ -115,27 +131,14 @@ class MultiEnvs(TrialWrapper):
             record_trials(self, "rgb_array")
         self._empty = _empty_columns([sample_trials(env, 1, None, Draws(0), {}).conditions for env in self.envs])
 
+    env_input: Any = _fixed("env_input", "Whether the agent sees which task it is.", "the observation space")
+    pad: Any = _fixed("pad", "Whether tasks may differ in channels and actions.", "the observation space")
+    cues: Any = _fixed("cues", "What the agent sees of which task it is, (tasks, k).", "the observation space")
+    names: Any = _fixed("names", "Name of each task, which the condition `task` has.", "the conditions")
+
     def __str__(self) -> str:
         """Show the tasks, one on each line."""
         return "\n".join([f"<{type(self).__name__}", *(f"\t{env}" for env in self.envs), ">"])
-
-    @property
-    def env_input(self) -> bool:
-        """Whether the agent sees which task it is; it decides the observation space, and so cannot be changed.
-
-        Raises:
-            AttributeError: It is assigned.
-        """
-        return self._env_input
-
-    @env_input.setter
-    def env_input(self, value: bool) -> None:
-        raise AttributeError(f"env_input={value!r} would change the observation space: make another {type(self).__name__}.")
-
-    @property
-    def names(self) -> list[str]:
-        """Name of each task, which the condition `task` has."""
-        return list(self._names)
 
     @property
     def spec(self) -> None:  # type: ignore[override]
@@ -235,12 +238,12 @@ def task_name(env: gymnasium.Env[Any, Any]) -> str:
     return task.spec.id if task.spec else type(task).__name__
 
 
-def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None) -> tuple[str, ...]:
+def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None) -> list[str]:
     """Return the name of each task, after a check: by default that of `task_name`."""
     names = given or [task_name(env) for env in envs]
     if len(names) != len(envs):
         raise ValueError(f"names={shown(given)} must be {len(envs)} names, one for each env.")
-    return tuple(names)
+    return list(names)
 
 
 def _pad_actions(envs: Sequence[gymnasium.Env[Any, Any]]) -> gymnasium.Space[Any]:

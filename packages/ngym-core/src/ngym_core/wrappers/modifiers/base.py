@@ -61,7 +61,8 @@ class Modifier(TrialWrapper):
         super().__init__(env)
         if (number := len(tasks_of(env))) > 1:
             raise ValueError(
-                f"{type(self).__name__} changes one task, not the {number} of {type(env).__name__}: put it around each of them."
+                f"{type(self).__name__} changes one task, not the {number} of {type(env).__name__}: put it around each of "
+                "them."
             )
         self.require_ground_truth_rule()
         self._choices: Array = np.zeros(0, np.int64)
@@ -171,8 +172,8 @@ class Modifier(TrialWrapper):
 
         map_answers(trials, turned)
         if self._first_choice is not None:
-            named = trials.conditions["ground_truth"] - self._first_choice
-            trials.set("ground_truth", (named + places) % len(self._choices) + self._first_choice)
+            turned_on: Any = trials.conditions["ground_truth"] - self._first_choice + by
+            trials.set("ground_truth", turned_on % len(self._choices) + self._first_choice)
         return trials
 
     def turn_back(self, forced: Mapping[str, Any], places: ArrayLike) -> dict[str, Any]:
@@ -182,8 +183,8 @@ class Modifier(TrialWrapper):
         named = np.asarray(forced["ground_truth"])
         if named.dtype.kind not in "iu" or not ((named >= self._first_choice) & (named < self._end)).all():
             return dict(forced)  # the task says what is wrong with it
-        turned = (named.astype(np.int64) - self._first_choice - np.asarray(places)) % len(self._choices)
-        return {**forced, "ground_truth": turned + self._first_choice}
+        place: Any = named - self._first_choice - np.asarray(places)
+        return {**forced, "ground_truth": place % len(self._choices) + self._first_choice}
 
     @property
     def _end(self) -> int:

@@ -61,8 +61,8 @@ class Context(Modifier):
         places = [np.asarray(names[name]) for name in rings]
         if not rings or any(place.size != k or (np.diff(place) != 1).any() for place in places):
             raise ValueError(
-                f"Context needs a ring of stimulus channels, called 'stimulus' (or two, {MODALITIES}), one after another and "
-                f"as many as the {k} choices. {task} has the channels {names or space}."
+                f"Context needs a ring of stimulus channels, called 'stimulus' (or two, {MODALITIES}), as many as the {k} "
+                f"choices and side by side. {task} has the channels {names or space}."
             )
         used = [name for name in rings if name not in task.unused_channels]
         self._follows_task = "modality" in self.probe(1).conditions

@@ -8,10 +8,11 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import shown
 from ngym_core.random import Draws
 from ngym_core.sampling import layers
 from ngym_core.trials import Trials, insert_period, resize_period
-from ngym_core.trials.durations import check_duration, draw_duration, to_steps
+from ngym_core.trials.durations import check_duration, draw_duration, has_own_state, to_steps
 from ngym_core.wrappers.modifiers.base import Modifier
 
 Array: TypeAlias = NDArray[Any]
@@ -45,7 +46,6 @@ class Delay(Modifier):
 
     def __init__(self, env: gymnasium.Env[Any, Any], ms: Any) -> None:
         super().__init__(env)
-        check_duration("delay", ms)
         self.ms = ms
         decision = self.require_decision()
         trials = self.probe(SEEN_TRIALS)
@@ -57,15 +57,29 @@ class Delay(Modifier):
                 self._period = f"{type(self).__name__}_{self._period}"
         self._blank = self.stimulus_channels()
         start = trials.start[self._before or self._period]
-        shown = trials.ob != self.task.blank
-        if shown.ndim == 3:
-            shown = shown[..., self._blank]
-        earlier = np.arange(shown.shape[1]) < start[:, None]
-        if not (shown.reshape(*shown.shape[:2], -1).any(axis=2) & earlier).any():
+        written = trials.ob != self.task.blank
+        if written.ndim == 3:
+            written = written[..., self._blank]
+        earlier = np.arange(written.shape[1]) < start[:, None]
+        if not (written.reshape(*written.shape[:2], -1).any(axis=2) & earlier).any():
             raise ValueError(
                 f"{type(self).__name__} needs something to remember, but {self.task} shows no stimulus before "
                 f"{(self._before or self._period)!r}."
             )
+
+    @property
+    def ms(self) -> Any:
+        """Duration of the delay in ms, any value that a `timing` may hold but a function."""
+        return self._ms
+
+    @ms.setter
+    def ms(self, value: Any) -> None:
+        check_duration("delay", value)
+        if has_own_state(value):
+            raise TypeError(
+                f"ms={shown(value)} must be a number of ms or a distribution, not a function with a state of its own."
+            )
+        self._ms = value
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the duration of the delay, in ms, cut to whole steps."""

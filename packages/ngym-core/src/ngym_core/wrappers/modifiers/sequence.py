@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from ngym_core.arguments import Milliseconds
+from ngym_core.arguments import Milliseconds, Number
 from ngym_core.random import Draws
 from ngym_core.rules import AnswerInSequence
 from ngym_core.sampling import layers
@@ -15,6 +15,7 @@ from ngym_core.trials import Trials
 from ngym_core.wrappers.modifiers.base import Modifier
 from ngym_core.wrappers.modifiers.interval import MS_PER_PLACE, Direction, sign_of
 
+MS = Number(above=0, unit="ms")
 ROUNDING = 1e-9
 """Added before a time is cut to whole elements: 0.3 ms / 0.1 ms is a little below 3."""
 
@@ -57,12 +58,23 @@ class Sequence(Modifier):
         self._decision = self.require_decision()
         if any(isinstance(layer, Sequence) for layer in layers(env)):
             raise ValueError(f"{self.task} asks for a sequence of answers already: use one modifier Sequence, not two.")
-        self.direction, self.ms = direction, ms
+        self.direction = direction
         task = self.task
         task.rule = AnswerInSequence(task.rule.fixation, task.rule.decision, task.rule.pays_withholding)  # type: ignore[attr-defined]
-        if ms is not None:
-            task.timing[self._decision] = ms
+        self.ms = ms
         self.chance = 1 / int(task.action_space.n)  # type: ignore[attr-defined]
+
+    @property
+    def ms(self) -> float | None:
+        """Duration of the decision period in ms; None if it is that of the task."""
+        return self._ms
+
+    @ms.setter
+    def ms(self, value: float | None) -> None:
+        if value is not None:
+            MS.check("ms", value)
+            self.task.timing[self._decision] = value
+        self._ms = value
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Let each step of the decision ask for an answer further on."""
