@@ -271,9 +271,11 @@ NO_LEVEL = float("nan")
 """The level of a stage without a staircase."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Progress:
     """What has happened in a curriculum so far, a value that `Curriculum.advance` replaces.
+
+    Two are equal that are in the same stage and level: the trials that follow are the same.
 
     Attributes:
         stage: Index of the stage.
@@ -288,6 +290,14 @@ class Progress:
     trials: int
     streak: int
     scores: Array
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether stage and level are the same."""
+        return isinstance(other, Progress) and (self.stage, self.level) == (other.stage, other.level)
+
+    def __hash__(self) -> int:
+        """Return the hash of stage and level."""
+        return hash((self.stage, self.level))
 
 
 def _are_stages(value: Any) -> bool:
