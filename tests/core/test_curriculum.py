@@ -279,7 +279,7 @@ def test_mistake_in_the_name_of_the_stages_is_named_with_its_line(tmp_path):
 
 
 def test_file_that_is_none_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no curriculum file .*missing\.toml"):
+    with pytest.raises(FileNotFoundError, match=r"path=.*missing\.toml': there is no such curriculum file"):
         load_curriculum(tmp_path / "missing.toml")
     with pytest.raises(ValueError, match=r"delay\.toml is no TOML: .*line 2"):
         load_curriculum(written(tmp_path, "\nstages = = 3"))

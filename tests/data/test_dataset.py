@@ -307,3 +307,31 @@ def test_dataset_loader_without_torch_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "ngym_data.torch_loaders", raising=False)
     with pytest.raises(ImportError, match=r"Torch loaders need torch: pip install 'ngym-data\[torch\]'"):
         Dataset("ReadySetGo").to_torch()
+
+
+def in_stages():
+    gate = {"metric": "performance", "threshold": 0.8, "window": 3}
+    steps = {"path": "conditions.coh", "levels": [51.2, 12.8], "down": 2}
+    stages = [{"parameters": {"timing": {"stimulus": 300}}, "until": gate}, {"staircase": steps}]
+    env = ngym.make("PerceptualDecisionMaking-v0", wrappers=[("FollowCurriculum", {"curriculum": {"stages": stages}})])
+    return Dataset(env, batch_size=8, seq_len=60, seed=0, info=True)
+
+
+def test_dataset_follows_a_curriculum_by_scores_and_goes_on_in_mid_stage():
+    dataset, seen = in_stages(), []
+    for _ in range(6):
+        info = dataset()[2]
+        dataset.env.score([1.0])
+        seen.append((set(info["conditions"]["stage"][-1].tolist()), set(info["conditions"]["level"][-1].tolist())))
+    assert [stages for stages, _ in seen] == [{0}, {0}, {0}, {1}, {1}, {1}]
+    assert [levels for _, levels in seen[3:]] == [{51.2}, {51.2}, {12.8}]
+    other = in_stages()
+    other.load_state_dict(dataset.state_dict())
+    assert (other.env.stage, other.env.level) == (1, 12.8)
+    for one in (dataset, other):
+        one.env.score([0.0])
+    assert other.env.level == dataset.env.level == 51.2
+    for one, two in zip(dataset(), other(), strict=True):
+        if isinstance(one, dict):
+            one, two = one["conditions"]["coh"], two["conditions"]["coh"]
+        assert np.array_equal(one, two)

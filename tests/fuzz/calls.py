@@ -58,6 +58,10 @@ SKIPPED = {
     "ngym_core.arguments.Chance": "declares what an argument may be, in source code",
     "ngym_core.arguments.ArrayOf": "declares what an argument may be, in source code",
     "ngym_core.wrappers.base.TrialWrapper.on_*": "a hook, which envs and data sets call",
+    "ngym_core.curriculum.Progress": "a result, which `Curriculum` makes",
+    "ngym_core.curriculum.Stage.flat_*": "an inner part of `FollowCurriculum`",
+    "ngym_core.curriculum.Curriculum.level": "NaN in a stage without a staircase",
+    "ngym_core.curriculum.Curriculum.located": "a part of what explains errors",
     "ngym_core.plugins.unfinished.*": "called when packs are found",
     "ngym_core.lazy.attach": "for modules that are being imported",
 }
@@ -259,11 +263,22 @@ def saved(kind: str) -> Callable[[], Path]:
     """Return a function that writes a file, unless it is there, and gives its path."""
 
     def write() -> Path:
-        path = Path({"state": "state.json", "table": "trials-0.npz", "trials": "saved.npz", "model": "model.zip"}[kind])
+        path = Path(
+            {
+                "state": "state.json",
+                "table": "trials-0.npz",
+                "trials": "saved.npz",
+                "model": "model.zip",
+                "curriculum": "stages.toml",
+            }[kind]
+        )
         if path.exists():
             return path
         if kind == "state":
             return ngym.save_state(path, ngym.get_state(env()))
+        if kind == "curriculum":
+            path.write_text("[[stages]]")
+            return path
         if kind == "table":
             return ngym.trial_table.save_trial_table(path, table())[-1]
         if kind == "trials":
@@ -777,6 +792,24 @@ ARGUMENTS |= {
     "y": give(np.zeros(4)),
     "observations": give(np.zeros((2, 3), np.float32)),
     "infos": lambda: [{}, {}],
+    "Curriculum.stages": lambda: [ngym.Stage()],
+    "enter.stage": give(0),
+    "advance.progress": lambda: ngym.Curriculum([ngym.Stage()]).begin(),
+    "Curriculum.advance.rows": lambda: {"performance": [1.0, 0.0]},
+    "Curriculum.from_dict.data": give({"stages": [{}]}),
+    "curriculum": give({"stages": [{}]}),
+    "as_curriculum.given": give({"stages": [{}]}),
+    "load_curriculum.path": saved("curriculum"),
+    "metric": give("performance"),
+    "threshold": give(0.8),
+    "scores": give([0.0, 1.0]),
+    "is_open.trials": give(5),
+    "levels": give([51.2, 25.6]),
+    "Staircase.path": give("conditions.coh"),
+    "Staircase.advance.level": give(0),
+    "Stage.level": give(1.0),
+    "streak": give(0),
+    "right": give([True, False]),
 }
 
 INSTANCES: dict[str, Callable[[], Any]] = {
@@ -801,6 +834,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
 
 
 WRAPPER_ARGUMENTS: dict[str, dict[str, Callable[[], Any]]] = {
+    "FollowCurriculum-v0": {"curriculum": give({"stages": [{}]})},
     "Monitor-v0": {"save_dir": give("monitor"), "interval": give(2)},
     "MultiEnvs-v0": {"envs": lambda: [env(), env()]},
     "ScheduleEnvs-v0": {"envs": lambda: [env(), env()], "schedule": lambda: RandomBlockSchedule(2, [2, 3])},

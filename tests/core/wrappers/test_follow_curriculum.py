@@ -131,9 +131,17 @@ def test_another_curriculum_that_is_assigned_begins():
     assert timing["decision"] == 300
     play(env, 4)
     assert (env.stage, timing["decision"]) == (1, 100)
-    for name in ("stage", "level"):
-        with pytest.raises(AttributeError, match=f"{name}=1 cannot be set: it follows from the trials that were played"):
-            setattr(env, name, 1)
+
+
+def test_progress_that_is_assigned_is_gone_on_from():
+    env = make()
+    env.reset(seed=0)
+    env.progress = env.curriculum.enter(1)
+    assert column(play(env, 3), "stage") == [0, 1, 1]
+    assert (env.stage, env.level, env.unwrapped.sigma) == (1, 25.6, 0)
+    with pytest.raises(TypeError, match=r"progress=1 must be a Progress, such as env\.curriculum\.enter\(1\)"):
+        env.progress = 1
+    assert env.stage == 1
 
 
 def test_conditions_of_a_caller_prevail():

@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.arguments import (
     ArrayOf,
+    Column,
     Count,
     FilePath,
     Finite,
     Flag,
     Index,
     InstanceOf,
+    Integer,
     Keywords,
     Text,
     check_arguments,
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 Array: TypeAlias = NDArray[Any]
+Table: TypeAlias = Annotated[Mapping[str, ArrayLike], InstanceOf(Mapping, "a dictionary of columns")]
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys that lead to a value in nested dictionaries and lists: ``("stages", 0, "until", "window")``."""
 
@@ -101,7 +104,7 @@ class Gate:
             raise ValueError(f"threshold={self.threshold!r}: this gate can never open, since {reason}.")
 
     @checked
-    def is_open(self, scores: ArrayLike, trials: Index) -> bool:
+    def is_open(self, scores: Column, trials: Index) -> bool:
         """Return whether the stage ends.
 
         Args:
@@ -171,7 +174,7 @@ class Staircase:
         return (first, *(name.split(".", 1) if name.startswith(("timing.", "rewards.")) else [name]))
 
     @checked
-    def advance(self, level: Index, streak: int, right: ArrayLike) -> tuple[int, int]:
+    def advance(self, level: Index, streak: Annotated[int, Integer()], right: Column) -> tuple[int, int]:
         """Return the index of the level and the streak after some answers.
 
         The level moves once at most, and the answers that follow are left out: they were given at the level before.
@@ -268,9 +271,11 @@ NO_LEVEL = float("nan")
 """The level of a stage without a staircase."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Progress:
     """What has happened in a curriculum so far, a value that `Curriculum.advance` replaces.
+
+    Two are equal that are in the same stage and level: the trials that follow are the same.
 
     Attributes:
         stage: Index of the stage.
@@ -285,6 +290,14 @@ class Progress:
     trials: int
     streak: int
     scores: Array
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether stage and level are the same."""
+        return isinstance(other, Progress) and (self.stage, self.level) == (other.stage, other.level)
+
+    def __hash__(self) -> int:
+        """Return the hash of stage and level."""
+        return hash((self.stage, self.level))
 
 
 def _are_stages(value: Any) -> bool:
@@ -356,6 +369,8 @@ class Curriculum:
     @checked
     def enter(self, stage: Index) -> Progress:
         """Return the progress before the first trial of a stage (its index)."""
+        if stage >= len(self.stages):
+            raise ValueError(f"stage={stage!r} must be an index of one of the {len(self.stages)} stages.")
         staircase = self.stages[stage].staircase
         return Progress(stage, 0 if staircase is None else staircase.start, 0, 0, np.full((2, self.window), np.nan))
 
@@ -366,9 +381,7 @@ class Curriculum:
         return NO_LEVEL if staircase is None else staircase.levels[progress.level]
 
     @checked
-    def advance(
-        self, progress: Annotated[Progress, InstanceOf(Progress, "a Progress")], rows: Mapping[str, ArrayLike]
-    ) -> Progress:
+    def advance(self, progress: Annotated[Progress, InstanceOf(Progress, "a Progress")], rows: Table) -> Progress:
         """Return the progress after some trials that ended at the same time.
 
         Args:
@@ -397,9 +410,9 @@ class Curriculum:
         for row, (name, step) in enumerate({"until": 1, "back": -1}.items()):
             if name in stage.gates and stage.gates[name].is_open(scores[row], progress.trials):
                 return self.enter(progress.stage + step)
+        at_level = here & (columns["level"] == level)
         if stage.staircase is None:
             return progress
-        at_level = here & (columns["level"] == level)
         index, streak = stage.staircase.advance(progress.level, progress.streak, _column(columns, "correct")[at_level])
         return replace(progress, level=index, streak=streak)
 
@@ -467,7 +480,7 @@ def load_curriculum(path: FilePath) -> Curriculum:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no curriculum file {path}.")
+        raise FileNotFoundError(f"path={str(path)!r}: there is no such curriculum file.")
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)

@@ -182,7 +182,9 @@ class TrialSource:
     def parameters_state(self) -> list[Any]:
         """Return the parameters of each layer of the env as plain data; a function or a space is none."""
         seen: dict[int, Any] = {}
-        return [{name: encode(value, seen=seen) for name, value in layer.items()} for layer in self.parameters]
+        # Equal to those of the present source, which may have less to say: the scores of a curriculum come one by one.
+        parameters = self.parameters if self.changed else [_parameters(layer) for layer in layers(self.env)]
+        return [{name: encode(value, seen=seen) for name, value in layer.items()} for layer in parameters]
 
     @explained
     def with_parameters(self, state: Sequence[Any]) -> TrialSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ngym_core.arguments import checked, given_arguments
 from ngym_core.changes import PLAYED
-from ngym_core.curriculum import NO_LEVEL, Curriculum, GivenCurriculum, Progress, as_curriculum
+from ngym_core.curriculum import Curriculum, GivenCurriculum, Progress, Stage, as_curriculum
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.sampling import layers, sample_trials, tasks_of
@@ -23,24 +24,28 @@ FIXED = frozenset({*PLAYED, "dt", "observation_space", "action_space", "timing",
 """Public attributes of a task that no stage can set."""
 
 
-class _FollowedAttribute:
-    """Descriptor of an attribute that only the curriculum changes; it is kept in the instance under the same name."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        """Refuse the value."""
-        raise AttributeError(f"{self.name}={value!r} cannot be set: it follows from the trials that were played.")
-
-
 class _CurriculumAttribute:
     """Descriptor of the curriculum, kept in the instance under the same name: one that is assigned begins."""
 
     def __set__(self, instance: Any, value: Any) -> None:
-        """Check and begin a curriculum."""
-        GivenCurriculum.__metadata__[0].check("curriculum", value)  # type: ignore[attr-defined]
+        """Begin a curriculum, after a check of all its stages."""
         instance._follow(as_curriculum(value))
+
+
+class _ProgressAttribute:
+    """Descriptor of the progress, kept in the instance under the same name: one that is assigned is gone on from."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Set stage, level and parameters, after a check."""
+        if not isinstance(value, Progress):
+            raise TypeError(f"progress={value!r} must be a Progress, such as env.curriculum.enter(1).")
+        before = vars(instance).get("progress")
+        vars(instance)["progress"] = value
+        try:
+            instance._apply()
+        except Exception:
+            vars(instance)["progress"] = before
+            raise
 
 
 class FollowCurriculum(TrialWrapper):
@@ -64,8 +69,8 @@ class FollowCurriculum(TrialWrapper):
             Another one that is assigned begins with the next trial.
 
     Attributes:
-        stage: Index of the present stage.
-        level: Present level of its staircase, as a value; NaN without one.
+        progress: What has happened so far, a `Progress`; one that is assigned, such as ``env.curriculum.enter(1)``, is gone
+            on from with the next trial.
 
     Raises:
         UnknownNameError: A parameter or condition that the task does not have.
@@ -98,8 +103,7 @@ class FollowCurriculum(TrialWrapper):
 
     metadata = {"description": "Takes a task through the stages of a curriculum.", "paper_link": None}
     curriculum: Any = _CurriculumAttribute()
-    stage: Any = _FollowedAttribute()
-    level: Any = _FollowedAttribute()
+    progress: Any = _ProgressAttribute()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make the wrapper whose lanes are stepped one after another, if each is to follow the curriculum by itself."""
@@ -113,20 +117,31 @@ class FollowCurriculum(TrialWrapper):
         if any(isinstance(layer, FollowCurriculum) for layer in layers(env)):
             raise ValueError("The env follows a curriculum already: write the stages of both in one.")
         self._before: dict[tuple[str, ...], Any] = {}  # parameters as they were before the curriculum
-        self._progress = Progress(0, 0, 0, 0, np.zeros((2, 1)))
         self.curriculum = curriculum
+
+    @property
+    def stage(self) -> int:
+        """Index of the present stage."""
+        return int(self.progress.stage)
+
+    @property
+    def level(self) -> float:
+        """Present level of the stage's staircase, as a value; NaN without one."""
+        return self.curriculum.level(self.progress)
 
     def _follow(self, curriculum: Curriculum) -> None:
         """Begin a curriculum, after a check of all its stages; parameters become as they were before the last one."""
-        parts = {"curriculum": vars(self).get("curriculum"), "_progress": self._progress, "_before": self._before}
+        given = {name: vars(self).get(name) for name in ("curriculum", "progress", "_before")}
         for path, value in self._before.items():
             self._assign(path, value)
         try:
             vars(self).update(curriculum=curriculum, _before={})
             self._check_stages(curriculum)
         except Exception:
-            vars(self).update(parts)
-            if parts["curriculum"] is not None:
+            for path, value in self._before.items():
+                self._assign(path, value)
+            vars(self).update(given)
+            if given["curriculum"] is not None:
                 self._apply()
             raise
         self._parameters = {"curriculum": curriculum.to_dict()}  # with which a state goes
@@ -140,25 +155,29 @@ class FollowCurriculum(TrialWrapper):
                     self._check_gate(gate.metric)
                 except ValueError as error:
                     raise curriculum.located(error, ("stages", i, name, "metric")) from None
-            for level in [NO_LEVEL] if stage.staircase is None else [stage.staircase.levels[0], stage.staircase.levels[-1]]:
-                path: tuple[str | int, ...] = ("stages", i)
-                try:
-                    for keys in stage.flat_parameters(level):
-                        path = ("stages", i, "parameters", *keys)
-                        self._remember(keys)
-                    vars(self).update(_progress=curriculum.enter(i), stage=i, level=level)
-                    for keys, value in self._parameters_now().items():
-                        path = ("stages", i, "parameters", *keys)
-                        self._assign(keys, value)
-                    for name in stage.flat_conditions(level):
-                        path = ("stages", i, "conditions", name)
-                        self._refuse_decided_inside([name])
-                    path = ("stages", i)
-                    sample_trials(self.env, 1, 0, None, self._conditions(1, Draws(0)))
-                except (KeyError, TypeError, ValueError) as error:
-                    named = next((name for name in stage.flat_conditions(level) if repr(name) in str(error)), None)
-                    where = path if named is None or len(path) > 2 else (*path, "conditions", named)
-                    raise curriculum.located(error, where) from error
+            for index in [0] if stage.staircase is None else [0, len(stage.staircase.levels) - 1]:
+                vars(self)["progress"] = replace(curriculum.enter(i), level=index)
+                self._try_stage(stage, ("stages", i))
+
+    def _try_stage(self, stage: Stage, path: tuple[str | int, ...]) -> None:
+        """Make a trial of the present stage; errors say which of its keys is at fault."""
+        conditions = stage.flat_conditions(self.level)
+        where = path
+        try:
+            for keys in stage.flat_parameters(self.level):
+                where = (*path, "parameters", *keys)
+                self._remember(keys)
+            for keys, value in self._parameters_now().items():
+                where = (*path, "parameters", *keys)
+                self._assign(keys, value)
+            for name in conditions:
+                where = (*path, "conditions", name)
+                self._refuse_decided_inside([name])
+            where = path
+            sample_trials(self.env, 1, 0, None, self._conditions(1, Draws(0)))
+        except (KeyError, TypeError, ValueError) as error:
+            named = next((name for name in conditions if repr(name) in str(error)), None)
+            raise self.curriculum.located(error, where if named is None else (*path, "conditions", named)) from error
 
     def _check_gate(self, metric: str) -> None:
         """Raise if a gate that looks at a metric can never open in this task."""
@@ -202,8 +221,7 @@ class FollowCurriculum(TrialWrapper):
         return {**self._before, **self.curriculum.stages[self.stage].flat_parameters(self.level)}
 
     def _apply(self) -> None:
-        """Set stage, level and parameters as the progress says."""
-        vars(self).update(stage=self._progress.stage, level=self.curriculum.level(self._progress))
+        """Set the parameters of the present stage and level."""
         for keys, value in self._parameters_now().items():
             self._assign(keys, value)
 
@@ -218,14 +236,13 @@ class FollowCurriculum(TrialWrapper):
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the conditions of the stage, and record it, with its level if there are any."""
         level = {"level": float(self.level)} if self.curriculum.has_levels else {}
-        return {**self._conditions(n, draws), **forced}, {"stage": int(self.stage), **level}
+        return {**self._conditions(n, draws), **forced}, {"stage": self.stage, **level}
 
     # ---- what changes the stage ------------------------------------------------------------------
 
     def restart(self) -> None:
         """Begin the curriculum anew, with the next trial."""
-        self._progress = self.curriculum.begin()
-        self._apply()
+        self.progress = self.curriculum.begin()
 
     @checked
     def score(self, performance: ArrayLike) -> None:
@@ -240,10 +257,11 @@ class FollowCurriculum(TrialWrapper):
         self._learn({"performance": np.atleast_1d(np.asarray(performance, float))})
 
     def _learn(self, rows: Mapping[str, Any]) -> None:
-        before = self._progress
-        self._progress = self.curriculum.advance(before, rows)
-        if (self._progress.stage, self._progress.level) != (before.stage, before.level):
-            self._apply()
+        progress = self.curriculum.advance(self.progress, rows)
+        if progress == self.progress:
+            vars(self)["progress"] = progress  # no parameter changes
+        else:
+            self.progress = progress
 
     def init_memory(self, n: int) -> TrialRecorder:
         """Return what measures the trials of n lanes."""
