@@ -21,4 +21,7 @@ def test_recorded_performances_reach_their_criteria():
     for case in CASES:
         assert ngym.make(case.task)
         assert len(case.reached) == len(SEEDS)
-        assert min(case.reached) >= case.criterion, case.task
+        if case.fails:
+            assert max(case.reached) < case.criterion - 0.2, case.task
+        else:
+            assert min(case.reached) >= case.criterion, case.task

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.tasks.cv_learning import Curriculum
+from ngym_core.tasks.cv_learning import Shaping
 from tests.golden.reference import ReferenceDraws, draw_from
 
 from .digests import digest
@@ -87,11 +87,11 @@ def sheet(outcomes, stages, threshold, keep_days, trials_day, perf_len):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("stages", [(0, 1, 2, 3, 4), (1, 2, 4), (3, 4), (2, 3)])
-def test_curriculum_follows_the_specification(seed, stages):
+def test_shaping_follows_the_specification(seed, stages):
     rng = np.random.default_rng(seed)
     skill = (0.7 + 0.28 * np.sin(np.arange(60) / 4 + seed)).repeat(50)
     outcomes = rng.random(3000) < skill
-    curriculum = Curriculum(stages, 0.7, 1, 60, 20)
+    curriculum = Shaping(stages, 0.7, 1, 60, 20)
     state = curriculum.begin()
     found = []
     for ok in outcomes:

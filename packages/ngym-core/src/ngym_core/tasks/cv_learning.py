@@ -34,8 +34,11 @@ INITIAL_STATE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Curriculum:
-    """The rules by which outcomes of trials change the stage. Its parameters are those of `CVLearning`."""
+class Shaping:
+    """The rules by which outcomes of trials change the stage. Its parameters are those of `CVLearning`.
+
+    They count days, and days in a row, which the gates of `ngym_core.curriculum` do not.
+    """
 
     stages: tuple[int, ...]
     threshold: float
@@ -222,7 +225,7 @@ class CVLearning(TrialEnv):
             raise ValueError(
                 f"stages={list(stages)!r} must be stages of the curriculum, not {wrong!r}. {nearest(wrong, STAGES)}"
             )
-        self.curriculum = Curriculum(stages, th_stage, keep_days, trials_day, perf_len)
+        self.curriculum = Shaping(stages, th_stage, keep_days, trials_day, perf_len)
         self.max_num_reps = max_num_reps
         self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
         self.sigma = sigma / np.sqrt(dt)

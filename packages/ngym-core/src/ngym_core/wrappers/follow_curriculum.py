@@ -127,7 +127,8 @@ class FollowCurriculum(TrialWrapper):
     @property
     def level(self) -> float:
         """Present level of the stage's staircase, as a value; NaN without one."""
-        return self.curriculum.level(self.progress)
+        level: float = self.curriculum.level(self.progress)
+        return level
 
     def _follow(self, curriculum: Curriculum) -> None:
         """Begin a curriculum, after a check of all its stages; parameters become as they were before the last one."""
