@@ -1,5 +1,5 @@
 """Sessions: lint, types, tests (each package alone, all together), pack, quick, lowest, engines, faults, fuzz,
-demo, learn, bench.
+statistics, demo, learn, bench.
 
 Plain `nox` runs the first four: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
@@ -64,7 +64,7 @@ ENGINES = {  # what each engine is installed from, and the files of tests/engine
     "minari": (["minari[create,hdf5]", "pillow"], ["minari"]),
     "tianshou": (["tianshou"], ["tianshou"]),
 }
-TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")
+TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal", "-m", "not statistics")
 ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -172,7 +172,14 @@ def lowest(session: nox.Session, package: str) -> None:
     # This image is compared with what matplotlib 3.11 draws: older versions resample images otherwise.
     other = "tests/plot/test_baseline.py::test_figure_matches_its_baseline_image[trial_images]"
     tests = core_tests if package == "core" else [f"tests/{package}", "--deselect", other]
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *tests, *session.posargs)
+    session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *tests, *session.posargs)
+
+
+@nox.session
+def statistics(session: nox.Session) -> None:
+    """Whether the intervals of psychometric fits cover the truth, over hundreds of simulated observers (some minutes)."""
+    install(session, "core", "plot", extra=groups("test"))
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "statistics", "tests/plot", *session.posargs)
 
 
 @nox.session

@@ -44,6 +44,7 @@ def test_fit_psychometric_leaves_out_trials_without_a_response():
     assert fit == fit_psychometric(evidence[~np.isnan(missed)], choice[~np.isnan(missed)])
 
 
+@pytest.mark.statistics
 @pytest.mark.parametrize(("link", "truth"), [("logit", (0.1, 2.0, 0.05)), ("probit", (0.06, 3.0, 0.05))])
 def test_psychometric_intervals_cover_the_truth_in_95_percent_of_observers(link, truth):
     """400 observers: the share that is held has a standard error of 1.1 %; of 2,000, it was 0.937 to 0.950."""
@@ -56,6 +57,7 @@ def test_psychometric_intervals_cover_the_truth_in_95_percent_of_observers(link,
         assert 0.92 <= share <= 0.98
 
 
+@pytest.mark.statistics
 @pytest.mark.parametrize(("link", "truth"), [("logit", (0.2, 15.0, 0.05)), ("probit", (0.12, 15.0, 0.05))])
 def test_psychometric_intervals_with_a_guess_rate_cover_the_truth_in_95_percent_of_observers(link, truth):
     """150 observers: a standard error of 1.8 %; of 200, it was 0.935 to 0.97."""
