@@ -139,7 +139,8 @@ def test_single_envs_with_wrappers_pass_check_env(name):
     other = "PassReward" if name == "PassAction" else "PassAction"
     assert goes_with(name, ID)
     check_env(build(ID, (name, other)))
-    check_env(build(ID, (other, name)))
+    if name not in ("Context", "GoCue"):  # which refuse wrappers inside that change steps
+        check_env(build(ID, (other, name)))
 
 
 @pytest.mark.parametrize("names", list(zip(TRIAL, [*STEP] * 2, strict=False)), ids="-".join)

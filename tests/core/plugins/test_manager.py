@@ -301,7 +301,7 @@ def test_damaged_distributions_cost_only_themselves(tmp_path):
     install(tmp_path, "other_group", "", points=b"[console_scripts]\nx = \xff\n")
     install(tmp_path, "good_site", GOOD)
     out, err = run(tmp_path, "-c", "import ngym_core as n; n.make('GoodSite-v0').reset(); print(n.all_wrappers()[0])")
-    assert out == "CatchTrials-v0\n"
+    assert out == "Anti-v0\n"
     assert err.count("PluginWarning: The ngym pack") == len(DAMAGED)
     for name, (_, message) in DAMAGED.items():
         (line,) = (line for line in err.splitlines() if f"{name}-1.0.dist-info" in line or f" {name} " in line)
