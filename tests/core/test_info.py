@@ -68,6 +68,8 @@ def test_describe_and_show_info_of_a_wrapper(capsys):
 
 
 def test_info_rejects_unknown_names_and_tags():
+    with pytest.raises(ngym.UnknownNameError, match="Unknown modifier 'antt'. Did you mean 'anti'"):
+        ngym.describe("yang19.go-v0+antt")
     with pytest.raises(ValueError, match="Unknown environment or wrapper: ReadySetGoo. Did you mean 'ReadySetGo-v0'"):
         ngym.describe("ReadySetGoo")
     with pytest.raises(TypeError, match="obj_=3 must be the name of a task or wrapper, or an env"):
@@ -96,3 +98,9 @@ def test_describe_says_what_is_wrong_with_tags(tags):
     env.unwrapped.metadata = {"tags": tags}
     with pytest.raises(TypeError, match=f"tags={tags} must be a list|tags='timing' must be a list|The tag 5 must be a text"):
         ngym.describe(env)
+
+
+def test_collection_is_described_by_its_tasks():
+    lines = ngym.describe("yang19").splitlines()
+    assert lines[:3] == ["yang19", "The mixture of 20 tasks, see `ngym_core.mix`:", "  yang19.go-v0"]
+    assert len(lines) == 22

@@ -101,9 +101,16 @@ def describe(obj_: Any) -> str:
         return encodable(_describe_wrapper(registry.wrapper_spec(obj_)))
     except UnknownNameError:
         pass
+    if registry.is_collection(obj_):
+        ids = registry.get_collection(obj_)
+        return encodable(
+            "\n".join([obj_, f"The mixture of {len(ids)} tasks, see `ngym_core.mix`:", *(f"  {id_}" for id_ in ids)])
+        )
     try:
         env = registry.make(obj_)
     except UnknownNameError as error:
+        if "+" in obj_:  # the error says which part of the id is unknown
+            raise
         names = [*registry.all_envs(collections=True), *registry.all_wrappers()]
         raise ValueError(f"Unknown environment or wrapper: {obj_}. {nearest(obj_, names)}") from error
     return encodable(_describe_task(env, registry.task_spec(obj_).load()))
