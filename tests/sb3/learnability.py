@@ -101,7 +101,7 @@ def main() -> None:
     missed = []
     print(f"{'task':32} {'family':16} {'steps':>8} {'criterion':>9}  {'seed':>4} {'before':>7} {'after':>7} {'seconds':>8}")
     for case in CASES:
-        if options.tasks and case.task not in options.tasks or not case.family.startswith(options.family or ""):
+        if (options.tasks and case.task not in options.tasks) or not case.family.startswith(options.family or ""):
             continue
         for seed in options.seeds:
             start = time.perf_counter()
