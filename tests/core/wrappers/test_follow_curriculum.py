@@ -339,6 +339,19 @@ def test_state_of_another_curriculum_is_refused():
         other.set_state(env.get_state())
 
 
+def test_state_goes_on_in_an_env_whose_curriculum_was_written_elsewhere(tmp_path):
+    path = tmp_path / "stages.toml"
+    path.write_text('[[stages]]\nuntil = {metric = "reward", threshold = 0.5, window = 3}\n[[stages]]\n')
+    in_python = Curriculum([Stage(until=Gate("reward", 0.5, window=3)), Stage()])
+    envs = [ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": c})]) for c in (path, in_python)]
+    for one, other in (envs, envs[::-1]):
+        one.reset(seed=0)
+        play(one, 2)
+        other.set_state(one.get_state())
+        assert _equal(play(one, 8), play(other, 8))
+        assert one.stage == other.stage == 1
+
+
 def test_state_in_a_file_is_the_same(tmp_path):
     env = lanes(4)
     env.reset(seed=0)
