@@ -67,6 +67,7 @@ def test_plot_training_draws_stages_and_levels_on_the_right(tmp_path):
     assert [len(axes.lines) for axes in ax.figure.axes] == [4, 2, 1]
     assert len(plot_training(table, "level", window=1).figure.axes) == 2
     assert len(plot_training({"performance": np.ones(9), "level": np.full(9, np.nan)}).figure.axes) == 1
+    assert len(plot_training({"performance": np.ones(2), "level": np.array(["low", "high"])}).figure.axes) == 1
     progress(tmp_path, ["100,0.5,0.0,nan", "200,0.6,0.4,"], "steps,trial/performance,trial/stage,trial/level")
     _, stages = plot_training(tmp_path).figure.axes
     assert stages.lines[0].get_xydata().tolist() == [[100, 0], [200, 0.4]]

@@ -56,14 +56,19 @@ LONG = {"rollout": 64, "batch_size": 1024}
 
 # Nothing is earned before 15 steps of fixation and a right choice, which an agent does not find by chance.
 HOLD = {"abort": True, "rewards": {"abort": 0.0}, "timing": {"fixation": 1500, "stimulus": 300}, "cohs": [25.6, 51.2]}
-TO_HOLD: dict[str, Any] = {"steps": 60_000, "policy": "rnn", "task_kwargs": HOLD}
+TO_HOLD: dict[str, Any] = {"steps": 60_000, "policy": "rnn", "ent_coef": 0.005, "task_kwargs": HOLD}
+BACK = Gate("performance", 0.4, window=500)
 LONGER = Curriculum(
     [
         *(
-            Stage({"timing": {"fixation": ("uniform", (100, longest))}}, until=Gate("performance", 0.8, window=500))
+            Stage(
+                {"timing": {"fixation": ("uniform", (100, longest))}},
+                until=Gate("performance", 0.85, window=500),
+                back=BACK if longest > 300 else None,
+            )
             for longest in (300, 800, 1500)
         ),
-        Stage(),
+        Stage(back=BACK),
     ]
 )
 

@@ -12,6 +12,7 @@ from stable_baselines3.common.logger import configure
 
 import ngym_core as ngym
 from ngym_sb3 import EvaluationCallback, NgymVecEnv, TrialCallback, evaluate_policy, make_sb3_env
+from ngym_sb3.callbacks import _numbers
 
 ID = "PerceptualDecisionMaking-v0"
 TASK = {"abort": True, "timing": {"fixation": 200, "stimulus": 200, "decision": 300}}
@@ -162,3 +163,23 @@ def test_evaluation_callback_rejects_invalid_arguments(kwargs, error, message, t
         TypeError, match="EvaluationCallback needs an env made by make_sb3_env, not PerceptualDecisionMaking"
     ):
         EvaluationCallback(ngym.make(ID))
+
+
+def test_trial_callback_logs_stages_and_levels_that_are_numbers(tmp_path):
+    curriculum = {
+        "stages": [
+            {"until": {"metric": "steps", "threshold": 0, "window": 8}},
+            {"staircase": {"path": "conditions.coh", "levels": [51.2, 25.6], "down": 9}},
+        ]
+    }
+    env = make_sb3_env(ID, 4, wrappers=[("FollowCurriculum", {"curriculum": curriculum})], timing={"stimulus": 200})
+    model = PPO("MlpPolicy", env, n_steps=64, batch_size=64, n_epochs=1, device="cpu", seed=0)
+    with closing(configure(str(tmp_path), ["csv"])) as logger:
+        model.set_logger(logger)
+        model.learn(512, callback=TrialCallback())
+    with (tmp_path / "progress.csv").open() as file:
+        first, last = csv.DictReader(file)
+    assert 0 < float(first["trial/stage"]) < float(last["trial/stage"]) == 1
+    assert float(first["trial/level"]) == float(last["trial/level"]) == 51.2
+    texts = _numbers(np.array([None, "early", 2, True, 0.5], object))
+    assert np.array_equal(texts, [np.nan, np.nan, 2, 1, 0.5], equal_nan=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-import json
+import copy
+import pickle
 import subprocess
 import sys
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -177,6 +179,16 @@ def test_three_down_one_up_converges_to_79_4_percent_in_lanes(pooled):
     assert abs(np.mean(right) - 0.794) < 0.015
 
 
+def test_staircase_of_a_period_changes_trials_of_lanes():
+    staircase = Staircase("parameters.timing.stimulus", [100, 300, 500], down=1)
+    env = lanes(4, given=[Stage(staircase=staircase)])
+    env.reset(seed=0)
+    ends = np.array([step[4]["new_trial"] for step in step_lanes(env, 40, p=1)])
+    assert (ends == ends[:, :1]).all()
+    # Each first trial of a level is followed by one that had begun at the level before.
+    assert np.diff(np.nonzero(ends[:, 0])[0], prepend=-1)[:7].tolist() == [3, 3, 5, 5, 7, 7, 7]
+
+
 # ---- lanes ---------------------------------------------------------------------------------------------
 
 
@@ -262,7 +274,7 @@ def test_single_env_goes_on_from_a_state_in_mid_stage():
     play(env, 10, 0.8)
     assert env.stage == 1
     env.step(0)
-    other.set_state(json.loads(json.dumps(env.get_state(), default=lambda a: a.tolist())) and env.get_state())
+    other.set_state(env.get_state())
     assert (other.stage, other.level, other.unwrapped.sigma) == (env.stage, env.level, 0)
     assert _equal(play(env, 60, 0.8, seed=1), play(other, 60, 0.8, seed=1))
 
@@ -297,12 +309,47 @@ def test_64_lanes_that_were_killed_in_mid_stage_go_on_bit_for_bit(pooled, tmp_pa
     assert whole.env.stage == resumed.env.stage
 
 
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_copies_go_on_as_the_original(copied, pooled):
+    env, vector = make(pooled=pooled), lanes(3, pooled=pooled)
+    env.reset(seed=0)
+    play(env, 10, 0.8)
+    vector.reset(seed=0)
+    step_lanes(vector, 40)
+    other, others = copied(env), copied(vector)
+    assert _equal(play(env, 20, 0.8, seed=1), play(other, 20, 0.8, seed=1))
+    assert _equal(step_lanes(vector, 60, seed=1), step_lanes(others, 60, seed=1))
+
+
+def test_env_is_made_again_from_its_spec():
+    gate = {"metric": "performance", "threshold": 0.6, "window": 4}
+    stages_as_data = [{"conditions": {"coh": 51.2}, "until": gate}, {}]
+    env = ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": {"stages": stages_as_data}})])
+    spec = gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json())
+    other = gymnasium.make(spec, disable_env_checker=True)
+    assert other.get_wrapper_attr("curriculum") == env.curriculum
+
+
 def test_state_of_another_curriculum_is_refused():
     env = make()
     env.reset(seed=0)
     other = make(given=[Stage(until=Gate("performance", 0.7, window=4)), Stage()])
     with pytest.raises(ngym.StateError, match=r"other parameters: FollowCurriculum\.curriculum="):
         other.set_state(env.get_state())
+
+
+def test_state_goes_on_in_an_env_whose_curriculum_was_written_elsewhere(tmp_path):
+    path = tmp_path / "stages.toml"
+    path.write_text('[[stages]]\nuntil = {metric = "reward", threshold = 0.5, window = 3}\n[[stages]]\n')
+    in_python = Curriculum([Stage(until=Gate("reward", 0.5, window=3)), Stage()])
+    envs = [ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": c})]) for c in (path, in_python)]
+    for one, other in (envs, envs[::-1]):
+        one.reset(seed=0)
+        play(one, 2)
+        other.set_state(one.get_state())
+        assert _equal(play(one, 8), play(other, 8))
+        assert one.stage == other.stage == 1
 
 
 def test_state_in_a_file_is_the_same(tmp_path):

@@ -358,6 +358,11 @@ class Curriculum:
         return max([1, *(gate.window for stage in self.stages for gate in stage.gates.values())])
 
     @property
+    def measures(self) -> bool:
+        """Whether a gate looks at what is measured over the steps of a trial: its reward, reaction time or length."""
+        return any(gate.metric not in (*SHARES, "level") for stage in self.stages for gate in stage.gates.values())
+
+    @property
     def has_levels(self) -> bool:
         """Whether any stage has a staircase."""
         return any(stage.staircase is not None for stage in self.stages)
@@ -439,12 +444,12 @@ class Curriculum:
             >>> Curriculum.from_dict({"stages": [{"conditions": {"coh": 51.2}, "until": gate}, {}]}).stages[0].until.window
             100
         """
-        curriculum: Curriculum = _build(cls, data, (), _Source())
+        curriculum: Curriculum = _build(cls, data, (), NO_FILE)
         return curriculum
 
     def located(self, error: Exception, path: KeyPath) -> Exception:
         """Return an error that also says where in the file of the curriculum, or in which stage, its cause is."""
-        return _located(error, vars(self).get("_source", _Source()), path)
+        return _located(error, vars(self).get("_source", NO_FILE), path)
 
 
 @checked
@@ -486,7 +491,7 @@ def load_curriculum(path: FilePath) -> Curriculum:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no TOML: {error}.") from error
-    source = _Source(str(path), text)
+    source = (str(path), text)
     curriculum: Curriculum = _build(Curriculum, data, (), source)
     object.__setattr__(curriculum, "_source", source)  # no field: where it was written makes no other curriculum
     return curriculum
@@ -523,14 +528,9 @@ def _without_defaults(part: Any) -> dict[str, Any]:
 # ---- plain data and files ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Source:
-    """The file that a curriculum was loaded from, and its text."""
-
-    path: str = ""
-    text: str = ""
-
-
+Source: TypeAlias = tuple[str, str]
+"""The file that a curriculum was loaded from, and its text; two empty texts without one."""
+NO_FILE: Source = ("", "")
 KINDS: dict[tuple[str, ...], Any] = {
     (): Curriculum,
     ("stages",): Stage,
@@ -542,7 +542,7 @@ KINDS: dict[tuple[str, ...], Any] = {
 NOUNS = {Curriculum: "curriculum", Stage: "stage", Gate: "gate", Staircase: "staircase"}
 
 
-def _build(kind: Any, data: Any, path: KeyPath, source: _Source) -> Any:
+def _build(kind: Any, data: Any, path: KeyPath, source: Source) -> Any:
     """Return a curriculum, or a part of it, from plain data; errors say where in its file the cause is."""
     noun = NOUNS[kind]
     if not isinstance(data, Mapping):
@@ -571,10 +571,11 @@ def _build(kind: Any, data: Any, path: KeyPath, source: _Source) -> Any:
         raise _located(error, source, path if wrong is None else (*path, wrong)) from None
 
 
-def _located(error: Exception, source: _Source, path: KeyPath) -> Exception:
+def _located(error: Exception, source: Source, path: KeyPath) -> Exception:
     """Return an error that also says the line of its cause or, without a file, the stage."""
-    if source.path:
-        return type(error)(f"{source.path}, line {_line_of(source.text, path)}: {error}")
+    file, text = source
+    if file:
+        return type(error)(f"{file}, line {_line_of(text, path)}: {error}")
     stage = next((key for key in path if isinstance(key, int)), None)
     return error if stage is None else type(error)(f"Stage {stage}: {error}")
 

@@ -114,7 +114,9 @@ def _draw_trials(ax: Axes, table: Table, measure: str, window: float, label: str
     full_windows = slice(min(width, len(values)) - 1, None)
     (line,) = ax.plot(trials[full_windows], mean[full_windows], label=label)
     ax.plot(trials, mean, color=line.get_color(), linewidth=0.6, alpha=0.6)
-    found = {name: numeric_column(table, name) for name in _RIGHT_AXES if name in table and name != measure}
+    # Of a task that has a condition of this name, it may be texts or rows.
+    columns = {name: np.asarray(table[name]) for name in _RIGHT_AXES if name in table and name != measure}
+    found = {name: column for name, column in columns.items() if column.ndim == 1 and column.dtype.kind in "biuf"}
     _draw_curriculum(ax, trials, {name: running_mean(column, width) for name, column in found.items()}, line.get_color())
     ax.set(xlabel="Trial", ylabel=f"Mean {measure.replace('_', ' ')} of {width} trials")
     if np.nanmin(values) >= 0 and np.nanmax(values) <= 1:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ngym_core.arguments import Count, Flag, Index, PathTo, Seed, checked
@@ -116,7 +117,7 @@ class TrialCallback(BaseCallback):
         if self._abort_reward is not None and table["gt"].ndim == 1:
             # Only the number of aborted trials is known, not which ones: enough for the mean of this column.
             columns["abort_rate"] = np.arange(len(table["trial"])) < aborted_trials
-        columns |= {name: table[name].astype(float) for name in ("stage", "level") if name in table}
+        columns |= {name: _numbers(table[name]) for name in ("stage", "level") if name in table}
         for name, column in columns.items():
             known = column[~np.isnan(column.astype(float))]  # a trial without a response has no reaction time
             self._sums[name] = self._sums.get(name, 0.0) + float(known.sum())
@@ -124,6 +125,11 @@ class TrialCallback(BaseCallback):
             if self._counts[name]:
                 self.logger.record(f"trial/{name}", self._sums[name] / self._counts[name])
         self.logger.record("trial/trials", self._recorder.num_trials)
+
+
+def _numbers(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a column of conditions as numbers, NaN where a trial has none."""
+    return np.array([value if isinstance(value, (int, float, np.number)) else np.nan for value in column], float)
 
 
 class EvaluationCallback(BaseCallback):

@@ -274,14 +274,16 @@ class FollowCurriculum(TrialWrapper):
             self.restart()
 
     def on_step(self, memory: TrialRecorder, batch: StepBatch) -> None:
-        """Measure the trials, and count those that ended."""
-        memory.add(batch)
+        """Measure the trials, if a gate needs it, and count those that ended."""
+        measures = self.curriculum.measures
+        if measures:
+            memory.add(batch)
         if not batch.ended.any():
             return
-        (rows,) = memory.pop_parts()
-        for name in ("stage", "level"):  # under another name where a layer inside records one
-            if f"{type(self).__name__}_{name}" in rows:
-                rows[name] = rows[f"{type(self).__name__}_{name}"]
+        own = f"{type(self).__name__}_"  # before the name where a layer inside records one
+        conditions = {name: batch.conditions.get(own + name, batch.conditions.get(name)) for name in ("stage", "level")}
+        rows = {name: column[batch.ended] for name, column in conditions.items() if column is not None}
+        rows |= memory.pop_parts()[0] | rows if measures else {"performance": batch.performance[batch.ended]}
         self._learn(rows)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
