@@ -85,3 +85,8 @@ def test_delay_keeps_channels_that_other_modifiers_have_added():
 def test_delay_refuses_what_makes_no_sense(id_, ms, error, message):
     with pytest.raises(error, match=message):
         ngym.make(id_, wrappers=[("Delay", {"ms": ms})])
+
+
+def test_delay_of_more_steps_than_a_trial_may_have_is_refused():
+    with pytest.raises(ValueError, match="10,000,000,000 steps of 'delay' a trial has .* at most 1,000,000 are possible"):
+        ngym.make("yang19.go-v0", wrappers=[("Delay", {"ms": 10**12})]).sample_trials(2, seed=0)

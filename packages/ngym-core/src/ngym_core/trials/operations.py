@@ -14,6 +14,7 @@ from ngym_core.trials._kernels import Span, Steps, highest
 from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
 from ngym_core.trials.observations import Runs, interleave_runs
+from ngym_core.trials.periods import MAX_STEPS
 
 __all__ = [
     "add_channels",
@@ -246,6 +247,9 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
         blank: Indices of the channels that show a value instead, (k,); of images, everything does.
         value: That value.
 
+    Raises:
+        ValueError: A trial would have more steps than any may have.
+
     Example:
         >>> import numpy as np, ngym_core as ngym
         >>> from ngym_core.trials import resize_period
@@ -256,6 +260,12 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
     """
     start, stop = _edges(trials, period)
     steps = np.broadcast_to(np.asarray(steps), trials.n)
+    longest = int((trials.lengths - (stop - start) + steps).max())
+    if longest > MAX_STEPS:
+        raise ValueError(
+            f"{trials._task}: with {int(steps.max()):,} steps of {period!r} a trial has {longest:,} steps; at most "
+            f"{MAX_STEPS:,} are possible."
+        )
     channels: Any = blank
     if len(blank) and (np.diff(blank) == 1).all():
         channels = slice(blank[0], blank[-1] + 1)  # NumPy is faster on slices
