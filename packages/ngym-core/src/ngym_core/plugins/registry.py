@@ -650,7 +650,8 @@ def all_collections() -> list[str]:
 @checked
 def is_collection(name: Text) -> bool:
     """Return whether a name is that of a collection, and not the id of a task."""
-    return name in all_collections() and name not in _tasks and f"{name}-v0" not in _tasks
+    # Ids first: each `make` asks, and only for other names all tasks are gone through.
+    return name not in _tasks and f"{name}-v0" not in _tasks and name in all_collections()
 
 
 @checked

@@ -102,12 +102,11 @@ class MultiEnvs(TrialWrapper):
             self.action_space = _pad_actions(envs)
             self.observation_space = space = _padded_observations(envs)
             self._num_channels = space.shape[0]
-        for env in [] if pad else envs:
-            if env.observation_space.shape != space.shape or env.action_space != envs[0].action_space:
-                raise ValueError(
-                    "All envs must have the same shape of observations and the same actions, unless pad=True: "
-                    f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
-                )
+        elif any(e.observation_space.shape != space.shape or e.action_space != self.action_space for e in envs):
+            raise ValueError(
+                "All envs must have the same shape of observations and the same actions, unless pad=True: "
+                f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
+            )
         self._cues = np.eye(len(envs)) if cues is None else np.asarray(cues)
         if len(self._cues) != len(envs):
             raise ValueError(f"cues={shown(cues)} must have {len(envs)} rows, one for each env.")

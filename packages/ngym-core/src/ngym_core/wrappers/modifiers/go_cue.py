@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 
 from ngym_core.random import Draws
+from ngym_core.spaces import names_of
 from ngym_core.trials import Trials, add_period_channel
 from ngym_core.wrappers._append import extend_space
 from ngym_core.wrappers.modifiers.base import Modifier
@@ -36,7 +37,7 @@ class GoCue(Modifier):
         self._decision = self.require_decision()
         self.require_channels()
         name = "go_cue"
-        while name in getattr(env.observation_space, "name", {}):
+        while name in names_of(env.observation_space):
             name = f"GoCue_{name}"
         self.observation_space = extend_space(env.observation_space, name, 1)
 
