@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ngym_sb3.config import TrainingConfig, load_model
     from ngym_sb3.evaluation import evaluate_policy
     from ngym_sb3.policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
+    from ngym_sb3.recurrent_ppo import RecurrentPPO
     from ngym_sb3.training import EvaluationReport, Trainer
     from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
 
@@ -30,6 +31,7 @@ __all__ = [
     "MlpRnnPolicy",
     "MultiInputRnnPolicy",
     "NgymVecEnv",
+    "RecurrentPPO",
     "Trainer",
     "TrainingConfig",
     "TrialCallback",
@@ -50,6 +52,7 @@ __getattr__, __dir__ = attach(
         ".vec_env": ["NgymVecEnv", "make_sb3_env"],
         ".evaluation": ["evaluate_policy"],
         ".policies": ["CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy"],
+        ".recurrent_ppo": ["RecurrentPPO"],
         ".training": ["EvaluationReport", "Trainer"],
     },
 )

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
-from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 
 from ngym_core.arguments import (
@@ -32,6 +31,7 @@ from ngym_core.curriculum import GivenCurriculum, as_curriculum
 from ngym_core.errors import unknown_name
 from ngym_sb3.cells import CELLS
 from ngym_sb3.policies import MlpRnnPolicy
+from ngym_sb3.recurrent_ppo import RecurrentPPO
 from ngym_sb3.vec_env import Carry, NgymVecEnv, make_sb3_env
 
 __all__ = ["ALGORITHMS", "Algorithm", "TrainingConfig", "load_model", "make_model"]
