@@ -17,7 +17,7 @@ from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from torch import Tensor
 
 from ngym_sb3.rollout_buffer import Minibatch, SequenceRolloutBuffer
-from ngym_sb3.scan import CellRun, run_cell
+from ngym_sb3.scan import CellRun, run_cells
 
 __all__ = ["RecurrentPPO"]
 
@@ -156,7 +156,7 @@ class RecurrentPPO(ParentPPO):
                 if cell is None:
                     latent = policy.critic(features)
                 else:
-                    run = run_cell(cell, features.unflatten(0, starts.shape), critic_state, starts)
+                    (run,) = run_cells([cell], [features.unflatten(0, starts.shape)], [critic_state], starts)
                     latent = run.outputs.flatten(end_dim=1)
                 values = policy.value_net(policy.mlp_extractor.forward_critic(latent))
             buffer.values[:steps] = values.reshape(starts.shape).cpu().numpy()
@@ -183,6 +183,10 @@ class RecurrentPPO(ParentPPO):
         if self.clip_range_vf is not None:
             clip_range_vf = self.clip_range_vf(self._current_progress_remaining)  # type: ignore[operator]
         parameters = list(policy.parameters())
+        if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
+            for group in optimizer.param_groups:  # all weights in one call, unless the user has chosen otherwise
+                if group["fused"] is None and not group["foreach"] and not group["differentiable"]:
+                    group["fused"] = True
         # Losses stay tensors until the end: reading one would make PyTorch wait at every minibatch.
         logged: list[tuple[Tensor, ...]] = []
         kl_divergences: list[Tensor] = []
@@ -323,10 +327,13 @@ def _evaluate(policy: Any, batch: Minibatch) -> tuple[Tensor, Tensor, Tensor | N
     features = ActorCriticPolicy.extract_features(policy, _flat(batch.observations))
     of_actor, of_critic = (features, features) if policy.share_features_extractor else features
     shape = batch.starts.shape
-    latent = run_cell(policy.lstm_actor, of_actor.unflatten(0, shape), batch.states.pi, batch.starts).outputs.flatten(end_dim=1)
-    if policy.lstm_critic is not None:
-        run = run_cell(policy.lstm_critic, of_critic.unflatten(0, shape), batch.states.vf, batch.starts)
-        latent_vf = run.outputs.flatten(end_dim=1)
+    cells, states = [policy.lstm_actor, policy.lstm_critic], [batch.states.pi, batch.states.vf]
+    inputs = [of_actor.unflatten(0, shape), of_critic.unflatten(0, shape)]
+    number = 1 if policy.lstm_critic is None else 2
+    runs = run_cells(cells[:number], inputs[:number], states[:number], batch.starts)
+    latent, *others = (run.outputs.flatten(end_dim=1) for run in runs)
+    if others:
+        (latent_vf,) = others
     else:
         latent_vf = latent.detach() if policy.shared_lstm else policy.critic(of_critic)
     values = policy.value_net(policy.mlp_extractor.forward_critic(latent_vf)).flatten()
