@@ -16,6 +16,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from torch import Tensor
 
+from ngym_sb3.lane_infos import LaneInfos
 from ngym_sb3.rollout_buffer import Minibatch, SequenceRolloutBuffer
 from ngym_sb3.scan import CellRun, run_cells
 
@@ -170,6 +171,15 @@ class RecurrentPPO(ParentPPO):
         self._last_lstm_states = RNNStates(actor_state, run.last_state() if own_state and run is not None else actor_state)
         return run
 
+    def _update_info_buffer(self, infos: Any, dones: Array | None = None) -> None:
+        """Note reward, length and success of the episodes that ended."""
+        if dones is None or not isinstance(infos, LaneInfos) or infos.read:
+            super()._update_info_buffer(infos, dones)
+            return
+        ends = infos.ends
+        self.ep_info_buffer.extend(ends.episodes())  # type: ignore[union-attr]
+        self.ep_success_buffer.extend(ends.success.tolist())  # type: ignore[union-attr]
+
     def train(self) -> None:
         """Update the policy from the buffer."""
         if not isinstance(self.rollout_buffer, SequenceRolloutBuffer):
@@ -260,6 +270,13 @@ class _TruncatedEpisodes:
 
     def add(self, step: int, dones: Array, infos: Any) -> None:
         """Note the episodes that ended in a step."""
+        if isinstance(infos, LaneInfos) and not infos.read:
+            ends = infos.ends
+            lanes = ends.done_lanes[ends.truncated.astype(bool)]
+            self.steps += [step] * len(lanes)
+            self.lanes += lanes.tolist()
+            self._observations += list(ends.terminal_observations[ends.truncated.astype(bool)])
+            return
         for lane in np.nonzero(dones)[0].tolist():
             info = infos[lane]
             if info.get("TimeLimit.truncated", False) and info.get("terminal_observation") is not None:

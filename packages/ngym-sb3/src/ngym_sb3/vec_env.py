@@ -18,6 +18,7 @@ from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers
 from ngym_core.state import describe_stack, open_state, seal_state
+from ngym_sb3.lane_infos import LaneInfos, StepEnds, split_info
 
 __all__ = ["Carry", "NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
 
@@ -159,7 +160,7 @@ class NgymVecEnv(VecEnv):
         # `seed` of VecEnv keeps one seed per lane for the next reset; without it the lanes' streams continue.
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
         observations, info = self.vector_env.reset(seed=seeds)
-        self.reset_infos = _split_info(info, np.arange(self.num_envs))
+        self.reset_infos = split_info(info, np.arange(self.num_envs))
         self._reset_seeds()
         self._reset_options()
         for count in (self._episode_rewards, self._episode_steps, self._trials, self._full_performances):
@@ -170,12 +171,12 @@ class NgymVecEnv(VecEnv):
         """Store the actions for `step_wait`, (N,) or (N, *action shape)."""
         self._actions = np.asarray(actions)
 
-    def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
+    def step_wait(self) -> tuple[Array, Array, Array, LaneInfos]:
         """Take one step in all lanes.
 
         Returns:
             Observations (N, *observation shape), rewards (N,) float32, "done" (N,) bool (where the state of a recurrent
-            agent restarts), and one info for each lane.
+            agent restarts), and one info for each lane, in a list that makes them when it is read.
 
         Raises:
             gymnasium.error.InvalidAction: Actions of another shape or outside the space; no lane has moved.
@@ -184,36 +185,44 @@ class NgymVecEnv(VecEnv):
         episode_ended = terminated | truncated
         self._episode_rewards += self.last_rewards
         self._episode_steps += 1
+        rewards = self.last_rewards.astype(np.float32)
         trial_ended = info.get("new_trial", episode_ended)
         gt = info.get("gt", np.zeros(self.num_envs))
-        # Most lanes are within a trial and have little to report; only for the others is `info` split up, which is slow.
-        infos = [{"new_trial": False, "gt": g} for g in (gt.tolist() if gt.ndim == 1 else gt)]
-        at = np.nonzero(trial_ended)[0]
-        for lane, lane_info in zip(at.tolist(), _split_info(info, at), strict=True):
-            infos[lane] = lane_info
-        done = episode_ended.copy()
-        if episode_ended.any():
-            seconds, at = round(time.time() - self._created_at, 6), np.nonzero(episode_ended)[0]
-            # These lanes have been reset: `info` is about their new episode, `final_info` about the step that was taken.
-            for lane, lane_info in zip(at.tolist(), _split_info(info["final_info"], at), strict=True):
-                episode = {"r": float(self._episode_rewards[lane]), "l": int(self._episode_steps[lane]), "t": seconds}
-                infos[lane] = {**lane_info, "terminal_observation": info["final_obs"][lane], "episode": episode}
-            self._episode_rewards[episode_ended], self._episode_steps[episode_ended] = 0.0, 0
-        for lane in np.nonzero(episode_ended | trial_ended)[0].tolist():
-            lane_info = infos[lane]
-            if lane_info["new_trial"]:
-                self._trials[lane] += 1
-                self._full_performances[lane] += lane_info["performance"] >= 1
-            if episode_ended[lane] or self.carry == "trial":
-                done[lane] = True
-                # Where only the trial ended, nothing was reset: the last observation is the one that is returned. It is
-                # a copy, since the returned array is the caller's to change.
-                lane_info.setdefault("terminal_observation", observations[lane].copy())
-                # Unless the task has a terminal state, it goes on: algorithms are to add the value of what follows.
-                lane_info["TimeLimit.truncated"] = not terminated[lane]
-                lane_info["is_success"] = float(self._full_performances[lane] / max(1, self._trials[lane]))
-                self._trials[lane] = self._full_performances[lane] = 0
-        return observations, self.last_rewards.astype(np.float32), done, infos
+        done = episode_ended | trial_ended if self.carry == "trial" else episode_ended
+        if not (np.count_nonzero(trial_ended) or np.count_nonzero(done)):
+            none = np.zeros(0, int)
+            ends = StepEnds(gt, info, none, {}, none, none, none, 0.0, none, none, none, none)
+            return observations, rewards, done, LaneInfos(ends)
+        episodes = np.nonzero(episode_ended)[0]
+        # These lanes have been reset: `info` is about their new episode, `final_info` about the step that was taken.
+        final = info["final_info"] if len(episodes) else {}
+        for lanes, of_lanes in ((np.nonzero(trial_ended & ~episode_ended)[0], info), (episodes, final)):
+            if len(lanes) and "new_trial" in of_lanes:
+                new = lanes[of_lanes["new_trial"][lanes].astype(bool)]
+                self._trials[new] += 1
+                self._full_performances[new] += of_lanes["performance"][new].astype(float) >= 1
+        at = np.nonzero(done)[0]
+        # A copy, since the returned array is the caller's to change; where only the trial ended, nothing was reset.
+        last = observations[at]
+        if len(episodes):
+            last[episode_ended[at]] = np.stack(info["final_obs"][episodes].tolist())
+        ends = StepEnds(
+            gt,
+            info,
+            np.nonzero(trial_ended & ~episode_ended)[0],
+            final,
+            episodes,
+            self._episode_rewards[episodes],
+            self._episode_steps[episodes],
+            round(time.time() - self._created_at, 6),
+            at,
+            last,
+            ~terminated[at],
+            self._full_performances[at] / np.maximum(1, self._trials[at]),
+        )
+        self._episode_rewards[episodes], self._episode_steps[episodes] = 0.0, 0
+        self._trials[at] = self._full_performances[at] = 0
+        return observations, rewards, done, LaneInfos(ends)
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
         """Return an image of the trial so far of each lane, see `ngym_core.TrialEnv.render`; `render` tiles them.
@@ -342,20 +351,3 @@ def get_task(env: VecEnv) -> ngym.TrialEnv:
     if not isinstance(task, ngym.TrialEnv):
         raise TypeError(f"{task} is not a task of ngym (a TrialEnv), so it reports no trials.")
     return task
-
-
-def _split_info(info: dict[str, Any], lanes: Array) -> list[dict[str, Any]]:
-    """Split the info of a vector env into one dictionary for each of some lanes (indices)."""
-    lane_infos: list[dict[str, Any]] = [{} for _ in lanes]
-    for key, value in info.items() if len(lanes) else ():
-        if key.startswith("_") or key in ("final_obs", "final_info"):
-            continue
-        if isinstance(value, dict):
-            values: Any = _split_info(value, lanes)
-        else:  # Python numbers for scalars; rows and objects stay what they are
-            values = value[lanes].tolist() if value.ndim == 1 and value.dtype != object else value[lanes]
-        # Gymnasium's convention: `_key` is the mask of the lanes that have `key`.
-        for lane_info, has_key, lane_value in zip(lane_infos, info[f"_{key}"][lanes].tolist(), values, strict=True):
-            if has_key:
-                lane_info[key] = lane_value
-    return lane_infos
