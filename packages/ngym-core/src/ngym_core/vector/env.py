@@ -217,8 +217,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             over, restarted = self._episode_over, self._episode_over & ~self._next_begun
             final = self._final(info, ob, over)
             ob, begun, _ = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
-            begun = _restricted({**self._backend.idle_info(), **begun}, over)
-            info = {**self._merge(_restricted(info, ~over), begun), **final}
+            info = {**self._replace(info, {**self._backend.idle_info(), **begun}, over), **final}
             self._episode_over = np.zeros(self.num_envs, bool)
         if self._recorder is not None:
             self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(restarted)[0])
@@ -518,6 +517,23 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
                         column[lane] = value[lane]
         return merged
 
+    def _replace(self, info: Info, other: Info, lanes: Array) -> Info:
+        """Return the info of all lanes, where some, (N,) bool, have what they have in `other`, and nothing else."""
+        replaced: Info = {}
+        for key, value in {**info, **other}.items():
+            before = info.get(key)
+            if before is None or key not in other:
+                replaced[key] = _restricted_value(value, lanes if before is None else ~lanes)
+            elif isinstance(value, dict):
+                replaced[key] = self._replace(before, value, lanes)
+            elif before.dtype == value.dtype and before.shape == value.shape:
+                replaced[key] = np.where(lanes.reshape(-1, *[1] * (value.ndim - 1)), value, before)
+            else:
+                names = [key, f"_{key}"]
+                kept = _restricted({name: info[name] for name in names}, ~lanes)
+                replaced[key] = self._merge(kept, _restricted({name: other[name] for name in names}, lanes))[key]
+        return replaced
+
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
         RESET_OPTIONS.check("options", options)
         mask = (options or {}).get("reset_mask")
@@ -583,11 +599,15 @@ def _with_room_for(column: Array, kept: Array, dtype: np.dtype[Any], shape: tupl
 
 def _restricted(info: Info, lanes: Array) -> Info:
     """Return the info of the given lanes, (N,) bool, alone: elsewhere masks are false and values 0, or None for objects."""
-    restricted: Info = {}
-    for key, value in info.items():
-        if isinstance(value, dict):
-            restricted[key] = _restricted(value, lanes)
-        else:
-            restricted[key] = np.full(value.shape, None) if value.dtype == object else np.zeros_like(value)
-            restricted[key][lanes] = value[lanes]
+    return {key: _restricted_value(value, lanes) for key, value in info.items()}
+
+
+def _restricted_value(value: Any, lanes: Array) -> Any:
+    """Return an entry of info, see `_restricted`."""
+    if isinstance(value, dict):
+        return _restricted(value, lanes)
+    if value.dtype == np.bool_ and value.ndim == 1:
+        return value & lanes
+    restricted = np.full(value.shape, None) if value.dtype == object else np.zeros(value.shape, value.dtype)
+    restricted[lanes] = value[lanes]
     return restricted
