@@ -119,6 +119,57 @@ def training(other: Other) -> list[dict[str, Any]]:
     return rows
 
 
+def learners() -> list[dict[str, Any]]:
+    """Steps per second of our RecurrentPPO and of sb3-contrib's, by stage, with the same env and network; they take turns."""
+    import sb3_contrib
+    import torch
+
+    import ngym_sb3
+
+    torch.set_num_threads(1)
+    sides = {"sb3-contrib": sb3_contrib.RecurrentPPO, "ngym": ngym_sb3.RecurrentPPO}
+    rows = []
+    for cell, lanes, trials in itertools.product(("ctrnn", "gru"), GOALS, (1, 1000)):
+        best: dict[str, dict[str, float]] = {name: {} for name in sides}
+        for _, (name, side) in itertools.product(range(ROUNDS), sides.items()):
+            for stage, speed in _stages(side, cell, lanes, trials).items():
+                best[name][stage] = max(speed, best[name].get(stage, 0.0))
+        row: dict[str, Any] = {"cell": cell, "lanes": lanes, "trials in an episode": trials}
+        for stage in best["ngym"]:
+            row |= {f"{stage}, {name}": best[name][stage] for name in sides}
+            row[f"{stage}, times"] = best["ngym"][stage] / best["sb3-contrib"][stage]
+        rows.append(row)
+        _print(row)
+    return rows
+
+
+def _stages(learner: Any, cell: str, lanes: int, trials: int) -> dict[str, float]:
+    """Steps per second of processor time: in rollouts, in updates, and in all."""
+    from ngym_sb3 import MlpRnnPolicy, make_sb3_env
+
+    settings: dict[str, Any] = {**SETTINGS, "policy_kwargs": {**SETTINGS["policy_kwargs"], "cell": cell}}
+    env = make_sb3_env(TASKS[0], lanes, trials_per_episode=trials)
+    model = learner(MlpRnnPolicy, env, device="cpu", seed=0, **settings)
+    steps = max(TRAINING, SETTINGS["n_steps"] * lanes)
+    spent = {"rollout": 0.0, "update": 0.0}
+
+    def timed(stage: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.process_time()
+            result = method(*args, **kwargs)
+            spent[stage] += time.process_time() - start
+            return result
+
+        return call
+
+    model.collect_rollouts = timed("rollout", model.collect_rollouts)
+    model.train = timed("update", model.train)
+    start = time.process_time()
+    model.learn(steps)
+    spent["all"] = time.process_time() - start
+    return {stage: steps / seconds for stage, seconds in spent.items()}
+
+
 def _print(row: dict[str, Any]) -> None:
     print("  ".join(f"{name} {_short(value)}" for name, value in row.items()), flush=True)
 
@@ -154,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
         argv: ``--neurogym PYTHON`` (without it only ours are measured), ``--out DIR`` for stepping.json and stepping.md.
 
     Returns:
-        The rows of ``stepping`` and ``training``, in steps per second over all lanes.
+        The rows of ``stepping``, ``training`` and ``learners``, in steps per second over all lanes.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--neurogym", help="Python of an environment with NeuroGym 2.3.1")
@@ -168,12 +219,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
         print(*said, sep="\n")
         print("Steps per second of training RecurrentPPO, 64 units, 64 lanes:")
         rows["training"] = training(other)
+        print("Steps per second of RecurrentPPO, 64 units, by stage:")
+        rows["learners"] = learners()
     finally:
         other.close()
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "stepping.json").write_text(json.dumps({**rows, "medians": said}, indent=2))
         parts = ["Steps per second over all lanes.", table(rows["stepping"]), *said, "Training:", table(rows["training"])]
+        parts += ["RecurrentPPO by stage:", table(rows["learners"])]
         (options.out / "stepping.md").write_text("\n\n".join(parts) + "\n")
     return rows
 

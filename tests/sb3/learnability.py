@@ -1,6 +1,7 @@
 """Tasks that agents learn: training settings, criterion, and the performance that three seeds reached.
 
-Three short ones run with the other tests; ``nox -s learn`` trains all of them and prints a table.
+Three short ones run with the other tests; ``nox -s learn`` trains all of them and prints a table. With ``--curves`` the first
+four learn with sb3-contrib's RecurrentPPO as well, and the table has the learning curves of both over five seeds.
 """
 
 from __future__ import annotations
@@ -10,8 +11,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
+import numpy as np
+import sb3_contrib
+
+import ngym_sb3
 from ngym_core.curriculum import Curriculum, Gate, Stage
+from ngym_core.trial_table import concatenate_tables
 from ngym_sb3 import Trainer, TrainingConfig
 
 SEEDS = (0, 1, 2)
@@ -96,13 +103,44 @@ CASES = [
 ]
 
 
+CURVE_SEEDS, CURVE_CASES, POINTS = range(5), 4, 4
+"""Of learning curves: seeds, how many cases, and parts of training of which they have the mean performance."""
+
+
+def learning_curve(case: Case, seed: int, learner: type) -> list[float]:
+    """Return the mean performance of training trials in each part of training, and in test trials after it, (POINTS + 1,)."""
+    with mock.patch("ngym_sb3.config.RecurrentPPO", learner):
+        trainer = Trainer(case.task, TrainingConfig(seed=seed, **case.settings))
+        assert type(trainer.model) is learner
+        trainer.train()
+    performance = concatenate_tables(trainer._log.rows)["trial/performance"]
+    parts = [float(np.nanmean(part)) for part in np.array_split(performance, POINTS)]
+    return [*parts, trainer.evaluate(case.trials).performance]
+
+
+def compare_learners() -> None:
+    """Print learning curves with our RecurrentPPO and with sb3-contrib's: mean, least and most over the seeds."""
+    for case in CASES[:CURVE_CASES]:
+        for learner in (sb3_contrib.RecurrentPPO, ngym_sb3.RecurrentPPO):
+            curves = np.array([learning_curve(case, seed, learner) for seed in CURVE_SEEDS])
+            cells = [f"{curve.mean():.3f} ({curve.min():.3f} to {curve.max():.3f})" for curve in curves.T]
+            name = learner.__module__.split(".")[0]
+            print(f"{case.task:30} {case.family:16} {name:12} {'  '.join(cells)}", flush=True)
+
+
 def main() -> None:
     """Train an agent for each case and seed, print what it reached, and fail if one misses its criterion, or should have."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", nargs="*", help="task ids; by default all")
     parser.add_argument("--family", help="only cases of families that begin so")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument(
+        "--curves", action="store_true", help="compare learning curves with those of sb3-contrib's RecurrentPPO"
+    )
     options = parser.parse_args()
+    if options.curves:
+        compare_learners()
+        return
     missed = []
     print(f"{'task':32} {'family':16} {'steps':>8} {'criterion':>9}  {'seed':>4} {'before':>7} {'after':>7} {'seconds':>8}")
     for case in CASES:

@@ -151,7 +151,9 @@ def _reading(name: str) -> Any:
     method = getattr(list, name)
 
     def call(self: LaneInfos, *args: Any, **kwargs: Any) -> Any:
-        self._make()
+        for infos in (self, *args):
+            if isinstance(infos, LaneInfos):
+                infos._make()
         return method(self, *args, **kwargs)
 
     call.__name__, call.__qualname__, call.__doc__ = name, f"LaneInfos.{name}", method.__doc__

@@ -221,7 +221,9 @@ class RecurrentPPO(ParentPPO):
                 break
         buffer, record = self.rollout_buffer, self.logger.record
         table = torch.tensor([[float(value) for value in row] for row in logged]).numpy()
-        for name, column in zip(("policy_gradient_loss", "value_loss", "entropy_loss", "clip_fraction"), table.T, strict=False):
+        for name, column in zip(
+            ("policy_gradient_loss", "value_loss", "entropy_loss", "clip_fraction"), table.T, strict=False
+        ):
             record(f"train/{name}", np.mean(column))
         record("train/approx_kl", np.mean([float(value) for value in kl_divergences]))
         record("train/loss", float(table[-1, -1]))

@@ -163,7 +163,9 @@ class SequenceRolloutBuffer(RolloutBuffer):
         ]
         observations = self.observations
         return Minibatch(
-            {name: select(o) for name, o in observations.items()} if isinstance(observations, dict) else select(observations),
+            {name: select(o) for name, o in observations.items()}
+            if isinstance(observations, dict)
+            else select(observations),
             select(self.actions).flatten(end_dim=1),
             *(select(array).flatten() for array in arrays),
             select(self.starts),

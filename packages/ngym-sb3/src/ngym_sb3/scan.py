@@ -106,7 +106,11 @@ def _kind(cell: Any) -> Any:
         return type(cell), size, cell.alpha, cell.nonlinearity
     if type(cell) is RNN:
         return RNN, size, cell.layers.nonlinearity
-    plain = type(cell) is nn.LSTM and cell.bias and not (cell.batch_first or cell.dropout or cell.bidirectional or cell.proj_size)
+    plain = (
+        type(cell) is nn.LSTM
+        and cell.bias
+        and not (cell.batch_first or cell.dropout or cell.bidirectional or cell.proj_size)
+    )
     return (type(cell), size) if plain or type(cell) is GRU else None
 
 
