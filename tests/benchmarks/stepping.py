@@ -120,7 +120,7 @@ def training(other: Other) -> list[dict[str, Any]]:
 
 
 def learners() -> list[dict[str, Any]]:
-    """Steps per second of our RecurrentPPO and of sb3-contrib's, by stage, with the same env and network; they take turns."""
+    """Steps per second of our RecurrentPPO and of sb3-contrib's, by stage, on the same env and network, in turns."""
     import sb3_contrib
     import torch
 

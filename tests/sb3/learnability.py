@@ -1,7 +1,7 @@
 """Tasks that agents learn: training settings, criterion, and the performance that three seeds reached.
 
-Three short ones run with the other tests; ``nox -s learn`` trains all of them and prints a table. With ``--curves`` the first
-four learn with sb3-contrib's RecurrentPPO as well, and the table has the learning curves of both over five seeds.
+Three short ones run with the other tests; ``nox -s learn`` trains all of them and prints a table. With ``--curves`` the
+first four learn with sb3-contrib's RecurrentPPO as well, and the table has the learning curves of both over five seeds.
 """
 
 from __future__ import annotations
@@ -134,9 +134,7 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", help="task ids; by default all")
     parser.add_argument("--family", help="only cases of families that begin so")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument(
-        "--curves", action="store_true", help="compare learning curves with those of sb3-contrib's RecurrentPPO"
-    )
+    parser.add_argument("--curves", action="store_true", help="compare learning curves with those of sb3-contrib")
     options = parser.parse_args()
     if options.curves:
         compare_learners()

@@ -47,8 +47,8 @@ def test_infos_are_a_list_of_dictionaries_however_they_are_read(step, carry):
         lambda i: [i[lane] for lane in range(N)],
         lambda i: [i[lane] for lane in range(-N, 0)],
         lambda i: i[:],
-        lambda i: i + [],
-        lambda i: [] + i,
+        lambda i: i + [],  # noqa: RUF005
+        lambda i: [] + i,  # noqa: RUF005
         lambda i: [*i],
         lambda i: list(reversed(i))[::-1],
         lambda i: i.copy(),
@@ -79,7 +79,7 @@ def test_what_is_written_into_an_info_stays():
     assert [info.get("note") for info in infos] == [None, 7, None]
     infos = infos_at(_LAST)
     infos[0]["terminal_observation"] = "scaled"
-    assert list(infos)[0]["terminal_observation"] == "scaled"
+    assert next(iter(infos))["terminal_observation"] == "scaled"
     assert infos.read
     infos[2] = {"mine": 1}
     assert infos[2] == {"mine": 1}

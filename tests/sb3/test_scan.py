@@ -7,7 +7,7 @@ from torch import nn
 from ngym_sb3.cells import CELLS, CTRNN, GRU, make_cell
 from ngym_sb3.scan import _run_step_by_step, run_cells
 
-KINDS = {**dict.fromkeys(CELLS, {}), "relu": {"nonlinearity": "relu"}, "slow": {"tau": 300}}
+KINDS = {**{name: {} for name in CELLS}, "relu": {"nonlinearity": "relu"}, "slow": {"tau": 300}}
 NAMES = {"relu": "rnn", "slow": "ctrnn"}
 STEPS, N, UNITS = 9, 4, 6
 

@@ -128,8 +128,7 @@ class MlpRnnPolicy(_RnnPolicy):
         ValueError: A critic that both shares the actor's cell and has its own, or observations that are not vectors.
 
     Example:
-        >>> from sb3_contrib import RecurrentPPO
-        >>> from ngym_sb3 import MlpRnnPolicy, make_sb3_env
+        >>> from ngym_sb3 import MlpRnnPolicy, RecurrentPPO, make_sb3_env
         >>> env = make_sb3_env("GoNogo-v0", n_envs=4, seed=0)
         >>> network = {"cell": "gru", "lstm_hidden_size": 16}
         >>> model = RecurrentPPO(MlpRnnPolicy, env, n_steps=16, batch_size=64, device="cpu", policy_kwargs=network)

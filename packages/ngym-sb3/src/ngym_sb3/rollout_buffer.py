@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -75,7 +76,7 @@ class SequenceRolloutBuffer(RolloutBuffer):
     ) -> None:
         parts = 1 if batch_size is None else math.ceil(buffer_size / batch_size)
         edges = [round(i * buffer_size / parts) for i in range(parts + 1)]
-        self.parts = [slice(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+        self.parts = [slice(start, stop) for start, stop in pairwise(edges)]
         steps_of_part = buffer_size / parts
         lanes = n_envs if batch_size is None else min(n_envs, max(1, round(batch_size / steps_of_part)))
         self.groups = math.ceil(n_envs / lanes)

@@ -1,4 +1,4 @@
-"""Recurrent cells through time: whole sequences in one call with restarts inside them, and a backward pass of few operations.
+"""Recurrent cells through time: whole sequences in one call, with restarts inside them and a short backward pass.
 
 PyTorch's automatic differentiation records every operation of every step, and adds up the gradient of the recurrent weights
 step by step. Here each kind of cell has a backward pass of its own: what it can compute for all steps at once it does at
@@ -27,7 +27,7 @@ class CellRun(NamedTuple):
     Attributes:
         outputs: (steps, n, units).
         h: State after each step, (layers, steps, n, units), without gradients.
-        c: The same of the second state variable; that of the beginning, (layers, 1, n, units), if the cell leaves it as it is.
+        c: The same of the second state variable; the first one, (layers, 1, n, units), if the cell leaves it as it is.
     """
 
     outputs: Tensor
