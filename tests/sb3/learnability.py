@@ -108,7 +108,7 @@ CURVE_SEEDS, CURVE_CASES, POINTS = range(5), 4, 4
 
 
 def learning_curve(case: Case, seed: int, learner: type) -> list[float]:
-    """Return the mean performance of training trials in each part of training, and in test trials after it, (POINTS + 1,)."""
+    """Return the mean performance in each part of training, and in test trials after it, (POINTS + 1,)."""
     with mock.patch("ngym_sb3.config.RecurrentPPO", learner):
         trainer = Trainer(case.task, TrainingConfig(seed=seed, **case.settings))
         assert type(trainer.model) is learner

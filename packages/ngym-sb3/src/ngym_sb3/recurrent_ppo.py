@@ -238,7 +238,7 @@ class RecurrentPPO(ParentPPO):
     def _losses(
         self, batch: Minibatch, clip_range: float, clip_range_vf: float | None
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
-        """Return the loss of a minibatch, its parts with the share of clipped ratios, and the divergence from the old policy."""
+        """Return the loss of a minibatch, its parts with the share of clipped ratios, and the KL divergence."""
         values, log_probs, entropy = _evaluate(self.policy, batch)
         advantages = batch.advantages
         if self.normalize_advantage and len(advantages) > 1:
