@@ -196,7 +196,7 @@ class Noisy(Layered):
 
 def test_agent_of_a_noisy_module_believes_its_layers():
     agent = agent_of(Noisy(batch_first=True))
-    assert agent._batch_first
+    assert agent.batch_first
     assert list(agent._carriers) == ["rnn"]
 
 

@@ -596,6 +596,7 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "lengths": give(np.zeros(2, int)),
     "hidden": give(None),
     "outputs": give(np.zeros((2, 3))),
+    "observations": give(np.zeros((4, 2, 3), np.float32)),
     "NetworkAgent.predict.state": give(None),
     "agent": lambda: still(),
     "playing.*.rows": give([np.array([0]), np.array([1])]),

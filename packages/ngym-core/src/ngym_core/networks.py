@@ -17,7 +17,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Flag, InstanceOf, checked, shown
+from ngym_core.arguments import Flag, InstanceOf, checked, explained, shown
 
 __all__ = ["NetworkAgent", "NetworkState", "is_network"]
 
@@ -80,6 +80,10 @@ class NetworkAgent:
         observation_space: Space of observations.
         action_space: Space of actions.
         batch_first: Whether it is called with (sequences, steps, ...); by default this is found out by trying.
+
+    Attributes:
+        net: The module.
+        batch_first: Whether it is called with (sequences, steps, ...).
 
     Raises:
         TypeError: `net` is no torch module, or a space of actions of another kind.
@@ -148,13 +152,35 @@ class NetworkAgent:
             raise ValueError(f"state={shown(state)} must be what `predict` returned for {len(ob)} sequences.")
         with self._evaluating():
             new = self._step(ob, state, starts)
-        actions = self._act(new.outputs, deterministic)
+        actions = self.act(new.outputs, deterministic)
         return (actions[0] if single else actions), new
+
+    @explained
+    def outputs(self, observations: Array) -> NDArray[np.float32]:
+        """Return the outputs at all steps of whole sequences, for which the module is called once.
+
+        Args:
+            observations: (steps, n, *observation shape).
+
+        Returns:
+            (steps, n, k).
+        """
+        with self._evaluating():
+            return self._answer(observations)
 
     # ---- from outputs to actions -------------------------------------------------------------------
 
-    def _act(self, outputs: Array, deterministic: bool) -> Array:
-        """Return actions, (n, *action shape), for outputs (n, k)."""
+    @explained
+    def act(self, outputs: Array, deterministic: bool = True) -> Array:
+        """Return the actions that outputs mean.
+
+        Args:
+            outputs: Logits, or numbers of a `Box`, (n, k).
+            deterministic: See `predict`.
+
+        Returns:
+            (n, *action shape).
+        """
         space: Any = self.action_space
         if isinstance(space, spaces.Box):
             numbers = outputs.reshape(len(outputs), *space.shape)
@@ -189,7 +215,7 @@ class NetworkAgent:
     def _advance(self, ob: Array, parts: tuple[Any, ...] | None) -> NetworkState:
         """Return the state after one step from the states of the network's parts; None: from the beginning."""
         with self._carrying(parts) as read_parts:
-            outputs = self._outputs(ob[None])[0]
+            outputs = self._answer(ob[None])[0]
         after = read_parts()
         return NetworkState(after, None, NO_LENGTHS, self._hidden(after), outputs)
 
@@ -202,19 +228,19 @@ class NetworkAgent:
             kept = min(len(history), len(state.history))
             history[:kept] = state.history[:kept]
         history[lengths - 1, np.arange(n)] = ob  # what a sequence showed before it restarted comes later, and is not seen
-        outputs = self._outputs(history)[lengths - 1, np.arange(n)]
+        outputs = self._answer(history)[lengths - 1, np.arange(n)]
         return NetworkState((), history, lengths, None, outputs)
 
     # ---- calls -------------------------------------------------------------------------------------
 
-    def _outputs(self, ob: Array, batch_first: bool | None = None) -> Array:
+    def _answer(self, ob: Array, batch_first: bool | None = None) -> Array:
         """Return the outputs, (steps, n, k), of a call of the module with observations (steps, n, ...).
 
         Raises:
             ValueError: They do not fit the action space, or are not finite.
         """
         torch = sys.modules["torch"]
-        batch_first = self._batch_first if batch_first is None else batch_first
+        batch_first = self.batch_first if batch_first is None else batch_first
         like = next((p for p in self.net.parameters() if p.is_floating_point()), torch.zeros(0))
         inputs = torch.as_tensor(np.asarray(ob, np.float32), device=like.device, dtype=like.dtype)
         inputs = inputs.transpose(0, 1) if batch_first else inputs
@@ -328,8 +354,8 @@ class NetworkAgent:
         self._carriers: dict[str, str] = {}  # name of each part that keeps a state -> its parameter for it
         self._axes: tuple[Any, ...] = ()  # the axis of the sequences in each tensor of these states
         self._replays = False
-        self._batch_first, outputs = self._order_of_axes(tried, batch_first)
-        noisy = not _same(outputs, self._outputs(tried))
+        self.batch_first, outputs = self._order_of_axes(tried, batch_first)
+        noisy = not _same(outputs, self._answer(tried))
         found = self._parts_with_state(tried)
         while True:
             outer = [name for name in found if not any(_is_inside(name, other) for other in found)]
@@ -341,7 +367,7 @@ class NetworkAgent:
                 break
             found = {name: part for name, part in found.items() if name not in outer}  # what looks like a state may be none
         self._replays = True
-        if not noisy and not _same(outputs[:-1], self._outputs(tried[:-1])):
+        if not noisy and not _same(outputs[:-1], self._answer(tried[:-1])):
             raise ValueError(
                 f"The net {self.name} looks ahead: its outputs at a step depend on later steps, so it cannot act."
             )
@@ -354,8 +380,8 @@ class NetworkAgent:
         mixed = False
         for order in orders:
             try:
-                outputs = self._outputs(tried, order)
-                repeated, alone = self._outputs(tried, order), self._outputs(tried[:, 1:], order)
+                outputs = self._answer(tried, order)
+                repeated, alone = self._answer(tried, order), self._answer(tried[:, 1:], order)
             except Exception as error:  # a module can fail in any way
                 errors.append(error)
                 continue
@@ -379,7 +405,7 @@ class NetworkAgent:
     def _parts_with_state(self, tried: Array) -> dict[str, tuple[str, Any]]:
         """Return the modules that seem to take and return a state: name -> their parameter for it, axes of its tensors."""
         torch = sys.modules["torch"]
-        seen = [self._outputs_of_parts(tried), self._outputs_of_parts(tried[:, 1:])]
+        seen = [self._answers_of_parts(tried), self._answers_of_parts(tried[:, 1:])]
         found: dict[str, tuple[str, Any]] = {}
         for name, module in self.net.named_modules():
             both = [outputs.get(name, []) for outputs in seen]
@@ -392,7 +418,7 @@ class NetworkAgent:
                 found[name] = (parameter, axes)
         return found
 
-    def _outputs_of_parts(self, tried: Array) -> dict[str, list[Any]]:
+    def _answers_of_parts(self, tried: Array) -> dict[str, list[Any]]:
         """Return what each module returned in each of its calls, name -> outputs, in a call of the whole."""
         outputs: dict[str, list[Any]] = {}
         handles = [
@@ -400,7 +426,7 @@ class NetworkAgent:
             for name, module in self.net.named_modules()
         ]
         try:
-            self._outputs(tried)
+            self._answer(tried)
         finally:
             for handle in handles:
                 handle.remove()
