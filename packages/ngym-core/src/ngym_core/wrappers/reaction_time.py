@@ -21,8 +21,9 @@ class ReactionTime(TrialWrapper):
     The trials are edited when they are made, so that data sets and figures show the same: the decision period begins
     one step after the start of the stimulus, with an answer as ground truth from then on. Until then the agent has to
     fixate: an answer without evidence earns the task's `abort`, and ends the trial if the task was made with
-    ``abort=True``, as breaking fixation does in experiments. At a trial's end `info` reports how many steps it lasted (`tr_dur`) and the time from the start of the stimulus to the response in ms
-    (`reaction_time`, NaN without a response); both are 0 where no trial ended.
+    ``abort=True``, as breaking fixation does in experiments. At a trial's end `info` reports how many steps it lasted
+    (`tr_dur`) and the time from the start of the stimulus to the response in ms (`reaction_time`, NaN without a
+    response); both are 0 where no trial ended.
 
     Args:
         env: A task with the two periods below.
