@@ -43,7 +43,7 @@ def draw(table, file):
     """Draw choices and reaction times against coherence."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     evidence = np.where(table["ground_truth"] == 1, table["coh"], -table["coh"])
-    choice = np.where(table["choice"] == 0, np.nan, table["choice"] == 2)  # NaN: no answer
+    choice = np.where(np.isnan(table["reaction_time"]), np.nan, table["choice"] == 2)  # NaN: no answer
     plot_psychometric(evidence, choice, ax=left)
     left.set(xlabel="Signed coherence (%)", ylabel="P(choice 2)")
     plot_chronometric(table, ax=right)
@@ -53,13 +53,13 @@ def draw(table, file):
 
 if __name__ == "__main__":
     table = train(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
-    answered = table["choice"] != 0
+    answered = np.isfinite(table["reaction_time"])
     for coh in np.unique(table["coh"]):
         of_coh = table["coh"] == coh
         time, right = (np.nanmean(table[name][of_coh & answered]) for name in ("reaction_time", "performance"))
         print(
             f"coherence {coh:4}: {time:4.0f} ms, {right:.2f} right, an answer in {answered[of_coh].mean():.2f} of the trials"
         )
-    broken = answered & np.isnan(table["reaction_time"])
+    broken = ~answered & (table["choice"] != 0)
     print(f"broken fixation in {broken.mean():.1%} of the trials")
     draw(table, Path("reaction-time.png"))
