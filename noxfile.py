@@ -1,5 +1,5 @@
 """Sessions: lint, types, tests (each package alone, all together), pack, quick, lowest, engines, faults, fuzz,
-statistics, demo, learn, bench.
+statistics, demo, learn, bench, release.
 
 Plain `nox` runs the first four: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
@@ -9,6 +9,7 @@ versions that the packages declare.
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -29,6 +30,7 @@ TOGETHER = [
     "tests/test_readme.py",
     "tests/core/test_networks.py",
     "tests/data/torch",
+    "tests/release",
 ]
 QUICK = [
     *(
@@ -66,6 +68,7 @@ ENGINES = {  # what each engine is installed from, and the files of tests/engine
     "minari": (["minari[create,hdf5]", "pillow"], ["minari"]),
     "tianshou": (["tianshou"], ["tianshou"]),
 }
+RELEASED_FOR = ["3.11", "3.12", "3.13", "3.14"]
 TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal", "-m", "not statistics")
 ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
@@ -251,3 +254,55 @@ def faults(session: nox.Session) -> None:
     install(session, *ALL)
     session.run("python", "tests/faults/damage.py")
     session.run("python", "tests/faults/kills.py", *session.posargs)
+
+
+def interpreters() -> dict[str, str]:
+    """Return the Pythons of a release that are installed: version -> path."""
+    found = {version: shutil.which(f"python{version}") for version in RELEASED_FOR}
+    # pyenv has a program for each version, which fails unless PYENV_VERSION names it
+    return {version: path for version, path in found.items() if path and not subprocess.call([path, "-c", ""])}
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build and check what could be published, and test it in fresh environments; option: --sb3 (Pythons with torch)."""
+    session.env.update(ENV)
+    session.install("build", "twine>=6", "cffconvert>=2")
+    dist = Path("dist").resolve()
+    shutil.rmtree(dist, ignore_errors=True)
+    for name in ALL:  # the wheel is built from the sdist
+        session.run("python", "-m", "build", "-o", str(dist), f"packages/ngym-{name}", silent=True)
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+    session.run("python", "tests/release/contents.py", str(dist))
+    session.run("cffconvert", "--validate", "-i", "CITATION.cff")
+    folder, found = Path(session.create_tmp()).resolve(), interpreters()
+    version = nox.project.load_toml("packages/ngym-core/pyproject.toml")["project"]["version"]
+    with_sb3 = session.posargs[1:] if session.posargs[:1] == ["--sb3"] else ["3.11"]
+    outside = folder / "outside"
+    shutil.rmtree(outside, ignore_errors=True)
+    shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("pyproject.toml", outside)
+    rows = [f"{python}: not installed" for python in RELEASED_FOR if python not in found]
+    for python, path in found.items():
+        for versions in ["newest", "lowest"] if python == min(found) else ["newest"]:
+            packages = [name for name in ALL if name != "sb3" or python in with_sb3]
+            environment = folder / f"{python}-{versions}"
+            shutil.rmtree(environment, ignore_errors=True)
+            session.run(path, "-m", "venv", str(environment), external=True)
+            its_python = str(environment / "bin" / "python")
+
+            def pip(*arguments: str, its_python: str = its_python) -> None:
+                session.run(its_python, "-m", "pip", "install", "-q", *arguments, external=True)
+
+            if "sb3" in packages:
+                pip("-c", "constraints.txt", "torch")
+            pins = [pin for name in packages for pin in lowest_versions(name)] if versions == "lowest" else []
+            # Ours from the folder alone, by name; what they need from the usual index.
+            pip("-c", "constraints.txt", "--find-links", str(dist), *(f"ngym-{name}=={version}" for name in packages), *pins)
+            pip("-c", "constraints.txt", *groups("test"))
+            tests = [path for path in QUICK if path.split("/")[1] in packages]
+            with session.chdir(outside):
+                session.run(its_python, "-m", "pytest", *TWO_AT_A_TIME, *tests, external=True)
+                session.run(its_python, "-m", "ngym_core", "check", "PerceptualDecisionMaking-v0", external=True)
+            rows.append(f"{python}, {versions} dependencies: {', '.join(f'ngym-{name}' for name in packages)} passed")
+    session.log("\n".join(["What was tested:", *sorted(rows)]))

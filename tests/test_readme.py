@@ -8,27 +8,32 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import ngym_core as ngym
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
-def test_the_code_runs_and_prints_what_is_shown(tmp_path, monkeypatch):
+PYTHON = [k for k, (language, _) in enumerate(BLOCKS) if language == "python"]
+(PACK,) = (k for k in PYTHON if "@ngym.hookimpl" in BLOCKS[k][1])
+(TASK,) = (k for k in PYTHON if "(ngym.TrialEnv)" in BLOCKS[k][1])
+
+
+@pytest.mark.parametrize("k", [k for k in PYTHON if k != PACK])
+def test_a_block_runs_alone_and_prints_what_is_shown(k, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # some of it writes files
-    names: dict[str, object] = {}
-    compared = 0
-    for k, (language, code) in enumerate(BLOCKS):
-        if language != "python":
-            continue
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, "README.md", "exec"), names)
-        if BLOCKS[k + 1][0] == "text":
-            assert printed.getvalue() == BLOCKS[k + 1][1]
-            compared += 1
-    assert compared >= 5
-    (spec,) = names["ngym_tasks"]()  # type: ignore[operator]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(BLOCKS[k][1], "README.md", "exec"), {"__name__": "__main__"})
+    assert BLOCKS[k + 1] == ("text", printed.getvalue())
+
+
+def test_a_task_with_a_hook_below_it_is_a_pack():
+    module: dict[str, object] = {"__name__": "my_pack"}
+    exec(compile(BLOCKS[TASK][1] + BLOCKS[PACK][1], "README.md", "exec"), module)
+    (spec,) = module["ngym_tasks"]()  # type: ignore[operator]
     assert spec.id == "Flash-v0"
 
 

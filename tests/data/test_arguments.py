@@ -19,7 +19,7 @@ SHARED = {
     "holdout": (5, ["coh"]),
     "conditions": (5, "coh"),
     "loss_weights": (5, ["decision"]),
-    "memory": NOT_A_COUNT,
+    "memory": NOT_A_COUNT[:-1],
 }
 WRONG = {
     "Dataset": {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -335,3 +336,21 @@ def test_dataset_follows_a_curriculum_by_scores_and_goes_on_in_mid_stage():
         if isinstance(one, dict):
             one, two = one["conditions"]["coh"], two["conditions"]["coh"]
         assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize(("task", "mebibytes"), [("PerceptualDecisionMaking-v0", 64), ("yang19", 256)])
+def test_mixtures_may_keep_more_steps_by_default(task, mebibytes):
+    assert Dataset(task, batch_size=2, seq_len=10, seed=0).streams.memory == mebibytes * 2**20
+
+
+def test_state_of_draws_is_read_once_in_a_thousand_trials(monkeypatch):
+    dataset = Dataset("PerceptualDecisionMaking-v0", batch_size=2, seq_len=2_200, seed=0, cache_len=2_200)
+    read = []
+    mark = type(dataset.streams)._mark
+    monkeypatch.setattr(type(dataset.streams), "_mark", lambda self, draws: read.append(1) or mark(self, draws))
+    for _ in range(20):  # 100 trials of each row in a batch
+        dataset()
+    assert len(read) == 2 * 2
+    copied = copy.deepcopy(dataset)
+    for _ in range(3):
+        assert all((a == b).all() for a, b in zip(dataset(), copied(), strict=True))

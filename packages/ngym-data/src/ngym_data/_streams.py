@@ -8,6 +8,7 @@ import os
 import sys
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,6 +30,8 @@ LOADER = "`dataset.to_torch(num_workers=...)` returns a loader whose workers div
 """What errors say about loaders."""
 ROW_TRIALS_PER_CALL = 8192
 """Number of trials of a row that are generated in one call, at most."""
+TRIALS_PER_MARK = 1000
+"""Number of trials of a row after which the state of its draws is read again: so many are repeated to go on, at most."""
 ROW_BYTES = 2**10
 """Bytes of the source of randomness of a row, at least."""
 BUFFER_SHARE = 0.75
@@ -192,7 +195,17 @@ class RowStreams:
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes with the position of each row instead of the steps that were generated in advance."""
         self.renew()
-        steps = {"_draws", "_pending", "_after", "_sought", "_segments", "_condition_parts", "_conditions", "_buffer"}
+        steps = {
+            "_draws",
+            "_pending",
+            "_after",
+            "_drawn",
+            "_sought",
+            "_segments",
+            "_condition_parts",
+            "_conditions",
+            "_buffer",
+        }
         attributes = {name: value for name, value in self.__dict__.items() if name not in {*steps, "_places"}}
         return {**attributes, "_rows": positions_state(self.positions())}
 
@@ -216,6 +229,11 @@ class RowStreams:
         except TypeError as error:  # a task that holds an iterator: its trials can be made, but not taken up again
             return Mark(error, 0)
 
+    def _call_mark(self, row: int) -> Mark:
+        """Return the place from which the next trials of a row are drawn."""
+        drawn = self._drawn[row]
+        return self._mark(self._draws[row]) if drawn is None or drawn.skip >= TRIALS_PER_MARK else drawn
+
     def go_to(self, positions: Sequence[RowPosition], *, draws_are_there: bool = False) -> None:
         """Let each row go on from a position; what was generated in advance is thrown away."""
         self._go_on([position.pending() for position in positions], [position.mark for position in positions])
@@ -225,6 +243,7 @@ class RowStreams:
         """Let each row go on with pending steps and, after these, from a place; the buffer is empty."""
         self._pending = pending
         self._after = after  # where the trials end that were generated
+        self._drawn: list[Mark | None] = [None] * len(after)  # where the draws stand, if trials were drawn since
         self._sought = [False] * len(after)  # whether the draws of each row stand there, or after trials of other splits
         # what the buffer has of each row: at which step, how many, the first of the chunk, and the chunk's origin
         self._segments: list[list[tuple[int, int, int, Origin]]] = [[] for _ in after]
@@ -342,8 +361,10 @@ class RowStreams:
         rows = rows if source.batched else rows[:1]
         self._seek(rows)
         draws = [self._draws[row] for row in rows]
-        calls = [self._mark(stream) for stream in draws]
+        calls = [self._call_mark(row) for row in rows]
         trials, numbers = source.generate(draws, n)
+        for row, call in zip(rows, calls, strict=True):
+            self._drawn[row] = replace(call, skip=call.skip + n)
         if trials is None:
             return ()
         chunks = StepChunk.split(trials, len(rows), source.period_of if self.info else None)

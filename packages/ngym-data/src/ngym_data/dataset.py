@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset"]
 
+MAX_SHARES = 4
+"""The memory of a mixture is that of this many tasks, at most."""
+
 
 class Dataset:
     """Batches of observations and ground truth; each row is an endless stream of consecutive trials.
@@ -48,7 +51,8 @@ class Dataset:
             trials with a held-out value in every condition named here; the other splits have all others.
         info: Whether a batch has a third part, the `info` of each step; by default if there are `loss_weights`.
         loss_weights: Period -> weight of its steps in the loss, for example ``{"decision": 5.0}``; others weigh 1.
-        memory: Bytes for steps that were generated but not returned yet; 64 MiB by default. About three quarters are
+        memory: Bytes for steps that were generated but not returned yet; by default 64 MiB for each task, up to 256 MiB for
+            mixtures: of several tasks fewer trials of each fit, and so cost more. About three quarters are
             for the buffer: observations and ground truth of all rows and, with `info`, `start`, `period` and trial
             number of each step and the conditions of each trial. The rest is for trials that are being generated,
             and for those of their steps that did not fit into the buffer. Sizes are estimated from a few trials; at
@@ -105,7 +109,7 @@ class Dataset:
         holdout: Conditions | None = None,
         info: Flag | None = None,
         loss_weights: LossWeights | None = None,
-        memory: Bytes = MEMORY_BYTES,
+        memory: Bytes | None = None,
     ) -> None:
         source = TrialSource(
             env, env_kwargs, seed=seed, split=split, holdout=holdout, conditions=conditions, loss_weights=loss_weights
@@ -118,7 +122,7 @@ class Dataset:
             batch_first=batch_first,
             info=loss_weights is not None if info is None else info,
             cache_len=cache_len,
-            memory=int(memory),
+            memory=MEMORY_BYTES * min(source.num_tasks, MAX_SHARES) if memory is None else int(memory),
         )
         self.env, self.batch_first = source.env, batch_first
         self.seq_len, self.info = self.streams.seq_len, self.streams.info

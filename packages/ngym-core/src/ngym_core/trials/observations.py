@@ -74,16 +74,17 @@ def interleave_runs(
         shape = added.shape[1:]
     values = np.empty((per_trial.sum(), *shape), dtype)
     counts = np.empty(len(values), np.int64)
+    as_bytes = np.dtype((np.void, math.prod(shape) * dtype.itemsize))  # copied as a whole, which takes half the time
     for k, (runs, places) in enumerate(zip(parts, rows, strict=True)):
         first = np.cumsum(runs.per_trial) - runs.per_trial
         at = np.arange(len(runs.counts)) + np.repeat(offset[places] - first, runs.per_trial)
         counts[at] = runs.counts
-        if shape == runs.values.shape[1:]:
-            values[at] = runs.values
-        else:
-            own = runs.values.shape[1]
-            values[at, :own] = runs.values
-            values[at, own:] = added[k, own:]
+        block = np.ascontiguousarray(runs.values, dtype)
+        if block.shape[1:] != shape:
+            own, block = runs.values.shape[1], np.empty((len(at), *shape), dtype)
+            block[:, :own] = runs.values
+            block[:, own:] = added[k, own:]
+        values.reshape(len(values), -1).view(as_bytes)[at, 0] = block.reshape(len(at), -1).view(as_bytes)[:, 0]
     return Runs(values, counts, per_trial)
 
 

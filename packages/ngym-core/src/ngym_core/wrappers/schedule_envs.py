@@ -184,19 +184,14 @@ class MultiEnvs(TrialWrapper):
             own = draws.child(f"env {i}").of_trials(rows[i], n)
             env = outermost_trial_layer(self.envs[i])
             parts.append(env._generate(len(rows[i]), own, conditions_of_trials(forced, rows[i], n)))
-            self._complete(parts[-1], self.names[i])
+            if "task" not in parts[-1].conditions:  # of such wrappers one in another the inner one knows it
+                parts[-1].set("task", self.names[i])
         cues = self._cues[played] if self.env_input else None
         trials = interleave(parts, [rows[i] for i in played], self._num_channels, cues)
+        for name, empty in self._empty.items():  # conditions that only other tasks have are missing
+            trials.conditions[name] = join_columns([trials.conditions.get(name), empty], [n, 0])
         trials.set(index, i_env)
         return trials
-
-    def _complete(self, trials: Trials, task: str) -> None:
-        """Record the name of the task of trials, and the conditions that only other tasks have as missing."""
-        conditions = trials.conditions
-        if "task" not in conditions:  # of such wrappers one in another the inner one knows it
-            trials.set("task", task)
-        for name, empty in self._empty.items():
-            conditions[name] = join_columns([conditions.get(name), empty], [trials.n, 0])
 
     def _install(self, trials: Trials) -> None:
         """Play the first of these trials in the task that it comes from."""
