@@ -1,6 +1,7 @@
-"""Train an agent that answers when it is sure: ``python examples/reaction_time.py [seed]``, about two minutes on one core.
+"""Train an agent that answers when it is sure: ``python examples/reaction_time.py [seed]``, about a minute on one core.
 
-The task is that of Roitman and Shadlen (2002): a noisy stimulus for at most 2 s, and an answer at any time.
+The task is that of Roitman and Shadlen (2002): a noisy stimulus for at most 2 s, and an answer at any time. Not all seeds
+learn to wait: with some (1 and 3 of 0 to 4) the agent answers at the first allowed step at every coherence.
 """
 
 import sys
@@ -18,7 +19,7 @@ TASK, STEPS, TRIALS = "perceptualdecisionmaking.roitman02-v0", 120_000, 4000
 # errors and broken fixations cost time; here they cost more than what a right answer earns.
 PARAMETERS = {"sigma": 3.0, "rewards": {"abort": -1.0, "fail": -3.0}}
 # At these costs an agent that knows nothing would learn never to answer, so at first they are low.
-CHEAP = ngym.Stage({"rewards": {"abort": -0.1, "fail": 0.0}}, until=ngym.Gate("performance", 0.65, window=1000))
+CHEAP = ngym.Stage({"rewards": {"abort": -0.1, "fail": 0.0}}, until=ngym.Gate("performance", 0.58, window=1000))
 CURRICULUM = ngym.Curriculum([CHEAP, ngym.Stage()])
 
 
