@@ -1,7 +1,8 @@
 """Train an agent that answers when it is sure: ``python examples/reaction_time.py [seed]``, about a minute on one core.
 
 The task is that of Roitman and Shadlen (2002): a noisy stimulus for at most 2 s, and an answer at any time. Not all seeds
-learn to wait: with some (1 and 3 of 0 to 4) the agent answers at the first allowed step at every coherence.
+learn to wait: with two of the six that were tried (1 and 4 of 0 to 5) the agent answers at the first allowed step, whatever
+the coherence.
 """
 
 import sys
