@@ -24,9 +24,11 @@ ALL = ["core", "data", "plot", "sb3"]
 TOGETHER = [
     "tests/test_api.py",
     "tests/test_architecture.py",
+    "tests/test_examples.py",
     "tests/test_films.py",
     "tests/test_layers.py",
     "tests/test_readme.py",
+    "tests/core/test_networks.py",
     "tests/data/torch",
     "tests/release",
 ]

@@ -230,3 +230,119 @@ def test_record_activity_rejects_invalid_arguments(model, kwargs, error, message
     kwargs = {"env": make_sb3_env(VARIED, 2), "num_trials": 5, **kwargs}
     with pytest.raises(error, match=message):
         record_activity(model(), **kwargs)
+
+
+def values_and_logits(model, task, seed, num_trials, trials_per_state):
+    """Return values, logits, log-probabilities of actions and rewards of each trial of a single env, step by step."""
+    env, policy, found = ngym.make(task), model.policy, []
+    ob, _ = env.reset(seed=seed)
+    zeros = torch.zeros(model.policy.lstm_hidden_state_shape)
+    actor = critic = (zeros, zeros)
+    while len(found) < num_trials:
+        rows, ended = [], False
+        start = torch.tensor([float(len(found) % trials_per_state == 0)])
+        while not ended:
+            tensor = torch.as_tensor(ob[None])
+            with torch.no_grad():
+                value = policy.predict_values(tensor, critic, start)
+                distribution, actor = policy.get_distribution(tensor, actor, start)
+                if policy.lstm_critic is not None:
+                    _, critic = policy._process_sequence(tensor.flatten(1), critic, start, policy.lstm_critic)
+            logits = distribution.distribution.logits[0]
+            action = int(logits.argmax())
+            ob, reward, _, _, info = env.step(action)
+            rows.append((value.item(), logits.numpy(), logits[action].item(), reward))
+            ended, start = info["new_trial"], torch.zeros(1)
+        found.append([np.array(column) for column in zip(*rows, strict=True)])
+    return found
+
+
+@pytest.mark.parametrize("critic", [{}, {"enable_critic_lstm": False}])
+@pytest.mark.parametrize("k", [1, 2])
+def test_record_activity_records_what_leads_to_actions(k, critic):
+    model = agent(cell="gru", **critic)
+    recorded = record_activity(model, make_sb3_env(VARIED, 3, trials_per_episode=k), 6, seed=5)
+    for lane in range(3):
+        for turn, (values, logits, log_probs, rewards) in enumerate(values_and_logits(model, VARIED, 5 + lane, 2, k)):
+            i = 3 * turn + lane
+            steps = len(values)
+            np.testing.assert_allclose(recorded.values[i, :steps], values, atol=1e-5)
+            np.testing.assert_allclose(recorded.log_probs[i, :steps], log_probs, atol=1e-5)
+            np.testing.assert_allclose(recorded.rewards[i, :steps], rewards, atol=1e-6)
+            centred = [one - np.logaddexp.reduce(one, axis=1, keepdims=True) for one in (recorded.logits[i, :steps], logits)]
+            np.testing.assert_allclose(*centred, atol=1e-5)
+            errors = rewards + 0.9 * np.append(values[1:], 0) - values
+            np.testing.assert_allclose(recorded.prediction_errors(0.9)[i, :steps], errors, atol=1e-5)
+            assert (recorded.prediction_errors(0.9)[i, steps:] == 0).all()
+    np.testing.assert_allclose(recorded.rewards.sum(1), recorded.table["reward"], atol=1e-6)
+
+
+def test_record_activity_of_what_leads_to_actions_changes_no_action():
+    model, env = agent(), make_sb3_env(VARIED, 3)
+    table = evaluate_policy(model, env, 9, seed=1, deterministic=False)
+    recorded = record_activity(model, env, 9, seed=1, deterministic=False)
+    assert np.array_equal(recorded.table["choice"], table["choice"])
+    assert (recorded.log_probs[recorded.mask] < 0).all()
+
+
+def test_record_activity_of_values_of_agents_without_memory():
+    env = make_sb3_env(ID, 2)
+    model = PPO("MlpPolicy", env, device="cpu", seed=0)
+    recorded = record_activity(model, env, 4, seed=2)
+    ob = torch.as_tensor(ngym.make(ID).sample_trials(1, seed=2).ob[0])[: recorded.mask[0].sum()]
+    with torch.no_grad():
+        np.testing.assert_allclose(recorded.values[0, : len(ob)], model.policy.predict_values(ob)[:, 0], atol=1e-5)
+    critic = record_activity(model, env, 4, seed=2, layer="mlp_extractor.value_net")  # `predict` alone does not call it
+    assert critic.activity.shape[2] == 64
+    dqn = record_activity(DQN("MlpPolicy", env, device="cpu", seed=0), env, 4, layer="q_net.q_net.1")
+    assert dqn.values.shape == dqn.mask.shape
+    assert dqn.logits is dqn.log_probs is None
+    box = make_sb3_env("ReachingDelayResponse-v0", 2)
+    moving = record_activity(PPO("MlpPolicy", box, device="cpu", seed=0), box, 4)
+    assert moving.logits.shape[2] == np.prod(box.action_space.shape)
+    assert np.isfinite(moving.log_probs[moving.mask]).all()
+
+
+def test_activity_is_loaded_with_values_and_cut_to_steps(tmp_path):
+    model, env = agent(), make_sb3_env(VARIED, 2)
+    whole = record_activity(model, env, 6)
+    again = Activity.load(whole.save(tmp_path / "a"))
+    part = record_activity(model, env, 6, steps=(3, 9))
+    for name in ("values", "logits", "log_probs", "rewards"):
+        assert np.array_equal(getattr(again, name), getattr(whole, name))
+        assert np.array_equal(getattr(part, name), getattr(whole, name)[:, 3:9])
+    with pytest.raises(ValueError, match="Prediction errors need all steps of the trials: record without steps"):
+        part.prediction_errors(0.9)
+    with pytest.raises(ValueError, match="There are no values, and so no prediction errors"):
+        record_activity(Net(nn.GRU), env, 3).prediction_errors(0.9)
+    with pytest.raises(ValueError, match="gamma=2 must be a probability"):
+        whole.prediction_errors(2)
+
+
+@pytest.mark.parametrize("task", [ID, "DelayMatchSample-v0", "yang19.go-v0+anti"])
+def test_record_activity_of_a_module_says_what_the_rule_makes_of_its_outputs(task):
+    env = ngym.make(task)
+    channels, actions = env.observation_space.shape[0], int(env.action_space.n)
+    torch.manual_seed(2)
+    net = nn.GRU(channels, actions)
+    net.weight_ih_l0.data *= 4  # so that its choices differ
+    recorded = record_activity(net, task, 90, seed=6)
+    trials = env.sample_trials(90, seed=6)
+    env.reset(seed=6)
+    for i, trial in enumerate(trials):
+        outputs = recurrent_outputs(net, torch.as_tensor(trial.ob))
+        np.testing.assert_allclose(recorded.logits[i, : trial.length], outputs, atol=1e-5)
+        for action in outputs.argmax(1).tolist():
+            info = env.step(action)[4]
+            if info["new_trial"]:
+                break
+        assert (recorded.table["choice"][i], recorded.table["performance"][i]) == (action, info["performance"])
+    assert np.array_equal(recorded.table["ground_truth"], trials.conditions["ground_truth"])
+    assert len(set(recorded.table["choice"].tolist())) > 1
+
+
+def test_record_activity_of_modules_that_cannot_act_has_conditions_alone():
+    for module, task in ((nn.GRU(3, 4), ID), (nn.GRU(32, 3), "Reaching1D-v0")):
+        table = record_activity(module, task, 3).table
+        assert not {"choice", "performance"} & set(table)
+    assert record_activity(nn.GRU(3, 4), ID, 3).logits is None

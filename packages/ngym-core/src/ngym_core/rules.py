@@ -118,9 +118,9 @@ class Rule:
         return np.zeros(len(action)), np.zeros(len(action), bool)
 
 
-def prepare_trials(task: Any, trials: Trials) -> dict[str, NDArray[Any]]:
-    """Return what a task's rule needs to know about each of n trials: name -> (n, ...), see `Rule.prepare`."""
-    facts = {"performance": 0.0, "timeout": 0.0, **task.rule.prepare(task, trials)}
+def prepare_trials(task: Any, trials: Trials, rule: Rule | None = None) -> dict[str, NDArray[Any]]:
+    """Return what a rule, by default the task's, needs to know about n trials: name -> (n, ...), see `Rule.prepare`."""
+    facts = {"performance": 0.0, "timeout": 0.0, **(rule or task.rule).prepare(task, trials)}
     return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
 
 

@@ -104,6 +104,7 @@ class Evaluator:
         observations: What the agent sees next, (N, ...).
         state: The agent's recurrent state.
         episode_starts: Where this state restarts at the next step, (N,) bool.
+        actions: What the agent did at the last step, (N, ...).
         trials_played: Trials that each lane has played, (N,).
         trials_per_lane: Trials that each lane has to play.
         recorder: TrialRecorder of the trials.
@@ -133,6 +134,7 @@ class Evaluator:
         self.trials_per_lane = math.ceil(num_trials / n)
         self.observations: Any = self.env.reset()
         self.state: Any = None
+        self.actions: Array = np.zeros(0)
         self.episode_starts = np.ones(n, bool)
         self.trials_played = np.zeros(n, int)
         self.recorder = TrialRecorder(n, self.vec_env.vector_env.task.dt)
@@ -144,13 +146,13 @@ class Evaluator:
 
     def step(self) -> Array:
         """Take one step, record it, and return which trials ended, (N,) bool."""
-        actions, self.state = self.model.predict(
+        self.actions, self.state = self.model.predict(
             self.observations, state=self.state, episode_start=self.episode_starts, deterministic=self.deterministic
         )
         # "done" is where `carry` lets the state end, so the agent forgets at the same steps as in training.
-        self.observations, _, self.episode_starts, infos = self.env.step(actions)
+        self.observations, _, self.episode_starts, infos = self.env.step(self.actions)
         # Rewards as the task gave them: those that step returns are float32, and VecNormalize scales them.
-        batch = make_step_batch(self.observations, self.vec_env.last_rewards, actions, infos)
+        batch = make_step_batch(self.observations, self.vec_env.last_rewards, self.actions, infos)
         self.recorder.add(batch)
         self.trials_played += batch.ended
         return batch.ended

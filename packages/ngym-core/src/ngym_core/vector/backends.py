@@ -12,12 +12,15 @@ from ngym_core.changes import ParameterWatch
 from ngym_core.env import TrialEnv
 from ngym_core.plain_data import decode, encode
 from ngym_core.random import Draws
+from ngym_core.rules import Rule
 from ngym_core.sampling import IsolatedState, is_one_at_a_time, tasks_of
 from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
 from ngym_core.vector._lane_state import pack_draws, unpack_draws
+from ngym_core.vector._mixed_rule import MixedRule
 from ngym_core.vector.prefetch import Prefetcher
 from ngym_core.wrappers.base import TrialWrapper, idle_info
+from ngym_core.wrappers.schedule_envs import MultiEnvs
 
 __all__ = ["Backend", "LoopBackend", "RuleBackend", "can_step_by_rule"]
 
@@ -27,9 +30,38 @@ Info: TypeAlias = dict[str, Any]
 
 def can_step_by_rule(env: Any) -> bool:
     """Return whether N lanes of this env can be stepped by arrays: by a rule, with prefetched trials."""
-    inner, task = split_wrappers(env)[1], type(env.unwrapped)
-    by_rule = task._step is TrialEnv._step and task.post_step is TrialEnv.post_step and task.can_prefetch
-    return by_rule and inner is env.unwrapped and not is_one_at_a_time(env)
+    inner = split_wrappers(env)[1]
+    if is_one_at_a_time(env) or not (inner is env.unwrapped or _is_mixture(inner)):
+        return False
+    tasks = tasks_of(inner)
+    return all(_steps_by_rule(type(task)) for task in tasks) and (len(tasks) == 1 or _mixed_rule(inner) is not None)
+
+
+def _steps_by_rule(task: type[TrialEnv]) -> bool:
+    """Return whether a class of tasks leaves steps to its rule, and trials may be made in advance."""
+    return task._step is TrialEnv._step and task.post_step is TrialEnv.post_step and task.can_prefetch
+
+
+def _is_mixture(env: Any) -> bool:
+    """Return whether a layer combines tasks whose wrappers change trials only, and by itself changes no step."""
+    kind: Any = type(env)
+    if not isinstance(env, MultiEnvs) or kind.reset is not MultiEnvs.reset or kind.step is not TrialWrapper.step:
+        return False
+    stacks = [split_wrappers(stack) for stack in env.envs]
+    return all(
+        inner is stack.unwrapped and not any(wrapper._changes_steps for wrapper in outer)
+        for stack, (outer, inner) in zip(env.envs, stacks, strict=True)
+    )
+
+
+def _mixed_rule(mixture: MultiEnvs) -> MixedRule | None:
+    """Return the rule of several tasks, None if lanes of these cannot be stepped together."""
+    if any(task.rule.is_interactive for task in tasks_of(mixture)):
+        return None
+    try:
+        return MixedRule(mixture.envs, mixture._index_name)
+    except ValueError:  # their rules cannot share a table
+        return None
 
 
 def split_wrappers(env: Any) -> tuple[list[Any], Any]:
@@ -48,7 +80,8 @@ def _works_on_lanes(env: Any) -> bool:
         return False
     # A `reset` that only takes more arguments, as those of `ngym_core.compat`, says so: any other may do something.
     resets = getattr(kind.reset, "only_takes_more_than", kind.reset) is TrialWrapper.reset
-    return resets and kind.step is TrialWrapper.step and kind._generate is TrialWrapper._generate
+    generates = kind._generate is TrialWrapper._generate or kind._serves_lanes
+    return resets and kind.step is TrialWrapper.step and generates
 
 
 class Backend:
@@ -193,9 +226,9 @@ class RuleBackend(Backend):
         Args:
             conditions: Conditions of the trials that lanes will be set to.
         """
-        env, n = self.env, self.n
-        self.rule = self.task.rule
-        self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, conditions)
+        env, n, inner = self.env, self.n, split_wrappers(self.env)[1]
+        self.rule: Rule = self.task.rule if inner is self.task else _mixed_rule(inner)  # type: ignore[assignment]
+        self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, self.rule, conditions)
         self._lanes, self._ones = np.arange(n), np.ones(n, np.int64)  # adding an array is faster than adding a number
         self._conditions, self._facts = self._prefetch.conditions.empty_like(n), self._prefetch.facts.empty_like(n)
         self._condition_masks, self._everywhere = [f"_{name}" for name in self._conditions.names], np.ones(n, bool)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.random import Draws, plain_state
-from ngym_core.rules import prepare_trials
+from ngym_core.rules import Rule, prepare_trials
 from ngym_core.sampling import sample_trials
 from ngym_core.trials import Trials
 from ngym_core.trials._kernels import Span
@@ -41,6 +41,7 @@ class Prefetcher:
         n: Number of lanes.
         memory: Bound of the memory of all trials in bytes.
         on_grow: Called when the store grows, with the shift (n, 2) of the steps of each buffer in the store.
+        rule: The rule that evaluates actions; it says what has to be known of each trial.
         conditions: Conditions of the trials that lanes are playing, name -> (n, ...), if a state is to be set: the tables
             get their types too.
 
@@ -48,7 +49,7 @@ class Prefetcher:
         buffer_trials: Trials in a buffer.
         slot: The slot of each lane's present trial, (n,): lane i has the slots from 2 * buffer_trials * i on.
         conditions: Conditions of the trial in each slot, one row for each slot.
-        facts: What the task's rule prepared for each, and `step` (0), `_last` (its last step) and `_at` (its first step
+        facts: What the rule prepared for each, and `step` (0), `_last` (its last step) and `_at` (its first step
             in the store).
         draws: Randomness of each lane.
     """
@@ -59,9 +60,10 @@ class Prefetcher:
         n: int,
         memory: int,
         on_grow: Callable[[Array], None],
+        rule: Rule,
         conditions: Mapping[str, Array] | None = None,
     ) -> None:
-        self.env, self.n, self._on_grow = env, n, on_grow
+        self.env, self.n, self._on_grow, self._rule = env, n, on_grow, rule
         probe = sample_trials(env, PROBE_TRIALS, None, Draws(0), {})
         step_bytes = probe.ob[0, 0].nbytes + probe.gt[0, 0].nbytes
         trial_bytes = int(probe.lengths.max()) * step_bytes
@@ -89,7 +91,7 @@ class Prefetcher:
 
     def _facts(self, trials: Trials, at: Array) -> dict[str, Array]:
         """Return the columns of `facts` for n trials whose first steps lie at `at`, (n,), in the store."""
-        facts = prepare_trials(self.env.unwrapped, trials)
+        facts = prepare_trials(self.env.unwrapped, trials, self._rule)
         return {**facts, "step": np.zeros_like(at), "_last": trials.lengths - 1, "_at": at}
 
     def seed(self, lane: int, seed: int | None) -> None:
