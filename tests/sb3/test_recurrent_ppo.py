@@ -76,14 +76,22 @@ def test_ratio_is_one_before_the_first_update(network, batch_size):
         assert values.numpy() == pytest.approx(batch.old_values.numpy(), abs=1e-5)
 
 
-def test_one_update_from_the_whole_rollout_is_that_of_sb3_contrib():
-    models = [collected(agent(learner, batch_size=64, n_epochs=1)) for learner in (RecurrentPPO, PARENT)]
+def test_one_update_from_the_whole_rollout_is_that_of_sb3_contrib(monkeypatch):
+    # The parent cuts a sequence where it begins its minibatches, at random, and with it the gradient through time.
+    monkeypatch.setattr(np.random, "randint", lambda *_: 0)
+    # Plain gradient descent moves weights by the gradient; Adam's first step has one size, be the gradient rounding or not.
+    descent = (MlpRnnPolicy, {"cell": "ctrnn", "optimizer_class": torch.optim.SGD, "optimizer_kwargs": {}})
+    settings = {"network": descent, "batch_size": 64, "n_epochs": 1, "learning_rate": 1.0}
+    models = [collected(agent(learner, **settings)) for learner in (RecurrentPPO, PARENT)]
+    before = [parameter.detach().clone() for parameter in models[0].policy.parameters()]
     for model in models:
         model.set_logger(Logger(None, []))
         model.train()
     ours, parents = models
+    moved = [float((own - old).detach().abs().max()) for own, old in zip(ours.policy.parameters(), before, strict=True)]
+    assert max(moved) > 0.05
     for own, theirs in zip(ours.policy.parameters(), parents.policy.parameters(), strict=True):
-        assert torch.allclose(own, theirs, atol=2e-5)
+        assert torch.allclose(own, theirs, atol=1e-5)
     own, theirs = (model.logger.name_to_value for model in models)
     assert own.keys() == theirs.keys()
     for name in own:
@@ -129,7 +137,7 @@ def test_state_of_lanes_with_another_carry_or_task_is_refused():
 def test_policy_of_another_task_is_refused(tmp_path):
     agent().save(tmp_path / "model.zip")
     with pytest.raises(ValueError, match="Observation spaces do not match"):
-        RecurrentPPO.load(tmp_path / "model.zip", env=make_sb3_env("DawTwoStep-v0", 4), device="cpu")
+        RecurrentPPO.load(tmp_path / "model.zip", env=make_sb3_env("ContextDecisionMaking-v0", 4), device="cpu")
 
 
 class Steps(BaseCallback):

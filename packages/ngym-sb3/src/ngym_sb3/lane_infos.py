@@ -133,7 +133,7 @@ class LaneInfos(list[dict[str, Any]]):
         self._make()
         return super().__iter__()
 
-    def __reduce__(self) -> Any:  # type: ignore[override]
+    def __reduce__(self) -> Any:
         """Be copied and pickled as a plain list."""
         return list, (list(self),)
 

@@ -58,6 +58,9 @@ class RecurrentPPO(ParentPPO):
     policy: Any
     rollout_buffer: Any
     action_space: Any
+    _last_lstm_states: Any
+    _last_obs: Any
+    _last_episode_starts: Any
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -126,8 +129,8 @@ class RecurrentPPO(ParentPPO):
                 steps, lanes = (torch.as_tensor(x, device=self.device) for x in (truncated.steps, truncated.lanes))
                 observations = self.policy.obs_to_tensor(truncated.observations())[0]
                 states = None if run is None else run.states_at(steps, lanes)
-                values = _values_of(self.policy, observations, states).cpu().numpy()
-                rollout_buffer.rewards[truncated.steps, truncated.lanes] += self.gamma * values
+                following = _values_of(self.policy, observations, states).cpu().numpy()
+                rollout_buffer.rewards[truncated.steps, truncated.lanes] += self.gamma * following
             keep = torch.as_tensor(~np.asarray(dones, bool), dtype=torch.float32, device=self.device).reshape(1, -1, 1)
             last = self._last_lstm_states.vf
             values = _values_of(self.policy, obs_as_tensor(new_obs, self.device), (keep * last[0], keep * last[1]))
@@ -157,7 +160,7 @@ class RecurrentPPO(ParentPPO):
                 if cell is None:
                     latent = policy.critic(features)
                 else:
-                    (run,) = run_cells([cell], [features.unflatten(0, starts.shape)], [critic_state], starts)
+                    (run,) = run_cells([cell], [features.reshape(*starts.shape, -1)], [critic_state], starts)
                     latent = run.outputs.flatten(end_dim=1)
                 values = policy.value_net(policy.mlp_extractor.forward_critic(latent))
             buffer.values[:steps] = values.reshape(starts.shape).cpu().numpy()
@@ -213,7 +216,7 @@ class RecurrentPPO(ParentPPO):
                         print(f"Early stopping at step {epoch} due to reaching max kl: {kl_divergence:.2f}")
                     break
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
                 optimizer.step()
             self._n_updates += 1
@@ -344,10 +347,11 @@ def _values_of(policy: Any, observations: Any, state: State | None) -> Tensor:
 def _evaluate(policy: Any, batch: Minibatch) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return values, logarithms of the probabilities of the actions, and entropies of a minibatch, (t * m,) each."""
     features = ActorCriticPolicy.extract_features(policy, _flat(batch.observations))
-    of_actor, of_critic = (features, features) if policy.share_features_extractor else features
+    of_actor, of_critic = (features, features) if isinstance(features, Tensor) else features
     shape = batch.starts.shape
-    cells, states = [policy.lstm_actor, policy.lstm_critic], [batch.states.pi, batch.states.vf]
-    inputs = [of_actor.unflatten(0, shape), of_critic.unflatten(0, shape)]
+    cells: list[Any] = [policy.lstm_actor, policy.lstm_critic]
+    states: list[Any] = [batch.states.pi, batch.states.vf]
+    inputs = [of_actor.reshape(*shape, -1), of_critic.reshape(*shape, -1)]
     number = 1 if policy.lstm_critic is None else 2
     runs = run_cells(cells[:number], inputs[:number], states[:number], batch.starts)
     latent, *others = (run.outputs.flatten(end_dim=1) for run in runs)

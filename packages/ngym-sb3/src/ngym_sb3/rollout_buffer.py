@@ -146,7 +146,7 @@ class SequenceRolloutBuffer(RolloutBuffer):
             lanes = np.random.permutation(self.n_envs)
             chosen += [(part, group) for group in np.array_split(lanes, self.groups)]
         order = np.random.permutation(len(chosen)) if len(self.parts) > 1 else range(len(chosen))
-        arrays = [torch.from_numpy(getattr(self, name)) for name in ("values", "log_probs", "advantages", "returns")]
+        arrays = [torch.from_numpy(array) for array in (self.values, self.log_probs, self.advantages, self.returns)]
         for i in order:
             part, lanes = chosen[i]
             yield self._minibatch(part, torch.from_numpy(lanes), arrays)
@@ -162,16 +162,12 @@ class SequenceRolloutBuffer(RolloutBuffer):
             tuple(state.index_select(1, at) for state in pair)
             for pair in (self.actor_states[part], self.critic_states[part])
         ]
-        observations = self.observations
-        return Minibatch(
-            {name: select(o) for name, o in observations.items()}
-            if isinstance(observations, dict)
-            else select(observations),
-            select(self.actions).flatten(end_dim=1),
-            *(select(array).flatten() for array in arrays),
-            select(self.starts),
-            RNNStates(*states),
-        )
+        seen = self.observations
+        observations = {name: select(part) for name, part in seen.items()} if isinstance(seen, dict) else select(seen)
+        values, log_probs, advantages, returns = (select(array).flatten() for array in arrays)
+        actions = select(self.actions).flatten(end_dim=1)
+        starts = select(self.starts)
+        return Minibatch(observations, actions, values, log_probs, advantages, returns, starts, RNNStates(*states))
 
 
 def _zeros(shape: tuple[int, int], space: spaces.Space[Any]) -> Tensor:

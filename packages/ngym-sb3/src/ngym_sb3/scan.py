@@ -166,7 +166,7 @@ class _LeakyScan(torch.autograd.Function):
     """``h = (1 - alpha) h + alpha f(current + W h)`` through time."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, currents: Tensor, weights: Tensor, h: Tensor, restarts: _Restarts, alpha: float, nonlinearity: str
     ) -> Tensor:
         states = currents.new_empty(len(currents) + 1, *currents.shape[1:])
@@ -206,9 +206,7 @@ class _GRUScan(torch.autograd.Function):
     """Gated recurrent units through time: reset and update gate and candidate, in this order, as in `torch.nn.GRU`."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, currents: Tensor, weights: Tensor, bias: Tensor, h: Tensor, restarts: _Restarts
-    ) -> Tensor:
+    def forward(ctx: Any, currents: Tensor, weights: Tensor, bias: Tensor, h: Tensor, restarts: _Restarts) -> Tensor:
         units = h.shape[-1]
         states = currents.new_empty(len(currents) + 1, *h.shape)
         states[0] = h
@@ -242,7 +240,7 @@ class _GRUScan(torch.autograd.Function):
         previous = restarts.previous(states)
         to_candidate = (1 - update) * (1 - candidate * candidate)
         # What one unit of gradient of the state is for what the recurrent weights add to: (steps, g, n, 3, units).
-        factors = torch.empty_like(currents).unflatten(-1, (3, units))
+        factors = torch.empty_like(currents).unflatten(-1, (3, units))  # type: ignore[no-untyped-call]
         torch.mul(to_candidate * recurrent[..., 2 * units :], reset * (1 - reset), out=factors[..., 0, :])
         torch.mul(previous - candidate, update * (1 - update), out=factors[..., 1, :])
         torch.mul(to_candidate, reset, out=factors[..., 2, :])
@@ -267,14 +265,14 @@ class _LSTMScan(torch.autograd.Function):
     """Long short-term memory through time: input, forget, cell and output gate, in this order, as in `torch.nn.LSTM`."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, currents: Tensor, weights: Tensor, h: Tensor, c: Tensor, restarts: _Restarts
     ) -> tuple[Tensor, Tensor]:
         units = h.shape[-1]
         states, cells = (currents.new_empty(len(currents) + 1, *h.shape) for _ in range(2))
         states[0], cells[0] = h, c
         squashed, transposed = torch.empty_like(states[1:]), weights.transpose(1, 2).contiguous()
-        gates = currents.unflatten(-1, (4, units)).unbind(-2)
+        gates = currents.unflatten(-1, (4, units)).unbind(-2)  # type: ignore[no-untyped-call]
         steps = zip(
             *(view.unbind() for view in (currents, currents[..., : 2 * units], *gates, squashed, restarts.keep)),
             pairwise(states.unbind()),
@@ -309,7 +307,7 @@ class _LSTMScan(torch.autograd.Function):
         torch.mul(take, 1 - new * new, out=factors[..., 2, :])
         to_out, to_cell = squashed * out * (1 - out), out * (1 - squashed * squashed)
         totals = gradients[0].clone(memory_format=torch.contiguous_format)
-        inner = torch.empty_like(currents).unflatten(-1, (4, units))
+        inner = torch.empty_like(currents).unflatten(-1, (4, units))  # type: ignore[no-untyped-call]
         flat = inner.flatten(-2)
         by_step = (totals, factors, to_out, to_cell, inner[..., :3, :], inner[..., 3, :], flat, forget, restarts.keep)
         views = [x.unbind()[::-1] for x in by_step]
