@@ -230,3 +230,12 @@ def test_record_activity_rejects_invalid_arguments(model, kwargs, error, message
     kwargs = {"env": make_sb3_env(VARIED, 2), "num_trials": 5, **kwargs}
     with pytest.raises(error, match=message):
         record_activity(model(), **kwargs)
+
+
+@pytest.mark.parametrize("model", [nn.GRU(3, 4), PPO("MlpPolicy", make_sb3_env(ID, 2), device="cpu", seed=0)])
+def test_recorded_trials_have_fixed_conditions(model):
+    env = make_sb3_env(ID, 2)
+    recorded = record_activity(model, env, num_trials=6, conditions={"coh": 12.8})
+    assert set(recorded.conditions["coh"].tolist()) == {12.8}
+    with pytest.raises(ngym.UnknownNameError, match="'choh'. Did you mean 'coh'"):
+        record_activity(model, env, conditions={"choh": 12.8})
