@@ -52,7 +52,7 @@ def fixable(env):
 
 
 def fix_conditions(env):
-    return FixConditions(env, dict([next(iter(fixable(env).items()))]))
+    return FixConditions(env, dict(list(fixable(env).items())[:1]))
 
 
 TRIAL = {
