@@ -13,7 +13,7 @@ import ngym_core as ngym
 from ngym_core.plugins.registry import wrapper_spec
 from ngym_core.sampling import layers, tasks_of
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
-from ngym_core.wrappers import FollowCurriculum, MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
+from ngym_core.wrappers import FixConditions, FollowCurriculum, MultiEnvs, ScheduleAttr, ScheduleEnvs, SideBias
 
 
 def side_bias(env):
@@ -44,11 +44,23 @@ def follow_curriculum(env):
     return FollowCurriculum(env, {"stages": stages, "pooled": False})
 
 
+def fixable(env):
+    """Some values of each condition but the ground truth, which other wrappers decide."""
+    trials = env.sample_trials(8, seed=0)
+    names = [name for name in sorted(trials.forceable - {"ground_truth"}) if trials.conditions[name].ndim == 1]
+    return {name: list(dict.fromkeys(trials.conditions[name].tolist()))[:2] for name in names}
+
+
+def fix_conditions(env):
+    return FixConditions(env, dict(list(fixable(env).items())[:1]))
+
+
 TRIAL = {
     "Anti": "Anti",
     "CatchTrials": ("CatchTrials", {"catch_prob": 0.4}),
     "Context": "Context",
     "Delay": ("Delay", {"ms": ("choice", (100, 300))}),
+    "FixConditions": fix_conditions,
     "GoCue": "GoCue",
     "Interval": ("Interval", {"direction": "left", "ms": ("choice", (0, 100, 300))}),
     "MultiEnvs": lambda env: MultiEnvs([env, twin(env)]),
@@ -89,6 +101,7 @@ def accepts(name, env):
 
 NEEDS = {  # what a task must have, for each wrapper that does not go with all
     **dict.fromkeys(["PassAction", "PassReward", "ScheduleEnvs"], appends),
+    "FixConditions": lambda env: bool(fixable(env)),
     "CatchTrials": lambda env: env.rule.pays_ground_truth,
     "VariableMapping": lambda env: env.rule.pays_ground_truth and 2 <= env.action_space.n - 1 <= 6,
     "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).start),

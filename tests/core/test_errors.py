@@ -20,9 +20,10 @@ def test_nearest_describes_the_valid_names(name, valid, text):
     assert nearest(name, valid) == text
 
 
-def test_nearest_lists_forty_names_at_most():
-    assert nearest("none", [f"n{i:02}" for i in range(41)]).endswith("'n39', ....")
-    assert nearest("none", [f"n{i:02}" for i in range(40)]).endswith("'n39'.")
+def test_nearest_lists_twelve_names_at_most_and_of_more_only_those_that_are_near():
+    assert nearest("none", [f"n{i:02}" for i in range(41)]).endswith("'n10', 'n11' and 29 more.")
+    assert nearest("none", [f"n{i:02}" for i in range(12)]).endswith("'n10', 'n11'.")
+    assert nearest("period", [f"n{i:02}" for i in range(41)] + ["periods"]) == "Did you mean 'periods'?"
 
 
 def test_unknown_makes_a_key_error_with_an_unquoted_message():

@@ -92,3 +92,15 @@ def test_run_env_plays_an_env_made_by_gymnasium():
 def test_run_env_rejects_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_run_env_fixes_conditions_for_the_run():
+    env = ngym.make("PerceptualDecisionMaking-v0")
+    run = ngym.run_env(env, num_trials=6, def_act=0, seed=0, conditions={"coh": 12.8})
+    assert [trial["coh"] for trial in run["trials"]] == [12.8] * 6
+    assert len({trial["coh"] for trial in ngym.run_env(env, num_trials=9, def_act=0)["trials"]}) > 2
+    with pytest.raises(ngym.UnknownNameError, match="Unknown condition of .* 'choh'. Did you mean 'coh'"):
+        ngym.run_env(env, conditions={"choh": 1})
+    lanes = ngym.make_vec("PerceptualDecisionMaking-v0", 1)
+    with pytest.raises(TypeError, match=r"conditions=\{'coh': 1\} need a single env, or a vector env of make_sb3_env"):
+        ngym.run_env(lanes, conditions={"coh": 1})

@@ -193,6 +193,7 @@ WITH_OBJECTS = ["MultiEnvs-v0", "ScheduleAttr-v0", "ScheduleEnvs-v0"]
 ARGUMENTS = {
     "CatchTrials-v0": {"catch_prob": 0.4},
     "Delay-v0": {"ms": 300},
+    "FixConditions-v0": {"conditions": {"coh": 12.8}},
     "FollowCurriculum-v0": {"curriculum": {"stages": [{"conditions": {"coh": 51.2}}]}},
     "Monitor-v0": {"save_dir": "run", "interval": 1},
     "SideBias-v0": {"probs": [[0.9, 0.1], [0.1, 0.9]], "block_dur": 5},

@@ -864,6 +864,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
 
 
 WRAPPER_ARGUMENTS: dict[str, dict[str, Callable[[], Any]]] = {
+    "FixConditions-v0": {"conditions": give({"coh": 6.4})},
     "FollowCurriculum-v0": {"curriculum": give({"stages": [{}]})},
     "Monitor-v0": {"save_dir": give("monitor"), "interval": give(2)},
     "MultiEnvs-v0": {"envs": lambda: [env(), env()]},

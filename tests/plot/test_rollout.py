@@ -114,3 +114,12 @@ def test_run_figures_reject_arrays_of_wrong_shapes(call, message):
 def test_run_arguments_of_another_kind_are_named(name, value, message):
     with pytest.raises((TypeError, ValueError), match=message):
         visualize_run(np.zeros((5, 2)), np.zeros(5), **{name: value})
+
+
+def test_plot_env_fixes_conditions(monkeypatch):
+    trials = []
+    monkeypatch.setattr(ngym, "run_env", lambda *args, **kwargs: trials.append(run_env(*args, **kwargs)) or trials[0])
+    plot_env(ID, num_trials=4, def_act=0, seed=0, conditions={"coh": 12.8})
+    assert [trial["coh"] for trial in trials[0]["trials"]] == [12.8] * 4
+    with pytest.raises(ngym.UnknownNameError, match="'choh'. Did you mean 'coh'"):
+        plot_env(ID, conditions={"choh": 12.8})

@@ -346,3 +346,12 @@ def test_record_activity_of_modules_that_cannot_act_has_conditions_alone():
         table = record_activity(module, task, 3).table
         assert not {"choice", "performance"} & set(table)
     assert record_activity(nn.GRU(3, 4), ID, 3).logits is None
+
+
+@pytest.mark.parametrize("model", [nn.GRU(3, 4), PPO("MlpPolicy", make_sb3_env(ID, 2), device="cpu", seed=0)])
+def test_recorded_trials_have_fixed_conditions(model):
+    env = make_sb3_env(ID, 2)
+    recorded = record_activity(model, env, num_trials=6, conditions={"coh": 12.8})
+    assert set(recorded.conditions["coh"].tolist()) == {12.8}
+    with pytest.raises(ngym.UnknownNameError, match="'choh'. Did you mean 'coh'"):
+        record_activity(model, env, conditions={"choh": 12.8})

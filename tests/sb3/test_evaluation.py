@@ -158,3 +158,14 @@ def test_evaluate_policy_rejects_invalid_arguments():
         TypeError, match="Without a task id, an evaluation needs an env made by make_sb3_env, not PerceptualDecisionMaking"
     ):
         evaluate_policy(Oracle(), ngym.make(ID))
+
+
+def test_evaluation_fixes_conditions_in_an_env_of_any_kind():
+    env = make_sb3_env(ID, 3)
+    model = PPO("MlpPolicy", env, device="cpu", seed=0)
+    for given in (ID, env, VecNormalize(env, training=False)):
+        table = evaluate_policy(model, given, 12, seed=1, conditions={"coh": [6.4, 12.8]})
+        assert set(table["coh"].tolist()) == {6.4, 12.8}
+        assert len(set(evaluate_policy(model, given, 30, seed=1)["coh"].tolist())) > 2
+    with pytest.raises(ngym.UnknownNameError, match="Unknown condition of .* 'choh'. Did you mean 'coh'"):
+        evaluate_policy(model, env, 12, conditions={"choh": 1})

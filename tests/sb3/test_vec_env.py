@@ -345,3 +345,47 @@ def test_images_need_a_render_mode(drawing):
         assert env.get_images() == [None, None]
     with pytest.raises(ValueError, match="render_mode='human' must be one of 'rgb_array', or None"):
         make_sb3_env(ID, render_mode="human")
+
+
+def test_make_sb3_env_fixes_conditions():
+    def conditions(env, trials=60):
+        env.reset()
+        infos = [info for _ in range(trials) for info in env.step(np.zeros(2, int))[3]]
+        return {info["ended_trial"]["coh"] for info in infos if info["new_trial"]}
+
+    timing = {"stimulus": 100}
+    assert conditions(make_sb3_env(ID, 2, seed=0, conditions={"coh": [6.4, 51.2]}, timing=timing)) == {6.4, 51.2}
+    assert conditions(make_sb3_env(ngym.make(ID, timing=timing), 2, seed=0, conditions={"coh": 3.0})) == {3.0}
+    with pytest.raises(ngym.UnknownNameError, match="Unknown condition of .* 'choh'. Did you mean 'coh'"):
+        make_sb3_env(ID, conditions={"choh": 1})
+
+
+def test_conditions_of_an_env_are_fixed_for_a_while_and_it_goes_on_where_it_was():
+    env, same = (make_sb3_env(ID, 2, seed=0, trials_per_episode=3) for _ in range(2))
+    for one in (env, same):
+        one.reset()
+        one.step(np.zeros(2, int))
+    with env.conditions_fixed({"coh": 12.8}):
+        env.reset()
+        assert [info["trial"]["coh"] for info in env.reset_infos] == [12.8, 12.8]
+        assert env.trials_per_episode == 3
+        for _ in range(30):
+            env.step(np.zeros(2, int))
+    with env.conditions_fixed(None) as unchanged:
+        assert unchanged is env
+    for _ in range(80):
+        one, two = (vec.step(np.zeros(2, int)) for vec in (env, same))
+        for infos in (one[3], two[3]):
+            for info in infos:
+                info.get("episode", {}).pop("t", None)
+        assert _equal(one, two)
+
+
+def test_reset_forces_conditions_of_one_trial_by_options():
+    env = make_sb3_env(ID, 2, seed=0)
+    env.set_options({"conditions": {"coh": 12.8}})
+    env.reset()
+    assert [info["trial"]["coh"] for info in env.reset_infos] == [12.8, 12.8]
+    env.set_options([{"conditions": {"coh": 12.8}}, {}])
+    with pytest.raises(ValueError, match="set_options must give all the same options"):
+        env.reset()

@@ -183,7 +183,7 @@ def test_register_leaves_ids_of_gymnasium_alone(registered, caplog):
             ngym.UnknownTaskError,
             "Unknown task 'ReadySteadyGo-v0'. .*Did you mean 'ReadySetGo-v0'",
         ),
-        (lambda: ngym.make("readysetgo"), gym.error.UnregisteredEnv, "Did you mean 'ReadySetGo-v0'"),
+        (lambda: ngym.make("readysetgoo"), gym.error.UnregisteredEnv, "Did you mean 'ReadySetGo-v0'"),
         (
             lambda: ngym.make("ReadySetGo", gian=2),
             TypeError,

@@ -40,6 +40,7 @@ NEEDED = {
     "SideBias": {"probs": [[0.8, 0.2], [0.3, 0.7]]},
     "FollowCurriculum": {"curriculum": {"stages": [{}]}},
     "Delay": {"ms": 300},
+    "FixConditions": {"conditions": {"coh": 51.2}},
 }
 """Arguments that a wrapper cannot do without."""
 FIXED = ("env_input", "pad", "names", "cues")
@@ -48,6 +49,7 @@ VALUES = {
     "FollowCurriculum": {"curriculum": {"stages": [{"parameters": {"timing": {"stimulus": 500}}}]}},
     "CatchTrials": {"catch_prob": 0.9, "period": "stimulus", "where": "stimulus"},
     "Delay": {"ms": 700},
+    "FixConditions": {"conditions": {"coh": [6.4, 12.8]}},
     "Interval": {"ms": ("choice", (100, 300)), "direction": "left"},
     "Noise": {"std_noise": 2.0, "perf_th": 0.5, "w": 3, "step_noise": 0.5},
     "RandomGroundTruth": {"p": [0.9, 0.1]},

@@ -6,7 +6,9 @@ import io
 import json
 import shlex
 import sys
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, NoReturn
 
 import click
 
@@ -14,11 +16,15 @@ import ngym_core as ngym
 from ngym_core.errors import TaskError, UnknownNameError
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import isolated, reason
+from ngym_core.task_options import TASK, TaskChanges, task_options, tasks_named
 
 __all__ = ["main"]
 
 SLOW_IMPORT_SECONDS = 1.0
 """Time from which `ngym plugins` calls the import of a pack slow."""
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+"""Exit codes: what was asked for could not be done, the command was written wrong, Ctrl-C."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -123,20 +129,24 @@ def new_pack(name: str, out: str | None) -> None:
 
 
 @cli.command()
-@click.argument("ids", nargs=-1)
+@click.argument("tasks", nargs=-1, type=TASK)
 @click.option("--all", "everything", is_flag=True, help="All tasks.")
+@task_options
 @as_json
-def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Check that the tasks IDS keep the promises of every task.
+def check(tasks: tuple[str, ...], everything: bool, changes: TaskChanges, as_json: bool) -> None:
+    """Check that TASKS keep the promises of every task; the name of a collection stands for its tasks.
 
     Prints their chance level (where it is known), the mean performance of the oracle and of random actions, and
     how many trials a second are generated. Fails if a task breaks a promise, and says which.
     """
     from ngym_core.testing import check_task
 
-    names = registry.all_envs(collections=True) if everything else [registry.task_spec(id_).id for id_ in ids]
+    names = registry.all_envs(collections=True) if everything else tasks_named(tasks)
     if not names:
         raise click.UsageError("Name tasks to check, or give --all.")
+    is_changed = changes != TaskChanges()
+    for name in names if is_changed else ():
+        changes.make(name)  # what no task can have is an error before any of them is checked
     done: list[dict[str, Any]] = []
     broken = []
     width = max(map(len, names))
@@ -145,7 +155,7 @@ def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     for name in names:
         problems: list[BaseException] = []
         with isolated(f"ngym was checking the task {name!r}", problems.append):
-            result = check_task(name)
+            result = replace(check_task(partial(_changed, changes, name)), task=name) if is_changed else check_task(name)
         if problems:
             [problem] = problems
             text = str(problem) if isinstance(problem, TaskError) else f"{name} cannot be checked: {reason(problem)}"
@@ -165,18 +175,42 @@ def check(ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
         raise click.ClickException(f"{len(broken)} of {len(names)} tasks break a promise: {', '.join(broken)}")
 
 
+def _changed(changes: TaskChanges, name: str) -> Any:
+    """Return a task that is changed: the chance level that it states is that of its defaults."""
+    env = changes.make(name)
+    env.chance = None
+    return env
+
+
 def main() -> None:
-    """Run the command line with the commands of all packs."""
+    """Run the command line with the commands of all packs.
+
+    It exits with 0 if all was done, 1 if it could not be done (a check that failed, a folder that holds something else), and
+    2 if the command was written wrong: an unknown option, task or condition, or a value that there is not. Either error is
+    one line on stderr.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a pack may have texts that a terminal cannot show
     registry.pack_manager().add_commands(cli)
     try:
-        cli(prog_name="ngym", standalone_mode=False)
+        code = cli(prog_name="ngym", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click before 8.2 shows the help itself
+            error.show()
+            sys.exit(error.exit_code)
+        help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
+        _fail(f"{error.format_message()}{help_}", error.exit_code)
     except click.exceptions.Abort:
-        sys.exit(130)
-    except (UnknownNameError, ValueError, TypeError, OSError, ImportError) as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(INTERRUPTED)
+    except UnknownNameError as error:
+        _fail(error, USAGE)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        _fail(error, FAILURE)
+    if isinstance(code, int) and code:  # a command ended by `ctx.exit(code)`
+        sys.exit(code)
+
+
+def _fail(error: object, code: int) -> NoReturn:
+    """Print an error in one line and exit."""
+    click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+    sys.exit(code)

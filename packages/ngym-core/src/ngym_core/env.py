@@ -7,7 +7,7 @@ import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 import gymnasium
@@ -32,6 +32,7 @@ from ngym_core.arguments import (
     explained,
     given_arguments,
 )
+from ngym_core.errors import UnknownNameError, unknown_name
 from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
@@ -385,10 +386,14 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._install(self._generate(1, self._draws, kwargs))
         return copy_conditions(self.trial)
 
-    def _next_trial(self) -> TrialEnv:
+    def _next_trial(self, forced: Mapping[str, Any] = MappingProxyType({})) -> TrialEnv:
         """Begin a new trial, and return the task that plays it: another one where a wrapper changes between tasks."""
-        self._top.new_trial()  # type: ignore[attr-defined]
+        self._top.new_trial(**forced)  # type: ignore[attr-defined]
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
+        if forced and is_one_at_a_time(self._top):  # a task in NeuroGym's style may ignore what it does not know
+            for name in forced:
+                if name not in playing.trial:
+                    raise unknown_name(f"condition of {playing}", name, playing.trial)
         playing.num_tr += 1
         return playing
 
@@ -468,20 +473,25 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
         Args:
             seed: Restart all randomness: the same seed gives the same episode. By default the streams go on.
-            options: Part of Gymnasium's signature; not used.
+            options: ``{"conditions": {...}}`` forces conditions of this trial, name -> value; the next ones are drawn.
 
         Returns:
             The first observation of the trial, and `info` with the keys that `step` documents.
+
+        Raises:
+            UnknownNameError: Another option, or a condition that the task does not have.
+            ValueError: A value that the condition cannot have.
+            TypeError: Options or conditions that are no dictionary.
         """
-        RESET_OPTIONS.check("options", options)
+        forced = conditions_of_reset(options)
         if seed is not None:
             self._draw_from(Draws(seed))
         self.num_tr = 0
         playing = self
-        if self._has_next_trial and seed is None:
+        if self._has_next_trial and seed is None and not forced:
             self.num_tr = 1
         else:
-            playing = self._next_trial()
+            playing = self._next_trial(forced)
         self._has_next_trial = False
         ob, _, _, _, info = playing.post_step(playing._first_observation(), 0.0, False, False, playing._idle_info())
         if self._recorder is not None:
@@ -857,6 +867,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(item) for item in value)
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def conditions_of_reset(options: Mapping[str, Any] | None, *others: str) -> dict[str, Any]:
+    """Return the conditions that the options of a reset force, after a check; `others` are further options."""
+    RESET_OPTIONS.check("options", options)
+    for name in options or ():
+        if name not in ("conditions", *others):
+            error = unknown_name("option of reset", name, ["conditions", *others])
+            raise UnknownNameError(f"{error} Conditions of the trial: options={{'conditions': {{'{name}': ...}}}}.")
+    conditions = (options or {}).get("conditions")
+    RESET_OPTIONS.check("options['conditions']", conditions)
+    return dict(conditions or {})
 
 
 def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:

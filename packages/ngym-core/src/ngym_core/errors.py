@@ -9,8 +9,8 @@ import gymnasium.error
 
 MAX_HINTS = 3
 """Number of near names that an error message suggests, at most."""
-MAX_NAMES = 40
-"""Number of valid names that an error message lists, at most."""
+MAX_NAMES = 12
+"""Number of valid names that an error message lists, at most; of more, those that are near are enough if there are any."""
 MIN_SIMILARITY = 0.6
 """Similarity (difflib's ratio, 0 to 1) from which a valid name is suggested."""
 
@@ -61,8 +61,10 @@ def nearest(name: object, valid: Iterable[object]) -> str:
     if not close:  # names that differ only in case are far apart for difflib
         close = [lowered[m] for m in difflib.get_close_matches(str(name).lower(), lowered, MAX_HINTS, MIN_SIMILARITY)]
     hint = "Did you mean " + " or ".join(map(repr, close)) + "? " if close else ""
-    shown = ", ".join(map(repr, names[:MAX_NAMES])) + (", ..." if len(names) > MAX_NAMES else "")
-    return f"{hint}Valid: {shown}."
+    if hint and len(names) > MAX_NAMES:
+        return hint.rstrip()
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return f"{hint}Valid: {', '.join(map(repr, names[:MAX_NAMES]))}{more}."
 
 
 def unknown_name(kind: str, name: object, valid: Iterable[object]) -> UnknownNameError:

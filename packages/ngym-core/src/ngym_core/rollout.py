@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
 
-from ngym_core.arguments import Count, Seed, checked, shown
+from ngym_core.arguments import Count, Keywords, Seed, checked, shown
 from ngym_core.networks import NetworkAgent, NetworkState, is_network
 from ngym_core.plugins.registry import make
+from ngym_core.wrappers.fix_conditions import conditions_fixed
 
 __all__ = ["run_env"]
 
@@ -23,6 +26,7 @@ def run_env(
     model: Any = None,
     *,
     seed: Seed = None,
+    conditions: Keywords | None = None,
 ) -> dict[str, Any]:
     """Play an env and record every step.
 
@@ -36,6 +40,8 @@ def run_env(
             observation. Its recurrent state is carried over trials and restarts with each episode. Without model and
             `def_act`, actions are random.
         seed: Seed of `reset` and, for random actions, of the action space.
+        conditions: Conditions of the trials, name -> a value, or a list of values one of which is drawn for each trial, see
+            `ngym_core.wrappers.FixConditions`.
 
     Returns:
         Arrays with one row for each step:
@@ -55,7 +61,9 @@ def run_env(
     Raises:
         ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials, or a torch module
             whose outputs do not fit the actions.
-        TypeError: A model without `predict` that is neither a torch module nor a function.
+        UnknownNameError: A condition that the task does not have.
+        TypeError: Conditions for a vector env that `make_sb3_env` did not make, or a model without `predict` that is
+            neither a torch module nor a function.
 
     Example:
         >>> data = run_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
@@ -66,7 +74,26 @@ def run_env(
         raise TypeError(f"env={shown(env)} must be an env, or the id of a task.")
     if isinstance(env, str):
         env = make(env)
-    player = _Player(env, def_act, model, seed)
+    with _fixed(env, conditions) as played:
+        return _record(_Player(played, def_act, model, seed), num_steps, num_trials)
+
+
+def _fixed(env: Any, conditions: Mapping[str, Any] | None) -> AbstractContextManager[Any]:
+    """Return what fixes conditions of an env for a while, and gives the env to play."""
+    if not conditions:
+        return nullcontext(env)
+    if not hasattr(env, "num_envs"):
+        return conditions_fixed(env, conditions)
+    fix = getattr(env, "conditions_fixed", None)
+    if fix is None:
+        raise TypeError(
+            f"conditions={shown(conditions)} need a single env, or a vector env of make_sb3_env, not {shown(env)}."
+        )
+    return cast("AbstractContextManager[Any]", fix(conditions))
+
+
+def _record(player: _Player, num_steps: int, num_trials: int | None) -> dict[str, Any]:
+    """Play, and return what `run_env` returns."""
     initial_ob = player.reset()
     rows: list[dict[str, Any]] = []
     trials: list[dict[str, Any]] = []

@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ngym_core.task_options import TASK, TaskChanges, parse_pairs, task_options
 from ngym_data.splits import SPLITS, Split
 
 __all__ = ["export", "rerun"]
 
 
-def _parse_pairs(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
-    """Return texts NAME=VALUE as a dictionary. Values are read as JSON, or stay text if they are not JSON."""
-    pairs = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{text!r} must be NAME=VALUE.", context, option)
-        try:
-            pairs[name] = json.loads(value)
-        except ValueError:
-            pairs[name] = value
-        except RecursionError as error:
-            raise click.BadParameter(f"{name}={value[:20]}... is nested too deeply.", context, option) from error
-    return pairs
-
-
 @click.command()
-@click.argument("task")
+@click.argument("task", type=TASK)
 @click.option("--trials", default=1000, show_default=True, help="Number of trials.")
 @click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Split of the trials.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all trials.")
-@click.option(
-    "--set",
-    "parameters",
-    callback=_parse_pairs,
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of the task, e.g. sigma=0.5.",
-)
-@click.option(
-    "--condition",
-    "conditions",
-    callback=_parse_pairs,
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Values to cross, e.g. coh=[0,12.8].",
-)
+@task_options
 @click.option(
     "--holdout",
-    callback=_parse_pairs,
+    callback=parse_pairs,
     multiple=True,
     metavar="NAME=VALUE",
     help="Held-out values, which only the split holdout has, e.g. coh=[12.8].",
@@ -65,14 +33,35 @@ def _parse_pairs(context: click.Context, option: click.Parameter, texts: Sequenc
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, NAME.npz; it must not exist.")
 def export(
-    task: str, trials: int, split: Split, seed: int, session: int | None, out: Path, **values: dict[str, Any]
+    task: str,
+    trials: int,
+    split: Split,
+    seed: int,
+    changes: TaskChanges,
+    holdout: dict[str, Any],
+    session: int | None,
+    out: Path,
 ) -> None:
-    """Write trials of TASK to a file, with a manifest beside it."""
+    """Write trials of TASK to a file, with a manifest beside it.
+
+    Several values of a condition are crossed with those of the others: the trials have all combinations in turn.
+    """
     from ngym_data.export import export_trials
 
+    changes.make(task)  # errors of names and values before anything else
+    parameters = {**changes.parameters, **({"wrappers": changes.wrappers} if changes.wrappers else {})}
     with click.progressbar(length=trials, label="generating trials") as bar:
         files = export_trials(
-            out, task, trials=trials, split=split, seed=seed, session=session, progress=bar.update, **values
+            out,
+            task,
+            parameters,
+            trials,
+            seed=seed,
+            split=split,
+            holdout=holdout,
+            conditions=changes.conditions,
+            session=session,
+            progress=bar.update,
         )
     click.echo(f"wrote {', '.join(map(str, files))}")
 

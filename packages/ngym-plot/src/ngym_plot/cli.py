@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
+from ngym_core.plugins import registry
+from ngym_core.task_options import TASK, TaskChanges, task_options, tasks_named
+
 __all__ = ["gallery", "plot"]
 
-# matplotlib and ngym_core are imported inside the commands, so that `ngym --help` is quick.
+# matplotlib is imported inside the commands, so that `ngym --help` is quick.
 
 _ANIMATION_SUFFIXES = (".mp4", ".gif")
 _MAX_TRIALS_AS_RUN = 20
@@ -17,12 +20,13 @@ _MAX_TRIALS_AS_RUN = 20
 
 
 @click.command()
-@click.argument("task")
+@click.argument("task", type=TASK)
 @click.option("--trials", default=1, show_default=True, type=click.IntRange(1), help="Trials to draw.")
 @click.option(
     "--model",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="An agent that Stable-Baselines3 saved, to play the trials. Loading it can run any code: take none from strangers.",
+    type=click.Path(path_type=Path, exists=True),
+    help="An agent that Stable-Baselines3 saved, to play the trials; or a folder of `ngym train`, with parameters and "
+    "wrappers of its training. Loading it can run any code: take none from strangers.",
 )
 @click.option(
     "--out",
@@ -31,7 +35,16 @@ _MAX_TRIALS_AS_RUN = 20
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the trials.")
 @click.option("--trials-per-episode", default=1, show_default=True, help="Trials until the memory of the agent restarts.")
-def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int, trials_per_episode: int) -> None:
+@task_options
+def plot(
+    task: str,
+    trials: int,
+    model: Path | None,
+    out: Path | None,
+    seed: int,
+    trials_per_episode: int,
+    changes: TaskChanges,
+) -> None:
     """Draw trials of TASK: observations, actions and ground truth, rewards.
 
     Without a model the ground truth is played. One trial is drawn with its periods, several as a run, and more than 20 as a
@@ -44,7 +57,7 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
     mpl.use("Agg")  # figures go to files: no window, no display
     from ngym_plot.animation import plot_env_3dbox
     from ngym_plot.figure import save_figure, style
-    from ngym_plot.players import Oracle, load_player
+    from ngym_plot.players import Oracle, load_player, read_training
     from ngym_plot.rollout import plot_env
     from ngym_plot.session import plot_session
     from ngym_plot.trial import plot_trial
@@ -54,12 +67,24 @@ def plot(task: str, trials: int, model: Path | None, out: Path | None, seed: int
     if out is None and path.exists():
         raise click.ClickException(f"{path} exists already; name another file with --out.")
     options: dict[str, Any] = {} if model is None else {"num_trials_before_reset": trials_per_episode}
-    env = ngym.make(task, **options)
+    if model is not None and model.is_dir():
+        trained = read_training(model)
+        if trained.task != task:
+            raise click.UsageError(f"{model} is an agent of {trained.task}, and the task to draw is {task}.")
+        changes = changes.on_top_of(trained.changes)
+    env = changes.make(task, **options)
     _check_file(path)
     try:
         agent: Any = Oracle(env) if model is None else load_player(model)
     except ImportError as error:
         raise click.ClickException(str(error)) from error
+    for name in ("observation_space", "action_space"):
+        made_for = getattr(agent, name, None)
+        if made_for is not None and made_for != getattr(env, name):
+            raise click.ClickException(
+                f"{model} is an agent for the {name} {made_for}, and {task} has {getattr(env, name)}: name the task that it "
+                "was trained on, with its parameters (--set) and wrappers (--wrapper)."
+            )
     name = task.removesuffix("-v0") + (f", {model.name}" if model else "")
     if path.suffix in _ANIMATION_SUFFIXES:
         if len(env.observation_space.shape) not in (2, 3):
@@ -102,17 +127,25 @@ def _check_file(path: Path) -> None:
 
 
 @click.command()
+@click.argument("tasks", nargs=-1, type=TASK)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder, new or empty.")
-def gallery(out: Path) -> None:
-    """Write a page with a figure of a trial of every task to OUT/index.html; it needs no server and no network."""
+@task_options
+def gallery(tasks: tuple[str, ...], out: Path, changes: TaskChanges) -> None:
+    """Write a page with a figure of a trial of TASKS (by default all) to OUT/index.html.
+
+    It needs no server and no network. The name of a collection stands for its tasks.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from ngym_core import all_envs
     from ngym_plot.gallery import write_gallery
 
-    with click.progressbar(length=len(all_envs(collections=True)), label="drawing") as bar:
-        path, failed = write_gallery(out, progress=bar.update)
+    ids = tasks_named(tasks) or registry.all_envs(collections=True)
+    is_changed = changes != TaskChanges()
+    for task in ids if is_changed else ():
+        changes.make(task)  # what no task can have is an error before any of them is drawn
+    with click.progressbar(length=len(ids), label="drawing") as bar:
+        path, failed = write_gallery(out, ids, progress=bar.update, make=changes.make)
     for name, reason in failed.items():
         click.echo(f"{name} could not be drawn: {reason}", err=True)
     click.echo(f"wrote {path}")

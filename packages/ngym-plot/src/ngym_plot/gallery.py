@@ -6,7 +6,7 @@ import base64
 import inspect
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
@@ -62,7 +62,10 @@ class _Card:
 
 @checked
 def write_gallery(
-    folder: FilePath, ids: Iterable[str] | None = None, progress: Callback = lambda _: None
+    folder: FilePath,
+    ids: Iterable[str] | None = None,
+    progress: Callback = lambda _: None,
+    make: Callback = registry.make,
 ) -> tuple[Path, dict[str, str]]:
     """Write a page with a figure of a trial of each task, ``index.html``; figures and styles are inside this file.
 
@@ -70,6 +73,7 @@ def write_gallery(
         folder: A new or empty folder; what a killed process left there does not count.
         ids: Ids of tasks; by default all registered tasks, those of packs included.
         progress: Called with 1 after each task.
+        make: Called with an id, makes the task; by default `ngym_core.make`.
 
     Returns:
         The page, and the tasks that could not be drawn: id -> reason. Their entries have no figure.
@@ -85,14 +89,14 @@ def write_gallery(
     with claim_folder(folder):
         cards = []
         for name in names:
-            cards.append(_card(name))
+            cards.append(_card(name, make))
             progress(1)
         with atomic_write(page) as temporary:
             temporary.write_text(encodable(_page(cards)), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 
 
-def _card(name: str) -> _Card:
+def _card(name: str, make: Callable[[str], Any]) -> _Card:
     """Make the entry of a task. An error in the task leaves the rest of its entry empty, and no other entry."""
     card = _Card(name)
     figures_before = set(plt.get_fignums())
@@ -102,7 +106,7 @@ def _card(name: str) -> _Card:
         card.purpose = " ".join((inspect.getdoc(target) or "").split("\n\n")[0].split())
         card.tags = sorted(map(str, spec.metadata.get("tags", ())))
         card.paper = tuple(" ".join(str(spec.metadata.get(k) or "").split()) for k in ("paper_name", "paper_link"))  # type: ignore[assignment]
-        env = registry.make(name)
+        env = make(name)
         card.facts = _facts(env)
         card.image = _draw(env)
     except Exception as error:  # tasks of packs may fail in any way

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ngym_core.arguments import FilePath, checked
+from ngym_core.task_options import TaskChanges
 
-__all__ = ["Oracle", "load_player"]
+__all__ = ["Oracle", "SavedTraining", "load_player", "read_training"]
 
 _SB3_CLASSES = (
     ("sb3_contrib", "RecurrentPPO"),
@@ -16,6 +20,10 @@ _SB3_CLASSES = (
     ("stable_baselines3", "DQN"),
 )
 """Module and class of each algorithm, in the order in which they are tried."""
+
+
+MODEL, SETTINGS = "model.zip", "config.json"
+"""Files of a folder of `ngym train`: the agent, and what it was trained on."""
 
 
 class Oracle:
@@ -33,6 +41,43 @@ class Oracle:
         return self.env.unwrapped.gt_now
 
 
+@dataclass(frozen=True)
+class SavedTraining:
+    """What a folder of `ngym train` says of its training.
+
+    Attributes:
+        task: The task's id.
+        changes: Its parameters, wrappers and conditions.
+    """
+
+    task: str
+    changes: TaskChanges
+
+
+@checked
+def read_training(folder: FilePath) -> SavedTraining:
+    """Read which task the agent in a folder of `ngym train` was trained on.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        FileNotFoundError: It holds no agent.
+        ValueError: Its settings are damaged, or name a wrapper that has no name.
+    """
+    folder = Path(folder)
+    for name in (MODEL, SETTINGS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder} is no folder of `ngym train`: it holds no {name}.")
+    try:
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        wrappers = [(one, {}) if isinstance(one, str) else (one[0], dict(one[1])) for one in settings["wrappers"]]
+        changes = TaskChanges(dict(settings["task_kwargs"]), wrappers, dict(settings["conditions"]))
+        return SavedTraining(str(settings["task"]), changes)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise ValueError(f"{folder / SETTINGS} is damaged: {type(error).__name__}: {error}.") from error
+
+
 @checked
 def load_player(path: FilePath) -> Any:
     """Load an agent that Stable-Baselines3 saved.
@@ -40,7 +85,7 @@ def load_player(path: FilePath) -> Any:
     Such a file can run code: load only files that you trust. It does not say which algorithm saved it, so all are tried.
 
     Args:
-        path: The file.
+        path: The file, or a folder of `ngym train`.
 
     Returns:
         The agent, on the CPU.
@@ -49,6 +94,9 @@ def load_player(path: FilePath) -> Any:
         ImportError: Stable-Baselines3 or sb3-contrib is not installed.
         ValueError: A file that none of the algorithms can load.
     """
+    path = Path(path)
+    if path.is_dir():
+        path /= MODEL
     reasons = []
     for module, name in _SB3_CLASSES:
         try:

@@ -38,6 +38,7 @@ def plot_env(
     plot_config: PlotConfig | dict[str, Any] | None = None,
     *,
     seed: Seed = None,
+    conditions: Keywords | None = None,
 ) -> Figure:
     """Play a task and draw the run.
 
@@ -57,12 +58,14 @@ def plot_env(
         plot_performance: Whether to draw the performance of each trial.
         plot_config: Sizes and unit of time.
         seed: Seed of the run.
+        conditions: Conditions of the trials, name -> a value, or a list of values one of which is drawn for each trial.
 
     Returns:
         The figure.
 
     Raises:
         ValueError: See `run_env` and `visualize_run`.
+        UnknownNameError: A condition that the task does not have.
 
     Example:
         >>> figure = plot_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
@@ -70,7 +73,7 @@ def plot_env(
         ['Observation', 'Action', 'Reward', 'Perform.']
     """
     env = ngym.make(env) if isinstance(env, str) else env
-    data = ngym.run_env(env, num_steps, num_trials, def_act, model, seed=seed)
+    data = ngym.run_env(env, num_steps, num_trials, def_act, model, seed=seed, conditions=conditions)
     return visualize_run(
         data["ob"],
         data["actions"],

@@ -28,6 +28,7 @@ from ngym_core.arguments import (
     InstanceOf,
     Integer,
     Integers,
+    Keywords,
     Probability,
     Text,
     checked,
@@ -43,7 +44,7 @@ from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, without_objects
 from ngym_core.trials import Trials, concatenate, select
 from ngym_sb3.cells import CELLS
 from ngym_sb3.evaluation import DEFAULT_LANES, Evaluator, interleave_lanes, seeded_actions
-from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env
+from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env, unwrap_vec_env
 
 __all__ = ["Activity", "record_activity"]
 
@@ -211,6 +212,7 @@ def record_activity(
     deterministic: Flag = True,
     batch_first: Flag | None = None,
     max_bytes: Bytes = MAX_ACTIVITY_BYTES,
+    conditions: Keywords | None = None,
 ) -> Activity:
     """Record the activity of units in trials, and what leads to actions: values, logits, log-probabilities, rewards.
 
@@ -233,12 +235,13 @@ def record_activity(
         deterministic: Whether an agent takes its best action instead of drawing one.
         batch_first: Whether a module is called with, and returns, (trials, steps, channels); by default this is found out.
         max_bytes: Bound of the size of the recorded activity.
+        conditions: Conditions of the trials, see `evaluate_policy`.
 
     Returns:
         The activity.
 
     Raises:
-        UnknownNameError: A layer that does not exist.
+        UnknownNameError: A layer that does not exist, or a condition that the task does not have.
         ValueError: More than `max_bytes` (the error says how to record less), fewer than one trial, units or steps that
             do not exist, or a layer whose output is not one row for each step.
         TypeError: A model that is neither an agent nor a module, or an env that `make_sb3_env` did not make.
@@ -259,7 +262,7 @@ def record_activity(
     options = _RecordingOptions(num_trials, layer, units, steps, max_bytes)
     env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
     if isinstance(model, (BaseAlgorithm, BasePolicy)):
-        with seeded_actions(model, seed):
+        with seeded_actions(model, seed), unwrap_vec_env(env, "Without a task id, a recording").conditions_fixed(conditions):
             return _record_agent(model, env, options, seed, deterministic)
     if not isinstance(model, nn.Module):
         raise TypeError(
@@ -267,7 +270,8 @@ def record_activity(
         )
     if not isinstance(env, NgymVecEnv):  # wrappers would change what an agent sees, but a module is shown raw trials
         raise TypeError(f"For a module, record_activity needs the env of make_sb3_env itself, not {type(env).__name__}.")
-    return _record_module(model, env, options, seed, batch_first)
+    with env.conditions_fixed(conditions):
+        return _record_module(model, env, options, seed, batch_first)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from gymnasium import spaces
@@ -28,13 +30,16 @@ from ngym_core.arguments import (
     explained,
 )
 from ngym_core.curriculum import GivenCurriculum, as_curriculum
-from ngym_core.errors import unknown_name
+from ngym_core.errors import UnknownNameError, unknown_name
 from ngym_sb3.cells import CELLS
 from ngym_sb3.policies import MlpRnnPolicy
 from ngym_sb3.recurrent_ppo import RecurrentPPO
 from ngym_sb3.vec_env import Carry, NgymVecEnv, make_sb3_env
 
-__all__ = ["ALGORITHMS", "Algorithm", "TrainingConfig", "load_model", "make_model"]
+__all__ = ["ALGORITHMS", "Algorithm", "TrainingConfig", "load_model", "load_settings", "make_model"]
+
+SETTINGS, MODEL = "config.json", "model.zip"
+"""Files of a training folder: settings and agent."""
 
 Algorithm: TypeAlias = Literal["recurrent-ppo", "ppo", "a2c", "dqn"]
 """Name of an algorithm."""
@@ -64,6 +69,7 @@ class TrainingConfig:
         gamma: Discount factor of future rewards, per step.
         task_kwargs: Parameters of the task.
         wrappers: Wrappers of the task, see `ngym_core.make`.
+        conditions: Conditions of all trials, of training and of tests, see `ngym_core.wrappers.FixConditions`.
         curriculum: Stages through which training leads: a `Curriculum`, a dictionary of its parts, or a TOML file, see
             `ngym_core.wrappers.FollowCurriculum`. Test trials are those of the task itself, without a curriculum.
 
@@ -96,6 +102,7 @@ class TrainingConfig:
     gamma: Probability = 0.9
     task_kwargs: Keywords = field(default_factory=dict)
     wrappers: Sequence[Any] = ()
+    conditions: Keywords = field(default_factory=dict)
     curriculum: GivenCurriculum | None = None
 
     def __post_init__(self) -> None:
@@ -129,6 +136,7 @@ class TrainingConfig:
             wrappers=[*self.wrappers, ("FollowCurriculum", {"curriculum": self.curriculum})] if follows else self.wrappers,
             trials_per_episode=self.trials_per_episode,
             carry=self.carry,
+            conditions=self.conditions,
             **self.task_kwargs,
         )
 
@@ -136,6 +144,44 @@ class TrainingConfig:
     def rollout_steps(self) -> int:
         """Steps of each lane between two updates, as the algorithm takes them."""
         return {"a2c": min(self.rollout, 8), "dqn": 1}.get(self.algo, self.rollout)
+
+
+@checked
+def load_settings(path: FilePath) -> dict[str, Any]:
+    r"""Read settings of an agent and its training from a TOML file.
+
+    Args:
+        path: The file, with arguments of `TrainingConfig` under their names; a path of a curriculum counts from its folder.
+
+    Returns:
+        Arguments of `TrainingConfig`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UnknownNameError: A setting that there is not.
+        ValueError: It is no TOML file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ngym_sb3.config import TrainingConfig, load_settings
+        >>> _ = Path("gru.toml").write_text('policy = "gru"\ntask_kwargs.timing.stimulus = 500\nwrappers = ["PassReward"]')
+        >>> TrainingConfig(**load_settings("gru.toml")).task_kwargs
+        {'timing': {'stimulus': 500}}
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no TOML file: {error}") from error
+    names = [setting.name for setting in fields(TrainingConfig)]
+    for name in settings:
+        if name not in names:
+            raise UnknownNameError(f"{path}: {unknown_name('setting', name, names)}")
+    if isinstance(settings.get("curriculum"), str):
+        settings["curriculum"] = path.parent / settings["curriculum"]
+    return settings
 
 
 @explained
@@ -188,14 +234,14 @@ def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
 
 
 @checked
-def load_model(path: FilePath, algo: Algorithm = "recurrent-ppo", env: AnyEnv | None = None) -> Any:
-    """Load an agent from a file that ``model.save`` wrote.
+def load_model(path: FilePath, algo: Algorithm | None = None, env: AnyEnv | None = None) -> Any:
+    """Load an agent from a file that ``model.save`` wrote, or from a folder of training.
 
     Like all models of Stable-Baselines3, such a file can run code: load only files that you trust.
 
     Args:
-        path: The file.
-        algo: The algorithm that saved it, a name in `ALGORITHMS`.
+        path: The file, or a folder of `Trainer`, such as ``ngym train`` writes.
+        algo: The algorithm that saved it, a name in `ALGORITHMS`; by default that of the folder, or ``recurrent-ppo``.
         env: A vector env to continue training on; none is needed to evaluate the agent.
 
     Returns:
@@ -203,8 +249,8 @@ def load_model(path: FilePath, algo: Algorithm = "recurrent-ppo", env: AnyEnv | 
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: An unknown algorithm, a file that it did not save, a damaged one, or an env with other observations or
-            actions.
+        ValueError: An unknown algorithm, a folder without settings, a file that the algorithm did not save, a damaged one,
+            or an env with other observations or actions.
 
     Example:
         >>> from stable_baselines3 import PPO
@@ -214,11 +260,30 @@ def load_model(path: FilePath, algo: Algorithm = "recurrent-ppo", env: AnyEnv | 
         'PPO'
     """
     path = Path(path)
+    if path.is_dir():
+        algo, path = algo or _algorithm_of(path), path / MODEL
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")
+    algo = algo or "recurrent-ppo"
     try:
         model = ALGORITHMS[algo].load(path, device="cpu")
     except Exception as error:
         raise ValueError(f"{path} is not a model that {algo} saved, or is damaged: {error}") from error
     # Loaded again with the env, outside of `try`: an env that does not fit has an error of its own.
     return model if env is None else ALGORITHMS[algo].load(path, env=env, device="cpu")
+
+
+def _algorithm_of(folder: Path) -> Algorithm:
+    """Return the algorithm that the settings in a folder of training name.
+
+    Raises:
+        ValueError: There are none.
+    """
+    try:
+        named = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["algo"]
+        algorithms: dict[str, Algorithm] = {name: name for name in get_args(Algorithm)}
+        return algorithms[named]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{folder} is no folder of training: its {SETTINGS} is missing or names no algorithm ({type(error).__name__})."
+        ) from error

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Flag, Seed, checked, explained
+from ngym_core.arguments import Count, Flag, Keywords, Seed, checked, explained
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.vec_env import make_sb3_env, unwrap_vec_env
@@ -26,7 +26,13 @@ DEFAULT_LANES = 16
 
 @checked
 def evaluate_policy(
-    model: Any, env: Any, num_trials: Count = 100, *, seed: Seed = 0, deterministic: Flag = True
+    model: Any,
+    env: Any,
+    num_trials: Count = 100,
+    *,
+    seed: Seed = 0,
+    deterministic: Flag = True,
+    conditions: Keywords | None = None,
 ) -> TrialTable:
     """Run an agent for a number of trials and return a table with one row per trial.
 
@@ -42,6 +48,8 @@ def evaluate_policy(
         seed: Seed of the trials, and of actions that are drawn; the same seed gives the same table. With None the
             random streams of the env continue.
         deterministic: Whether the agent takes its best action instead of drawing one.
+        conditions: Conditions of the trials, name -> a value, or a list of values one of which is drawn for each trial.
+            They are played in lanes of their own: the env is left as it is.
 
     Returns:
         Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURED_COLUMNS`.
@@ -49,6 +57,7 @@ def evaluate_policy(
     Raises:
         ValueError: Fewer than one trial, or an agent made for other observations or actions.
         TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``.
+        UnknownNameError: A condition that the task does not have.
 
     Example:
         >>> from stable_baselines3 import PPO
@@ -61,7 +70,9 @@ def evaluate_policy(
         >>> table["performance"].shape
         (6,)
     """
-    with seeded_actions(model, seed):
+    env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
+    fixed = unwrap_vec_env(env, "Without a task id, an evaluation").conditions_fixed(conditions)
+    with seeded_actions(model, seed), fixed:
         evaluator = Evaluator(model, env, num_trials, seed, deterministic)
         while not evaluator.finished:
             evaluator.step()

@@ -22,7 +22,7 @@ from ngym_core.plugins import registry
 from ngym_core.state import State, load_state, open_state, save_state, seal_state
 from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, save_trial_table
 from ngym_sb3.callbacks import TrialCallback
-from ngym_sb3.config import TrainingConfig, make_model
+from ngym_sb3.config import MODEL, SETTINGS, TrainingConfig, make_model
 from ngym_sb3.evaluation import evaluate_policy
 from ngym_sb3.model_state import get_model_state, set_model_state
 
@@ -38,8 +38,8 @@ TEST_LANES = 64
 """Number of lanes that play test trials."""
 STEPS_BETWEEN_SAVES = 32_768
 """Time steps (over all lanes) from one save to the next, which is the first that is possible then."""
-SETTINGS, CHECKPOINT, MODEL = "config.json", "checkpoint.npz", "model.zip"
-"""Files of a training folder."""
+CHECKPOINT = "checkpoint.npz"
+"""File of a training folder, beside those of `ngym_sb3.config`."""
 MAX_LEVELS = 12
 """Conditions with more different values than this are not listed by `EvaluationReport.by_condition`."""
 
@@ -94,7 +94,10 @@ class EvaluationReport:
         )
 
     def by_condition(self) -> str:
-        """Return trials, performance, reward and reaction time (ms) at each value of each condition, as text."""
+        """Return trials, performance, reward and reaction time (ms) at each value of each condition, as text.
+
+        A task in which an answer can be given in one step only measures no reaction time.
+        """
         lines = [f"{'condition':18} {'value':>10} {'trials':>7} {'performance':>12} {'reward':>8} {'reaction time':>14}"]
         for name, values in self.table.items():
             if name in MEASURED_COLUMNS or values.ndim != 1 or len(levels := np.unique(values.astype(str))) > MAX_LEVELS:
@@ -106,8 +109,10 @@ class EvaluationReport:
     def _row(self, selected: Array) -> str:
         """Return the row of some trials, (n,) bool."""
         performance, reward = (np.mean(self.table[name][selected]) for name in ("performance", "reward"))
-        times = self.table["reaction_time"][selected]
-        reaction = f"{np.nanmean(times):.0f} ms" if (~np.isnan(times)).any() else "-"
+        times = self.table["reaction_time"]
+        # Where all are 0 an answer can be given in one step only: the task measures no reaction time.
+        measured = bool((times > 0).any()) and not np.isnan(times[selected]).all()
+        reaction = f"{np.nanmean(times[selected]):.0f} ms" if measured else "-"
         return f"{selected.sum():>7} {performance:>12.3f} {reward:>8.3f} {reaction:>14}"
 
 
@@ -213,7 +218,8 @@ class Trainer:
 
     Raises:
         UnknownTaskError: There is no such task.
-        FileExistsError: The folder holds something else, or training with other settings, or another process uses it.
+        FileExistsError: The folder holds something else, or training with other settings or of more steps, or another
+            process uses it.
         StateError: The checkpoint is damaged.
 
     Example:
@@ -240,6 +246,7 @@ class Trainer:
             self.model: Any = make_model(self.config, env)
             self._restore()
             if self.out is not None:
+                self._refuse_fewer_steps(self.out)
                 with atomic_write(self.out / SETTINGS) as temporary:
                     temporary.write_text(json.dumps(self._settings(), indent=2))
 
@@ -265,6 +272,23 @@ class Trainer:
             raise FileExistsError(f"{folder} holds training with other settings: {changes}. Name a new folder.")
         if (folder / MODEL).exists() and not (folder / CHECKPOINT).exists():
             raise FileExistsError(f"{folder} holds an agent, but no {CHECKPOINT} to go on from; name a new folder.")
+
+    def _refuse_fewer_steps(self, folder: Path) -> None:
+        """Raise if more steps were asked for and made before than are asked for now: the settings would not be those."""
+        if not (folder / SETTINGS).exists():
+            return
+        done = min(self.steps, json.loads((folder / SETTINGS).read_text())["steps"])  # rollouts are whole: more were made
+        if self.config.steps < done:
+            raise FileExistsError(
+                f"{folder} holds training of {done:,} steps, more than the {self.config.steps:,} asked for. Ask for "
+                f"{done:,} or more, or name a new folder."
+            )
+
+    @property
+    def performance(self) -> float | None:
+        """Mean performance of the trials of training in the last line of its table; None before the first."""
+        column = self._log.rows[-1].get("trial/performance") if self._log.rows else None
+        return None if column is None or np.isnan(column[-1]) else float(column[-1])
 
     @property
     def steps(self) -> int:
@@ -379,5 +403,6 @@ class Trainer:
         trials_per_episode = 1 if config.carry == "trial" else config.trials_per_episode
         kwargs: Mapping[str, Any] = {**config.task_kwargs, "num_trials_before_reset": trials_per_episode}
         env = ngym.make(self.task, wrappers=config.wrappers, **kwargs)
-        rollout = ngym.run_env(env, num_trials=12, model=self.model, seed=TEST_SEED_OFFSET + config.seed)
+        seed = TEST_SEED_OFFSET + config.seed
+        rollout = ngym.run_env(env, num_trials=12, model=self.model, seed=seed, conditions=config.conditions)
         registry.pack_manager().draw_figure(rollout, env, path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 import gymnasium
@@ -13,11 +15,12 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Seed, checked, explained
+from ngym_core.arguments import Count, Keywords, Seed, checked, explained
 from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers
 from ngym_core.state import describe_stack, open_state, seal_state
+from ngym_core.wrappers import FixConditions
 from ngym_sb3.lane_infos import LaneInfos, StepEnds, split_info
 
 __all__ = ["Carry", "NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
@@ -40,6 +43,7 @@ def make_sb3_env(
     trials_per_episode: Count = 1,
     carry: Carry = "episode",
     seed: Seed = None,
+    conditions: Keywords | None = None,
     **kwargs: Any,
 ) -> NgymVecEnv:
     """Make a vector env of N lanes of a task for Stable-Baselines3.
@@ -52,6 +56,8 @@ def make_sb3_env(
         carry: How long a recurrent agent keeps its state: for an ``episode``, or only for a ``trial`` even where an
             episode has several. Training, `evaluate_policy` and `record_activity` all follow it.
         seed: Seed of the first lane; lane i has seed + i.
+        conditions: Conditions of all trials, name -> a value, or a list of values one of which is drawn for each trial, see
+            `ngym_core.wrappers.FixConditions`.
         **kwargs: Parameters of the task.
 
     Returns:
@@ -59,7 +65,7 @@ def make_sb3_env(
 
     Raises:
         UnknownTaskError: There is no such task.
-        UnknownNameError: There is no such wrapper.
+        UnknownNameError: There is no such wrapper, or condition.
         ValueError: Fewer than one lane, fewer than one trial in an episode, or another `carry`.
         TypeError: Wrappers or parameters beside an env, which has them already.
 
@@ -74,9 +80,12 @@ def make_sb3_env(
         {'new_trial': False, 'gt': 0}
     """
     if isinstance(task, str):
-        task = ngym.make(task, wrappers=wrappers, **kwargs)
+        fixed = [("FixConditions", {"conditions": conditions})] if conditions else []
+        task = ngym.make(task, wrappers=[*wrappers, *fixed], **kwargs)
     elif wrappers or kwargs:
         raise TypeError(f"{task} is an env already; wrappers and {sorted(kwargs)} can be given with a task id only.")
+    elif conditions:
+        task = FixConditions(task, conditions)
     # Stable-Baselines3 resets in the step that ends an episode, and expects the new episode's first observation from it.
     vector_env = ngym.TrialVectorEnv(task, n_envs, autoreset_mode=AutoresetMode.SAME_STEP)
     env = NgymVecEnv(vector_env, trials_per_episode=trials_per_episode, carry=carry)
@@ -156,10 +165,16 @@ class NgymVecEnv(VecEnv):
         return self.vector_env.trials_per_episode
 
     def reset(self) -> Array:
-        """Begin an episode in all lanes and return the observations, (N, *observation shape)."""
+        """Begin an episode in all lanes and return the observations, (N, *observation shape).
+
+        ``set_options({"conditions": {...}})`` before it forces conditions of the first trials, see `TrialVectorEnv.reset`.
+        """
         # `seed` of VecEnv keeps one seed per lane for the next reset; without it the lanes' streams continue.
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
-        observations, info = self.vector_env.reset(seed=seeds)
+        options = [dict(lane_options) for lane_options in self._options]
+        if any(lane_options != options[0] for lane_options in options):
+            raise ValueError("The lanes are reset together: set_options must give all the same options.")
+        observations, info = self.vector_env.reset(seed=seeds, options=options[0] or None)
         self.reset_infos = split_info(info, np.arange(self.num_envs))
         self._reset_seeds()
         self._reset_options()
@@ -223,6 +238,42 @@ class NgymVecEnv(VecEnv):
         self._episode_rewards[episodes], self._episode_steps[episodes] = 0.0, 0
         self._trials[at] = self._full_performances[at] = 0
         return observations, rewards, done, LaneInfos(ends)
+
+    @contextmanager
+    def conditions_fixed(self, conditions: Mapping[str, Any] | None) -> Iterator[NgymVecEnv]:
+        """Within ``with``, the env plays other lanes of the same task, in which conditions are fixed; then it goes on.
+
+        Args:
+            conditions: Name -> a value, or a list of values one of which is drawn for each trial; none leave all as it is.
+
+        Returns:
+            The same env, which has to be reset.
+
+        Raises:
+            UnknownNameError: A condition that the task does not have.
+            ValueError: A value that the condition cannot have.
+
+        Example:
+            >>> from ngym_sb3 import make_sb3_env
+            >>> env = make_sb3_env("PerceptualDecisionMaking-v0", n_envs=2)
+            >>> with env.conditions_fixed({"coh": 12.8}):
+            ...     observations = env.reset()
+            ...     env.reset_infos[0]["trial"]["coh"]
+            12.8
+        """
+        if not conditions:
+            yield self
+            return
+        own, counts = self.vector_env, {name: getattr(self, name).copy() for name in COUNTS}
+        fixed = FixConditions(copy.deepcopy(own.env), conditions)
+        self.vector_env = ngym.TrialVectorEnv(fixed, self.num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+        self.vector_env.trials_per_episode, self.vector_env.max_episode_steps = own.trials_per_episode, own.max_episode_steps
+        try:
+            yield self
+        finally:
+            self.vector_env = own
+            for name, count in counts.items():
+                setattr(self, name, count)
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
         """Return an image of the trial so far of each lane, see `ngym_core.TrialEnv.render`; `render` tiles them.

@@ -345,12 +345,23 @@ def unregister(ids: Iterable[str]) -> None:
         _owners.pop(id_, None)
 
 
+def _full_name(name: str, known: Collection[str]) -> str | None:
+    """Return the name that is meant: itself, with a version, or the only one that differs from these in its case."""
+    for exact in (name, f"{name}-v0"):
+        if exact in known:
+            return exact
+    folded = name.casefold()
+    found = [other for other in known if other.casefold() in (folded, f"{folded}-v0")]
+    return found[0] if len(found) == 1 else None
+
+
 @explained
 def task_spec(id_: str) -> TaskSpec:
     """Look up a task.
 
     Args:
-        id_: Its id; the version may be omitted. Modifiers may follow: ``yang19.go-v0+anti+delay=500``.
+        id_: Its id; the version may be omitted, and its case may differ. Modifiers may follow:
+            ``yang19.go-v0+anti+delay=500``.
 
     Returns:
         Its registration, with the modifiers.
@@ -368,9 +379,8 @@ def task_spec(id_: str) -> TaskSpec:
         for modifier in modifiers:
             wrapper_of(modifier)
         return replace(spec, id="+".join([spec.id, *modifiers]), modifiers=tuple(modifiers))
-    for known in (id_, f"{id_}-v0"):
-        if known in _tasks:
-            return _tasks[known]
+    if (found := _full_name(id_, _tasks)) is not None:
+        return _tasks[found]
     reasons = _pack_manager.why_missing(id_) if _pack_manager is not None else ""
     raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, _tasks)}")
 
@@ -416,14 +426,13 @@ def check_tags(tags: object) -> list[str]:
 
 @explained
 def wrapper_spec(name: str) -> WrapperSpec:
-    """Look up a wrapper by name; the version may be omitted.
+    """Look up a wrapper by name; the version may be omitted, and its case may differ.
 
     Raises:
         UnknownNameError: There is no such wrapper.
     """
-    for known in (name, f"{name}-v0"):
-        if known in _wrappers:
-            return _wrappers[known]
+    if (found := _full_name(name, _wrappers)) is not None:
+        return _wrappers[found]
     raise unknown_name("wrapper", name, _wrappers)
 
 
@@ -649,14 +658,16 @@ def all_collections() -> list[str]:
 
 @checked
 def is_collection(name: Text) -> bool:
-    """Return whether a name is that of a collection, and not the id of a task."""
+    """Return whether a name is that of a collection, in any case, and not the id of a task."""
     # Ids first: each `make` asks, and only for other names all tasks are gone through.
-    return name not in _tasks and f"{name}-v0" not in _tasks and name in all_collections()
+    if name in _tasks or f"{name}-v0" in _tasks:
+        return False
+    return _full_name(name, _tasks) is None and _full_name(name, all_collections()) is not None
 
 
 @checked
 def full_name(name: Text) -> str:
-    """Return the id of a task, whose version may have been omitted, or the name of a collection.
+    """Return the id of a task, whose version may have been omitted and whose case may differ, or the name of a collection.
 
     Args:
         name: What `make` takes.
@@ -665,11 +676,11 @@ def full_name(name: Text) -> str:
         UnknownTaskError: There is neither.
 
     Example:
-        >>> full_name("GoNogo"), full_name("yang19")
+        >>> full_name("gonogo"), full_name("yang19")
         ('GoNogo-v0', 'yang19')
     """
     name = name.removeprefix("ngym_core:")
-    return name if is_collection(name) else task_spec(name).id
+    return str(_full_name(name, all_collections())) if is_collection(name) else task_spec(name).id
 
 
 @explained
@@ -691,7 +702,7 @@ def get_collection(collection: str) -> list[str]:
     """
     if not collection:
         return []
-    ids = [s.id for s in _tasks.values() if s.collection == collection]
-    if not ids:
+    found = _full_name(collection, all_collections())
+    if found is None:
         raise ValueError(f"Unknown collection of envs, {collection}. {nearest(collection, all_collections())}")
-    return ids
+    return [s.id for s in _tasks.values() if s.collection == found]

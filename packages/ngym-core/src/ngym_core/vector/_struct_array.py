@@ -59,6 +59,13 @@ class StructArray:
         column: Array = self._columns[name]
         return column
 
+    def holds(self, columns: Mapping[str, Array]) -> bool:
+        """Return whether values of these types, name -> (m, ...), can be kept without a change."""
+        kept = {name: self.dtype[name].base for name in columns}
+        return all(
+            kept[name].hasobject or np.result_type(kept[name], column) == kept[name] for name, column in columns.items()
+        )
+
     def take(self, index: Array) -> Array:
         """Return copies of whole rows, to `put` into a table with the same columns."""
         rows: Array = self._rows.take(index)

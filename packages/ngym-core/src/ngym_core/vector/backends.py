@@ -18,7 +18,7 @@ from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
 from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector._mixed_rule import MixedRule
-from ngym_core.vector.prefetch import Prefetcher
+from ngym_core.vector.prefetch import Prefetcher, promoted
 from ngym_core.wrappers.base import TrialWrapper, idle_info
 from ngym_core.wrappers.schedule_envs import MultiEnvs
 
@@ -128,8 +128,8 @@ class Backend:
         """Return a lane's randomness."""
         raise NotImplementedError
 
-    def begin(self, lanes: Array) -> None:
-        """Begin a new trial in the given lanes (indices)."""
+    def begin(self, lanes: Array, forced: Mapping[str, Any] | None = None) -> None:
+        """Begin a new trial in the given lanes (indices), of which conditions may be forced, name -> value."""
         raise NotImplementedError
 
     def begin_episode(self, lanes: Array) -> Array | None:
@@ -308,12 +308,23 @@ class RuleBackend(Backend):
         """Return a lane's randomness."""
         return self._prefetch.draws[lane]
 
-    def begin(self, lanes: Array) -> None:
+    def begin(self, lanes: Array, forced: Mapping[str, Any] | None = None) -> None:
         """Begin a new trial in the given lanes."""
         self.follow_changes()
-        slots = self._prefetch.advance(lanes)
+        slots = self._force(lanes, forced) if forced else self._prefetch.advance(lanes)
         self._facts.put(lanes, self._prefetch.facts.take(slots))
         self._conditions.put(lanes, self._prefetch.conditions.take(slots))
+
+    def _force(self, lanes: Array, forced: Mapping[str, Any]) -> Array:
+        """Move the given lanes to their next trial, with conditions that are forced, and return its slot, (m,)."""
+        begun = [self._prefetch.draw_next(lane, forced) for lane in lanes.tolist()]
+        for trials, _ in begun:
+            if not self._prefetch.conditions.holds(trials.conditions):  # a condition of another type than those drawn
+                present = self.get_lanes(self._lanes)
+                known = {name: self._conditions[name] for name in self._conditions.names}
+                self._prefetch_trials(promoted(known, trials.conditions))
+                self.set_lanes(self._lanes, present)
+        return np.array([self._prefetch.install(lane, *one) for lane, one in zip(lanes.tolist(), begun, strict=True)])
 
     def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, None, Info]:
         """Evaluate the rule for all lanes and go to their next step."""
@@ -426,12 +437,13 @@ class LoopBackend(Backend):
         with self._states[lane]:
             return self.env.unwrapped._draws  # type: ignore[no-any-return]
 
-    def begin(self, lanes: Array) -> None:
+    def begin(self, lanes: Array, forced: Mapping[str, Any] | None = None) -> None:
         """Begin a new trial in the given lanes."""
         self.follow_changes()
+        options = {"conditions": dict(forced)} if forced else None
         for lane in lanes:
             with self._states[lane]:
-                self._ob[lane] = self._inner.reset()[0]
+                self._ob[lane] = self._inner.reset(options=options)[0]
 
     def begin_episode(self, lanes: Array) -> Array:
         """Begin an episode in lanes whose trial has begun already, with a reset that inner wrappers see."""

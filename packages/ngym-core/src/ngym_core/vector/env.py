@@ -15,7 +15,7 @@ from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked, explained, shown
-from ngym_core.env import RESET_OPTIONS
+from ngym_core.env import conditions_of_reset
 from ngym_core.plain_data import decode, encode
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.rendering import PlayedTrial, TrialRecorder
@@ -124,15 +124,18 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
 
         Args:
             seed: An integer s seeds lane i with s + i; a list has one seed for each lane.
-            options: ``reset_mask``, (N,) bool: the lanes to reset.
+            options: ``reset_mask``, (N,) bool: the lanes to reset; ``conditions``, a dictionary: conditions to force on the
+                first trial of each of these lanes, name -> value.
 
         Returns:
             Observations (N, *observation shape), and `info`, see `step`.
 
         Raises:
             ValueError: Not one seed for each lane, or a mask of another shape or without any lane.
-            TypeError: A mask that is no boolean array.
+            TypeError: A mask that is no boolean array, or conditions that are no dictionary.
+            UnknownNameError: Another option, or a condition that the task does not have.
         """
+        forced = conditions_of_reset(options, "reset_mask")
         mask = self._reset_mask(options)
         seeds = [None] * self.num_envs if seed is None else seed
         if not isinstance(seeds, (list, tuple, np.ndarray)):
@@ -154,7 +157,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             if seeds[lane] is not None or not self._started[lane]:
                 for wrapper, memory in self._wrappers:
                     wrapper.seed_memory(memory, lane, wrapper.own_draws(self._backend.draws(lane)))
-        self._backend.begin(lanes[~self._next_begun[lanes]])
+        self._backend.begin(lanes if forced else lanes[~self._next_begun[lanes]], forced)
         self._backend.num_tr[lanes], self._episode_steps[lanes] = 1, 0
         self._episode_over[lanes] = self._next_begun[lanes] = False
         self._started[lanes] = True
@@ -535,7 +538,6 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         return replaced
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
-        RESET_OPTIONS.check("options", options)
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return np.ones(self.num_envs, bool)

@@ -74,7 +74,7 @@ class Prefetcher:
         self._buffer_steps = self.buffer_trials * int(probe.lengths.max())
         self._ob = np.empty((2 * n * self._buffer_steps, *probe.ob.shape[2:]), probe.ob.dtype)
         self._gt = np.empty((2 * n * self._buffer_steps, *probe.gt.shape[2:]), probe.gt.dtype)
-        self.conditions = StructArray(_promoted(probe.conditions, conditions or {}), 2 * self.buffer_trials * n)
+        self.conditions = StructArray(promoted(probe.conditions, conditions or {}), 2 * self.buffer_trials * n)
         self.facts = StructArray(self._facts(probe, probe.lengths), 2 * self.buffer_trials * n)
         self.draws = [Draws() for _ in range(n)]
         slots = np.arange(2 * self.buffer_trials * n).reshape(n, -1)
@@ -237,6 +237,29 @@ class Prefetcher:
         self._ob[at : at + len(ob)], self._gt[at : at + len(gt)] = ob, gt
         return at
 
+    def draw_next(self, lane: int, forced: Mapping[str, Any]) -> tuple[Trials, dict[str, Any]]:
+        """Return a lane's next trial with conditions that are forced, and the state of its draws after it.
+
+        Nothing of the lane changes: `install` lets it play the trial.
+        """
+        state, to_skip = self.mark(lane)
+        draws = Draws(0)
+        draws.state = state
+        if to_skip:
+            sample_trials(self.env, to_skip, None, draws, {})
+        return sample_trials(self.env, 1, None, draws, forced), draws.state
+
+    def install(self, lane: int, trials: Trials, state: dict[str, Any]) -> int:
+        """Let a lane play a trial that `draw_next` returned, and return its slot."""
+        one = trials[0]
+        periods: dict[str, Span] = {name: (int(one.start[name]), int(one.end[name])) for name in one.start}
+        at = self.place(lane, (state, 0), one.ob, one.gt, periods)
+        slot = int(self.slot[lane])
+        for table, columns in ((self.conditions, trials.conditions), (self.facts, self._facts(trials, np.array([at])))):
+            for name, values in columns.items():
+                table[name][slot] = values[0]
+        return slot
+
     def _grow(self, steps: int) -> None:
         """Enlarge the room of each buffer to at least this many steps, and move what is stored."""
         buffer_steps = steps + steps // 8  # with some to spare: growing copies the whole store
@@ -273,13 +296,13 @@ class Prefetcher:
         return {p: (start, stop) for p, (start, stop) in edges.items()}
 
 
-def _promoted(columns: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+def promoted(columns: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
     """Return empty columns of all names, in the types that hold the values of both tables."""
-    promoted = {}
+    empty = {}
     for name in dict.fromkeys([*columns, *others]):
         both = [table[name] for table in (columns, others) if name in table]
         same_shape = len({column.shape[1:] for column in both}) == 1
         numbers = all(column.dtype.kind in "biuf" for column in both)
         kind = np.result_type(*both) if same_shape and numbers else both[0].dtype if len(both) == 1 else np.dtype(object)
-        promoted[name] = np.empty((0, *(both[0].shape[1:] if same_shape else ())), kind)
-    return promoted
+        empty[name] = np.empty((0, *(both[0].shape[1:] if same_shape else ())), kind)
+    return empty

@@ -15,6 +15,7 @@ from ngym_core.plugins.registry import WrapperSpec
 if TYPE_CHECKING:
     from ngym_core.wrappers.catch_trials import CatchTrials as CatchTrials
     from ngym_core.wrappers.choices import ChoiceWrapper as ChoiceWrapper
+    from ngym_core.wrappers.fix_conditions import FixConditions as FixConditions
     from ngym_core.wrappers.follow_curriculum import FollowCurriculum as FollowCurriculum
     from ngym_core.wrappers.full_input import FullInput as FullInput
     from ngym_core.wrappers.modifiers.anti import Anti as Anti
@@ -45,6 +46,7 @@ WRAPPERS = {
     "CatchTrials-v0": "catch_trials:CatchTrials",
     "Context-v0": "modifiers.context:Context",
     "Delay-v0": "modifiers.delay:Delay",
+    "FixConditions-v0": "fix_conditions:FixConditions",
     "FollowCurriculum-v0": "follow_curriculum:FollowCurriculum",
     "FullInput-v0": "full_input:FullInput",
     "GoCue-v0": "modifiers.go_cue:GoCue",
