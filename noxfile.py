@@ -27,6 +27,7 @@ TOGETHER = [
     "tests/test_films.py",
     "tests/test_layers.py",
     "tests/test_readme.py",
+    "tests/core/test_networks.py",
     "tests/data/torch",
     "tests/release",
 ]

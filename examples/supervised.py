@@ -37,7 +37,7 @@ def train(network, batches, criterion, max_batches, lr=0.01):
 
 
 if __name__ == "__main__":
-    from ngym_data import Dataset, TrialDataset
+    from ngym_data import Dataset, TrialDataset, score
 
     criterion, max_batches = map(float, sys.argv[1:] or (0.87, 2000))
     torch.manual_seed(0)
@@ -45,8 +45,7 @@ if __name__ == "__main__":
     data = Dataset(TASK, batch_size=64, seq_len=110, seed=0, split="train", loss_weights={"decision": 5.0})
     print(f"trained on {train(network, data.to_torch(), criterion, max_batches)} batches")
     probe = TrialDataset(TASK, trials=2000, seed=0, split="test", conditions={"coh": COHS, "ground_truth": [0, 1]})
-    inputs, target, info = next(iter(probe.to_torch(len(probe))))
-    right = (target == network(inputs.transpose(0, 1)).argmax(-1).T)[:, -1].float()  # a trial ends with its decision
+    table = score(network, probe)  # one row per trial, as for an agent: figures and fits take it
     for coh in COHS:
-        print(f"coherence {coh:4}: {right[info['conditions']['coh'] == coh].mean():.2f} right")
-    print(f"all test trials: {right.mean():.2f} right")
+        print(f"coherence {coh:4}: {table['performance'][table['coh'] == coh].mean():.2f} right")
+    print(f"all test trials: {table['performance'].mean():.2f} right")

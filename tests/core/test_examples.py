@@ -1,4 +1,7 @@
-"""Examples in docstrings: those of every module of ngym_core run, and the main public names have one."""
+"""Examples in docstrings: those of every module of ngym_core run, and the main public names have one.
+
+Those of `networks` run beside the tests that need torch.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 
 import ngym_core as ngym
 
-MODULES = sorted(module.name for module in pkgutil.walk_packages(ngym.__path__, "ngym_core."))
+MODULES = sorted({module.name for module in pkgutil.walk_packages(ngym.__path__, "ngym_core.")} - {"ngym_core.networks"})
 MAIN = {
     "": [
         "describe",

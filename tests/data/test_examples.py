@@ -1,4 +1,4 @@
-"""The examples in docstrings run; those of torch_loaders run beside the other tests that need torch."""
+"""The examples in docstrings run; those of torch_loaders and scoring run beside the other tests that need torch."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 import ngym_data
 
-MODULES = sorted(
-    {f"ngym_data.{module.name}" for module in pkgutil.iter_modules(ngym_data.__path__)} - {"ngym_data.torch_loaders"}
-)
+NEED_TORCH = {"ngym_data.torch_loaders", "ngym_data.scoring"}
+MODULES = sorted({f"ngym_data.{module.name}" for module in pkgutil.iter_modules(ngym_data.__path__)} - NEED_TORCH)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -21,7 +20,7 @@ def test_docstring_examples_of_ngym_data_run(name, tmp_path, monkeypatch):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
-@pytest.mark.parametrize("name", ["Dataset", "TrialDataset", "export_trials", "load_trials", "rerun"])
+@pytest.mark.parametrize("name", ["Dataset", "TrialDataset", "export_trials", "load_trials", "rerun", "score"])
 def test_public_names_of_ngym_data_have_an_example(name):
     documentation = getattr(ngym_data, name).__doc__
     assert "Example:\n" in documentation

@@ -40,13 +40,14 @@ LEGITIMATE: list[tuple[str, str, str, str]] = [
         (f"*.{name}", "*", "*", "a result, which the package makes itself")
         for name in (
             *("Trial", "StepBatch", "Check", "PackStatus", "Rerun", "SavedTrials", "HistoryKernel", "PsychometricFit"),
-            *("TimeAxis", "Activity", "EvaluationReport"),
+            *("TimeAxis", "Activity", "EvaluationReport", "NetworkState"),
         )
     ),
     *(
         (f"*.TrialWrapper.{hook}", "*", "*", "a hook, which envs call")
         for hook in (*("draw_conditions", "edit_trials", "on_step", "on_data", "init_memory", "seed_memory", "own_draws"),)
     ),
+    ("*networks.is_network", "model", "*", "looks at any object"),
     ("*plain_data.*", "plain", "*", "any plain value"),
     ("*.post_step", "*", "*", "hands on what it gets, for tasks to override"),
     ("*.paint_later", "*", "*", "hands on what it gets"),

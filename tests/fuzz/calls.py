@@ -242,6 +242,20 @@ def module() -> Any:
     return torch.nn.GRU(3, 4)
 
 
+def readout() -> Any:
+    """Return a torch module that can act."""
+    import torch
+
+    return torch.nn.GRU(3, 3)
+
+
+def still() -> Any:
+    """Return an agent that does nothing."""
+    from types import SimpleNamespace
+
+    return SimpleNamespace(predict=lambda ob, **_: (np.zeros(len(ob), int), None))
+
+
 def trials(n: int = 3) -> Any:
     """Return finished trials."""
     return ngym.make(TASK).sample_trials(n, seed=0)
@@ -574,7 +588,22 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "win_kwargs": give({"size": (8, 8)}),
     "MovingDots.draw.frames": give(4),
     "screen": lambda: ngym.stimuli.Screen({"size": (8, 8)}),
+    "net": lambda: readout(),
+    "is_network.model": give(None),
+    "observation": give(np.zeros((2, 3), np.float32)),
+    "NetworkState.parts": give(()),
+    "NetworkState.history": give(None),
+    "lengths": give(np.zeros(2, int)),
+    "hidden": give(None),
+    "outputs": give(np.zeros((2, 3))),
+    "NetworkAgent.predict.state": give(None),
+    "agent": lambda: still(),
+    "playing.*.rows": give([np.array([0]), np.array([1])]),
+    "play_trials.rows": give([np.array([0]), np.array([1])]),
+    "deal_trials.lanes": give(2),
     # data
+    "score.net": lambda: readout(),
+    "played_trials.n": give(2),
     "Dataset.env": give(TASK),
     "TrialDataset.env": give(TASK),
     "TrialSource.env": give(TASK),

@@ -23,7 +23,7 @@ def test_supervised_example_learns_its_task():
 def test_readme_blocks_of_ngym_data_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "packages" / "ngym-data" / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names = {}
     for block in blocks:
         exec(block, names)
@@ -34,6 +34,7 @@ def test_readme_blocks_of_ngym_data_run(tmp_path, monkeypatch):
     assert coherences["probe"] == {12.8}
     assert 12.8 not in coherences["test"]
     assert len(coherences["psychometric"]) == 5
+    assert names["table"]["performance"].shape == (1000,)
 
 
 def test_example_of_many_tasks_prints_a_table_by_task():

@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ngym_core.arguments import Count, Seed, checked, shown
+from ngym_core.networks import NetworkAgent, NetworkState, is_network
 from ngym_core.plugins.registry import make
 
 __all__ = ["run_env"]
@@ -31,8 +32,9 @@ def run_env(
         num_trials: Number of trials to play, instead of `num_steps`.
         def_act: An action to repeat.
         model: The agent: an object with ``predict(ob, state=..., episode_start=..., deterministic=...)``,
-            as in Stable-Baselines3, or a function of the observation. Its recurrent state is
-            carried over trials and restarts with each episode. Without model and `def_act`, actions are random.
+            as in Stable-Baselines3, a torch module (see `ngym_core.networks.NetworkAgent`), or a function of the
+            observation. Its recurrent state is carried over trials and restarts with each episode. Without model and
+            `def_act`, actions are random.
         seed: Seed of `reset` and, for random actions, of the action space.
 
     Returns:
@@ -51,8 +53,9 @@ def run_env(
         the step after its last (empty for a vector env).
 
     Raises:
-        ValueError: `num_steps` or `num_trials` below 1, more than one env, or an env that reports no trials.
-        TypeError: A model without `predict` that is not a function.
+        ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials, or a torch module
+            whose outputs do not fit the actions.
+        TypeError: A model without `predict` that is neither a torch module nor a function.
 
     Example:
         >>> data = run_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
@@ -94,6 +97,8 @@ class _Player:
             raise ValueError(f"run_env plays one env, not {env.num_envs}.")
         if model is not None and not (hasattr(model, "predict") or callable(model)):
             raise TypeError(f"The model {model!r} has no `predict` and is no function.")
+        if is_network(model):
+            self.model = NetworkAgent(model, env.observation_space, env.action_space)
         if seed is not None:
             env.action_space.seed(seed)
         self.state: Any = None
@@ -162,5 +167,7 @@ def _units(state: Any) -> Any:
     """Return the hidden state of the last recurrent layer, (units,), from the state that a model returned."""
     if state is None:
         return None
+    if isinstance(state, NetworkState):
+        return None if state.hidden is None else state.hidden[0].copy()
     hidden = np.asarray(state[0] if isinstance(state, tuple) else state)
     return hidden.reshape(-1, hidden.shape[-1])[-1].copy()

@@ -9,6 +9,7 @@ from ngym_core.lazy import attach
 if TYPE_CHECKING:
     from ngym_data.dataset import Dataset
     from ngym_data.export import SavedTrials, export_trials, load_trials, rerun
+    from ngym_data.scoring import score
     from ngym_data.trial_dataset import TrialDataset
 
 __version__ = "0.1.0"
@@ -21,6 +22,7 @@ __all__ = [
     "export_trials",
     "load_trials",
     "rerun",
+    "score",
 ]
 
 __getattr__, __dir__ = attach(
@@ -28,6 +30,7 @@ __getattr__, __dir__ = attach(
     {
         ".dataset": ["Dataset"],
         ".export": ["SavedTrials", "export_trials", "load_trials", "rerun"],
+        ".scoring": ["score"],
         ".trial_dataset": ["TrialDataset"],
     },
 )

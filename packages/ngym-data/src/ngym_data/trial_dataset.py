@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Bytes, Count, Index, Integer, Keywords, Seed, checked
-from ngym_core.trials import Trials
+from ngym_core.trials import Trials, concatenate, select
 from ngym_data._streams import concatenate_conditions
 from ngym_data.splits import SPLITS, Conditions, Split
 from ngym_data.trial_source import MEMORY_BYTES, LossWeights, TrialSource, require_memory
@@ -183,6 +183,28 @@ class TrialDataset:
             self.periods = self.source.periods
             self._cache.clear()
             self._cached_bytes = 0
+
+    @checked
+    def played_trials(self, n: Count) -> Trials:
+        """Return the first n trials as an env makes them that is played: for `ngym_data.score`.
+
+        They differ from the data only where wrappers show in data what an agent does (the last action, its reward).
+
+        Args:
+            n: Number of trials.
+
+        Raises:
+            IndexError: There are not so many.
+        """
+        if n > len(self):
+            raise IndexError(f"n={n}: the dataset has {len(self)} trials.")
+        self.renew()
+        sessions = range(-(-n // self.session))
+        parts = [
+            self.source.first_trials(self.session, self.source.stream_draws(k), k * self.session, played=True)
+            for k in sessions
+        ]
+        return select(concatenate(parts), np.arange(n))
 
     @checked
     def order(self, epoch: Index) -> NDArray[np.int64]:

@@ -18,7 +18,15 @@ from ngym_core.changes import PLAYED, ParameterWatch
 from ngym_core.errors import unknown_name
 from ngym_core.parameters import Parameters
 from ngym_core.plain_data import Decoder, checksum, encode
-from ngym_core.sampling import is_one_at_a_time, layers, outermost_trial_layer, sample_as_data, session_of, tasks_of
+from ngym_core.sampling import (
+    is_one_at_a_time,
+    layers,
+    outermost_trial_layer,
+    sample_as_data,
+    sample_trials,
+    session_of,
+    tasks_of,
+)
 from ngym_core.state import raw_draws_state, set_draws_state
 from ngym_core.trials import Trials, concatenate, select
 from ngym_core.trials.durations import has_own_state
@@ -103,7 +111,7 @@ class TrialSource:
         if split == "holdout" and not holdout:
             raise ValueError("split='holdout' needs held-out conditions, for example holdout={'coh': [12.8]}.")
         self.split: Split = split
-        self.env = _make_env(env, env_kwargs)
+        self.env = make_env(env, env_kwargs)
         self.task: ngym.TrialEnv = self.env.unwrapped  # type: ignore[assignment]
         self.num_tasks = len(tasks_of(self.env))
         self.seed = self.task.np_random_seed if seed is None else seed
@@ -115,7 +123,7 @@ class TrialSource:
         own_state = is_one_at_a_time(self.env) or any(map(has_own_state, durations))
         # Trials are made by a copy, so that a parameter cannot change in the midst of a call. A task that keeps its state
         # in attributes makes each stream in a copy of them, within the same object: its functions may refer to that.
-        self._own_env = self.env if own_state else _copy_env(self.env)
+        self._own_env = self.env if own_state else copy_env(self.env)
         self.parameters = [_parameters(layer) for layer in layers(self._own_env)]
         self._holdout = Holdout(holdout, split) if holdout else None
         # where the caller gives all held-out conditions, combinations outside the split are left out beforehand
@@ -306,20 +314,21 @@ class TrialSource:
         return {name: values[combination % self.num_combinations] for name, values in self.combinations.items()}
 
     @explained
-    def first_trials(self, n: int, draws: ngym.Draws, first: int) -> Trials:
+    def first_trials(self, n: int, draws: ngym.Draws, first: int, *, played: bool = False) -> Trials:
         """Return the first n trials of a stream that belong to the split.
 
         Args:
             n: Number of trials.
             draws: The stream, at its first trial.
             first: Number of the first trial; trial i has the combination ``i % num_combinations`` of crossed conditions.
+            played: Return them as an env makes them that is played, without what wrappers show in data sets.
 
         Returns:
             n trials, in the order in which they were generated.
         """
         parts, pending = [], np.arange(first, first + n)
         while len(pending):
-            trials = self._sample(len(pending), draws, self._crossed_conditions(len(pending), draws, pending))
+            trials = self._sample(len(pending), draws, self._crossed_conditions(len(pending), draws, pending), played)
             kept = np.ones(len(pending), bool) if self._holdout is None else self._holdout.in_split(trials.conditions)
             if kept.any():
                 parts.append(trials if kept.all() else select(trials, np.nonzero(kept)[0]))
@@ -339,8 +348,13 @@ class TrialSource:
             n = max(1, min(n, MAX_PROBE_BYTES // (steps * math.prod(shape) * np.dtype(space.dtype).itemsize)))
         return self.first_trials(n, self.stream_draws(0), 0)
 
-    def _sample(self, n: int, draws: ngym.Draws, crossed: Mapping[str, Array]) -> Trials:
-        return sample_as_data(self._own_env, n, draws, {**self._forced, **crossed})
+    def _sample(self, n: int, draws: ngym.Draws, crossed: Mapping[str, Array], played: bool = False) -> Trials:
+        forced = {**self._forced, **crossed}
+        return (
+            sample_trials(self._own_env, n, None, draws, forced)
+            if played
+            else sample_as_data(self._own_env, n, draws, forced)
+        )
 
     # ---- periods, weights, checks ------------------------------------------------------------------
 
@@ -389,7 +403,7 @@ class TrialSource:
         self.kept_share = float(kept.mean())
 
 
-def _make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
+def make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
     """Return the env itself, or make it from its id; raise TypeError if it is neither."""
     if isinstance(env, str):
         return ngym.make(env, **(env_kwargs or {}))  # type: ignore[no-any-return]
@@ -400,7 +414,7 @@ def _make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
     return env
 
 
-def _copy_env(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+def copy_env(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
     """Return a copy of an env that shares its arrays: a task may have large ones, and only replaces them."""
     arrays = {id(v): v for layer in layers(env) for v in vars(layer).values() if isinstance(v, np.ndarray)}
     return copy.deepcopy(env, arrays)

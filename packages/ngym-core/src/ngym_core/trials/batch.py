@@ -90,6 +90,11 @@ class Trials:
         self._periods = Periods(task, n, draws)
         self._observations = Observations(task, n, self._periods)
 
+    @property
+    def env(self) -> Any:
+        """The env that made the trials: the task, with the wrappers that change its trials."""
+        return getattr(self._task, "_top", self._task)
+
     # ---- conditions --------------------------------------------------------------------------------
 
     @explained

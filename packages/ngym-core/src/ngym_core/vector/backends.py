@@ -48,7 +48,8 @@ def _works_on_lanes(env: Any) -> bool:
         return False
     # A `reset` that only takes more arguments, as those of `ngym_core.compat`, says so: any other may do something.
     resets = getattr(kind.reset, "only_takes_more_than", kind.reset) is TrialWrapper.reset
-    return resets and kind.step is TrialWrapper.step and kind._generate is TrialWrapper._generate
+    generates = kind._generate is TrialWrapper._generate or kind._serves_lanes
+    return resets and kind.step is TrialWrapper.step and generates
 
 
 class Backend:

@@ -172,6 +172,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     _one_at_a_time: ClassVar[bool] = False
     _changes_steps: ClassVar[bool] = False
     _pauses: ClassVar[bool] = False
+    _serves_lanes: ClassVar[bool] = False  # whether a `_generate` of its own makes the trials of several lanes at once
     chance: float | None
     reports: ClassVar[tuple[str, ...]] = ()
     __signature__ = InitSignature()
