@@ -203,7 +203,7 @@ def learn(session: nox.Session) -> None:
 
 @nox.session
 def certify(session: nox.Session) -> None:
-    """Renew the certificates that are not current (or of the tasks named), and the page of them; goes on where it stopped."""
+    """Renew the certificates that are not current (or of the tasks named), and their page; goes on where it stopped."""
     install(session, *ALL)
     file, page = "packages/ngym-core/src/ngym_core/certificates.json", "docs/certificates.md"
     tasks = session.posargs or ["--all"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,6 @@ from ngym_core.certificates import (
     find_recipe,
     is_current,
     load_certificates,
-    renew,
     save_certificates,
 )
 from ngym_core.plugins import registry
@@ -190,7 +188,9 @@ def test_a_recipe_must_be_one(packs):
 
 def test_certificates_of_a_pack_are_shown(packs, certificate, tmp_path):
     file = tmp_path / "certificates.json"
-    save_certificates(file, [replace(certificate, network="one neuron", note="A remark."), replace(certificate, kind="rl", digest="0")])
+    save_certificates(
+        file, [replace(certificate, network="one neuron", note="A remark."), replace(certificate, kind="rl", digest="0")]
+    )
     packs(Guess(), file)
     assert any(found.network == "one neuron" for found in certificates_of("GoNogo"))
     text = ngym.describe("GoNogo-v0")

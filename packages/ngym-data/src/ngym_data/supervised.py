@@ -14,6 +14,7 @@ from ngym_core.arguments import Count, Flag, Index, Keywords, Number, TaskId, Te
 from ngym_core.certificates import SHARE, Measure, Recipe, Trained
 from ngym_core.networks import NetworkAgent
 from ngym_core.playing import Carry
+from ngym_core.plugins.registry import full_name
 from ngym_core.vector import TrialVectorEnv
 from ngym_data.scoring import score
 from ngym_data.trial_dataset import TrialDataset
@@ -287,13 +288,27 @@ def recipe_of(task: TaskId) -> SupervisedRecipe:
         >>> recipe_of("yang19.go-v0").units
         64
     """
-    return SupervisedRecipe(task=task, **DEVIATIONS.get(task, {}))
+    task = full_name(task)
+    return SupervisedRecipe(task=task, **(DEVIATIONS.get(task) or _of_collection(task)))
 
 
-NOISE = "Noise and weak stimuli keep the best observer from the ground truth: 80 % of the way is out of reach."
+NOISE = "Noise and weak stimuli keep the best observer from the ground truth, so the criterion is lower."
 SWITCHES = "The context is hidden: the first trial after each switch cannot be known, so the criterion is lower."
+IMAGES = "Frames of 32 x 32 pixels, 100 ms apart."
+SMALL: Mapping[str, Any] = {"win_kwargs": {"size": [32, 32]}}
+TURNED = (
+    "The delay, in steps, tells by how many places the answer is turned: one step less is another answer, so the criterion is "
+    "lower."
+)
 BY_FEEDBACK: Mapping[str, Any] = {"own_play": True, "wrappers": ("PassReward-v0", "PassAction-v0")}
 """For what only the rewards of earlier trials tell."""
+SHORT_RULES: Mapping[str, Any] = {"dt": 80, "timing": {"fixation": 80, "rule_target": 80, "fixation2": 80, "decision": 160}}
+SHORT_CONTEXTS: Mapping[str, Any] = {
+    "cxt_ch_prob": 0.05,
+    "stim_scale": 1.9,
+    "timing": {"fixation": 100, "stimulus": 300, "decision": 100},
+}
+NOISY: Mapping[str, Any] = {"share": 0.6, "note": NOISE}
 
 DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
     "AnnubesEnv-v0": {"measure": "reward", "note": "Performance is full with one right step, so random actions have it."},
@@ -304,10 +319,96 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "note": "With the default, equal arms any choice is right: p=[0.2, 0.8]. One of these is always right, so chance is "
         "that of random actions.",
     },
-    "ContextDecisionMaking-v0": {"share": 0.6, "note": NOISE},
-    "ContextSwitch-v0": {**BY_FEEDBACK, "share": 0.5, "note": SWITCHES},
+    "CVLearning-v0": {
+        "task_kwargs": {"th_stage": -1},
+        "learning_rate": 3e-3,
+        "answer_weight": 20.0,
+        "share": 0.5,
+        "note": f"The last stage, th_stage=-1. {NOISE}",
+    },
+    "ChangingEnvironment-v0": {
+        **BY_FEEDBACK,
+        "task_kwargs": SHORT_CONTEXTS,
+        "learning_rate": 5e-3,
+        "max_updates": 400,
+        "share": 0.5,
+        "note": f"Short trials of clearer stimuli, in which the context changes with a probability of 0.05. {SWITCHES}",
+    },
+    "ContextDecisionMaking-v0": NOISY,
+    "ContextSwitch-v0": {**BY_FEEDBACK, "max_updates": 600, "share": 0.5, "note": SWITCHES},
+    "DawTwoStep-v0": {**BY_FEEDBACK, "max_updates": 600, "share": 0.5, "note": SWITCHES},
+    "Detection-v0": {"share": 0.7, "note": NOISE},
+    "DualDelayMatchSample-v0": {
+        "learning_rate": 3e-3,
+        "answer_weight": 20.0,
+        "max_updates": 2500,
+        "share": 0.6,
+        "note": "Two items are held and compared in the order of the cues: learned slowly, so the criterion is lower.",
+    },
+    "HierarchicalReasoning-v0": {
+        **BY_FEEDBACK,
+        "task_kwargs": SHORT_RULES,
+        "learning_rate": 3e-3,
+        "batch_size": 32,
+        "max_updates": 1000,
+        "share": 0.5,
+        "note": f"Short periods around the interval, in steps of 80 ms. {SWITCHES}",
+    },
     "IBL-v0": {"share": 0.4, "note": NOISE},
     "IBL_Block-v0": {"share": 0.4, "note": NOISE},
+    "MatchingPenny-v0": {
+        "own_play": True,
+        "wrappers": ("PassAction-v0",),
+        "batch_size": 16,
+        "seq_len": 32,
+        "max_updates": 300,
+    },
+    "MultiSensoryIntegration-v0": NOISY,
     "Null-v0": {"note": "There is nothing to learn: every network passes."},
+    "PerceptualDecisionMaking-v0": NOISY,
+    "PerceptualDecisionMakingDelayResponse-v0": NOISY,
+    "PostDecisionWager-v0": {
+        "share": 0.4,
+        "note": f"The ground truth is the choice, so the network never learns to bet. {NOISE}",
+    },
+    "ProbabilisticReasoning-v0": {"share": 0.7, "note": "The right side is drawn, so the best observer errs too."},
+    "PulseDecisionMaking-v0": {
+        "batch_size": 32,
+        "max_updates": 400,
+        "share": 0.6,
+        "note": "Equal counts are decided by chance.",
+    },
+    "RandomDotMotion-v0": {
+        "task_kwargs": {"dt": 100, **SMALL, "stim_scale": 1.9},
+        "learning_rate": 3e-3,
+        "batch_size": 32,
+        "max_updates": 500,
+        "share": 0.3,
+        "note": f"{IMAGES[:-1]}, with 1.9 times the coherences, of which one is 0: the best observer errs too.",
+    },
+    "SpatialSuppressMotionImage-v0": {
+        "task_kwargs": SMALL,
+        "learning_rate": 3e-3,
+        "batch_size": 16,
+        "max_updates": 300,
+        "note": "Frames of 32 x 32 pixels.",
+    },
+    "VisualSearch-v0": {
+        "task_kwargs": {"dt": 100, **SMALL},
+        "learning_rate": 3e-3,
+        "batch_size": 32,
+        "max_updates": 300,
+        "note": f"{IMAGES} Hard: after a delay the bar of the same color and orientation is to be found among three that differ in "
+        "one of them by a fifth, and to be pointed to within a twentieth of the screen; 40 s of training do not reach it.",
+    },
+    "perceptualdecisionmaking.ibl20-v0": NOISY,
+    "perceptualdecisionmaking.roitman02-v0": NOISY,
+    "priors.priors_v0-v0": NOISY,
 }
 """Id -> what differs from the default recipe."""
+
+
+def _of_collection(task: str) -> Mapping[str, Any]:
+    """Return what differs for the tasks of Mod-Cog whose answer is turned by a delay."""
+    collection, _, name = task.removesuffix("-v0").partition(".")
+    return {"share": 0.6, "note": TURNED} if collection == "modcog" and name.endswith(("intr", "intl")) else {}

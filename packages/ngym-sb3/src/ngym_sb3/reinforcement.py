@@ -12,7 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 import ngym_core as ngym
 from ngym_core.arguments import Flag, Index, InstanceOf, Number, TaskId, Text, check_arguments, checked
 from ngym_core.certificates import SHARE, Measure, Recipe, Trained
-from ngym_core.plugins.registry import task_spec
+from ngym_core.plugins.registry import full_name, task_spec
 from ngym_sb3.config import TrainingConfig, make_model
 from ngym_sb3.evaluation import evaluate_policy
 
@@ -150,6 +150,7 @@ def recipe_of(task: TaskId) -> RLRecipe | None:
         >>> recipe_of("GoNogo-v0").config.policy, recipe_of("yang19.go-v0")
         ('gru', None)
     """
+    task = full_name(task)
     if task_spec(task).collection in SUPERVISED_ONLY:
         return None
     deviations = dict(DEVIATIONS.get(task, {}))
@@ -163,5 +164,69 @@ SUPERVISED_ONLY = ("yang19", "modcog")
 DEFAULT: Mapping[str, Any] = {"steps": 120_000, "policy": "gru"}
 """Settings of all recipes, beside the defaults of `TrainingConfig`."""
 
-DEVIATIONS: Mapping[str, Mapping[str, Any]] = {}
+LONG: Mapping[str, Any] = {"rollout": 64, "batch_size": 1024}
+"""For trials longer than the default rollout of 32 steps, through which errors would not be carried back."""
+BY_FEEDBACK: Mapping[str, Any] = {"trials_per_episode": 40, "wrappers": ("PassReward-v0", "PassAction-v0")}
+"""For what only the rewards of earlier trials tell: the agent keeps its state for an episode."""
+NOISE = "Noise and weak stimuli keep the best observer from the ground truth, so the criterion is lower."
+SWITCHES = "The context is hidden: the first trial after each switch cannot be known, so the criterion is lower."
+NOISY: Mapping[str, Any] = {"share": 0.6, "note": NOISE}
+
+DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
+    "AnnubesEnv-v0": {"measure": "reward", "note": "Performance is full with one right step, so random actions have it."},
+    "AntiReach-v0": {
+        "task_kwargs": {"dim_ring": 8},
+        "note": "With 8 directions: an agent seldom finds one of 32 by chance.",
+    },
+    "Bandit-v0": {
+        **BY_FEEDBACK,
+        "task_kwargs": {"p": [0.2, 0.8]},
+        "random_chance": True,
+        "note": "With the default, equal arms any choice is right: p=[0.2, 0.8]. One of these is always right, so chance is "
+        "that of random actions.",
+    },
+    "ChangingEnvironment-v0": {
+        **BY_FEEDBACK,
+        **LONG,
+        "steps": 250_000,
+        "task_kwargs": {
+            "cxt_ch_prob": 0.05,
+            "stim_scale": 1.9,
+            "timing": {"fixation": 100, "stimulus": 300, "decision": 100},
+        },
+        "share": 0.5,
+        "note": f"Short trials of clearer stimuli, in which the context changes with a probability of 0.05. {SWITCHES}",
+    },
+    "ContextDecisionMaking-v0": NOISY,
+    "ContextSwitch-v0": {**BY_FEEDBACK, "share": 0.5, "note": SWITCHES},
+    "DawTwoStep-v0": {**BY_FEEDBACK, "share": 0.5, "note": SWITCHES},
+    "Detection-v0": {"share": 0.7, "note": NOISE},
+    "HierarchicalReasoning-v0": {
+        **BY_FEEDBACK,
+        **LONG,
+        "steps": 300_000,
+        "task_kwargs": {"dt": 80, "timing": {"fixation": 80, "rule_target": 80, "fixation2": 80, "decision": 160}},
+        "share": 0.4,
+        "note": f"Short periods around the interval, in steps of 80 ms. {SWITCHES}",
+    },
+    "IBL-v0": {"share": 0.4, "note": NOISE},
+    "IBL_Block-v0": {"share": 0.4, "note": NOISE},
+    "IntervalDiscrimination-v0": {
+        **LONG,
+        "steps": 320_000,
+        "learning_rate": 1e-3,
+        "share": 0.5,
+        "note": "Durations may differ by one step, of which rewards tell little, so the criterion is lower.",
+    },
+    "MultiSensoryIntegration-v0": NOISY,
+    "Null-v0": {"steps": 8192, "note": "There is nothing to learn: every agent passes."},
+    "PerceptualDecisionMaking-v0": NOISY,
+    "PerceptualDecisionMakingDelayResponse-v0": NOISY,
+    "PostDecisionWager-v0": {"share": 0.4, "note": NOISE},
+    "ProbabilisticReasoning-v0": {"share": 0.6, "note": "The right side is drawn, so the best observer errs too."},
+    "ReadySetGo-v0": {**LONG, "steps": 250_000},
+    "perceptualdecisionmaking.ibl20-v0": NOISY,
+    "perceptualdecisionmaking.roitman02-v0": NOISY,
+    "priors.priors_v0-v0": NOISY,
+}
 """Id -> what differs from these: settings of `TrainingConfig`, and of `RLRecipe`."""
