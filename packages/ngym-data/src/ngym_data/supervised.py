@@ -297,8 +297,8 @@ SWITCHES = "The context is hidden: the first trial after each switch cannot be k
 IMAGES = "Frames of 32 x 32 pixels, 100 ms apart."
 SMALL: Mapping[str, Any] = {"win_kwargs": {"size": [32, 32]}}
 TURNED = (
-    "The delay, in steps, tells by how many places the answer is turned: one step less is another answer, so the criterion is "
-    "lower."
+    "The delay, in steps, tells by how many places the answer is turned: one step less is another answer, so the criterion "
+    "is lower."
 )
 BY_FEEDBACK: Mapping[str, Any] = {"own_play": True, "wrappers": ("PassReward-v0", "PassAction-v0")}
 """For what only the rewards of earlier trials tell."""
@@ -355,13 +355,15 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "note": f"Short periods around the interval, in steps of 80 ms. {SWITCHES}",
     },
     "IBL-v0": {"share": 0.4, "note": NOISE},
-    "IBL_Block-v0": {"share": 0.4, "note": NOISE},
+    "IBL_Block-v0": {"share": 0.3, "note": NOISE},
     "MatchingPenny-v0": {
         "own_play": True,
         "wrappers": ("PassAction-v0",),
         "batch_size": 16,
         "seq_len": 32,
         "max_updates": 300,
+        "share": 0.7,
+        "note": "The opponent follows the mean of all actions, which must be kept in mind exactly: the criterion is lower.",
     },
     "MultiSensoryIntegration-v0": NOISY,
     "Null-v0": {"note": "There is nothing to learn: every network passes."},
@@ -376,7 +378,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 32,
         "max_updates": 400,
         "share": 0.6,
-        "note": "Equal counts are decided by chance.",
+        "note": "Equal counts are decided by chance, so the criterion is lower.",
     },
     "RandomDotMotion-v0": {
         "task_kwargs": {"dt": 100, **SMALL, "stim_scale": 1.9},
@@ -398,8 +400,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "learning_rate": 3e-3,
         "batch_size": 32,
         "max_updates": 300,
-        "note": f"{IMAGES} Hard: after a delay the bar of the same color and orientation is to be found among three that differ in "
-        "one of them by a fifth, and to be pointed to within a twentieth of the screen; 40 s of training do not reach it.",
+        "note": f"{IMAGES} Hard: after a delay the bar of the same color and orientation is to be found among three that "
+        "differ in one of them by a fifth, and to be pointed to within a twentieth of the screen; 40 s of training do not reach it.",
     },
     "perceptualdecisionmaking.ibl20-v0": NOISY,
     "perceptualdecisionmaking.roitman02-v0": NOISY,

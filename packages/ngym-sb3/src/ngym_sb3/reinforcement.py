@@ -210,7 +210,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "note": f"Short periods around the interval, in steps of 80 ms. {SWITCHES}",
     },
     "IBL-v0": {"share": 0.4, "note": NOISE},
-    "IBL_Block-v0": {"share": 0.4, "note": NOISE},
+    "IBL_Block-v0": {"share": 0.3, "note": NOISE},
     "IntervalDiscrimination-v0": {
         **LONG,
         "steps": 320_000,
