@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -417,7 +418,7 @@ def renew(
     known = {(certificate.task, certificate.kind): certificate for certificate in kept}
     made: dict[tuple[str, str], Certificate] = {}
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_use_one_thread) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
         jobs = {
             pool.submit(_certify, name, kind, list(seeds), known.get((name, kind))): (name, kind)
             for kind in kinds
@@ -435,9 +436,16 @@ def renew(
     return list(made.values())
 
 
-def _use_one_thread() -> None:
-    """Let numerical libraries, which are imported later, use one thread in this process: several would only wait."""
+def _begin_worker() -> None:
+    """Prepare a process that trains.
+
+    Numerical libraries, which are imported later, use one thread: several would only wait. A process whose parent was
+    killed ends, instead of waiting for work forever.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # it was started by `renew`
+    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _certify(task: str, kind: Kind, seeds: Sequence[int], known: Certificate | None) -> Certificate | None:

@@ -401,7 +401,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 32,
         "max_updates": 300,
         "note": f"{IMAGES} Hard: after a delay the bar of the same color and orientation is to be found among three that "
-        "differ in one of them by a fifth, and to be pointed to within a twentieth of the screen; 40 s of training do not reach it.",
+        "differ in one of them by a fifth, and to be pointed to within a twentieth of the screen; so little training does not "
+        "reach it.",
     },
     "perceptualdecisionmaking.ibl20-v0": NOISY,
     "perceptualdecisionmaking.roitman02-v0": NOISY,
