@@ -443,9 +443,15 @@ def _begin_worker() -> None:
     killed ends, instead of waiting for work forever.
     """
     os.environ["OMP_NUM_THREADS"] = "1"
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent to end, and end this process then."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # it was started by `renew`
-    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    parent.join()
+    os._exit(1)
 
 
 def _certify(task: str, kind: Kind, seeds: Sequence[int], known: Certificate | None) -> Certificate | None:

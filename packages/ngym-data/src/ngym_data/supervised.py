@@ -337,6 +337,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
     "ContextDecisionMaking-v0": NOISY,
     "ContextSwitch-v0": {**BY_FEEDBACK, "max_updates": 600, "share": 0.5, "note": SWITCHES},
     "DawTwoStep-v0": {**BY_FEEDBACK, "max_updates": 600, "share": 0.5, "note": SWITCHES},
+    "DelayMatchSample-v0": {"learning_rate": 3e-3},
     "Detection-v0": {"share": 0.7, "note": NOISE},
     "DualDelayMatchSample-v0": {
         "learning_rate": 3e-3,
@@ -401,8 +402,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 32,
         "max_updates": 300,
         "note": f"{IMAGES} Hard: after a delay the bar of the same color and orientation is to be found among three that "
-        "differ in one of them by a fifth, and to be pointed to within a twentieth of the screen; so little training does not "
-        "reach it.",
+        "differ in one of them by a fifth, and to be pointed to within a twentieth of the screen.",
     },
     "perceptualdecisionmaking.ibl20-v0": NOISY,
     "perceptualdecisionmaking.roitman02-v0": NOISY,
