@@ -52,7 +52,8 @@ Measure: TypeAlias = Literal["performance", "reward"]
 KINDS: tuple[Kind, ...] = ("supervised", "rl")
 """Kinds of certificates: trained on the ground truth, or on rewards."""
 SEEDS = (0, 1, 2)
-"""Seeds that a network must reach the criterion with. No setting of a recipe was chosen by them."""
+"""Seeds of networks that must reach the criterion. No setting of a recipe was chosen by them: where a recipe was changed
+because one of them failed, its networks have other seeds."""
 RESULTS = Path(__file__).with_name("certificates.json")
 """The file of the certificates of the built-in tasks; each version of this package has its own."""
 FORMAT = 1
@@ -392,7 +393,7 @@ def renew(
     path: FilePath | None = None,
     *,
     kinds: Annotated[Sequence[Kind], Several(InstanceOf(str, "a kind"), "a sequence of kinds")] = KINDS,
-    seeds: Integers = SEEDS,
+    seeds: Integers | None = None,
     workers: Count = 1,
     on_done: Callback = lambda task, kind, result: None,
 ) -> list[Certificate]:
@@ -402,7 +403,7 @@ def renew(
         tasks: Ids of the tasks.
         path: The file, a new one or one to go on with; None keeps none.
         kinds: ``supervised``, ``rl`` or both.
-        seeds: Seed of each network.
+        seeds: Seed of each network; by default those in `SEEDS`, or, where a certificate is current, its own.
         workers: Number of processes that train.
         on_done: Called with a task, a kind, and a certificate, the error that prevented one, or None if there is no recipe.
 
@@ -420,7 +421,7 @@ def renew(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
         jobs = {
-            pool.submit(_certify, name, kind, list(seeds), known.get((name, kind))): (name, kind)
+            pool.submit(_certify, name, kind, seeds, known.get((name, kind))): (name, kind)
             for kind in kinds
             for name in names
         }
@@ -454,12 +455,14 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _certify(task: str, kind: Kind, seeds: Sequence[int], known: Certificate | None) -> Certificate | None:
+def _certify(task: str, kind: Kind, seeds: Sequence[int] | None, known: Certificate | None) -> Certificate | None:
     """Return the certificate of a task, the known one if it is current; None if there is no recipe."""
     recipe = find_recipe(task, kind)
-    if recipe is None or (known is not None and list(known.seeds) == list(seeds) and is_current(known, recipe)):
-        return None if recipe is None else known
-    return certify(recipe, seeds)
+    if recipe is None:
+        return None
+    if known is not None and (seeds is None or list(known.seeds) == list(seeds)) and is_current(known, recipe):
+        return known
+    return certify(recipe, SEEDS if seeds is None else seeds)
 
 
 # ---- the file --------------------------------------------------------------------------------------
@@ -555,9 +558,9 @@ def as_markdown(certificates: Certificates) -> str:
     number = {note: i for i, note in enumerate(dict.fromkeys(notes), 1)}
     made = sum(certificate.reached for certificate in certificates)
     lines = [
-        PAGE.format(made=made, all=len(certificates), seeds=", ".join(map(str, SEEDS))),
-        "| task | kind | network | trained for | seconds | chance | ground truth | criterion | reached | made |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        PAGE.format(made=made, all=len(certificates)),
+        "| task | kind | network | trained for | seconds | chance | ground truth | criterion | reached | seeds | made |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for c in sorted(certificates, key=lambda c: (c.task, KINDS.index(c.kind))):
         scores = ", ".join(f"{score:.2f}" for score in c.scores)
@@ -566,7 +569,7 @@ def as_markdown(certificates: Certificates) -> str:
         lines.append(
             f"| {c.task} | {c.kind}{note} | {c.network} | {max(c.steps):,} {c.unit} | {max(c.seconds):.0f} | {c.chance:.2f} "
             f"| {c.oracle:.2f} | {c.criterion:.2f}{' reward' if c.measure == 'reward' else ''} | {scores} "
-            f"| {c.date}, {c.versions.get('ngym-core', '?')} |"
+            f"| {', '.join(map(str, c.seeds))} | {c.date}, {c.versions.get('ngym-core', '?')} |"
         )
     return "\n".join([*lines, "", *(f"{i}. {note}" for note, i in number.items()), ""])
 
@@ -574,12 +577,13 @@ def as_markdown(certificates: Certificates) -> str:
 PAGE = """# Certificates
 
 What networks reach on each task by a stated recipe: with {made} of {all} recipes, the networks of all three seeds
-({seeds}) reached the criterion. `python -m nox -s certify` renews the table, which is a page of the file
+reached the criterion. `python -m nox -s certify` renews the table, which is a page of the file
 `certificates.json` of ngym-core; `ngym certify TASK` does it for one task, those of packs too, and `ngym info TASK`
 shows it.
 
 A **supervised** recipe trains a network on the ground truth, an **rl** recipe on rewards. The settings of all recipes
-were chosen with other seeds (100 and 101). Scores are the mean performance of test trials (or their mean reward, where
+were chosen with other seeds (from 100 on); where a recipe was changed because a network failed, those of the new
+certificate have seeds that had not been used. Scores are the mean performance of test trials (or their mean reward, where
 it says so), which the network plays step by step by the rule of the task. *Chance* is the score of random actions or of
 the best action repeated always, whichever is better, *ground truth* that of an agent that plays it. The criterion stands
 80 % of the way from one to the other, unless a note says why not. *Trained for* and *seconds* (processor time, with

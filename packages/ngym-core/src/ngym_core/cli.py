@@ -191,7 +191,7 @@ def certify(
     Recipes come from packs: ngym-data (supervised) and ngym-sb3 (rl) have some for all tasks. Fails if a network
     misses its criterion.
     """
-    from ngym_core.certificates import KINDS, SEEDS, Certificate, renew
+    from ngym_core.certificates import KINDS, Certificate, renew
 
     names = registry.all_envs(collections=True) if everything else [registry.task_spec(id_).id for id_ in ids]
     if not names:
@@ -211,7 +211,7 @@ def certify(
         missed.append(f"{task} ({of_kind})")
 
     kinds: Sequence[Kind] = KINDS if kind is None else (kind,)
-    made = renew(names, out, kinds=kinds, seeds=seeds or SEEDS, workers=workers, on_done=show)
+    made = renew(names, out, kinds=kinds, seeds=seeds or None, workers=workers, on_done=show)
     if missed:
         raise click.ClickException(f"{len(missed)} recipes miss their criterion: {', '.join(missed)}")
     if not made:

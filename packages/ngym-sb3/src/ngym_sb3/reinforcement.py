@@ -18,7 +18,7 @@ from ngym_sb3.evaluation import evaluate_policy
 
 __all__ = ["RLRecipe", "recipe_of"]
 
-TUNED = (100, 101)
+TUNED = (100, 101, 102)
 """Seeds with which all settings below were chosen."""
 TEST_TRIALS, CHECK_TRIALS = 1000, 256
 """Number of trials that a trained agent plays, and that it plays from time to time while it is trained."""
@@ -189,11 +189,12 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
     "ChangingEnvironment-v0": {
         **BY_FEEDBACK,
         **LONG,
-        "steps": 250_000,
+        "steps": 300_000,
         "task_kwargs": {
             "cxt_ch_prob": 0.05,
             "stim_scale": 1.9,
-            "timing": {"fixation": 100, "stimulus": 300, "decision": 100},
+            "sigma": 0.3,
+            "timing": {"fixation": 100, "stimulus": 200, "decision": 100},
         },
         "share": 0.5,
         "note": f"Short trials of clearer stimuli, in which the context changes with a probability of 0.05. {SWITCHES}",
@@ -205,10 +206,15 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
     "HierarchicalReasoning-v0": {
         **BY_FEEDBACK,
         **LONG,
-        "steps": 300_000,
-        "task_kwargs": {"dt": 80, "timing": {"fixation": 80, "rule_target": 80, "fixation2": 80, "decision": 160}},
+        "steps": 600_000,
+        "task_kwargs": {
+            "dt": 80,
+            "rewards": {"abort": 0},
+            "timing": {"fixation": 80, "rule_target": 80, "fixation2": 80, "decision": 160},
+        },
         "share": 0.4,
-        "note": f"Short periods around the interval, in steps of 80 ms. {SWITCHES}",
+        "note": "Short periods around the interval, in steps of 80 ms; acting elsewhere costs nothing, else the agent stops "
+        f"acting before it finds a reward. {SWITCHES}",
     },
     "IBL-v0": {"share": 0.4, "note": NOISE},
     "IBL_Block-v0": {"share": 0.3, "note": NOISE},
@@ -216,7 +222,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         **LONG,
         "steps": 320_000,
         "learning_rate": 1e-3,
-        "share": 0.5,
+        "policy": "ctrnn",
+        "share": 0.4,
         "note": "Durations may differ by one step, of which rewards tell little, so the criterion is lower.",
     },
     "MultiSensoryIntegration-v0": NOISY,
