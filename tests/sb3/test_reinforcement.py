@@ -49,14 +49,14 @@ def test_settings_are_those_that_differ_from_the_default():
     assert recipe.network == "RNN of 8 units, recurrent-ppo"
 
 
-def test_recipe_rejects_invalid_settings():
+def test_rl_recipe_rejects_invalid_settings():
     with pytest.raises((ValueError, TypeError), match="share=0 must be"):
         RLRecipe(task="IBL-v0", share=0)
     with pytest.raises(TypeError, match="a TrainingConfig"):
         RLRecipe(task="IBL-v0", config={"steps": 3})
 
 
-def test_certificate_of_a_short_recipe():
+def test_certificate_of_an_rl_recipe():
     certificate = certify(RLRecipe(task="IBL-v0", config=TrainingConfig(steps=512, **QUICK)), [0])
     assert certificate.kind == "rl"
     assert certificate.unit == "steps"

@@ -14,7 +14,7 @@ from ngym_data import supervised  # noqa: E402
 from ngym_data.supervised import DEVIATIONS, RecurrentNetwork, SupervisedRecipe, recipe_of  # noqa: E402
 
 
-def test_docstring_examples():
+def test_examples_of_supervised_run():
     assert doctest.testmod(supervised).failed == 0
 
 
@@ -48,11 +48,12 @@ def test_own_play_shows_what_the_network_did():
         network.readout.bias[:] = torch.tensor([-50.0, 50.0])  # it always takes action 1
     batches = recipe._own_play(network, 0)
     inputs, target, weight = next(batches)
-    assert inputs.shape == (4, 3, 3)
-    assert (inputs[1:, :, 2] == 1).all()
+    assert inputs.shape == (4, 6, 3)  # three lanes that it plays, and three that the ground truth plays
+    assert (inputs[1:, :3, 2] == 1).all()
+    assert (inputs[1:, 3:, 2] == target[:-1, 3:]).all()
     assert (weight == torch.where(target != 0, 10.0, 1.0)).all()
     inputs, target, weight = next(batches)
-    assert inputs.shape == (8, 3, 3)  # the last batch again, for its state
+    assert inputs.shape == (8, 6, 3)  # the last batch again, for its state
     assert (weight[:4] == 0).all()
     assert (weight[4:] > 0).all()
 
@@ -98,7 +99,7 @@ def test_images_pass_two_frames_at_a_time():
         ({"measure": "accuracy"}, "measure='accuracy'"),
     ],
 )
-def test_recipe_rejects_invalid_settings(arguments, words):
+def test_supervised_recipe_rejects_invalid_settings(arguments, words):
     with pytest.raises((ValueError, TypeError), match=words):
         SupervisedRecipe(task="GoNogo-v0", **arguments)
 
@@ -114,7 +115,7 @@ def test_every_task_has_a_recipe_and_every_deviation_a_task():
         assert recipe.share == 0.8 or recipe.note, f"{id_}: say why the criterion is lower"
 
 
-def test_certificate_of_a_short_recipe():
+def test_certificate_of_a_supervised_recipe():
     certificate = certify(SupervisedRecipe(task="GoNogo-v0", units=4, max_updates=1), [0])
     assert certificate.network == "GRU of 4 units"
     assert certificate.steps == [1]
