@@ -37,6 +37,7 @@ __all__ = [
     "Kind",
     "Recipe",
     "Trained",
+    "as_markdown",
     "certificates_of",
     "certify",
     "digest_of",
@@ -221,7 +222,9 @@ class Certificate:
         )
 
 
-Certificates: TypeAlias = Annotated[Sequence[Certificate], InstanceOf(Sequence, "a sequence of Certificates")]
+Certificates: TypeAlias = Annotated[
+    Sequence[Certificate], Several(InstanceOf(Certificate, "a Certificate"), "a sequence of Certificates")
+]
 Found: TypeAlias = Annotated[Recipe, InstanceOf(Recipe, "a Recipe")]
 
 

@@ -10,7 +10,19 @@ import numpy as np
 from gymnasium import spaces
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Flag, Index, Keywords, Number, TaskId, Text, check_arguments, checked
+from ngym_core.arguments import (
+    Count,
+    Finite,
+    Flag,
+    Index,
+    InstanceOf,
+    Keywords,
+    Number,
+    TaskId,
+    Text,
+    check_arguments,
+    checked,
+)
 from ngym_core.certificates import SHARE, Measure, Recipe, Trained
 from ngym_core.networks import NetworkAgent
 from ngym_core.playing import Carry
@@ -149,7 +161,7 @@ class SupervisedRecipe(Recipe):
 
     task: TaskId
     task_kwargs: Keywords = field(default_factory=dict)
-    wrappers: Sequence[Any] = ()
+    wrappers: Annotated[Sequence[Any], InstanceOf((list, tuple), "a list of wrappers")] = ()
     own_play: Flag = False
     units: Count = 64
     learning_rate: Annotated[float, Number(above=0, high=1)] = 0.01
@@ -167,8 +179,9 @@ class SupervisedRecipe(Recipe):
     tuned = TUNED
 
     def __post_init__(self) -> None:
-        """Check all values."""
+        """Check all values, and that the task can be made."""
         check_arguments(type(self), vars(self))
+        self.make_env()
 
     @property
     def network(self) -> str:
@@ -186,7 +199,7 @@ class SupervisedRecipe(Recipe):
         return ngym.make(self.task, wrappers=list(self.wrappers), **self.task_kwargs)
 
     @checked
-    def train(self, seed: Index, criterion: float) -> Trained:
+    def train(self, seed: Index, criterion: Finite) -> Trained:
         """Train a network until it reaches the criterion, or `max_updates`, and test it on other trials.
 
         Args:

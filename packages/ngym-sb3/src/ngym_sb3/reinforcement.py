@@ -10,7 +10,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 import ngym_core as ngym
-from ngym_core.arguments import Flag, Index, InstanceOf, Number, TaskId, Text, check_arguments, checked
+from ngym_core.arguments import Finite, Flag, Index, InstanceOf, Number, TaskId, Text, check_arguments, checked
 from ngym_core.certificates import SHARE, Measure, Recipe, Trained
 from ngym_core.plugins.registry import full_name, task_spec
 from ngym_sb3.config import TrainingConfig, make_model
@@ -91,8 +91,9 @@ class RLRecipe(Recipe):
     tuned = TUNED
 
     def __post_init__(self) -> None:
-        """Check all values."""
+        """Check all values, and that the task can be made."""
         check_arguments(type(self), vars(self))
+        self.make_env()
 
     @property
     def network(self) -> str:
@@ -118,7 +119,7 @@ class RLRecipe(Recipe):
         return evaluate_policy(model, self.config.make_env(self.task, LANES, training=False), trials, seed=seed)
 
     @checked
-    def train(self, seed: Index, criterion: float) -> Trained:
+    def train(self, seed: Index, criterion: Finite) -> Trained:
         """Train an agent until it reaches the criterion, or the steps of the config are taken, and test it on other trials.
 
         Args:
