@@ -201,8 +201,10 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "note": f"Short trials of clearer stimuli, in which the context changes with a probability of 0.05. {SWITCHES}",
     },
     "ContextDecisionMaking-v0": NOISY,
-    "ContextSwitch-v0": {**BY_FEEDBACK, "share": 0.5, "note": SWITCHES},
+    "ContextSwitch-v0": {**BY_FEEDBACK, "steps": 250_000, "share": 0.5, "note": SWITCHES},
     "DawTwoStep-v0": {**BY_FEEDBACK, "share": 0.5, "note": SWITCHES},
+    "DelayComparison-v0": {"steps": 250_000, "policy": "ctrnn"},
+    "DelayMatchSample-v0": {"policy": "rnn"},
     "Detection-v0": {"share": 0.7, "note": NOISE},
     "HierarchicalReasoning-v0": {
         **BY_FEEDBACK,
