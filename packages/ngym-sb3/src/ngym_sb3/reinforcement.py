@@ -172,9 +172,7 @@ BY_FEEDBACK: Mapping[str, Any] = {"trials_per_episode": 40, "wrappers": ("PassRe
 """For what only the rewards of earlier trials tell: the agent keeps its state for an episode."""
 NOISE = "Noise and weak stimuli keep the best observer from the ground truth, so the criterion is lower."
 SWITCHES = "The context is hidden: the first trial after each switch cannot be known, so the criterion is lower."
-ONE_FAILS = (
-    "Not every seed learns it by this recipe; other cells, a lower learning rate and a discount of 0.5 were no better."
-)
+ONE_FAILS = "Not every seed learns it by this recipe"
 NOISY: Mapping[str, Any] = {"share": 0.6, "note": NOISE}
 
 DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
