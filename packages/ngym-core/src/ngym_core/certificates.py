@@ -557,6 +557,7 @@ def as_markdown(certificates: Certificates) -> str:
         >>> as_markdown(load_certificates()).splitlines()[0]
         '# Certificates'
     """
+    certificates = sorted(certificates, key=lambda c: (c.task, KINDS.index(c.kind)))
     notes = [certificate.note for certificate in certificates if certificate.note]
     number = {note: i for i, note in enumerate(dict.fromkeys(notes), 1)}
     made = sum(certificate.reached for certificate in certificates)
@@ -565,7 +566,7 @@ def as_markdown(certificates: Certificates) -> str:
         "| task | kind | network | trained for | seconds | chance | ground truth | criterion | reached | seeds | made |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for c in sorted(certificates, key=lambda c: (c.task, KINDS.index(c.kind))):
+    for c in certificates:
         scores = ", ".join(f"{score:.2f}" for score in c.scores)
         scores = scores if c.reached else f"**not reached**: {scores}"
         note = f" [{number[c.note]}]" if c.note else ""
