@@ -369,7 +369,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "task_kwargs": SHORT_RULES,
         "share": 0.4,
         "note": "Short periods around the interval, in steps of 80 ms. The network begins each trial anew, so it guesses "
-        "the rule, sees what it has reported, and answers accordingly: it can be right in about half of the trials only. From "
+        "the rule, sees what it has reported, and answers accordingly: it can be right in about half of the trials. From "
         "its own play it did not learn to infer the rule.",
     },
     "IBL-v0": {"share": 0.4, "note": NOISE},
