@@ -200,7 +200,7 @@ def test_paths_on_a_page_exist(page):
         ("TrialWrapper.decide", False),
         ("RuleBackend.num_tr", True),  # of its base class
         ("Dataset.seeds", True),
-        ("Recipe", False),
+        ("Receipt", False),
         ("draw_conditions", True),
     ],
 )

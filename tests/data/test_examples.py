@@ -1,4 +1,4 @@
-"""The examples in docstrings run; those of torch_loaders and scoring run beside the other tests that need torch."""
+"""The examples in docstrings run; those of modules in NEED_TORCH run beside other tests that need torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 import ngym_data
 
-NEED_TORCH = {"ngym_data.torch_loaders", "ngym_data.scoring"}
+NEED_TORCH = {"ngym_data.torch_loaders", "ngym_data.scoring", "ngym_data.supervised"}
 MODULES = sorted({f"ngym_data.{module.name}" for module in pkgutil.iter_modules(ngym_data.__path__)} - NEED_TORCH)
 
 

@@ -58,6 +58,11 @@ SKIPPED = {
     "ngym_core.arguments.Chance": "declares what an argument may be, in source code",
     "ngym_core.arguments.ArrayOf": "declares what an argument may be, in source code",
     "ngym_core.wrappers.base.TrialWrapper.on_*": "a hook, which envs and data sets call",
+    "ngym_core.certificates.Certificate": "a result, which `certify` makes",
+    "ngym_core.certificates.Trained": "a result, which recipes make",
+    "ngym_core.certificates.Recipe.train": "a declaration for recipes",
+    "ngym_data.supervised.RecurrentNetwork*": "a network, which recipes make and torch calls",
+    "ngym_sb3.reinforcement.RLRecipe.play": "an inner part of `RLRecipe.train`",
     "ngym_core.curriculum.Progress": "a result, which `Curriculum` makes",
     "ngym_core.curriculum.Stage.flat_*": "an inner part of `FollowCurriculum`",
     "ngym_core.curriculum.Curriculum.level": "NaN in a stage without a staircase",
@@ -284,6 +289,7 @@ def saved(kind: str) -> Callable[[], Path]:
                 "trials": "saved.npz",
                 "model": "model.zip",
                 "curriculum": "stages.toml",
+                "certificates": "certificates.json",
             }[kind]
         )
         if path.exists():
@@ -292,6 +298,9 @@ def saved(kind: str) -> Callable[[], Path]:
             return ngym.save_state(path, ngym.get_state(env()))
         if kind == "curriculum":
             path.write_text("[[stages]]")
+            return path
+        if kind == "certificates":
+            importlib.import_module("ngym_core.certificates").save_certificates(path, [certificate()])
             return path
         if kind == "table":
             return ngym.trial_table.save_trial_table(path, table())[-1]
@@ -302,6 +311,22 @@ def saved(kind: str) -> Callable[[], Path]:
         return path
 
     return write
+
+
+def supervised_recipe() -> Any:
+    """Return a recipe that trains next to nothing."""
+    return importlib.import_module("ngym_data.supervised").SupervisedRecipe(task=TASK, units=2, max_updates=1)
+
+
+def rl_recipe() -> Any:
+    """Return a recipe that trains next to nothing."""
+    config = importlib.import_module("ngym_sb3").TrainingConfig(steps=8, envs=2, units=4, rollout=4, batch_size=4, epochs=1)
+    return importlib.import_module("ngym_sb3.reinforcement").RLRecipe(task=TASK, config=config)
+
+
+def certificate() -> Any:
+    """Return a certificate."""
+    return importlib.import_module("ngym_core.certificates").load_certificates()[0]
 
 
 def trainer() -> Any:
@@ -714,6 +739,25 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "PsychometricFit.bias": give(0.0),
     "HistoryKernel.interval.outcome": give("correct"),
     "stages.k": give(2),
+    # certificates
+    "certificates_of.task": give(TASK),
+    "digest_of.task": give(TASK),
+    "find_recipe.task": give(TASK),
+    "recipe_of.task": give(TASK),
+    "find_recipe.kind": give("supervised"),
+    "renew.tasks": give([TASK]),
+    "renew.path": saved("certificates"),
+    "renew.kinds": give(["supervised"]),
+    "load_certificates.path": saved("certificates"),
+    "save_certificates.path": give("certificates2.json"),
+    "certificates": lambda: [certificate()],
+    "is_current.certificate": lambda: certificate(),
+    "recipe": lambda: supervised_recipe(),
+    "SupervisedRecipe.task": give(TASK),
+    "RLRecipe.task": give(TASK),
+    "criterion": give(0.5),
+    "SupervisedRecipe.train.seed": give(0),
+    "RLRecipe.train.seed": give(0),
     # sb3
     "model": model,
     "plot_env.model": give(None),
@@ -846,6 +890,8 @@ INSTANCES: dict[str, Callable[[], Any]] = {
     "TrialEnv": env,
     "TrialVectorEnv": lanes,
     "Trainer": lambda: trainer(),
+    "SupervisedRecipe": supervised_recipe,
+    "RLRecipe": rl_recipe,
     "BaseSchedule": lambda: ngym.scheduler.SequentialSchedule(2),
     "TrialWrapper": lambda: env(wrappers=["PassReward"]),
     "StepBatch": batch,

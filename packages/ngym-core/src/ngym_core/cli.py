@@ -6,9 +6,11 @@ import io
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,6 +19,9 @@ from ngym_core.errors import TaskError, UnknownNameError
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import isolated, reason
 from ngym_core.task_options import TASK, TaskChanges, task_options, tasks_named
+
+if TYPE_CHECKING:
+    from ngym_core.certificates import Kind
 
 __all__ = ["main"]
 
@@ -180,6 +185,54 @@ def _changed(changes: TaskChanges, name: str) -> Any:
     env = changes.make(name)
     env.chance = None
     return env
+
+
+@cli.command()
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All tasks.")
+@click.option("--kind", type=click.Choice(["supervised", "rl"]), help="Only this kind of recipe; by default both.")
+@click.option(
+    "--seed", "seeds", type=int, multiple=True, help="Seed of a network; several may be given. By default 0, 1, 2."
+)
+@click.option("--workers", default=1, show_default=True, help="Number of processes that train.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File of certificates; those of other tasks stay, and those that are current are not made again.",
+)
+def certify(
+    ids: tuple[str, ...], everything: bool, kind: Kind | None, seeds: tuple[int, ...], workers: int, out: Path | None
+) -> None:
+    """Train networks on the tasks IDS, each by its recipe, and say what they reach.
+
+    Recipes come from packs: ngym-data (supervised) and ngym-sb3 (rl) have some for all tasks. Fails if a network
+    misses its criterion.
+    """
+    from ngym_core.certificates import KINDS, Certificate, renew
+
+    names = registry.all_envs(collections=True) if everything else [registry.task_spec(id_).id for id_ in ids]
+    if not names:
+        raise click.UsageError("Name tasks to certify, or give --all.")
+    missed = []
+
+    def show(task: str, of_kind: str, result: Any) -> None:
+        if isinstance(result, Certificate):
+            click.echo(f"{task}  {result.summary()}")
+            if result.reached:
+                return
+        elif result is None:
+            click.echo(f"{task}  {of_kind}: no installed pack has a recipe")
+            return
+        else:
+            click.echo(f"{task}  {of_kind}: {reason(result)}", err=True)
+        missed.append(f"{task} ({of_kind})")
+
+    kinds: Sequence[Kind] = KINDS if kind is None else (kind,)
+    made = renew(names, out, kinds=kinds, seeds=seeds or None, workers=workers, on_done=show)
+    if missed:
+        raise click.ClickException(f"{len(missed)} recipes miss their criterion: {', '.join(missed)}")
+    if not made:
+        raise click.ClickException("No installed pack has a recipe: pip install ngym-data ngym-sb3.")
 
 
 def main() -> None:

@@ -79,8 +79,8 @@ def describe(obj_: Any) -> str:
         obj_: An id, a wrapper's name, or an env.
 
     Returns:
-        Several lines: purpose, paper, tags, for a task its spaces, periods and rewards, and the parameters with their
-        defaults and what they may be.
+        Several lines: purpose, paper, tags, for a task its spaces, periods and rewards, the parameters with their defaults
+        and what they may be, and what networks reach on it (`ngym_core.certificates`).
 
     Raises:
         ValueError: A name that is neither a task's nor a wrapper's.
@@ -113,7 +113,8 @@ def describe(obj_: Any) -> str:
             raise
         names = [*registry.all_envs(collections=True), *registry.all_wrappers()]
         raise ValueError(f"Unknown environment or wrapper: {obj_}. {nearest(obj_, names)}") from error
-    return encodable(_describe_task(env, registry.task_spec(obj_).load()))
+    spec = registry.task_spec(obj_)
+    return encodable("\n".join([_describe_task(env, spec.load()), *_certificates(spec.id)]))
 
 
 def _show(title: str, lines: Iterable[str]) -> None:
@@ -132,6 +133,17 @@ def _describe_task(env: gymnasium.Env[Any, Any], target: Any = None) -> str:
     if len(task.rewards):
         lines += ["Rewards:", *(f"  {event}: {value}" for event, value in _items(task.rewards))]
     return "\n".join([*lines, *_parameters(target or type(task))])
+
+
+def _certificates(task: str) -> list[str]:
+    """Return what networks reach on a task, and why a certificate does not count any more."""
+    from ngym_core.certificates import certificates_of  # here: only descriptions of tasks need it
+
+    lines = []
+    for certificate in certificates_of(task):
+        lines.append(f"  {certificate.summary()}")
+        lines += [f"    {remark}" for remark in (certificate.note, certificate.outdated) if remark]
+    return ["Certificates:", *lines] if lines else ["Certificates: none"]
 
 
 def _describe_wrapper(spec: registry.WrapperSpec) -> str:

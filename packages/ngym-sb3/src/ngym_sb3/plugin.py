@@ -1,4 +1,4 @@
-"""Plugin of ngym-core: adds the command `ngym train`, without importing torch before it runs."""
+"""Plugin of ngym-core: adds the command `ngym train` and RL recipes, without importing torch before they are used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ngym_core import hookimpl
 if TYPE_CHECKING:
     import click
 
+    from ngym_core.certificates import Kind, Recipe
+
 
 @hookimpl
 def ngym_commands(group: click.Group) -> None:
@@ -16,3 +18,13 @@ def ngym_commands(group: click.Group) -> None:
     from ngym_sb3.cli import train
 
     group.add_command(train)
+
+
+@hookimpl
+def ngym_recipe(task: str, kind: Kind) -> Recipe | None:
+    """Say how a network is trained on its rewards."""
+    if kind != "rl":
+        return None
+    from ngym_sb3.reinforcement import recipe_of
+
+    return recipe_of(task)

@@ -24,10 +24,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ngym_core.certificates import Kind, Recipe
     from ngym_core.plugins.registry import TaskSpec, WrapperSpec
     from ngym_core.rendering import PlayedTrial
 
-__all__ = ["hookimpl", "ngym_commands", "ngym_figure", "ngym_frame", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
+__all__ = [
+    "hookimpl",
+    "ngym_certificates",
+    "ngym_commands",
+    "ngym_figure",
+    "ngym_frame",
+    "ngym_recipe",
+    "ngym_tags",
+    "ngym_tasks",
+    "ngym_wrappers",
+]
 
 hookimpl = pluggy.HookimplMarker("ngym")
 hookspec = pluggy.HookspecMarker("ngym")
@@ -137,5 +148,44 @@ def ngym_frame(trial: PlayedTrial, env: gymnasium.Env[Any, Any]) -> NDArray[np.u
         @hookimpl
         def ngym_frame(trial, env):
             return my_pack.draw(trial.ob[-1])
+        ```
+    """
+
+
+@hookspec(firstresult=True)
+def ngym_recipe(task: str, kind: Kind) -> Recipe | None:
+    """Say how networks are trained on a task for its certificate. Called by `ngym certify`, until a pack returns a recipe.
+
+    The pack that has the task is asked first.
+
+    Args:
+        task: Id of the task.
+        kind: ``supervised`` or ``rl``.
+
+    Returns:
+        The recipe; None to leave it to another pack.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_recipe(task, kind):
+            if (task, kind) == ("MyTask-v0", "supervised"):
+                return SupervisedRecipe(task, units=128)
+        ```
+    """
+
+
+@hookspec
+def ngym_certificates() -> Path:  # type: ignore[empty-body]
+    """Say where the certificates of the pack's tasks are. Called by `ngym info`.
+
+    Returns:
+        The file that ``ngym certify TASK --out FILE`` has written.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_certificates():
+            return Path(__file__).with_name("certificates.json")
         ```
     """

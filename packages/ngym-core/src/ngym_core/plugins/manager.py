@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ngym_core.certificates import Kind, Recipe
     from ngym_core.rendering import PlayedTrial
 
 __all__ = ["PackManager", "PackStatus", "find_packs"]
@@ -287,6 +288,39 @@ class PackManager:
         if isinstance(failed[-1], Exception):
             raise failed[-1]
         raise RuntimeError(f"A pack could not draw: {reason(failed[-1])}") from failed[-1]
+
+    def find_recipe(self, task: str, kind: Kind) -> Recipe | None:
+        """Ask the packs how networks are trained on a task, that which has it first, see `hookspecs.ngym_recipe`.
+
+        Returns:
+            The recipe of the first pack that has one, or None.
+
+        Raises:
+            Exception: The error of the last pack that was asked, if none has one.
+        """
+        from ngym_core.certificates import Recipe
+
+        failed: list[BaseException] = []
+        for pack in sorted(self._with_hook("ngym_recipe"), key=lambda pack: task not in pack.tasks):
+            with isolated(f"The pack {pack.name!r} of {pack.origin} was looking for a recipe", failed.append):
+                recipe = self._call("ngym_recipe", self._objects[id(pack)], task=task, kind=kind)
+                if recipe is not None:
+                    if not isinstance(recipe, Recipe):
+                        raise TypeError(f"The pack {pack.name!r} returned {type(recipe).__name__}, not a Recipe.")
+                    return recipe
+        if not failed:
+            return None
+        if isinstance(failed[-1], Exception):
+            raise failed[-1]
+        raise RuntimeError(f"A pack could not say how to train: {reason(failed[-1])}") from failed[-1]
+
+    def certificate_files(self) -> list[Path]:
+        """Return the files of certificates that packs have, see `hookspecs.ngym_certificates`."""
+        files: list[Path] = []
+        for pack in self._with_hook("ngym_certificates"):
+            with self._guarded(pack, "asking for the certificates of"):
+                files += map(Path, self._call("ngym_certificates", self._objects[id(pack)]))
+        return files
 
     @property
     def can_draw_figures(self) -> bool:
