@@ -1,5 +1,5 @@
 """Sessions: lint, types, tests (each package alone, all together), pack, quick, lowest, engines, faults, fuzz,
-statistics, demo, learn, bench, release.
+statistics, demo, learn, docs, bench, release.
 
 Plain `nox` runs the first four: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
@@ -198,6 +198,16 @@ def learn(session: nox.Session) -> None:
     """Train the agents of tests/sb3/learnability.py with three seeds, and print what they reached."""
     install(session, "core", "sb3")
     session.run("python", "tests/sb3/learnability.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs-output/ (tutorials are run), and look at it in a browser; needs Chromium for the latter."""
+    install(session, *ALL, extra=groups("test", "docs"))
+    shutil.rmtree("docs-output", ignore_errors=True)
+    options = ["-W", "--keep-going", "-q", "-d", str(Path(session.create_tmp()).resolve() / "doctrees")]
+    session.run("python", "-m", "sphinx", *options, "docs", "docs-output", env={"OMP_NUM_THREADS": "1"})
+    session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
 
 
 @nox.session

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_core.arguments import Callback, FilePath, checked
+from ngym_core.arguments import Callback, FilePath, Text, checked
 from ngym_core.files import atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable, reason
@@ -28,7 +28,7 @@ from ngym_core.trials.durations import duration_name
 from ngym_plot.config import PlotConfig
 from ngym_plot.trial import plot_trial
 
-__all__ = ["write_gallery"]
+__all__ = ["TaskCard", "task_card", "write_gallery"]
 
 _PLOT_CONFIG = PlotConfig(width=4.8, panel_height=1.0, unit="ms", dpi=150)
 _MAX_LISTED_VALUES = 8
@@ -38,8 +38,8 @@ _SAMPLED_TRIALS = 200
 
 
 @dataclass
-class _Card:
-    """The entry of one task.
+class TaskCard:
+    """What the gallery, and a task's page in the documentation, show of a task.
 
     Attributes:
         id: Id of the task.
@@ -85,16 +85,29 @@ def write_gallery(
     with claim_folder(folder):
         cards = []
         for name in names:
-            cards.append(_card(name))
+            cards.append(task_card(name))
             progress(1)
         with atomic_write(page) as temporary:
             temporary.write_text(encodable(_page(cards)), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 
 
-def _card(name: str) -> _Card:
-    """Make the entry of a task. An error in the task leaves the rest of its entry empty, and no other entry."""
-    card = _Card(name)
+@checked
+def task_card(name: Text) -> TaskCard:
+    """Describe a task and draw one of its trials. An error in the task leaves the rest of the card empty, and says why.
+
+    Args:
+        name: Its id, with the version.
+
+    Returns:
+        The card.
+
+    Example:
+        >>> card = task_card("GoNogo-v0")
+        >>> card.facts["Conditions"], card.image[1:4], card.problem
+        (['ground_truth: 0, 1'], b'PNG', '')
+    """
+    card = TaskCard(name)
     figures_before = set(plt.get_fignums())
     try:
         spec = registry.task_spec(name)
@@ -158,7 +171,7 @@ def _draw(env: Any) -> bytes:
     return small.getvalue()
 
 
-def _page(cards: list[_Card]) -> str:
+def _page(cards: list[TaskCard]) -> str:
     """Return the HTML of the page."""
     counts: dict[str, int] = {}
     for card in cards:
@@ -175,7 +188,7 @@ def _page(cards: list[_Card]) -> str:
     )
 
 
-def _html(card: _Card) -> str:
+def _html(card: TaskCard) -> str:
     """Return the HTML of one entry."""
     words = " ".join([card.id, card.purpose, *card.tags, *card.paper, *(f for facts in card.facts.values() for f in facts)])
     if card.image:
