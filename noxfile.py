@@ -206,7 +206,9 @@ def docs(session: nox.Session) -> None:
     install(session, *ALL, extra=groups("test", "docs"))
     shutil.rmtree("docs-output", ignore_errors=True)
     options = ["-W", "--keep-going", "-q", "-d", str(Path(session.create_tmp()).resolve() / "doctrees")]
-    session.run("python", "-m", "sphinx", *options, "docs", "docs-output", env={"OMP_NUM_THREADS": "1"})
+    env = {"OMP_NUM_THREADS": "1"}
+    session.run("python", "-m", "docs.generate", env=env)
+    session.run("python", "-m", "sphinx", *options, "docs", "docs-output", env=env)
     session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
 
 

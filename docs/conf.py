@@ -1,4 +1,4 @@
-"""Configuration of the site, which Sphinx reads: ``python -m nox -s docs``. Pages of names are generated first."""
+"""Configuration of the site, which Sphinx reads: ``python -m nox -s docs``, which runs ``python -m docs.generate`` first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import ngym_core  # noqa: E402
-from docs.generate import write_pages  # noqa: E402
 
 project = "ngym"
 author = "the ngym authors"
@@ -21,8 +20,8 @@ copyright = author  # noqa: A001
 version = release = ngym_core.__version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_click", "myst_nb"]
-exclude_patterns = ["generate"]
-templates_path = ["_templates"]
+exclude_patterns = ["generate", "generated/extra"]
+html_extra_path = ["generated/extra"]
 html_static_path = ["_static"]
 html_theme = "pydata_sphinx_theme"
 html_title = "ngym"
@@ -90,6 +89,5 @@ def _source(value: Any) -> str:
 
 
 def setup(app: Any) -> None:
-    """Generate pages when the build begins."""
-    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir)))
+    """Connect what this file defines."""
     app.connect("autodoc-process-signature", signature_of)

@@ -1,10 +1,11 @@
-"""Pages that are generated: one for each task and wrapper of the registry, and one for each module with public names."""
+"""Pages that are generated: of tasks and wrappers from the registry, of public names, of the benchmark."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+from docs.generate.benchmarks import speed_page
 from docs.generate.reference import write_reference_pages
 from docs.generate.tasks import write_task_pages
 from docs.generate.wrappers import write_wrapper_pages
@@ -24,6 +25,7 @@ def write_pages(docs: Path) -> None:
     folder = docs / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    (folder / "speed.md").write_text(speed_page(), encoding="utf-8")
     write_task_pages(folder)
     write_wrapper_pages(folder)
     write_reference_pages(folder)

@@ -15,7 +15,7 @@ from ngym_core.arguments import declared_arguments, shown
 from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
-from ngym_plot.gallery import TaskCard, task_card
+from ngym_plot.gallery import TaskCard, gallery_page, task_card
 
 __all__ = ["task_page", "task_paths", "write_task_pages"]
 
@@ -34,7 +34,7 @@ def task_paths() -> dict[str, str]:
 
 
 def write_task_pages(folder: Path) -> None:
-    """Write the page and the picture of each registered task, and their index.
+    """Write the page and the pictures of each registered task, their index, and the gallery.
 
     Args:
         folder: The folder of generated pages.
@@ -42,14 +42,20 @@ def write_task_pages(folder: Path) -> None:
     Raises:
         RuntimeError: A task that cannot be drawn.
     """
-    paths = task_paths()
+    paths, cards = task_paths(), []
     (folder / "tasks").mkdir(parents=True, exist_ok=True)
     for id_, path in paths.items():
         card = task_card(id_)
         if card.problem:
             raise RuntimeError(f"{id_} cannot be drawn: {card.problem}")
         (folder / path).write_text(task_page(card), encoding="utf-8")
-        (folder / path).with_suffix(".png").write_bytes(card.image)
+        (folder / "tasks" / f"{id_}.png").write_bytes(card.image)
+        for name, image in card.figures.items():
+            (folder / "tasks" / f"{id_}-{name}.png").write_bytes(image)
+        cards.append(card)
+    gallery = folder / "extra" / "gallery"
+    gallery.mkdir(parents=True)
+    (gallery / "index.html").write_text(gallery_page(cards, pages="../generated/tasks/"), encoding="utf-8")
     (folder / "tasks" / "index.md").write_text(_index(paths), encoding="utf-8")
 
 
@@ -72,6 +78,7 @@ def task_page(card: TaskCard) -> str:
         f"**People also call it:** {', '.join(names)}." if names else "",
         f"![A trial of {card.id}: observations, actions and ground truth, reward]({card.id}.png)",
         f'```python\nimport ngym_core as ngym\n\nenv = ngym.make("{card.id}")\n```',
+        f"[In the gallery of all tasks](../../gallery/index.html#{card.id})",
         "## Periods",
         table(
             ["period", "duration (ms)", "what happens"],
@@ -105,6 +112,7 @@ def task_page(card: TaskCard) -> str:
         _performance(env),
         "## Paper",
         _paper(card),
+        _figures(card),
         "## What differs from NeuroGym",
         _differences(card.id),
         "## Tags",
@@ -177,6 +185,13 @@ def _paper(card: TaskCard) -> str:
         return "None."
     title = name or link
     return f"{f'[{title}]({link})' if link else title}\n\n```bibtex\n{bibtex(name, link)}\n```"
+
+
+def _figures(card: TaskCard) -> str:
+    if not card.figures:
+        return ""
+    pictures = [f"![{name}, of trials with the ground truth]({card.id}-{name}.png)" for name in card.figures]
+    return "\n\n".join(["## Figures of packs", *pictures])
 
 
 def _differences(id_: str) -> str:

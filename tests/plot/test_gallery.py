@@ -126,7 +126,7 @@ def test_write_gallery_closes_its_own_figures_only(failing_task, tmp_path, monke
 def test_write_gallery_looks_at_the_folder_before_it_draws(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     (tmp_path / "used" / "mine").mkdir(parents=True)
-    monkeypatch.setattr("ngym_plot.gallery._card", lambda name: pytest.fail("a task is drawn"))
+    monkeypatch.setattr("ngym_plot.gallery.task_card", lambda name: pytest.fail("a task is drawn"))
     with pytest.raises(NotADirectoryError):
         write_gallery(tmp_path / "file" / "pages", ["GoNogo-v0"])
     for folder in (tmp_path / "file", tmp_path / "used"):
