@@ -24,6 +24,7 @@ ALL = ["core", "data", "plot", "sb3"]
 TOGETHER = [
     "tests/test_api.py",
     "tests/test_architecture.py",
+    "tests/test_examples.py",
     "tests/test_films.py",
     "tests/test_layers.py",
     "tests/test_readme.py",

@@ -1,6 +1,7 @@
 """Train a recurrent agent, evaluate it, and plot its behaviour and its units.
 
-Run it with ``python -m nox -s demo``. The task is PerceptualDecisionMaking with a stimulus of 500 ms.
+Run it with ``python -m nox -s demo``. The task is PerceptualDecisionMaking with a stimulus of 500 ms, in which every action
+before the decision costs something.
 """
 
 from __future__ import annotations
@@ -14,17 +15,27 @@ import click
 import numpy as np
 
 import ngym_core as ngym
+from ngym_core.tasks.perceptual_decision_making import PerceptualDecisionMaking
 from ngym_plot import plot_activity, plot_env, plot_psychometric
 from ngym_sb3 import Trainer, TrainingConfig, record_activity
 
 OUT = Path("demo-output")
-TASK = "PerceptualDecisionMaking-v0"
+TASK = "HeldDecision-v0"
 PARAMETERS = {"timing": {"stimulus": 500}}
+
+
+class HeldDecision(PerceptualDecisionMaking):
+    """Fixate until the stimulus is over, then report its direction."""
+
+    rule = ngym.FixateThenChoose(fixation=None)  # an action at any step before the decision earns `abort`, -0.1
+
+
+ngym.register(ngym.TaskSpec(TASK, f"{__name__}:HeldDecision"))
 
 
 def main() -> None:
     started = time.time()
-    trainer = Trainer(TASK, TrainingConfig(steps=80_000, seed=0, task_kwargs=PARAMETERS))
+    trainer = Trainer(TASK, TrainingConfig(steps=60_000, seed=0, task_kwargs=PARAMETERS))
     before = trainer.evaluate()
     print(f"Correct decisions before training: {before.performance:.1%}")
     with click.progressbar(length=trainer.config.steps, label="Training", file=sys.stderr) as bar:
@@ -33,12 +44,24 @@ def main() -> None:
     print(
         f"Correct decisions after training:  {after.performance:.1%} (expected of an ideal observer: {ideal_observer():.1%})"
     )
+    broken = np.mean(after.table["reward"] < after.table["performance"])  # each early action has cost 0.1
+    print(f"Trials with broken fixation: {broken:.1%}")
     print(after.by_condition())
 
     OUT.mkdir(exist_ok=True)
     behaviour = OUT / "behaviour.png"
     env = ngym.make(TASK, num_trials_before_reset=1, **PARAMETERS)
-    plot_env(env, num_trials=12, model=trainer.model, name="A trained agent", fname=behaviour, seed=1)
+    traces = ["fixation", "stimulus 1", "stimulus 2"]
+    plot_env(
+        env,
+        num_trials=6,
+        model=trainer.model,
+        name="A trained agent",
+        ob_traces=traces,
+        plot_config={"unit": "ms"},
+        fname=behaviour,
+        seed=1,
+    )
 
     psychometric = OUT / "psychometric.png"
     table = after.table

@@ -290,5 +290,13 @@ def test_run_env_plays_a_module_and_returns_its_hidden_states():
     assert np.array_equal(data["actions"], net.readout(hidden).argmax(1).numpy())
 
 
+def test_plot_env_draws_a_module_and_explains_one_that_does_not_fit():
+    plot = pytest.importorskip("ngym_plot")
+    figure = plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=make("logits only"), seed=0)
+    assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()][-1] == "Unit"
+    with pytest.raises(ValueError, match=r"the actions Discrete\(3\) need \(5, 3, 3\), a logit for each"):
+        plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=nn.Linear(3, 2))
+
+
 def test_examples_of_networks_run():
     assert doctest.testmod(networks).failed == 0

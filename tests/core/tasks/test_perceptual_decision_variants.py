@@ -21,6 +21,14 @@ def test_roitman02_ground_truth_starts_with_the_stimulus():
     assert (trials.gt[:, :2] == 0).all()
 
 
+def test_roitman02_ends_trials_in_which_fixation_is_broken():
+    env = ngym.make("perceptualdecisionmaking.roitman02-v0")
+    env.reset(seed=0)
+    *_, info = env.step(1)
+    assert (bool(info["new_trial"]), info["performance"]) == (True, 0)
+    assert not ngym.make("perceptualdecisionmaking.roitman02-v0", abort=False).unwrapped.abort
+
+
 def test_priors_v0_changes_the_number_of_choices():
     env = ngym.make("priors.priors_v0-v0", var_nch_kwargs={"block_nch": 50}, dim_ring=4)
     c = env.sample_trials(2000, seed=0).conditions

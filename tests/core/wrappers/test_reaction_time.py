@@ -49,3 +49,28 @@ def test_reaction_time_rejects_a_task_without_its_periods_which_can_be_named():
     env = make(("ReactionTime", {"stimulus": "test", "decision": "decision"}), id_="yang19.dms-v0")
     env.reset(seed=0)
     assert env.start_ind["decision"] == env.start_ind["test"] + 1
+
+
+@pytest.mark.parametrize("abort", [False, True])
+def test_reaction_time_lets_answers_without_evidence_cost(abort):
+    env = make("ReactionTime", abort=abort, timing={"fixation": 200})
+    for step in range(3):  # two steps of fixation, and the first of the stimulus
+        env.reset(seed=0)
+        for _ in range(step):
+            assert env.step(0)[1] == 0
+        _, reward, _, _, info = env.step(env.gt[3])
+        assert (reward, bool(info["new_trial"]), info["performance"]) == (-0.1, abort, 0)
+    lanes = ngym.make_vec(PDM, 2, wrappers=["ReactionTime"], abort=abort)
+    lanes.reset(seed=0)
+    lanes.step(np.zeros(2, int))
+    _, reward, _, _, info = lanes.step(np.array([0, 1]))
+    assert reward.tolist() == [0, -0.1]
+    assert info["new_trial"].tolist() == [False, abort]
+
+
+def test_reaction_time_holds_fixation_where_a_period_varies():
+    env = make("ReactionTime", id_=PDM, timing={"fixation": ("choice", [100, 300])})
+    trials = env.sample_trials(50, seed=0)
+    assert len(set(trials.start["stimulus"].tolist())) == 2
+    assert np.array_equal(trials.end["fixation"], trials.start["stimulus"] + 1)
+    assert np.array_equal(trials.end["fixation"], trials.start["decision"])

@@ -46,7 +46,8 @@ def plot_env(
         num_steps: Number of steps.
         num_trials: Stop after this number of trials instead.
         def_act: An action to repeat; without it and without a model actions are random.
-        model: What acts, see `run_env`. The hidden states of a recurrent model are drawn too.
+        model: What acts: an agent, a torch module whose outputs are logits (or the numbers of a `Box`), or a function, see
+            `run_env`. The hidden states of a recurrent model are drawn too.
         name: Title; by default the task's name.
         legend: Whether to show legends.
         ob_traces: A label for each channel: draw lines instead of an image.

@@ -17,11 +17,15 @@ from ngym_core.wrappers.schedule_attr import ScheduleAttr
 from ngym_core.wrappers.trial_history import TrialHistory
 
 
-@composed(PerceptualDecisionMaking)
+@composed(PerceptualDecisionMaking, abort=True)
 def roitman02(env: PerceptualDecisionMaking) -> TrialWrapper:
-    """Report a noisy direction as soon as you are sure (Roitman & Shadlen, 2002)."""
+    """Report a noisy direction as soon as you are sure (Roitman & Shadlen, 2002).
+
+    An answer before there is any evidence breaks fixation, which ends the trial.
+    """
     wrapped: TrialWrapper = ReactionTime(env)
-    wrapped.chance = (1 - 3**-20) / 2
+    # Acting at random: two steps of fixation are held, then one of two choices is taken in time.
+    wrapped.chance = (1 - 3**-19) / 18 if env.abort else (1 - 3**-19) / 2
     return wrapped
 
 

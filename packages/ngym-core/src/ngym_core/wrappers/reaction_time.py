@@ -19,9 +19,11 @@ class ReactionTime(TrialWrapper):
     """Let the agent answer from the second step of the stimulus on.
 
     The trials are edited when they are made, so that data sets and figures show the same: the decision period begins
-    one step after the start of the stimulus, with an answer as ground truth from then on. At a trial's end `info`
-    reports how many steps it lasted (`tr_dur`) and the time from the start of the stimulus to the response in ms
-    (`reaction_time`, NaN without a response); both are 0 where no trial ended.
+    one step after the start of the stimulus, with an answer as ground truth from then on. Until then the agent has to
+    fixate: an answer without evidence earns the task's `abort`, and ends the trial if the task was made with
+    ``abort=True``, as breaking fixation does in experiments. At a trial's end `info` reports how many steps it lasted
+    (`tr_dur`) and the time from the start of the stimulus to the response in ms (`reaction_time`, NaN without a
+    response); both are 0 where no trial ended.
 
     Args:
         env: A task with the two periods below.
@@ -68,6 +70,12 @@ class ReactionTime(TrialWrapper):
         answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
         end = stimulus[1] if self.end_on_stimulus else decision[1]
         set_period(trials, self.decision, (stimulus[0] + 1, end))
+        fixation = getattr(self.task.rule, "fixation", None)  # the period, or periods one after another, of the task's rule
+        last = fixation[-1] if isinstance(fixation, tuple) else fixation
+        if last in trials.start:
+            begin, until = trials.span(last)
+            held = np.where(until == stimulus[0], stimulus[0] + 1, until)
+            set_period(trials, last, (begin, held if held.ndim else int(held)))
         trials.set_groundtruth(answer, self.decision)
         if self.end_on_stimulus:
             end_trials(trials, end)
