@@ -30,6 +30,8 @@ TOGETHER = [
     "tests/test_readme.py",
     "tests/core/test_networks.py",
     "tests/data/torch",
+    "tests/docs/test_blocks.py",
+    "tests/docs/test_generate.py",
     "tests/release",
 ]
 QUICK = [

@@ -25,6 +25,10 @@ def write_pages(docs: Path) -> None:
     folder = docs / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    contributing = (docs.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for link, page in {"docs/architecture.md": "../architecture.md", "CHANGELOG.md": "../changes.md"}.items():
+        contributing = contributing.replace(f"]({link})", f"]({page})")
+    (folder / "contributing.md").write_text(contributing, encoding="utf-8")
     (folder / "speed.md").write_text(speed_page(), encoding="utf-8")
     write_task_pages(folder)
     write_wrapper_pages(folder)

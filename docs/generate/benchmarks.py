@@ -14,7 +14,8 @@ __all__ = ["RESULTS", "benchmark_numbers", "speed_page", "speeds_in"]
 
 RESULTS = Path(__file__).parent.parent / "benchmarks.json"
 """The results that the site shows: a copy of ``bench-output/benchmarks.json``."""
-SPEED = re.compile(r"(\d[\d.,]*)\s*(?:x\b|×|times\b|M\b|million|(?:time )?steps per second|steps/s|trials per second|trials/s|MiB\b)")
+UNITS = r"x\b|times\b|M\b|million|(?:time )?steps per second|steps/s|trials per second|trials/s|MiB\b"
+SPEED = re.compile(rf"(\d[\d.,]*)\s*(?:{UNITS})")
 """A number that says how fast or how large something is."""
 
 
@@ -37,7 +38,10 @@ def speed_page() -> str:
     """Return the text of the page."""
     head = "# Speed\n\n```{include} ../generate/speed.md\n```\n\n"
     if not RESULTS.exists():
-        return head + "No results are kept in this version: run `nox -s bench`, and copy `bench-output/benchmarks.json` to `docs`.\n"
+        return (
+            head
+            + "No results are kept in this version: run `nox -s bench`, and copy `bench-output/benchmarks.json` to `docs`.\n"
+        )
     return head + _tables(json.loads(RESULTS.read_text(encoding="utf-8"))) + "\n"
 
 

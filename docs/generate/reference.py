@@ -31,29 +31,30 @@ def public_names() -> dict[str, list[str]]:
     A name that a package exports (`ngym_core.make`) is documented there, and no second time in its module. Classes of
     registered wrappers are on the pages of wrappers.
     """
-    documented: dict[int, str] = {
-        id(registry.wrapper_spec(name).load()): f"wrappers/{name}" for name in registry.all_wrappers()
-    }
+    documented: set[Any] = {id(registry.wrapper_spec(name).load()) for name in registry.all_wrappers()}
     names: dict[str, list[str]] = {}
     for module_name in public_modules():
         module = importlib.import_module(module_name)
         listed = getattr(module, "__all__", None)
-        own = listed if listed is not None else [
-            name
-            for name, value in vars(module).items()
-            if not name.startswith("_") and getattr(value, "__module__", "") == module_name
-        ]
+        own = (
+            listed
+            if listed is not None
+            else [
+                name
+                for name, value in vars(module).items()
+                if not name.startswith("_") and getattr(value, "__module__", "") == module_name
+            ]
+        )
         here = []
         for name in own:
             value = getattr(module, name)
             if inspect.ismodule(value) or name.startswith("__"):
                 continue
-            identifiable = inspect.isclass(value) or inspect.isroutine(value)
-            if identifiable and id(value) in documented:
-                continue
-            if identifiable:
-                documented[id(value)] = module_name
-            here.append(name)
+            # Constants that are equal may be one object, but have other names.
+            key = id(value) if inspect.isclass(value) or inspect.isroutine(value) else (name, id(value))
+            if key not in documented:
+                documented.add(key)
+                here.append(name)
         names[module_name] = sorted(here)
     return names
 
@@ -62,8 +63,9 @@ def reference_pages() -> dict[str, str]:
     """Return the pages: path within the folder of generated pages -> text."""
     names = public_names()
     pages = {f"reference/{module}.md": _page(module, found) for module, found in names.items() if found}
-    toctree = "\n".join(Path(path).stem if False else path.removeprefix("reference/").removesuffix(".md") for path in pages)
-    pages["reference/index.md"] = f"# Reference\n\nAll public names, by module.\n\n```{{toctree}}\n:maxdepth: 1\n\n{toctree}\n```\n"
+    toctree = "\n".join(path.removeprefix("reference/").removesuffix(".md") for path in pages)
+    text = f"# Reference\n\nAll public names, by module.\n\n```{{toctree}}\n:maxdepth: 1\n\n{toctree}\n```\n"
+    pages["reference/index.md"] = text
     return pages
 
 

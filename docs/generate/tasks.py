@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import ngym_core as ngym
 from docs.generate.docstrings import Docstring, as_markdown, read_docstring, table
 from docs.generate.papers import bibtex
+
+import ngym_core as ngym
 from ngym_core.arguments import declared_arguments, shown
 from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
 from ngym_plot.gallery import TaskCard, gallery_page, task_card
+from ngym_plot.players import Oracle
 
 __all__ = ["task_page", "task_paths", "write_task_pages"]
 
@@ -26,6 +29,9 @@ DIVERGENCES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests/golden/divergen
 NAMES: dict[str, dict[str, list[str]]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
 DESCRIBED_ELSEWHERE = frozenset({"timing", "rewards"})
 """Parameters that have a table of their own."""
+TRIAL_ENV = "[`TrialEnv`](../reference/ngym_core.md#trialenv)"
+ORACLE_TRIALS = 20
+"""Number of trials that are played with the ground truth."""
 
 
 def task_paths() -> dict[str, str]:
@@ -78,7 +84,7 @@ def task_page(card: TaskCard) -> str:
         f"**People also call it:** {', '.join(names)}." if names else "",
         f"![A trial of {card.id}: observations, actions and ground truth, reward]({card.id}.png)",
         f'```python\nimport ngym_core as ngym\n\nenv = ngym.make("{card.id}")\n```',
-        f"[In the gallery of all tasks](../../gallery/index.html#{card.id})",
+        f'<a href="../../gallery/index.html#{card.id}">In the gallery of all tasks</a>',
         "## Periods",
         table(
             ["period", "duration (ms)", "what happens"],
@@ -106,17 +112,17 @@ def task_page(card: TaskCard) -> str:
         ),
         "## Parameters",
         parameters_table(target, docs),
-        f"Its time step is {task.dt:g} ms. All tasks also take `dt`, `num_trials_before_reset` and the other arguments of "
-        "[`TrialEnv`](ngym_core.TrialEnv).",
+        f"Its time step is {task.dt:g} ms. All tasks also take the other arguments of {TRIAL_ENV}.",
         "## Performance",
-        _performance(env),
+        _performance(card.id, env),
         "## Paper",
         _paper(card),
         _figures(card),
         "## What differs from NeuroGym",
         _differences(card.id),
         "## Tags",
-        ", ".join(f"{tag} ({registry.tag_meaning(tag)})" if registry.tag_meaning(tag) else tag for tag in card.tags) or "None.",
+        ", ".join(f"{tag} ({registry.tag_meaning(tag)})" if registry.tag_meaning(tag) else tag for tag in card.tags)
+        or "None.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -133,9 +139,14 @@ def parameters_table(target: Any, docs: list[Docstring]) -> str:
     """Return the table of the parameters of a task or a wrapper."""
     declared, rows = declared_arguments(inspect.unwrap(target)), []
     for name, parameter in inspect.signature(target).parameters.items():
-        if name in DESCRIBED_ELSEWHERE or name in ("env", "envs") or parameter.kind in (
-            parameter.VAR_KEYWORD,
-            parameter.VAR_POSITIONAL,
+        if (
+            name in DESCRIBED_ELSEWHERE
+            or name in ("env", "envs")
+            or parameter.kind
+            in (
+                parameter.VAR_KEYWORD,
+                parameter.VAR_POSITIONAL,
+            )
         ):
             continue
         default = "" if parameter.default is parameter.empty else f"`{shown(parameter.default)}`"
@@ -173,10 +184,30 @@ def _indices(index: Any) -> str:
     return f"{found[0]} to {found[-1]}" if contiguous else ", ".join(map(str, found))
 
 
-def _performance(env: Any) -> str:
+def _performance(id_: str, env: Any) -> str:
+    """Return what chance, the ground truth and trained networks reach."""
     chance = getattr(env, "chance", None)
-    stated = "not stated" if chance is None else f"{chance:.3g}"
-    return table(["agent", "mean performance"], [["random actions (chance, as the task states it)", stated]])
+    run = ngym.run_env(env, num_trials=ORACLE_TRIALS, model=Oracle(env), seed=0)
+    ended = run["trial_end"].astype(bool)
+    rows = [
+        ["random actions (chance, as the task states it)", "not stated" if chance is None else f"{chance:.3g}", ""],
+        [
+            f"the ground truth (oracle, in {ORACLE_TRIALS} trials)",
+            f"{run['perf'][ended].mean():.3g}",
+            f"{run['rewards'].sum() / ended.sum():.3g}",
+        ],
+    ]
+    said = "\n".join(f"* {line}" for line in _certificates(id_))
+    none = "Certificate: none in this version. A certificate says what a network reaches that is trained by a stated recipe."
+    return f"{table(['agent', 'mean performance', 'mean reward of a trial'], rows)}\n\n{said or none}"
+
+
+def _certificates(id_: str) -> list[str]:
+    """Return the summaries of a task's certificates, where this version has some."""
+    if importlib.util.find_spec("ngym_core.certificates") is None:
+        return []
+    certificates = importlib.import_module("ngym_core.certificates")
+    return [f"Certificate, {found.summary()}" for found in certificates.load_certificates() if found.task == id_]
 
 
 def _paper(card: TaskCard) -> str:
@@ -203,8 +234,8 @@ def _differences(id_: str) -> str:
         line += f" Equal for `dt` up to {row['dt_above']} ms." if "dt_above" in row else ""
         lines.append(line)
     return "\n".join(lines) or (
-        "Nothing beyond what [differs in all tasks](../../migrating.md): with NeuroGym's draws its trials and steps are those "
-        "that were recorded from NeuroGym 2.3.1, if NeuroGym has it."
+        "Nothing beyond what [differs in all tasks](../../migrating.md): with NeuroGym's draws its trials and steps are "
+        "those that were recorded from NeuroGym 2.3.1, if NeuroGym has it."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from docs.generate.docstrings import as_markdown, read_docstring, table
 from docs.generate.papers import bibtex
 from docs.generate.tasks import parameters_table
+
 from ngym_core.plugins import registry
 
 __all__ = ["wrapper_page", "wrapper_paths", "write_wrapper_pages"]
@@ -28,7 +29,9 @@ def write_wrapper_pages(folder: Path) -> None:
     (folder / "wrappers").mkdir(parents=True, exist_ok=True)
     for name, path in paths.items():
         (folder / path).write_text(wrapper_page(name), encoding="utf-8")
-    rows = [[f"[{name}]({name}.md)", as_markdown(read_docstring(registry.wrapper_spec(name).load()).purpose)] for name in paths]
+    rows = [
+        [f"[{name}]({name}.md)", as_markdown(read_docstring(registry.wrapper_spec(name).load()).purpose)] for name in paths
+    ]
     toctree = "\n".join(paths)
     text = f"# Wrappers\n\n{table(['wrapper', 'what it does'], rows)}\n\n```{{toctree}}\n:hidden:\n\n{toctree}\n```\n"
     (folder / "wrappers" / "index.md").write_text(text, encoding="utf-8")

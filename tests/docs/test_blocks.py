@@ -11,7 +11,9 @@ import pytest
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAIR = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
-PAGES = {path.relative_to(DOCS).as_posix(): path.read_text() for path in [DOCS / "start.md", *sorted(DOCS.glob("howto/*.md"))]}
+PAGES = {
+    path.relative_to(DOCS).as_posix(): path.read_text() for path in [DOCS / "start.md", *sorted(DOCS.glob("howto/*.md"))]
+}
 BLOCKS = [(page, *pair) for page, text in PAGES.items() for pair in PAIR.findall(text)]
 
 

@@ -214,7 +214,10 @@ def gallery_page(cards: Cards, pages: Text = "") -> str:
     ]
     template = Template(files("ngym_plot").joinpath("gallery.html").read_text(encoding="utf-8"))
     return template.substitute(
-        count=len(cards), version=escape(ngym.__version__), chips="\n".join(chips), cards="\n".join(_html(card, pages) for card in cards)
+        count=len(cards),
+        version=escape(ngym.__version__),
+        chips="\n".join(chips),
+        cards="\n".join(_html(card, pages) for card in cards),
     )
 
 

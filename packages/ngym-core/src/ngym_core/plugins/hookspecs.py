@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from ngym_core.plugins.registry import TaskSpec, WrapperSpec
     from ngym_core.rendering import PlayedTrial
 
-__all__ = ["hookimpl", "ngym_commands", "ngym_figure", "ngym_figures", "ngym_frame", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
+__all__ = [
+    "hookimpl",
+    "ngym_commands",
+    "ngym_figure",
+    "ngym_figures",
+    "ngym_frame",
+    "ngym_tags",
+    "ngym_tasks",
+    "ngym_wrappers",
+]
 
 hookimpl = pluggy.HookimplMarker("ngym")
 hookspec = pluggy.HookspecMarker("ngym")
@@ -127,8 +136,8 @@ def ngym_figures(  # type: ignore[empty-body]
 ) -> Iterable[Path]:
     """Draw figures of your own of played trials. Every pack is asked.
 
-    Called by `ngym train` with the test trials of the agent, and for a task's page in the gallery and in the documentation with
-    trials of an agent that plays the ground truth.
+    Called by `ngym train` with the test trials of the agent; and with trials of an agent that plays the ground truth for
+    the gallery, and for the page of the task in the documentation.
 
     Args:
         table: Trial table, column -> (trials,) array: at least `choice`, `gt`, `performance`, `reward` and conditions.

@@ -269,14 +269,14 @@ class PackManager:
                     raise error
                 warn(f"The pack {pack.name!r} of {pack.origin} could not draw its figures: {reason(error)}")
 
-            with isolated(f"The pack {pack.name!r} of {pack.origin} was drawing", fail):
-                with tempfile.TemporaryDirectory(dir=folder) as temporary:
-                    given = {"table": table, "env": env, "folder": Path(temporary)}
-                    drawn = [file for files in self._call("ngym_figures", self._objects[id(pack)], **given) for file in files]
-                    for file in drawn:
-                        _check_file(file, pack, "ngym_figures")
-                    for file in map(Path, drawn):
-                        done.append(file.replace(folder / f"{pack.name}-{file.name}"))
+            doing = f"The pack {pack.name!r} of {pack.origin} was drawing"
+            with isolated(doing, fail), tempfile.TemporaryDirectory(dir=folder) as temporary:
+                given = {"table": table, "env": env, "folder": Path(temporary)}
+                returned = self._call("ngym_figures", self._objects[id(pack)], **given)
+                drawn = [file for files in returned for file in files]
+                for file in drawn:
+                    _check_file(file, pack, "ngym_figures")
+                done += [file.replace(folder / f"{pack.name}-{file.name}") for file in map(Path, drawn)]
         return done
 
     @property
