@@ -63,7 +63,7 @@ def show_all_tags() -> None:
     Example:
         >>> show_all_tags()  # doctest: +ELLIPSIS
         Available tags:
-          Lymnaea Stagnalis            the subject is the great pond snail
+          Lymnaea Stagnalis              the subject is the great pond snail
         ...
     """
     tags = registry.all_tags()

@@ -364,7 +364,7 @@ def load_state(path: str | Path) -> State:
         >>> import ngym_core as ngym
         >>> env = ngym.make("GoNogo-v0")
         >>> _ = env.reset(seed=0)
-        >>> ngym.save_state("state.npz", env.get_state())
+        >>> _ = ngym.save_state("state.npz", env.get_state())
         >>> env.set_state(ngym.load_state("state.npz"))
     """
     try:
