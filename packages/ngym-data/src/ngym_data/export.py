@@ -75,8 +75,8 @@ class SavedTrials:
 
     Example:
         >>> from ngym_data import export_trials, load_trials
-        >>> _ = export_trials("trials.npz", "GoNogo-v0", trials=20, seed=0)
-        >>> saved = load_trials("trials.npz")
+        >>> _ = export_trials("saved.npz", "GoNogo-v0", trials=20, seed=0)
+        >>> saved = load_trials("saved.npz")
         >>> len(saved), saved.inputs.shape[0], saved.periods[:2]
         (20, 20, ('fixation', 'stimulus'))
     """
