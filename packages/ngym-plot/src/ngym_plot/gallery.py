@@ -237,8 +237,8 @@ def _html(card: TaskCard, pages: str) -> str:
     if link.startswith(("https://", "http://")):
         paper = f'<a href="{escape(link)}">{paper}</a>'
     tags = escape("|".join(card.tags))
-    for name, data in card.figures.items():
-        picture = base64.b64encode(data).decode()
+    for name, figure in card.figures.items():
+        picture = base64.b64encode(figure).decode()
         image += f'<img class="of-pack" alt="{escape(name)}" src="data:image/png;base64,{picture}">'
     page = f'<p class="page"><a href="{escape(pages)}{escape(card.id)}.html">Its page</a></p>' if pages else ""
     purpose = re.sub("`([^`]*)`", r"<code>\1</code>", escape(card.purpose))
