@@ -20,7 +20,7 @@ author = "the ngym authors"
 copyright = author
 version = release = ngym_core.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_click", "myst_nb"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click", "myst_nb"]
 exclude_patterns = ["generate", "generated/extra"]
 html_extra_path = ["generated/extra"]
 html_static_path = ["_static"]
