@@ -1,5 +1,5 @@
 """Sessions: lint, types, tests (each package alone, all together), pack, quick, lowest, engines, faults, fuzz,
-statistics, demo, learn, certify, bench, release.
+statistics, demo, learn, certify, docs, bench, release.
 
 Plain `nox` runs the first four: the tests of each package run once, from wheels and outside the repository. `nox -s quick`
 is for work in progress: lint, types, and a representative part of the tests, in place. `nox -s lowest` tests the lowest
@@ -31,6 +31,8 @@ TOGETHER = [
     "tests/test_readme.py",
     "tests/core/test_networks.py",
     "tests/data/torch",
+    "tests/docs/test_blocks.py",
+    "tests/docs/test_generate.py",
     "tests/release",
 ]
 QUICK = [
@@ -212,6 +214,18 @@ def certify(session: nox.Session) -> None:
     session.run("ngym", "certify", *tasks, "--workers", "2", "--out", file, success_codes=[0, 1])
     write = f"Path('{page}').write_text(certificates.as_markdown(certificates.load_certificates('{file}')))"
     session.run("python", "-c", f"from pathlib import Path; from ngym_core import certificates; {write}")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs-output/ (tutorials are run), and look at it in a browser; needs Chromium for the latter."""
+    install(session, *ALL, extra=groups("test", "docs"))
+    shutil.rmtree("docs-output", ignore_errors=True)
+    options = ["-W", "--keep-going", "-q", "-d", str(Path(session.create_tmp()).resolve() / "doctrees")]
+    env = {"OMP_NUM_THREADS": "1"}
+    session.run("python", "-m", "docs.generate", env=env)
+    session.run("python", "-m", "sphinx", *options, "docs", "docs-output", env=env)
+    session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
 
 
 @nox.session

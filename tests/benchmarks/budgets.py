@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -67,14 +71,35 @@ def budgets(data: dict[str, Any], stepping: dict[str, Any], mixtures: dict[str, 
     yield "import ngym_core / import gymnasium", "<= 1.3 x", f"{import_ratio():.2f} x"
 
 
+def processor() -> str:
+    """Name of the processor."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE) if info.exists() else []
+    return " ".join(names[0].split()) if names else platform.machine()
+
+
+def made() -> dict[str, Any]:
+    """When and with what the results were made."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in ("ngym-core", "numpy", "torch")},
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder with data.json, stepping.json and mixtures.json")
     out = parser.parse_args().out
     data, stepping, mixtures = (json.loads((out / f"{name}.json").read_text()) for name in ("data", "stepping", "mixtures"))
+    rows = list(budgets(data, stepping, mixtures))
     lines = ["| work | budget | measured |", "|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in budgets(data, stepping, mixtures)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     (out / "budgets.md").write_text("\n".join(lines) + "\n")
+    results = {"made": made(), "budgets": rows, "data": data, "stepping": stepping, "mixtures": mixtures}
+    (out / "benchmarks.json").write_text(json.dumps(results, indent=1) + "\n")  # copied to docs/ for the site
     print(*lines, sep="\n")
 
 

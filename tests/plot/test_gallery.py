@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_plot.gallery import _describe_values, write_gallery
+from ngym_plot import gallery
+from ngym_plot.gallery import _describe_values, task_card, write_gallery
 
 from .tasks import Failing, MovingBar
 
@@ -70,6 +71,26 @@ def test_gallery_loads_nothing_from_elsewhere(gallery_page):
     assert [p.name for p in gallery_page.parent.iterdir()] == ["index.html"]
     assert not re.findall(r"<(?:link|iframe|script[^>]+src|img[^>]+src=\"(?!data:))", page)
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", page)
+
+
+def test_gallery_links_pages_and_shows_figures_of_packs(monkeypatch):
+    seen = {}
+
+    def draw_figures(table, env, folder):
+        seen.update(table)
+        (folder / "mine-a.png").write_bytes(b"figure")
+        return [folder / "mine-a.png"]
+
+    manager = ngym.plugins.registry.pack_manager()
+    monkeypatch.setattr(manager, "draw_figures", draw_figures)
+    monkeypatch.setattr(type(manager), "draws_figures_of_tables", True)
+    card = task_card("GoNogo-v0")
+    assert card.figures == {"mine-a": b"figure"}
+    assert (seen["performance"] == 1).all()  # of the ground truth
+    page = gallery.gallery_page([card], pages="../tasks/")
+    assert '<a href="../tasks/GoNogo-v0.html">' in page
+    assert f'alt="mine-a" src="data:image/png;base64,{base64.b64encode(b"figure").decode()}"' in page
+    assert "Its page" not in gallery.gallery_page([card])
 
 
 def test_write_gallery_reports_progress(tmp_path):
@@ -126,7 +147,7 @@ def test_write_gallery_closes_its_own_figures_only(failing_task, tmp_path, monke
 def test_write_gallery_looks_at_the_folder_before_it_draws(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     (tmp_path / "used" / "mine").mkdir(parents=True)
-    monkeypatch.setattr("ngym_plot.gallery._card", lambda name: pytest.fail("a task is drawn"))
+    monkeypatch.setattr("ngym_plot.gallery.task_card", lambda name: pytest.fail("a task is drawn"))
     with pytest.raises(NotADirectoryError):
         write_gallery(tmp_path / "file" / "pages", ["GoNogo-v0"])
     for folder in (tmp_path / "file", tmp_path / "used"):

@@ -108,6 +108,23 @@ def test_trainer_saves_agent_settings_and_tables(tmp_path):
     assert {"trial/performance", "rollout/ep_rew_mean", "rollout/success_rate", "train/loss"} <= set(rows[0])
 
 
+def test_trainer_lets_packs_add_figures_of_test_trials(tmp_path, monkeypatch):
+    trainer = Trainer(ID, TrainingConfig(steps=64, **SMALL), out=tmp_path / "run")
+    asked = []
+
+    def draw_figures(table, env, folder):
+        asked.append((table, env, folder))
+        (folder / "a-pack-mine.png").write_bytes(b"figure")
+
+    monkeypatch.setattr(ngym.plugins.registry.pack_manager(), "draw_figures", draw_figures)
+    report = trainer.evaluate(20)
+    files = trainer.save(report)
+    ((table, env, folder),) = asked
+    assert table is report.table
+    assert (type(env.unwrapped).__name__, folder) == ("PerceptualDecisionMaking", tmp_path / "run")
+    assert "a-pack-mine.png" in [path.name for path in files]
+
+
 def test_trainer_continues_with_more_steps(tmp_path):
     for steps in (64, 128, 64):
         trainer = Trainer(ID, TrainingConfig(steps=steps, **SMALL), out=tmp_path)

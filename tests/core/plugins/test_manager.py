@@ -244,6 +244,47 @@ def test_draw_figure_asks_the_next_pack_when_one_fails(bad, error, message, tmp_
         added(draws(bad)).draw_figure(*arguments)
 
 
+def draws_figures(result):
+    def figures(table, env, folder):
+        if isinstance(result, BaseException):
+            raise result
+        for name in result:
+            (folder / name).write_text(f"{sorted(table)} {env}")
+        return [folder / name for name in result]
+
+    return Pack(ngym_figures=figures)
+
+
+def test_draw_figures_asks_every_pack_and_names_files_after_it(tmp_path):
+    manager = added(draws_figures(["a.png", "b.png"]), draws_figures([]), draws_figures(["a.png"]))
+    files = manager.draw_figures({"choice": [1]}, "env", tmp_path)
+    assert sorted(files) == sorted(tmp_path.iterdir())
+    assert sorted(path.name for path in files) == ["pack-0-a.png", "pack-0-b.png", "pack-2-a.png"]
+    assert files[0].read_text() == "['choice'] env"
+    assert manager.draws_figures_of_tables
+    assert not added(draws(None)).draws_figures_of_tables
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (draws_figures(OSError("disk full")), "disk full"),
+        (draws_figures(SystemExit(3)), "SystemExit: 3"),
+        (
+            Pack(ngym_figures=lambda table, env, folder: [5]),
+            "ngym_figures of a-pack 1 must return the path of a file, not 5",
+        ),
+        (Pack(ngym_figures=lambda table, env, folder: 5), "TypeError"),
+        (Pack(ngym_figures=lambda table, env, folder: [folder / "never.png"]), "FileNotFoundError"),
+    ],
+)
+def test_draw_figures_leaves_out_those_of_a_pack_that_fails(bad, message, tmp_path):
+    with pytest.warns(ngym.PluginWarning, match=f"'pack-1' of a-pack 1 could not draw its figures: .*{message}"):
+        files = added(draws_figures(["a.png"]), bad).draw_figures({}, None, tmp_path)
+    assert [path.name for path in files] == ["pack-0-a.png"]
+    assert list(tmp_path.iterdir()) == files
+
+
 FRAME = np.zeros((4, 6, 3), np.uint8)
 
 

@@ -46,12 +46,26 @@ def show_all_tasks(tag: str | None = None, *, collections: bool = True) -> None:
 
 
 def show_all_wrappers() -> None:
-    """Print the names of all wrappers."""
+    """Print the names of all wrappers.
+
+    Example:
+        >>> show_all_wrappers()  # doctest: +ELLIPSIS
+        Available wrappers:
+          Anti-v0
+        ...
+    """
     _show("Available wrappers:", registry.all_wrappers())
 
 
 def show_all_tags() -> None:
-    """Print all tags with their meanings."""
+    """Print all tags with their meanings.
+
+    Example:
+        >>> show_all_tags()  # doctest: +ELLIPSIS
+        Available tags:
+          Lymnaea Stagnalis              the subject is the great pond snail
+        ...
+    """
     tags = registry.all_tags()
     width = max(map(len, tags), default=0)
     _show("Available tags:", [f"{tag:{width}}  {registry.tag_meaning(tag)}".rstrip() for tag in tags])
@@ -67,6 +81,11 @@ def show_info(obj_: Any) -> None:
     Raises:
         ValueError: A name that is neither a task's nor a wrapper's.
         TypeError: Neither a name nor an env.
+
+    Example:
+        >>> show_info("RandomGroundTruth-v0")  # doctest: +ELLIPSIS
+        RandomGroundTruth-v0
+        ...
     """
     print(describe(obj_))
 

@@ -94,6 +94,14 @@ def set_state(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
 
     Raises:
         StateError: A damaged state, or one of another env. Nothing is changed then.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("GoNogo-v0")
+        >>> ob, _ = env.reset(seed=0)
+        >>> state = ngym.get_state(env)
+        >>> _ = env.step(1)
+        >>> ngym.set_state(env, state)  # the step is undone
     """
     content = open_state("env", describe_stack(env), state)
     set_layer_states(env, content["layers"])
@@ -351,6 +359,13 @@ def load_state(path: str | Path) -> State:
     Raises:
         StateError: The file holds no state, or is damaged.
         OSError: The file cannot be read.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> env = ngym.make("GoNogo-v0")
+        >>> _ = env.reset(seed=0)
+        >>> _ = ngym.save_state("state.npz", env.get_state())
+        >>> env.set_state(ngym.load_state("state.npz"))
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as loaded:

@@ -72,6 +72,13 @@ class SavedTrials:
         period: Index of each step's period in `periods`, (trials, steps) int8; -1 outside all periods.
         conditions: Name -> (trials, ...) values.
         manifest: The manifest: task, parameters, seed, split, versions, hash, ...
+
+    Example:
+        >>> from ngym_data import export_trials, load_trials
+        >>> _ = export_trials("saved.npz", "GoNogo-v0", trials=20, seed=0)
+        >>> saved = load_trials("saved.npz")
+        >>> len(saved), saved.inputs.shape[0], saved.periods[:2]
+        (20, 20, ('fixation', 'stimulus'))
     """
 
     inputs: Array

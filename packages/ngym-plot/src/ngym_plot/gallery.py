@@ -6,29 +6,32 @@ import base64
 import inspect
 import io
 import re
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_core.arguments import Callback, FilePath, checked
+from ngym_core.arguments import Callback, FilePath, InstanceOf, Several, Text, checked
 from ngym_core.files import atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable, reason
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
 from ngym_plot.config import PlotConfig
+from ngym_plot.players import Oracle
 from ngym_plot.trial import plot_trial
+from ngym_plot.trial_table import table_from_run
 
-__all__ = ["write_gallery"]
+__all__ = ["TaskCard", "gallery_page", "task_card", "write_gallery"]
 
 _PLOT_CONFIG = PlotConfig(width=4.8, panel_height=1.0, unit="ms", dpi=150)
 _MAX_LISTED_VALUES = 8
@@ -38,8 +41,8 @@ _SAMPLED_TRIALS = 200
 
 
 @dataclass
-class _Card:
-    """The entry of one task.
+class TaskCard:
+    """What the gallery, and a task's page in the documentation, show of a task.
 
     Attributes:
         id: Id of the task.
@@ -48,6 +51,7 @@ class _Card:
         facts: Heading -> lines.
         paper: Name and link of the paper; either may be empty.
         image: The figure as a PNG.
+        figures: Those that packs add (hook `ngym_figures`), of trials with the ground truth: name -> PNG.
         problem: Why there is no figure; empty if there is one.
     """
 
@@ -57,7 +61,11 @@ class _Card:
     facts: dict[str, list[str]] = field(default_factory=dict)
     paper: tuple[str, str] = ("", "")
     image: bytes = b""
+    figures: dict[str, bytes] = field(default_factory=dict)
     problem: str = ""
+
+
+Cards: TypeAlias = Annotated[Sequence[TaskCard], Several(InstanceOf(TaskCard, "a TaskCard"), "a sequence of TaskCards")]
 
 
 @checked
@@ -89,16 +97,30 @@ def write_gallery(
     with claim_folder(folder):
         cards = []
         for name in names:
-            cards.append(_card(name, make))
+            cards.append(task_card(name, make))
             progress(1)
         with atomic_write(page) as temporary:
-            temporary.write_text(encodable(_page(cards)), encoding="utf-8")
+            temporary.write_text(encodable(gallery_page(cards)), encoding="utf-8")
     return page, {card.id: card.problem for card in cards if card.problem}
 
 
-def _card(name: str, make: Callable[[str], Any]) -> _Card:
-    """Make the entry of a task. An error in the task leaves the rest of its entry empty, and no other entry."""
-    card = _Card(name)
+@checked
+def task_card(name: Text, make: Callback = registry.make) -> TaskCard:
+    """Describe a task and draw one of its trials. An error in the task leaves the rest of the card empty, and says why.
+
+    Args:
+        name: Its id, with the version.
+        make: Called with the id, makes the task; by default `ngym_core.make`.
+
+    Returns:
+        The card.
+
+    Example:
+        >>> card = task_card("GoNogo-v0")
+        >>> card.facts["Conditions"], card.image[1:4], card.problem
+        (['ground_truth: 0, 1'], b'PNG', '')
+    """
+    card = TaskCard(name)
     figures_before = set(plt.get_fignums())
     try:
         spec = registry.task_spec(name)
@@ -109,6 +131,7 @@ def _card(name: str, make: Callable[[str], Any]) -> _Card:
         env = make(name)
         card.facts = _facts(env)
         card.image = _draw(env)
+        card.figures = _figures_of_packs(env)
     except Exception as error:  # tasks of packs may fail in any way
         card.problem = reason(error)
     finally:
@@ -162,8 +185,29 @@ def _draw(env: Any) -> bytes:
     return small.getvalue()
 
 
-def _page(cards: list[_Card]) -> str:
-    """Return the HTML of the page."""
+def _figures_of_packs(env: Any) -> dict[str, bytes]:
+    """Let packs draw figures of trials with the ground truth: name -> PNG."""
+    packs = registry.pack_manager()
+    if not packs.draws_figures_of_tables:
+        return {}
+    table = table_from_run(ngym.run_env(env, num_trials=_SAMPLED_TRIALS, model=Oracle(env), seed=0))
+    with tempfile.TemporaryDirectory() as folder:
+        return {path.stem: path.read_bytes() for path in packs.draw_figures(table, env, Path(folder))}
+
+
+@checked
+def gallery_page(cards: Cards, pages: Text = "") -> str:
+    """Return the HTML of the gallery: one page with everything in it.
+
+    Args:
+        cards: What it shows of each task.
+        pages: Where tasks have pages of their own: the address of that of a task is this, its id and ``.html``.
+
+    Example:
+        >>> page = gallery_page([task_card("GoNogo-v0")], pages="../tasks/")
+        >>> '<a href="../tasks/GoNogo-v0.html">' in page
+        True
+    """
     counts: dict[str, int] = {}
     for card in cards:
         for tag in card.tags:
@@ -175,11 +219,14 @@ def _page(cards: list[_Card]) -> str:
     ]
     template = Template(files("ngym_plot").joinpath("gallery.html").read_text(encoding="utf-8"))
     return template.substitute(
-        count=len(cards), version=escape(ngym.__version__), chips="\n".join(chips), cards="\n".join(map(_html, cards))
+        count=len(cards),
+        version=escape(ngym.__version__),
+        chips="\n".join(chips),
+        cards="\n".join(_html(card, pages) for card in cards),
     )
 
 
-def _html(card: _Card) -> str:
+def _html(card: TaskCard, pages: str) -> str:
     """Return the HTML of one entry."""
     words = " ".join([card.id, card.purpose, *card.tags, *card.paper, *(f for facts in card.facts.values() for f in facts)])
     if card.image:
@@ -195,6 +242,10 @@ def _html(card: _Card) -> str:
     if link.startswith(("https://", "http://")):
         paper = f'<a href="{escape(link)}">{paper}</a>'
     tags = escape("|".join(card.tags))
+    for name, figure in card.figures.items():
+        picture = base64.b64encode(figure).decode()
+        image += f'<img class="of-pack" alt="{escape(name)}" src="data:image/png;base64,{picture}">'
+    page = f'<p class="page"><a href="{escape(pages)}{escape(card.id)}.html">Its page</a></p>' if pages else ""
     purpose = re.sub("`([^`]*)`", r"<code>\1</code>", escape(card.purpose))
     return f"""<article class="card" id="{escape(card.id)}" data-tags="{tags}" data-words="{escape(words.lower())}">
 <h2><a href="#{escape(card.id)}">{escape(card.id)}</a></h2>
@@ -202,5 +253,6 @@ def _html(card: _Card) -> str:
 <figure>{image}</figure>
 <p class="tags">{"".join(f"<span>{escape(tag)}</span>" for tag in card.tags)}</p>
 <p class="paper">{paper}</p>
+{page}
 <details><summary>Periods, spaces, conditions</summary><dl>{facts}</dl></details>
 </article>"""

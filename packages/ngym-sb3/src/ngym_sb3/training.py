@@ -373,7 +373,7 @@ class Trainer:
 
     @checked
     def save(self, report: Report) -> list[Path]:
-        """Save the agent and a table of test trials, and a figure if a package that draws (ngym-plot) is installed.
+        """Save the agent and a table of test trials, and figures if packages that draw (ngym-plot, others) are installed.
 
         Each file is written completely or not at all.
 
@@ -391,18 +391,19 @@ class Trainer:
         with claim_training_folder(self.out):
             self._save_model()
             save_trial_table(self.out / "trials", report.table)
-            if registry.pack_manager().can_draw_figures:
+            env, packs = self._test_env(), registry.pack_manager()
+            if packs.can_draw_figures:
                 with atomic_write(self.out / "behaviour.png") as temporary:
-                    self._draw_figure(temporary)
+                    seed, conditions = TEST_SEED_OFFSET + self.config.seed, self.config.conditions
+                    rollout = ngym.run_env(env, num_trials=12, model=self.model, seed=seed, conditions=conditions)
+                    packs.draw_figure(rollout, env, temporary)
+            packs.draw_figures(report.table, env, self.out)
             return sorted(path for path in self.out.iterdir() if path.name != CLAIM)
 
-    def _draw_figure(self, path: Path) -> None:
-        """Let the package that draws make a figure of a dozen test trials."""
+    def _test_env(self) -> Any:
+        """Return a single env for figures of test trials."""
         config = self.config
         # A single env restarts the agent's state where an episode ends, so with carry="trial" every trial is one.
         trials_per_episode = 1 if config.carry == "trial" else config.trials_per_episode
         kwargs: Mapping[str, Any] = {**config.task_kwargs, "num_trials_before_reset": trials_per_episode}
-        env = ngym.make(self.task, wrappers=config.wrappers, **kwargs)
-        seed = TEST_SEED_OFFSET + config.seed
-        rollout = ngym.run_env(env, num_trials=12, model=self.model, seed=seed, conditions=config.conditions)
-        registry.pack_manager().draw_figure(rollout, env, path)
+        return ngym.make(self.task, wrappers=config.wrappers, **kwargs)

@@ -33,6 +33,7 @@ __all__ = [
     "ngym_certificates",
     "ngym_commands",
     "ngym_figure",
+    "ngym_figures",
     "ngym_frame",
     "ngym_recipe",
     "ngym_tags",
@@ -128,6 +129,34 @@ def ngym_figure(run: Mapping[str, Any], env: gymnasium.Env[Any, Any], fname: Pat
         @hookimpl
         def ngym_figure(run, env, fname):
             return my_pack.draw(run["rewards"], fname)
+        ```
+    """
+
+
+@hookspec
+def ngym_figures(  # type: ignore[empty-body]
+    table: Mapping[str, NDArray[Any]], env: gymnasium.Env[Any, Any], folder: Path
+) -> Iterable[Path]:
+    """Draw figures of your own of played trials. Every pack is asked.
+
+    Called by `ngym train` with the test trials of the agent; and with trials of an agent that plays the ground truth for
+    the gallery, and for the page of the task in the documentation.
+
+    Args:
+        table: Trial table, column -> (trials,) array: at least `choice`, `gt`, `performance`, `reward` and conditions.
+        env: The task with its wrappers.
+        folder: Where to write.
+
+    Returns:
+        The files (PNG) that were written to it; none for tasks of which the pack draws nothing.
+
+    Example:
+        ```python
+        @hookimpl
+        def ngym_figures(table, env, folder):
+            if not isinstance(env.unwrapped, MyTask):
+                return []
+            return [my_pack.draw(table["reward"], folder / "rewards.png")]
         ```
     """
 

@@ -247,6 +247,44 @@ class PackManager:
             raise ImportError("No installed pack draws figures: pip install ngym-plot.")
         return Path(self._draw("ngym_figure", _check_file, run=run, env=env, fname=fname))
 
+    def draw_figures(self, table: Mapping[str, NDArray[Any]], env: Any, folder: Path) -> list[Path]:
+        """Let every pack draw figures of its own of played trials, see `hookspecs.ngym_figures`.
+
+        A pack that fails is named in a `PluginWarning`, and costs only its figures.
+
+        Args:
+            table: The trials.
+            env: The task with its wrappers.
+            folder: Where to; the name of each file gets that of its pack in front.
+
+        Returns:
+            The files.
+        """
+        import tempfile  # not at the top: every import of ngym_core would wait for it
+
+        done: list[Path] = []
+        for pack in self._with_hook("ngym_figures"):
+
+            def fail(error: BaseException, pack: PackStatus = pack) -> None:
+                if self.strict:
+                    raise error
+                warn(f"The pack {pack.name!r} of {pack.origin} could not draw its figures: {reason(error)}")
+
+            doing = f"The pack {pack.name!r} of {pack.origin} was drawing"
+            with isolated(doing, fail), tempfile.TemporaryDirectory(dir=folder) as temporary:
+                given = {"table": table, "env": env, "folder": Path(temporary)}
+                returned = self._call("ngym_figures", self._objects[id(pack)], **given)
+                drawn = [file for files in returned for file in files]
+                for file in drawn:
+                    _check_file(file, pack, "ngym_figures")
+                done += [file.replace(folder / f"{pack.name}-{file.name}") for file in map(Path, drawn)]
+        return done
+
+    @property
+    def draws_figures_of_tables(self) -> bool:
+        """Whether an installed pack draws figures of its own of played trials."""
+        return bool(self._with_hook("ngym_figures"))
+
     def draw_frame(self, trial: PlayedTrial, env: Any) -> NDArray[np.uint8]:
         """Let a pack draw a trial as it was played so far, see `hookspecs.ngym_frame`. If one fails, the next one draws.
 
@@ -419,10 +457,10 @@ def _all_of(kind: type, hook: str, results: list[Any]) -> list[Any]:
     return found
 
 
-def _check_file(drawn: Any, pack: PackStatus) -> None:
+def _check_file(drawn: Any, pack: PackStatus, hook: str = "ngym_figure") -> None:
     """Raise a TypeError if what a pack returned is not the path of a file."""
     if not isinstance(drawn, (str, Path)):
-        raise TypeError(f"ngym_figure of {pack.origin} must return the path of a file, not {drawn!r}.")
+        raise TypeError(f"{hook} of {pack.origin} must return the path of a file, not {drawn!r}.")
 
 
 def _check_frame(drawn: Any, pack: PackStatus) -> None:

@@ -180,6 +180,11 @@ class WrapperSpec:
 
     Raises:
         TypeError: A name that is no text, or a target that is not such a string.
+
+    Example:
+        >>> spec = WrapperSpec("MyNoise-v0", "ngym_core.wrappers.noise:Noise")
+        >>> spec.load().__name__
+        'Noise'
     """
 
     name: str
@@ -636,7 +641,12 @@ def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = Fal
 
 
 def all_tags() -> list[str]:
-    """List the tags of all tasks and those that packs explain, sorted."""
+    """List the tags of all tasks and those that packs explain, sorted.
+
+    Example:
+        >>> "working memory" in all_tags()
+        True
+    """
     return sorted({tag for s in _tasks.values() for tag in task_metadata(s)["tags"]} | set(_tags))
 
 
@@ -647,7 +657,12 @@ def tag_meaning(tag: str) -> str:
 
 
 def all_wrappers() -> list[str]:
-    """List the names of all wrappers, sorted."""
+    """List the names of all wrappers, sorted.
+
+    Example:
+        >>> all_wrappers()[:2]
+        ['Anti-v0', 'CatchTrials-v0']
+    """
     return sorted(_wrappers)
 
 

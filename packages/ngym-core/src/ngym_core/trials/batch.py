@@ -37,6 +37,12 @@ class Trial:
         start: Period -> its first step.
         end: Period -> the step after its last.
         dt: Time step in ms.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> trial = ngym.make("GoNogo-v0").sample_trials(3, seed=0)[2]
+        >>> trial.ob.shape == (trial.length, 3), sorted(trial.start)
+        (True, ['decision', 'delay', 'fixation', 'stimulus'])
     """
 
     ob: Array

@@ -1,0 +1,256 @@
+"""Pages of tasks, from the registry: what a task is, a picture of a trial, its tables, paper, chance and deviations."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from docs.generate.docstrings import Docstring, as_markdown, read_docstring, table
+from docs.generate.papers import bibtex
+
+import ngym_core as ngym
+from ngym_core.arguments import declared_arguments, shown
+from ngym_core.plugins import registry
+from ngym_core.spaces import names_of
+from ngym_core.trials.durations import duration_name
+from ngym_plot.gallery import TaskCard, gallery_page, task_card
+from ngym_plot.players import Oracle
+
+__all__ = ["task_page", "task_paths", "write_task_pages"]
+
+ROOT = Path(__file__).parent.parent.parent
+DIVERGENCES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests/golden/divergences.toml").read_text(encoding="utf-8"))[
+    "divergence"
+]
+NAMES: dict[str, dict[str, list[str]]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+DESCRIBED_ELSEWHERE = frozenset({"timing", "rewards"})
+"""Parameters that have a table of their own."""
+TRIAL_ENV = "[`TrialEnv`](../reference/ngym_core.md#trialenv)"
+ORACLE_TRIALS = 20
+"""Number of trials that are played with the ground truth."""
+
+
+def task_paths() -> dict[str, str]:
+    """Return where the page of each registered task is: id -> path within the folder of generated pages."""
+    return {id_: f"tasks/{id_}.md" for id_ in registry.all_envs(collections=True)}
+
+
+def write_task_pages(folder: Path) -> None:
+    """Write the page and the pictures of each registered task, their index, and the gallery.
+
+    Args:
+        folder: The folder of generated pages.
+
+    Raises:
+        RuntimeError: A task that cannot be drawn.
+    """
+    paths, cards = task_paths(), []
+    (folder / "tasks").mkdir(parents=True, exist_ok=True)
+    for id_, path in paths.items():
+        card = task_card(id_)
+        if card.problem:
+            raise RuntimeError(f"{id_} cannot be drawn: {card.problem}")
+        (folder / path).write_text(task_page(card), encoding="utf-8")
+        (folder / "tasks" / f"{id_}.png").write_bytes(card.image)
+        for name, image in card.figures.items():
+            (folder / "tasks" / f"{id_}-{name}.png").write_bytes(image)
+        cards.append(card)
+    gallery = folder / "extra" / "gallery"
+    gallery.mkdir(parents=True)
+    (gallery / "index.html").write_text(gallery_page(cards, pages="../generated/tasks/"), encoding="utf-8")
+    (folder / "tasks" / "index.md").write_text(_index(paths), encoding="utf-8")
+
+
+def task_page(card: TaskCard) -> str:
+    """Return the text of a task's page, in Markdown.
+
+    Args:
+        card: What the gallery shows of it.
+    """
+    spec = registry.task_spec(card.id)
+    target = spec.load()
+    env = ngym.make(card.id)
+    task: Any = env.unwrapped
+    docs = [read_docstring(target), read_docstring(type(task))]
+    names = known_as(card.id, card.tags)
+    parts = [
+        f"# {card.id}",
+        as_markdown(docs[0].purpose),
+        as_markdown(docs[0].text),
+        f"**People also call it:** {', '.join(names)}." if names else "",
+        f"![A trial of {card.id}: observations, actions and ground truth, reward]({card.id}.png)",
+        f'```python\nimport ngym_core as ngym\n\nenv = ngym.make("{card.id}")\n```',
+        f'<a href="../../gallery/index.html#{card.id}">In the gallery of all tasks</a>',
+        "## Periods",
+        table(
+            ["period", "duration (ms)", "what happens"],
+            [[f"`{name}`", duration_name(value), _said(docs, "Periods (ms)", name)] for name, value in task.timing.items()],
+        ),
+        "## Channels",
+        _space(env.observation_space, docs, "Channels"),
+        "## Actions",
+        _space(env.action_space, docs, "Actions"),
+        "## Conditions",
+        table(
+            ["condition", "values", "what it is"],
+            [
+                [f"`{name}`", values, _said(docs, "Conditions", name, whole=True)]
+                for name, _, values in (line.partition(": ") for line in card.facts["Conditions"])
+            ],
+        ),
+        "## Rewards",
+        table(
+            ["event", "reward", "when"],
+            [
+                [f"`{event}`", f"{value:g}", _said(docs, "Rewards", event)]
+                for event, value in getattr(task.rewards, "items", list)()
+            ],
+        ),
+        "## Parameters",
+        parameters_table(target, docs),
+        f"Its time step is {task.dt:g} ms. All tasks also take the other arguments of {TRIAL_ENV}.",
+        "## Performance",
+        _performance(card.id, env),
+        "## Paper",
+        _paper(card),
+        _figures(card),
+        "## What differs from NeuroGym",
+        _differences(card.id),
+        "## Tags",
+        ", ".join(f"{tag} ({registry.tag_meaning(tag)})" if registry.tag_meaning(tag) else tag for tag in card.tags)
+        or "None.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def known_as(id_: str, tags: Iterable[str]) -> list[str]:
+    """Return what people call a task: the names of its tags and its own."""
+    found = [name for tag in tags for name in NAMES["tags"].get(tag, [])]
+    unmodified = f"yang19.{id_.partition('.')[2]}" if id_.startswith("modcog.") else id_
+    found += NAMES["tasks"].get(id_, NAMES["tasks"].get(unmodified, []))
+    return list(dict.fromkeys([*tags, *found]))
+
+
+def parameters_table(target: Any, docs: list[Docstring]) -> str:
+    """Return the table of the parameters of a task or a wrapper."""
+    declared, rows = declared_arguments(inspect.unwrap(target)), []
+    for name, parameter in inspect.signature(target).parameters.items():
+        if (
+            name in DESCRIBED_ELSEWHERE
+            or name in ("env", "envs")
+            or parameter.kind
+            in (
+                parameter.VAR_KEYWORD,
+                parameter.VAR_POSITIONAL,
+            )
+        ):
+            continue
+        default = "" if parameter.default is parameter.empty else f"`{shown(parameter.default)}`"
+        may_be = declared[name].description if name in declared else ""
+        rows.append([f"`{name}`", default, may_be, _said(docs, "Args", name, whole=True)])
+    return table(["parameter", "default", "may be", "what it is"], rows)
+
+
+def _said(docs: list[Docstring], title: str, name: str, whole: bool = False) -> str:
+    """Return what a docstring says of a name; of channels, periods and rewards without the value in front."""
+    said = next((found[name] for doc in docs if name in (found := doc.items(title))), "")
+    return as_markdown(said if whole else said.partition(". ")[2])
+
+
+def _space(space: Any, docs: list[Docstring], title: str) -> str:
+    kind = "actions" if title == "Actions" else "channels"
+    rows = [[f"`{name}`", _indices(index), _said(docs, title, name)] for name, index in names_of(space).items()]
+    if not hasattr(space, "n"):
+        size = f"{' x '.join(map(str, space.shape))} numbers from {_bound(space.low)} to {_bound(space.high)}."
+    else:
+        size = f"{space.n} {kind}, from {getattr(space, 'start', 0)}."
+    return f"{size}\n\n{table(['name', kind, 'what it is'], rows)}" if rows else size
+
+
+def _bound(values: Any) -> str:
+    least, most = float(values.min()), float(values.max())
+    return f"{least:g}" if least == most else f"({least:g} to {most:g})"
+
+
+def _indices(index: Any) -> str:
+    if isinstance(index, int):
+        return str(index)
+    found = list(map(int, index))
+    contiguous = len(found) > 2 and found == list(range(found[0], found[-1] + 1))
+    return f"{found[0]} to {found[-1]}" if contiguous else ", ".join(map(str, found))
+
+
+def _performance(id_: str, env: Any) -> str:
+    """Return what chance, the ground truth and trained networks reach."""
+    chance = getattr(env, "chance", None)
+    run = ngym.run_env(env, num_trials=ORACLE_TRIALS, model=Oracle(env), seed=0)
+    ended = run["trial_end"].astype(bool)
+    rows = [
+        ["random actions (chance, as the task states it)", "not stated" if chance is None else f"{chance:.3g}", ""],
+        [
+            f"the ground truth (oracle, in {ORACLE_TRIALS} trials)",
+            f"{run['perf'][ended].mean():.3g}",
+            f"{run['rewards'].sum() / ended.sum():.3g}",
+        ],
+    ]
+    said = "\n".join(f"* {line}" for line in _certificates(id_))
+    none = "Certificate: none in this version. A certificate says what a network reaches that is trained by a stated recipe."
+    return f"{table(['agent', 'mean performance', 'mean reward of a trial'], rows)}\n\n{said or none}"
+
+
+def _certificates(id_: str) -> list[str]:
+    """Return the summaries of a task's certificates, where this version has some."""
+    if importlib.util.find_spec("ngym_core.certificates") is None:
+        return []
+    certificates = importlib.import_module("ngym_core.certificates")
+    return [f"Certificate, {found.summary()}" for found in certificates.load_certificates() if found.task == id_]
+
+
+def _paper(card: TaskCard) -> str:
+    name, link = card.paper
+    if not (name or link):
+        return "None."
+    title = name or link
+    return f"{f'[{title}]({link})' if link else title}\n\n```bibtex\n{bibtex(name, link)}\n```"
+
+
+def _figures(card: TaskCard) -> str:
+    if not card.figures:
+        return ""
+    pictures = [f"![{name}, of trials with the ground truth]({card.id}-{name}.png)" for name in card.figures]
+    return "\n\n".join(["## Figures of packs", *pictures])
+
+
+def _differences(id_: str) -> str:
+    rows = [row for row in DIVERGENCES if id_ in ([row["id"]] if isinstance(row["id"], str) else row["id"])]
+    lines = []
+    for row in rows:
+        line = f"* {', '.join(row['differs'])}: {row['why']}."
+        line += f" Equal with {', '.join(f'`{name}`' for name in row['unless'])} given." if "unless" in row else ""
+        line += f" Equal for `dt` up to {row['dt_above']} ms." if "dt_above" in row else ""
+        lines.append(line)
+    return "\n".join(lines) or (
+        "Nothing beyond what [differs in all tasks](../../migrating.md): with NeuroGym's draws its trials and steps are "
+        "those that were recorded from NeuroGym 2.3.1, if NeuroGym has it."
+    )
+
+
+def _index(paths: dict[str, str]) -> str:
+    groups: dict[str, list[str]] = {}
+    for id_ in paths:
+        groups.setdefault(registry.task_spec(id_).collection or "", []).append(id_)
+    parts = ["# Tasks", "One page for each task, made from the registry."]
+    for collection, ids in groups.items():
+        rows = []
+        for id_ in ids:
+            spec = registry.task_spec(id_)
+            tags = ", ".join(sorted(map(str, spec.metadata.get("tags", ()))))
+            rows.append([f"[{id_}]({id_}.md)", as_markdown(read_docstring(spec.load()).purpose), tags])
+        title = f"The collection `{collection}`" if collection else "Tasks by themselves"
+        toctree = "\n".join(ids)
+        parts += [f"## {title}", table(["task", "what it is", "tags"], rows), f"```{{toctree}}\n:hidden:\n\n{toctree}\n```"]
+    return "\n\n".join(parts) + "\n"
