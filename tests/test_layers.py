@@ -19,7 +19,7 @@ PACKAGES = Path(__file__).parent.parent / "packages"
 NAMES = ["core", "data", "plot", "sb3"]
 HEAVY = {"matplotlib", "torch", "scipy", "stable_baselines3", "sb3_contrib", "pandas"}
 
-PRIVATE_IN_SB3 = {"_last_lstm_states", "_process_sequence"}
+PRIVATE_IN_SB3 = {"_get_action_dist_from_latent", "_last_lstm_states", "_process_sequence"}
 """Private attributes of Stable-Baselines3 that have no public counterpart, besides those listed in `model_state.py`."""
 
 
