@@ -23,7 +23,9 @@ def test_every_certificate_that_misses_its_criterion_says_why():
     assert [c.task for c in load_certificates(RESULTS) if not c.reached and not c.note] == []
 
 
-@pytest.mark.parametrize(("task", "kind"), [("modcog.goseqr-v0", "supervised"), ("LeverPress-v0", "supervised"), ("GoNogo-v0", "rl")])
+@pytest.mark.parametrize(
+    ("task", "kind"), [("modcog.goseqr-v0", "supervised"), ("LeverPress-v0", "supervised"), ("GoNogo-v0", "rl")]
+)
 def test_certificate_is_made_again(task, kind, tmp_path):
     (again,) = renew([task], tmp_path / "again.json", kinds=[kind])
     (known,) = (certificate for certificate in certificates_of(task) if certificate.kind == kind)

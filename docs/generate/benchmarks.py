@@ -26,7 +26,8 @@ def speeds_in(text: str) -> list[str]:
         >>> speeds_in("It takes 3 steps, makes 2.5 million steps per second and is 12 x as fast.")
         ['2.5', '12']
     """
-    return SPEED.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    text = re.sub(r"```.*?```|\d+ x \d+ pixels", "", text, flags=re.DOTALL)
+    return SPEED.findall(text)
 
 
 def benchmark_numbers(results: dict[str, Any]) -> set[str]:

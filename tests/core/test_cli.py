@@ -9,7 +9,7 @@ import click
 import pytest
 
 import ngym_core as ngym
-from ngym_core.cli import cli
+from ngym_core.cli import cli, main
 from ngym_core.errors import TaskError
 from ngym_core.testing import Check
 
@@ -110,3 +110,12 @@ def ngym_commands(group):
     install(tmp_path, "odd_texts", code)
     assert "half \\ud800" in run_with(tmp_path, "-m", "ngym_core", "--help")[0]
     assert run_with(tmp_path, "-m", "ngym_core", "odd") == ("\\ud800\n", "")
+
+
+def test_main_can_be_called_again(monkeypatch, capsys):
+    before = set(cli.commands)
+    for _ in range(2):
+        monkeypatch.setattr(sys, "argv", ["ngym", "list"])
+        main()
+        assert "GoNogo-v0" in capsys.readouterr().out
+    assert set(cli.commands) == before

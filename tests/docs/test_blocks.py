@@ -25,7 +25,7 @@ def printed(code):
 
 
 @pytest.mark.parametrize(("page", "code", "shown"), BLOCKS, ids=[f"{page}-{k}" for k, (page, *_) in enumerate(BLOCKS)])
-def test_a_block_runs_alone_and_prints_what_is_shown(page, code, shown, tmp_path, monkeypatch):
+def test_a_block_of_the_site_runs_alone_and_prints_what_is_shown(page, code, shown, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # some of it writes files
     assert printed(code) == shown
 

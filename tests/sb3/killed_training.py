@@ -148,5 +148,4 @@ if __name__ == "__main__":
     torch.optim.Adam([torch.zeros(1)])  # the first optimizer imports much, which forks need not do again then
     training.STEPS_BETWEEN_SAVES = 256
     training.Trainer.evaluate.__defaults__ = (20,)
-    training.Trainer._draw_figure = lambda self, path: path.write_bytes(b"figure")
     print(json.dumps(globals()[sys.argv[1]](Path(sys.argv[2]))))

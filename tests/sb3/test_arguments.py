@@ -52,7 +52,7 @@ WRONG = {
         "verbose": NOT_AN_INDEX,
     },
     "TrialCallback": {"verbose": NOT_AN_INDEX},
-    "load_model": {"path": (5, None), "algo": ("pp0", None)},
+    "load_model": {"path": (5, None), "algo": ("pp0", 5)},
 }
 SIZES = {"input_size": 3, "hidden_size": 8}
 GIVEN = {

@@ -126,7 +126,7 @@ def test_trainer_lets_packs_add_figures_of_test_trials(tmp_path, monkeypatch):
 
 
 def test_trainer_continues_with_more_steps(tmp_path):
-    for steps in (64, 128, 64):
+    for steps in (64, 128):
         trainer = Trainer(ID, TrainingConfig(steps=steps, **SMALL), out=tmp_path)
         trainer.train()
     assert trainer.steps == 128

@@ -592,4 +592,7 @@ it says so), which the network plays step by step by the rule of the task. *Chan
 the best action repeated always, whichever is better, *ground truth* that of an agent that plays it. The criterion stands
 80 % of the way from one to the other, unless a note says why not. *Trained for* and *seconds* (processor time, with
 tests) are those of the slowest of the three; training ends as soon as other trials show enough.
+
+Of the tasks outside the collections of many tasks, those without an rl row have images, or hundreds of steps in a trial:
+agents take too long on them.
 """

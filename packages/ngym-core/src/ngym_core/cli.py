@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import shlex
@@ -244,9 +245,11 @@ def main() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a pack may have texts that a terminal cannot show
-    registry.pack_manager().add_commands(cli)
+    with_packs = copy.copy(cli)
+    with_packs.commands = dict(cli.commands)  # its own: a program may call `main` again
+    registry.pack_manager().add_commands(with_packs)
     try:
-        code = cli(prog_name="ngym", standalone_mode=False)
+        code = with_packs(prog_name="ngym", standalone_mode=False)
     except click.ClickException as error:
         if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click before 8.2 shows the help itself
             error.show()

@@ -171,7 +171,8 @@ def claim_folder(folder: Path, mark: str | None = None) -> Iterator[None]:
         >>> with claim_folder(Path("run")):
         ...     _ = Path("run", "result.txt").write_text("done")
     """
-    require_free_folder(folder, mark, besides=CLAIM)
+    if not (folder / CLAIM).exists():  # else another process may be at work in it, which the claim says
+        require_free_folder(folder, mark, besides=CLAIM)
     key = folder.resolve()
     if _claimed.get(key) == os.getpid():
         yield

@@ -403,7 +403,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 32,
         "max_updates": 500,
         "share": 0.3,
-        "note": f"{IMAGES[:-1]}, with 1.9 times the coherences, of which one is 0: the best observer errs too.",
+        "note": f"{IMAGES[:-1]}, with coherences raised by a factor of 1.9, of which one is 0: the best observer errs too.",
     },
     "SpatialSuppressMotionImage-v0": {
         "task_kwargs": SMALL,

@@ -164,7 +164,7 @@ class CTRNN(nn.Module):
         weights: Tensor = self.recurrent[layer]
         return weights
 
-    def _project_out(self, rates: Tensor) -> Tensor:
+    def project_out(self, rates: Tensor) -> Tensor:
         """Return what the next layer sees of the rates of a layer, (..., hidden_size)."""
         return rates
 
@@ -181,7 +181,7 @@ class CTRNN(nn.Module):
             for current in currents:
                 rate = torch.lerp(rate, f(torch.addmm(current, rate, weights)), self.alpha)
                 rates.append(rate)
-            layer_inputs = self._project_out(torch.stack(rates))
+            layer_inputs = self.project_out(torch.stack(rates))
             last_rates.append(rate)
         return layer_inputs, (torch.stack(last_rates), state[1])
 
@@ -257,7 +257,7 @@ class DaleCTRNN(CTRNN):
         weights: Tensor = self.recurrent[layer].abs() * self.signs * off_diagonal
         return weights
 
-    def _project_out(self, rates: Tensor) -> Tensor:
+    def project_out(self, rates: Tensor) -> Tensor:
         """Return the rates of excitatory units; inhibitory ones stay within their layer."""
         return rates * (self.signs > 0)
 

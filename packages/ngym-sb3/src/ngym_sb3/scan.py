@@ -80,7 +80,7 @@ def run_cells(cells: Sequence[Any], inputs: Sequence[Tensor], states: Sequence[S
             currents = [cell.inputs[layer](x) for cell, x in zip(cells, layer_inputs, strict=True)]
             weights = torch.stack([cell.recurrent_weights(layer) for cell in cells])
             out = _leaky(currents, weights, h[layer], restarts, cells[0].alpha, cells[0].nonlinearity)
-            layer_inputs = [cell._project_out(own) for cell, own in zip(cells, out.unbind(1), strict=True)]
+            layer_inputs = [cell.project_out(own) for cell, own in zip(cells, out.unbind(1), strict=True)]
         else:
             w_in, w_rec, b_in, b_rec = zip(*(_parameters(cell, layer) for cell in cells), strict=True)
             weights, apart = torch.stack(w_rec), isinstance(cells[0], GRU)
