@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import tomllib
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from docs.generate.papers import bibtex
 
 import ngym_core as ngym
 from ngym_core.arguments import declared_arguments, shown
+from ngym_core.certificates import certificates_of
 from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
@@ -203,11 +203,8 @@ def _performance(id_: str, env: Any) -> str:
 
 
 def _certificates(id_: str) -> list[str]:
-    """Return the summaries of a task's certificates, where this version has some."""
-    if importlib.util.find_spec("ngym_core.certificates") is None:
-        return []
-    certificates = importlib.import_module("ngym_core.certificates")
-    return [f"Certificate, {found.summary()}" for found in certificates.load_certificates() if found.task == id_]
+    """Return the summaries of a task's certificates."""
+    return [f"Certificate, {found.summary()}" for found in certificates_of(id_)]
 
 
 def _paper(card: TaskCard) -> str:
