@@ -31,11 +31,12 @@ def test_wrapper_keeps_the_promises_of_a_task(name):
 
 def test_wrapper_passes_seeds_and_options_on():
     env = build(PDM, ("Noise", "PassAction", "TrialHistoryV2", "ReactionTime", "PassReward"))
-    one = env.reset(seed=11, options={"anything": 1})
+    one = env.reset(seed=11, options={"conditions": {"coh": 6.4}})
     for _ in range(37):
         env.step(env.action_space.sample())
-    two = env.reset(seed=11, options={})
+    two = env.reset(seed=11, options={"conditions": {"coh": 6.4}})
     assert np.array_equal(one[0], two[0])
+    assert one[1]["trial"]["coh"] == two[1]["trial"]["coh"] == 6.4
     assert names_of(env.observation_space) == {"fixation": 0, "stimulus": range(1, 3), "action": 3, "reward": 4}
 
 
