@@ -222,7 +222,7 @@ def test_write_gallery_rejects_a_used_folder_and_unknown_tasks(tmp_path):
     with pytest.raises(FileExistsError, match="holds something already; name a new folder"):
         write_gallery(tmp_path, ["GoNogo-v0"])
     with pytest.raises(ngym.UnknownTaskError, match="Did you mean 'GoNogo-v0'"):
-        write_gallery(tmp_path / "new", ["GoNoGo-v0"])
+        write_gallery(tmp_path / "new", ["GoNogoo-v0"])
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 

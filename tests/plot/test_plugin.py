@@ -45,7 +45,7 @@ def test_ngym_figure_draws_the_first_of_several_lanes(tmp_path):
 def test_ngym_commands_adds_plot_and_gallery():
     for command, words in (
         ("plot", "Draw trials of TASK: observations, actions"),
-        ("gallery", "a figure of a trial of every task"),
+        ("gallery", "a figure of a trial of TASKS"),
     ):
         arguments = [sys.executable, "-m", "ngym_core", command, "--help"]
         assert words in " ".join(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split())
