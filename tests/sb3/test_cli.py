@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,14 +92,15 @@ def test_train_changes_the_task_and_saves_to_a_stated_folder(command, tmp_path):
     assert settings["wrappers"] == ["PassReward", ["Noise-v0", {"std_noise": 0.1}]]
     assert set(load_trial_table(folder / "trials.npz")["coh"].tolist()) == {12.8, 51.2}
     assert isinstance(load_model(folder), RecurrentPPO)
-    code, out = command("plot", ID, "--model", folder, "--out", "a.png")
-    assert (code, out) == (0, "wrote a.png\n"), out
-    code, error = command("plot", "GoNogo", "--model", folder)
-    assert code == 2
-    assert f"{folder} is an agent of {ID}, and the task to draw is GoNogo-v0." in error
-    code, error = command("plot", "GoNogo", "--model", folder / "model.zip")
-    assert code == 1
-    assert "model.zip is an agent for the observation_space Box" in error
+    if find_spec("ngym_plot") is not None:
+        code, out = command("plot", ID, "--model", folder, "--out", "a.png")
+        assert (code, out) == (0, "wrote a.png\n"), out
+        code, error = command("plot", "GoNogo", "--model", folder)
+        assert code == 2
+        assert f"{folder} is an agent of {ID}, and the task to draw is GoNogo-v0." in error
+        code, error = command("plot", "GoNogo", "--model", folder / "model.zip")
+        assert code == 1
+        assert "model.zip is an agent for the observation_space Box" in error
     code, error = command(*words, "--steps", 100, "--out", folder)
     assert code == 1
     assert "holds training of 256 steps, more than the 100 asked for. Ask for 256 or more, or name a new folder." in error

@@ -146,7 +146,8 @@ def test_score_plays_tasks_that_depend_on_the_agent_and_numbers(task):
     net, env = network(task), ngym.make(task)
     table, given = score(net, task, 20, seed=7), score(net, concatenate_seeds(env, 20, 7))
     measured = ["choice", "performance", "reward", "steps"]
-    assert all(np.array_equal(table[name], given[name]) for name in measured)
+    for name in measured:  # torch rounds otherwise where it multiplies in several threads
+        np.testing.assert_allclose(table[name], given[name], atol=1e-5)
     assert table["choice"].shape[1:] == env.action_space.shape
 
 
