@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -13,6 +12,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from ngym_sb3 import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy, make_sb3_env
 from ngym_sb3.cells import CELLS
+
+from .image_env import ImageEnv
 
 ID = "PerceptualDecisionMaking-v0"
 SHORT = {"timing": {"stimulus": 300}}
@@ -141,25 +142,6 @@ def test_policy_obeys_dales_principle_after_training():
     assert (rates >= 0).all()
     assert (out[..., 9:] == 0).all()
     assert (rates[:, :, 9:] > 0).any()
-
-
-class ImageEnv(gymnasium.Env):
-    """Random images, or dictionaries of an image and numbers; actions have no effect."""
-
-    def __init__(self, both, actions):
-        image = spaces.Box(0, 255, (1, 36, 36), np.uint8)
-        self.observation_space = spaces.Dict({"image": image, "numbers": spaces.Box(-1, 1, (2,))}) if both else image
-        self.action_space = actions
-        self.steps = 0
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.steps = 0
-        return self.observation_space.sample(), {}
-
-    def step(self, action):
-        self.steps += 1
-        return self.observation_space.sample(), 1.0, False, self.steps % 5 == 0, {}
 
 
 @pytest.mark.parametrize("cell", sorted(CELLS))

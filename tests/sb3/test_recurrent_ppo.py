@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gymnasium
 import numpy as np
 import pytest
 import sb3_contrib
@@ -15,6 +14,8 @@ from ngym_sb3 import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentP
 from ngym_sb3.model_state import get_model_state, set_model_state
 from ngym_sb3.recurrent_ppo import _evaluate
 from ngym_sb3.rollout_buffer import SequenceRolloutBuffer
+
+from .image_env import ImageEnv
 
 ID, SHORT = "PerceptualDecisionMaking-v0", {"timing": {"stimulus": 300}}
 ARRAYS = ("observations", "actions", "rewards", "episode_starts", "values", "log_probs", "advantages", "returns")
@@ -183,29 +184,12 @@ def test_envs_in_wrappers_of_stable_baselines3_are_learned_from():
     assert own == pytest.approx(theirs.reshape(own.shape), abs=1e-5)
 
 
-class ImageEnv(gymnasium.Env):
-    """Random images, or dictionaries of an image and numbers; actions have no effect."""
-
-    def __init__(self, both):
-        image = spaces.Box(0, 255, (1, 36, 36), np.uint8)
-        self.observation_space = spaces.Dict({"image": image, "numbers": spaces.Box(-1, 1, (2,))}) if both else image
-        self.action_space = spaces.Box(-1, 1, (2,)) if both else spaces.MultiDiscrete([2, 3])
-        self.steps = 0
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.steps = 0
-        return self.observation_space.sample(), {}
-
-    def step(self, action):
-        self.steps += 1
-        return self.observation_space.sample(), 1.0, False, self.steps % 5 == 0, {}
-
-
 @pytest.mark.parametrize("both", [False, True])
 def test_images_dictionaries_and_other_actions_are_learned_from(both):
     policy = MultiInputRnnPolicy if both else CnnRnnPolicy
-    model = agent(network=(policy, {"cell": "gru"}), env=DummyVecEnv([lambda: ImageEnv(both)] * 2), batch_size=16)
+    actions = spaces.Box(-1, 1, (2,)) if both else spaces.MultiDiscrete([2, 3])
+    env = DummyVecEnv([lambda: ImageEnv(both, actions)] * 2)
+    model = agent(network=(policy, {"cell": "gru"}), env=env, batch_size=16)
     collected(model)
     for batch in model.rollout_buffer.get():
         with torch.no_grad():

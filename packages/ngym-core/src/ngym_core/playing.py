@@ -14,7 +14,7 @@ from ngym_core.random import Draws
 from ngym_core.sampling import is_one_at_a_time
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.trials import Trials, select
-from ngym_core.vector import TrialVectorEnv
+from ngym_core.vector.env import TrialVectorEnv, condition_columns
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 __all__ = ["Carry", "GivenTrials", "deal_trials", "play_trials"]
@@ -183,15 +183,7 @@ def _step_batch(ob: Array, reward: Array, actions: Array, info: Mapping[str, Any
     measured = {"reaction_time": info["reaction_time"]} if "reaction_time" in info else {}
     batch = StepBatch(np.arange(len(ob)), ob, reward, actions, info["gt"], ended, info["performance"], measured)
     if ended.any():
-        entry = info["ended_trial"]
-        for name, column in entry.items():
-            if name.startswith("_"):
-                continue
-            missing = ended & ~entry[f"_{name}"]
-            if missing.any():
-                column = column.astype(object)
-                column[missing] = None
-            batch.conditions[name] = column
+        batch.conditions.update(condition_columns(info["ended_trial"], ended))
     return batch
 
 

@@ -406,7 +406,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         gt, performance = info["gt"][lanes], info["performance"][lanes]
         batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], gt, ends[lanes], performance)
         if np.count_nonzero(ends):
-            conditions = _columns(info["ended_trial"], ends)
+            conditions = condition_columns(info["ended_trial"], ends)
             batch.conditions = {name: column[lanes] for name, column in conditions.items()}
         self._run_on_step(batch, pausing[lanes])
         reward[lanes] = batch.reward
@@ -565,7 +565,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         )
 
 
-def _columns(entry: Info, lanes: Array) -> dict[str, Array]:
+def condition_columns(entry: Info, lanes: Array) -> dict[str, Array]:
     """Return a nested entry of `info` as (N, ...) columns; None where one of the given lanes, (N,) bool, lacks a name."""
     columns: dict[str, Array] = {}
     for name, column in entry.items():
