@@ -24,6 +24,34 @@ def test_vector_env_equals_gymnasiums_vector_env(id_, mode):
     compare(lambda: ngym.make(id_, num_trials_before_reset=4), mode)
 
 
+@pytest.mark.parametrize("limit", [None, 5])
+def test_step_lanes_tells_of_the_step_that_was_taken_where_lanes_restart(limit):
+    def build():
+        env = ngym.make(PDM, wrappers=[PassReward], num_trials_before_reset=1, timing={"delay": 100})
+        return env if limit is None else TimeLimit(env, limit)
+
+    one, other = (ngym.TrialVectorEnv(build(), 6, autoreset_mode="SameStep") for _ in range(2))
+    one.reset(seed=0)
+    other.reset(seed=0)
+    rng, restarts = np.random.default_rng(0), 0
+    for _ in range(60):
+        actions = rng.integers(0, 3, 6)
+        taken, (ob, reward, terminated, truncated, info) = one.step_lanes(actions), other.step(actions)
+        assert_same({"ob": taken.observations, "reward": taken.reward}, {"ob": ob, "reward": reward}, "step")
+        over = terminated | truncated
+        assert taken.restarted.tolist() == np.nonzero(over)[0].tolist()
+        for lane in range(6):
+            expected = info["final_info"] if over[lane] else info
+            assert taken.info["gt"][lane] == expected["gt"][lane]
+            assert taken.info["new_trial"][lane] == expected["new_trial"][lane]
+            for entry in ("trial", "ended_trial"):
+                assert taken.info[entry]["coh"][lane] == expected[entry]["coh"][lane]
+        for lane, last in zip(taken.restarted, taken.last_observations, strict=True):
+            assert np.array_equal(last, info["final_obs"][lane])
+        restarts += len(taken.restarted)
+    assert restarts > 6
+
+
 def test_vector_env_resets_some_lanes():
     env = ngym.TrialVectorEnv(Toy(), 3)
     start, _ = env.reset(seed=0)

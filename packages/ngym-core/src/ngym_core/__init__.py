@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ngym_core.testing import check_task
     from ngym_core.trial_table import load_trial_table
     from ngym_core.trials import Trial, Trials
-    from ngym_core.vector import TrialVectorEnv
+    from ngym_core.vector import LaneStep, TrialVectorEnv
     from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 __version__ = "0.1.0"
@@ -59,6 +59,7 @@ __all__ = [
     "Draws",
     "FixateThenChoose",
     "Gate",
+    "LaneStep",
     "PluginWarning",
     "ProduceInterval",
     "RespondWhenDue",
@@ -131,7 +132,7 @@ __getattr__, __dir__ = attach(
         ".testing": ["check_task"],
         ".trial_table": ["load_trial_table"],
         ".trials": ["Trial", "Trials"],
-        ".vector": ["TrialVectorEnv"],
+        ".vector": ["LaneStep", "TrialVectorEnv"],
         ".wrappers.base": ["StepBatch", "TrialWrapper"],
     },
     modules=[

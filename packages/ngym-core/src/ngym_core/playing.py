@@ -14,7 +14,8 @@ from ngym_core.random import Draws
 from ngym_core.sampling import is_one_at_a_time
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.trials import Trials, select
-from ngym_core.vector.env import TrialVectorEnv, condition_columns
+from ngym_core.vector._lane_info import condition_columns
+from ngym_core.vector.env import TrialVectorEnv
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
 __all__ = ["Carry", "GivenTrials", "deal_trials", "play_trials"]
@@ -159,12 +160,12 @@ def play_trials(
     ob, _ = lanes.reset(seed=seed)
     while (played < to_play).any():
         actions, state = agent.predict(ob, state=state, episode_start=starts, deterministic=deterministic)
-        ob, reward, terminated, truncated, info = lanes.step(actions)
-        over = terminated | truncated  # the task itself ended an episode, perhaps within a trial
-        batch = _step_batch(ob, reward, actions, _of_the_step(info, over) if over.any() else info)
+        taken = lanes.step_lanes(actions)
+        ob, over = taken.observations, taken.terminated | taken.truncated
+        batch = _step_batch(ob, taken.reward, actions, taken.info)
         recorder.add(batch)
-        if over.any():
-            recorder.add(StepBatch.at_reset(np.nonzero(over)[0], ob[over]))
+        if len(taken.restarted):  # the task itself ended an episode, perhaps within a trial
+            recorder.add(StepBatch.at_reset(taken.restarted, ob[taken.restarted]))
         played += batch.ended
         starts = batch.ended | over if carry == "trial" else over
     table = recorder.pop()
@@ -185,17 +186,3 @@ def _step_batch(ob: Array, reward: Array, actions: Array, info: Mapping[str, Any
     if ended.any():
         batch.conditions.update(condition_columns(info["ended_trial"], ended))
     return batch
-
-
-def _of_the_step(info: Mapping[str, Any], over: Array) -> dict[str, Any]:
-    """Return the info of the step that was taken, which lanes whose episode is over, (n,) bool, have in `final_info`."""
-    final: dict[str, Any] = info["final_info"]
-    merged: dict[str, Any] = {}
-    for name, value in final.items():
-        if isinstance(value, dict):
-            merged[name] = _of_the_step({**info.get(name, value), "final_info": value}, over)
-        else:
-            merged[name] = value.copy()
-            if name in info:
-                merged[name][~over] = info[name][~over]
-    return merged

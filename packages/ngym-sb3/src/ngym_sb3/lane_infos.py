@@ -19,10 +19,8 @@ class StepEnds:
     """What ended in a step of N lanes.
 
     Attributes:
-        gt: Ground truth of the step, (N, ...).
-        info: The info of the lanes after the step, see `ngym_core.TrialVectorEnv.step`.
-        trial_lanes: Lanes where a trial ended and no episode, (k,).
-        final_info: The info of the lanes where an episode ended, before they were reset.
+        info: The info of the step, see `ngym_core.TrialVectorEnv.step_lanes`.
+        lanes: Lanes where a trial or an episode ended, (k,).
         episode_lanes: Lanes where an episode ended, (m,).
         episode_rewards, episode_steps: Of these episodes, (m,) each.
         seconds: Since the env was made.
@@ -32,10 +30,8 @@ class StepEnds:
         success: Share of trials with full performance, (d,).
     """
 
-    gt: Array
     info: dict[str, Any]
-    trial_lanes: Array
-    final_info: dict[str, Any]
+    lanes: Array
     episode_lanes: Array
     episode_rewards: Array
     episode_steps: Array
@@ -52,17 +48,13 @@ class StepEnds:
 
     def dictionaries(self) -> dict[int, dict[str, Any]]:
         """Return the infos of the lanes where anything ended."""
-        infos = dict(zip(self.trial_lanes.tolist(), split_info(self.info, self.trial_lanes), strict=True))
-        finals = split_info(self.final_info, self.episode_lanes)
-        done = self.done_lanes.tolist()
-        last = dict(zip(done, self.terminal_observations, strict=True))
-        for lane, final, episode in zip(self.episode_lanes.tolist(), finals, self.episodes(), strict=True):
-            infos[lane] = {**final, "terminal_observation": last[lane], "episode": episode}
-        for lane, truncated, success in zip(done, self.truncated.tolist(), self.success.tolist(), strict=True):
-            infos[lane].setdefault("terminal_observation", last[lane])
+        infos = dict(zip(self.lanes.tolist(), split_info(self.info, self.lanes), strict=True))
+        at_done = self.done_lanes.tolist(), self.terminal_observations, self.truncated.tolist(), self.success.tolist()
+        for lane, last, truncated, success in zip(*at_done, strict=True):
             # Unless the task has a terminal state, it goes on: algorithms are to add the value of what follows.
-            infos[lane]["TimeLimit.truncated"] = truncated
-            infos[lane]["is_success"] = success
+            infos[lane] |= {"terminal_observation": last, "TimeLimit.truncated": truncated, "is_success": success}
+        for lane, episode in zip(self.episode_lanes.tolist(), self.episodes(), strict=True):
+            infos[lane]["episode"] = episode
         return infos
 
 
@@ -89,7 +81,7 @@ class LaneInfos(list[dict[str, Any]]):
     """
 
     def __init__(self, ends: StepEnds) -> None:
-        super().__init__([None] * len(ends.gt))  # type: ignore[list-item]
+        super().__init__([None] * len(ends.info["gt"]))  # type: ignore[list-item]
         self.ends = ends
         self._made = self._ended_made = False
 
@@ -102,7 +94,7 @@ class LaneInfos(list[dict[str, Any]]):
         """Make all dictionaries that were not made yet."""
         if not self._made:
             self._make_ended()
-            gt = self.ends.gt.tolist() if self.ends.gt.ndim == 1 else self.ends.gt
+            gt = self.ends.info["gt"].tolist() if self.ends.info["gt"].ndim == 1 else self.ends.info["gt"]
             for lane, (info, value) in enumerate(zip(super().__iter__(), gt, strict=True)):
                 if info is None:
                     super().__setitem__(lane, {"new_trial": False, "gt": value})
@@ -124,7 +116,7 @@ class LaneInfos(list[dict[str, Any]]):
             else:
                 self._make_ended()
                 if super().__getitem__(index) is None:
-                    gt = self.ends.gt[index]
+                    gt = self.ends.info["gt"][index]
                     super().__setitem__(index, {"new_trial": False, "gt": gt.item() if np.ndim(gt) == 0 else gt})
         return super().__getitem__(index)
 
@@ -174,7 +166,7 @@ def split_info(info: dict[str, Any], lanes: Array) -> list[dict[str, Any]]:
     """Split the info of a vector env into one dictionary for each of some lanes (indices)."""
     lane_infos: list[dict[str, Any]] = [{} for _ in lanes]
     for key, value in info.items() if len(lanes) else ():
-        if key.startswith("_") or key in ("final_obs", "final_info"):
+        if key.startswith("_"):
             continue
         if isinstance(value, dict):
             values: Iterable[Any] = split_info(value, lanes)

@@ -196,48 +196,40 @@ class NgymVecEnv(VecEnv):
         Raises:
             gymnasium.error.InvalidAction: Actions of another shape or outside the space; no lane has moved.
         """
-        observations, self.last_rewards, terminated, truncated, info = self.vector_env.step(self._actions)
-        episode_ended = terminated | truncated
-        self._episode_rewards += self.last_rewards
+        taken = self.vector_env.step_lanes(self._actions)
+        self.last_rewards, info, ended = taken.reward, taken.info, taken.restarted
+        self._episode_rewards += taken.reward
         self._episode_steps += 1
-        rewards = self.last_rewards.astype(np.float32)
-        trial_ended = info.get("new_trial", episode_ended)
-        gt = info.get("gt", np.zeros(self.num_envs))
-        done = episode_ended | trial_ended if self.carry == "trial" else episode_ended
-        if not (np.count_nonzero(trial_ended) or np.count_nonzero(done)):
-            none = np.zeros(0, int)
-            ends = StepEnds(gt, info, none, {}, none, none, none, 0.0, none, none, none, none)
-            return observations, rewards, done, LaneInfos(ends)
-        episodes = np.nonzero(episode_ended)[0]
-        # These lanes have been reset: `info` is about their new episode, `final_info` about the step that was taken.
-        final = info["final_info"] if len(episodes) else {}
-        for lanes, of_lanes in ((np.nonzero(trial_ended & ~episode_ended)[0], info), (episodes, final)):
-            if len(lanes) and "new_trial" in of_lanes:
-                new = lanes[of_lanes["new_trial"][lanes].astype(bool)]
-                self._trials[new] += 1
-                self._full_performances[new] += of_lanes["performance"][new].astype(float) >= 1
-        at = np.nonzero(done)[0]
-        # A copy, since the returned array is the caller's to change; where only the trial ended, nothing was reset.
-        last = observations[at]
-        if len(episodes):
-            last[episode_ended[at]] = np.stack(info["final_obs"][episodes].tolist())
-        ends = StepEnds(
-            gt,
-            info,
-            np.nonzero(trial_ended & ~episode_ended)[0],
-            final,
-            episodes,
-            self._episode_rewards[episodes],
-            self._episode_steps[episodes],
-            round(time.time() - self._created_at, 6),
-            at,
-            last,
-            ~terminated[at],
-            self._full_performances[at] / np.maximum(1, self._trials[at]),
-        )
-        self._episode_rewards[episodes], self._episode_steps[episodes] = 0.0, 0
-        self._trials[at] = self._full_performances[at] = 0
-        return observations, rewards, done, LaneInfos(ends)
+        trial_ended: Array = info["new_trial"]
+        done = taken.terminated | taken.truncated
+        if self.carry == "trial":
+            done |= trial_ended
+        with_end = (trial_ended | done).nonzero()[0]
+        none = with_end[:0]
+        ends = StepEnds(info, none, none, none, none, 0.0, none, none, none, none)
+        if len(with_end):
+            trials = trial_ended.nonzero()[0]
+            self._trials[trials] += 1
+            self._full_performances[trials] += info["performance"][trials].astype(float) >= 1
+            at = done.nonzero()[0]
+            # A copy, since the returned array is the caller's to change; where only the trial ended, nothing was reset.
+            last = taken.last_observations if len(at) == len(ended) else taken.observations[at]
+            last[np.searchsorted(at, ended)] = taken.last_observations
+            ends = StepEnds(
+                info,
+                with_end,
+                ended,
+                self._episode_rewards[ended],
+                self._episode_steps[ended],
+                round(time.time() - self._created_at, 6),
+                at,
+                last,
+                ~taken.terminated[at],
+                self._full_performances[at] / np.maximum(1, self._trials[at]),
+            )
+            self._episode_rewards[ended], self._episode_steps[ended] = 0.0, 0
+            self._trials[at] = self._full_performances[at] = 0
+        return taken.observations, taken.reward.astype(np.float32), done, LaneInfos(ends)
 
     @contextmanager
     def conditions_fixed(self, conditions: Mapping[str, Any] | None) -> Iterator[NgymVecEnv]:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ngym_core.vector.batched_draws import BatchedDraws, can_batch
-from ngym_core.vector.env import TrialVectorEnv
+from ngym_core.vector.env import LaneStep, TrialVectorEnv
 
-__all__ = ["BatchedDraws", "TrialVectorEnv", "can_batch"]
+__all__ = ["BatchedDraws", "LaneStep", "TrialVectorEnv", "can_batch"]

@@ -16,6 +16,7 @@ from ngym_core.rules import Rule
 from ngym_core.sampling import IsolatedState, is_one_at_a_time, tasks_of
 from ngym_core.state import layer_states, set_layer_states
 from ngym_core.trials._kernels import Span
+from ngym_core.vector._lane_info import replace_info
 from ngym_core.vector._lane_state import pack_draws, unpack_draws
 from ngym_core.vector._mixed_rule import MixedRule
 from ngym_core.vector.prefetch import Prefetcher, promoted
@@ -158,6 +159,16 @@ class Backend:
         """Return the info of all lanes at a moment without an action, such as a reset."""
         raise NotImplementedError
 
+    def info_after_reset(self, info: Info, reported: Info, lanes: Array) -> Info:
+        """Return the info of a step in which some lanes also began an episode, which may be the same dictionary.
+
+        Args:
+            info: The info of the step.
+            reported: What the wrappers report of a reset.
+            lanes: Which lanes began an episode, (n,) bool: they have an `idle_info`.
+        """
+        return replace_info(info, {**self.idle_info(), **reported}, lanes)
+
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""
         raise NotImplementedError
@@ -231,7 +242,8 @@ class RuleBackend(Backend):
         self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, self.rule, conditions)
         self._lanes, self._ones = np.arange(n), np.ones(n, np.int64)  # adding an array is faster than adding a number
         self._conditions, self._facts = self._prefetch.conditions.empty_like(n), self._prefetch.facts.empty_like(n)
-        self._condition_masks, self._everywhere = [f"_{name}" for name in self._conditions.names], np.ones(n, bool)
+        self._condition_masks = [f"_{name}" for name in self._conditions.names]
+        self._masks = np.ones((5 + 2 * len(self._condition_masks), n), bool)
         values = {name: self._facts[name] for name in self._facts.names}
         self.now: Any = RuleState(values)
         # Columns, (n,): step in the trial, the trial's last step, and where the step is in the prefetched trials.
@@ -347,7 +359,7 @@ class RuleBackend(Backend):
         self._at += self._ones
         if paused_lanes is not None and paused_facts is not None:
             self._facts.put(paused_lanes, paused_facts)
-        performance, ended_trial = np.zeros(self.n), self._conditions_entry()
+        performance, ended_trial = np.zeros(self.n), self._conditions.copies()
         if np.count_nonzero(ends):
             np.copyto(performance, now.performance, where=ends)
             self.begin(ends.nonzero()[0])
@@ -365,30 +377,38 @@ class RuleBackend(Backend):
         """Return the info of all lanes at a moment without an action."""
         space = self.env.action_space
         gt = np.zeros((self.n, *(space.shape or ())), space.dtype)
-        return self._info(np.zeros(self.n, bool), gt, np.zeros(self.n), self._conditions_entry())
+        return self._info(np.zeros(self.n, bool), gt, np.zeros(self.n), self._conditions.copies())
 
     def _info(self, ended: Array, gt: Array, performance: Array, ended_trial: Info) -> Info:
         """Return the info of all lanes, with masks as in Gymnasium's vector envs; all arrays are the caller's to change."""
-        mask = self._everywhere.copy
+        trial = self._conditions.copies()
+        of_ended, of_gt, of_performance, of_trial, of_ended_trial, *masks = self._masks.copy()
+        for i, name in enumerate(self._condition_masks):
+            trial[name], ended_trial[name] = masks[2 * i], masks[2 * i + 1]
         return {
             "new_trial": ended,
-            "_new_trial": mask(),
+            "_new_trial": of_ended,
             "gt": gt,
-            "_gt": mask(),
+            "_gt": of_gt,
             "performance": performance,
-            "_performance": mask(),
-            "trial": self._conditions_entry(),
-            "_trial": mask(),
+            "_performance": of_performance,
+            "trial": trial,
+            "_trial": of_trial,
             "ended_trial": ended_trial,
-            "_ended_trial": mask(),
+            "_ended_trial": of_ended_trial,
         }
 
-    def _conditions_entry(self) -> Info:
-        """Return the conditions of the present trials with masks, as an entry of `info`."""
-        entry: Info = self._conditions.copies()
-        for name in self._condition_masks:
-            entry[name] = self._everywhere.copy()
-        return entry
+    def info_after_reset(self, info: Info, reported: Info, lanes: Array) -> Info:
+        """Write into the info of a step the `idle_info` of the lanes that began an episode, and return it."""
+        info["new_trial"][lanes] = False
+        info["gt"][lanes] = info["performance"][lanes] = 0
+        for name, value in reported.items():
+            info[name][lanes] = value[lanes]
+        at = lanes.nonzero()[0]
+        for name in self._conditions.names:
+            column = info["trial"][name]
+            column[at] = info["ended_trial"][name][at] = self._conditions[name][at]
+        return info
 
     def periods(self, lane: int) -> dict[str, tuple[int, int]]:
         """Return the first step, and the step after the last, of each period of a lane's present trial."""

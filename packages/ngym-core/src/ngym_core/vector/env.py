@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import gymnasium.error
 import numpy as np
@@ -21,11 +21,12 @@ from ngym_core.plugins.registry import pack_manager
 from ngym_core.rendering import PlayedTrial, TrialRecorder
 from ngym_core.sampling import tasks_of
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
+from ngym_core.vector._lane_info import condition_columns, info_of, merge_info, with_room_for
 from ngym_core.vector._lane_state import put_lanes, take_lanes
 from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
 from ngym_core.wrappers.base import StepBatch
 
-__all__ = ["TrialVectorEnv"]
+__all__ = ["LaneStep", "TrialVectorEnv"]
 
 Array: TypeAlias = NDArray[Any]
 Info: TypeAlias = dict[str, Any]
@@ -33,8 +34,31 @@ Info: TypeAlias = dict[str, Any]
 MEMORY_BYTES = 64 * 2**20
 """Default bound of the memory of prefetched trials, over all lanes."""
 
+NO_LANES = np.zeros(0, np.int64)
+"""Indices of no lanes."""
 SEED = Integer(0)
 """What a seed of a lane may be."""
+
+
+class LaneStep(NamedTuple):
+    """A step of N lanes; `TrialVectorEnv.step_lanes` returns one, with an example.
+
+    Attributes:
+        observations: What the lanes see next, (N, *observation shape).
+        reward: (N,) float64.
+        terminated, truncated: Whether the episode ended, (N,) bool each.
+        info: The info of the step as `TrialVectorEnv.step` returns it, but of the step alone also where lanes restarted.
+        restarted: Lanes (indices) that began an episode in the same step, as with autoreset mode ``SAME_STEP``, (k,).
+        last_observations: The last ones of the episodes that ended there, (k, *observation shape).
+    """
+
+    observations: Array
+    reward: Array
+    terminated: Array
+    truncated: Array
+    info: Info
+    restarted: Array
+    last_observations: Array
 
 
 class TrialVectorEnv(VectorEnv[Any, Any, Any]):
@@ -166,7 +190,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         ob, reported = self._apply_wrappers_at_reset(ob, ob, lanes)
         if self._recorder is not None:
             self._recorder.begin(lanes, ob, self._records_of_trials(lanes))
-        return ob, _restricted({**self._backend.idle_info(), **reported}, mask)
+        return ob, info_of({**self._backend.idle_info(), **reported}, mask)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, Info]:
         """Take one step in all lanes.
@@ -185,6 +209,43 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
                 `autoreset_mode` is disabled.
             gymnasium.error.InvalidAction: Actions of another shape or outside the space.
         """
+        taken = self.step_lanes(actions)
+        info = taken.info
+        if len(taken.restarted):
+            over = taken.terminated | taken.truncated
+            final_ob = np.full(self.num_envs, None, object)
+            for lane, last in zip(taken.restarted.tolist(), taken.last_observations, strict=True):
+                final_ob[lane] = last  # one by one: NumPy would take apart rows that are set together
+            final = {"final_obs": final_ob, "final_info": info_of(info, over)}
+            masks = {f"_{name}": over.copy() for name in final}
+            reported = self._reported(taken.restarted, {})
+            info = {**self._backend.info_after_reset(info, reported, over), **final, **masks}
+        return taken.observations, taken.reward, taken.terminated, taken.truncated, info
+
+    def step_lanes(self, actions: Any) -> LaneStep:
+        """Take one step in all lanes, for adapters to engines that have a form of their own for what ended.
+
+        `step` puts this together in Gymnasium's form, which with autoreset mode ``SAME_STEP`` takes longer than the step.
+
+        Args:
+            actions: (N,) integers, or (N, *action shape) numbers.
+
+        Returns:
+            The step.
+
+        Raises:
+            gymnasium.error.ResetNeeded: See `step`.
+            gymnasium.error.InvalidAction: See `step`.
+
+        Example:
+            >>> import numpy as np, ngym_core as ngym
+            >>> env = ngym.make_vec("PerceptualDecisionMaking-v0", 2, autoreset_mode="SameStep", num_trials_before_reset=1)
+            >>> _ = env.reset(seed=0)
+            >>> for _ in range(22):  # a trial of 2.2 s in steps of 100 ms
+            ...     taken = env.step_lanes(np.zeros(2, int))
+            >>> taken.restarted, taken.last_observations.shape, taken.info["new_trial"]
+            (array([0, 1]), (2, 3), array([ True,  True]))
+        """
         actions = self._check_actions(actions)
         over = self._episode_over
         waiting = np.count_nonzero(over)
@@ -194,7 +255,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         pausing = self._pausing_wrappers()
         paused = over if pausing is None else over | (pausing > 0)
         reward, ends, stopped, info = self._backend.step(actions, paused if waiting or pausing is not None else None)
-        gt, performance = info["gt"], info["performance"]  # for the recorder: info is taken apart below
+        gt, performance = info["gt"], info["performance"]
         terminated, truncated = (
             (np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)) if stopped is None else stopped
         )
@@ -214,17 +275,17 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             ob = self._apply_wrappers(task_ob, reward, actions, info, ends, np.nonzero(~over)[0], pausing)
         if waiting:  # next-step autoreset: these lanes took no step, they begin an episode
             ob, begun, changed = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
-            info = self._merge(info, _restricted({**self._backend.idle_info(), **begun} if changed else begun, over))
+            info = merge_info(info, info_of({**self._backend.idle_info(), **begun} if changed else begun, over))
         self._episode_over, restarted = terminated | truncated, over
+        begun_lanes, last = NO_LANES, ob[:0]
         if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(self._episode_over):
-            over, restarted = self._episode_over, self._episode_over & ~self._next_begun
-            final = self._final(info, ob, over)
-            ob, begun, _ = self._restart_lanes(ob, task_ob, np.nonzero(over)[0])
-            info = {**self._replace(info, {**self._backend.idle_info(), **begun}, over), **final}
+            restarted, begun_lanes = self._episode_over & ~self._next_begun, self._episode_over.nonzero()[0]
+            last = ob[begun_lanes]
+            ob = self._restart_lanes(ob, task_ob, begun_lanes)[0]
             self._episode_over = np.zeros(self.num_envs, bool)
         if self._recorder is not None:
             self._record_step(actions, reward, gt, ob, ends, performance, np.nonzero(restarted)[0])
-        return ob, reward, terminated, truncated, info
+        return LaneStep(ob, reward, terminated, truncated, info, begun_lanes, last)
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return an image of the trial so far of each lane, see `TrialEnv.render`.
@@ -483,59 +544,13 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         ob[batch.lanes] = batch.ob
         return ob
 
-    def _final(self, info: Info, ob: Array, over: Array) -> Info:
-        """Return the entries of `info` that keep the last step of finished lanes, which reset in the same step."""
-        final_ob = np.full(self.num_envs, None, object)
-        for lane in np.nonzero(over)[0]:
-            final_ob[lane] = ob[lane].copy()
-        final = {"final_obs": final_ob, "final_info": _restricted(info, over)}
-        return final | {f"_{name}": over.copy() for name in final}
-
     def _add_info(self, vector_infos: Info, env_info: Info, env_num: int) -> Info:
         """Add the info of one lane, as Gymnasium does; values of another type than the first lane's stay as they are."""
         for key, value in env_info.items():
             if isinstance(column := vector_infos.get(key), np.ndarray):
                 added = np.asarray(value)
-                vector_infos[key] = _with_room_for(column, vector_infos[f"_{key}"], added.dtype, added.shape)
+                vector_infos[key] = with_room_for(column, vector_infos[f"_{key}"], added.dtype, added.shape)
         return super()._add_info(vector_infos, env_info, env_num)
-
-    def _merge(self, info: Info, other: Info) -> Info:
-        """Return the info of all lanes, where `other` has an entry that one; masks say which lane has an entry."""
-        merged = dict(info)
-        for key, value in other.items():
-            if key not in info or info[key] is value:
-                merged[key] = value
-            elif isinstance(value, dict):
-                merged[key] = self._merge(info[key], value)
-            elif key.startswith("_"):
-                merged[key] = info[key] | value
-            else:
-                mask = other[f"_{key}"]
-                column = _with_room_for(info[key], info[f"_{key}"], value.dtype, value.shape[1:]).copy()
-                merged[key] = column
-                if column.ndim == value.ndim:
-                    column[mask] = value[mask]
-                else:  # rows as objects are set one by one
-                    for lane in np.nonzero(mask)[0].tolist():
-                        column[lane] = value[lane]
-        return merged
-
-    def _replace(self, info: Info, other: Info, lanes: Array) -> Info:
-        """Return the info of all lanes, where some, (N,) bool, have what they have in `other`, and nothing else."""
-        replaced: Info = {}
-        for key, value in {**info, **other}.items():
-            before = info.get(key)
-            if before is None or key not in other:
-                replaced[key] = _restricted_value(value, lanes if before is None else ~lanes)
-            elif isinstance(value, dict):
-                replaced[key] = self._replace(before, value, lanes)
-            elif before.dtype == value.dtype and before.shape == value.shape:
-                replaced[key] = np.where(lanes.reshape(-1, *[1] * (value.ndim - 1)), value, before)
-            else:
-                names = [key, f"_{key}"]
-                kept = _restricted({name: info[name] for name in names}, ~lanes)
-                replaced[key] = self._merge(kept, _restricted({name: other[name] for name in names}, lanes))[key]
-        return replaced
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Array:
         mask = (options or {}).get("reset_mask")
@@ -563,53 +578,3 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
             + (f" from {actions.min()} to {actions.max()}" if actions.size and actions.dtype.kind in "iuf" else "")
             + f": actions={shown(given)}."
         )
-
-
-def condition_columns(entry: Info, lanes: Array) -> dict[str, Array]:
-    """Return a nested entry of `info` as (N, ...) columns; None where one of the given lanes, (N,) bool, lacks a name."""
-    columns: dict[str, Array] = {}
-    for name, column in entry.items():
-        if name.startswith("_"):
-            continue
-        missing = lanes & ~entry[f"_{name}"]
-        if missing.any():
-            column = column.astype(object)
-            column[missing] = None
-        columns[name] = column
-    return columns
-
-
-def _with_room_for(column: Array, kept: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
-    """Return an entry of info, (N, ...), that can hold values of a type and shape as well: wider ones, or objects.
-
-    Args:
-        column: The entry.
-        kept: Which lanes have a value in it, (N,) bool.
-        dtype: Type of the values to add.
-        shape: Shape of each.
-    """
-    if column.dtype == object:
-        return column
-    alike = column.dtype.kind == dtype.kind or {column.dtype.kind, dtype.kind} <= set("biuf")
-    if column.shape[1:] == shape and alike:
-        return column.astype(np.result_type(column.dtype, dtype), copy=False)
-    objects = np.full(len(column), None, object)
-    for lane in np.nonzero(kept)[0].tolist():
-        objects[lane] = column[lane].item() if column.ndim == 1 else column[lane]
-    return objects
-
-
-def _restricted(info: Info, lanes: Array) -> Info:
-    """Return the info of the given lanes, (N,) bool, alone: elsewhere masks are false and values 0, or None for objects."""
-    return {key: _restricted_value(value, lanes) for key, value in info.items()}
-
-
-def _restricted_value(value: Any, lanes: Array) -> Any:
-    """Return an entry of info, see `_restricted`."""
-    if isinstance(value, dict):
-        return _restricted(value, lanes)
-    if value.dtype == np.bool_ and value.ndim == 1:
-        return value & lanes
-    restricted = np.full(value.shape, None) if value.dtype == object else np.zeros(value.shape, value.dtype)
-    restricted[lanes] = value[lanes]
-    return restricted
