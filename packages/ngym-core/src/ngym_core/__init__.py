@@ -139,6 +139,7 @@ __getattr__, __dir__ = attach(
         "changes",
         "compat",
         "curriculum",
+        "docstrings",
         "env",
         "errors",
         "files",
