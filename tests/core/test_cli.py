@@ -162,3 +162,38 @@ def test_main_can_be_called_again(monkeypatch, capsys):
         main()
         assert "GoNogo-v0" in capsys.readouterr().out
     assert set(cli.commands) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["info", "SideBiass"], 2, "Unknown environment or wrapper: SideBiass. Did you mean 'SideBias-v0'?"),
+        (["info", "yang19.go+antt"], 2, "Unknown modifier 'antt'. Did you mean 'anti'?"),
+        (["info", "GoNogo", "extra"], 2, "Got unexpected extra argument (extra). See ngym info --help."),
+        (["list", "--tag", "tming"], 2, "Unknown tag 'tming'. Did you mean 'timing'?"),
+        (["list", "--tag", "timing", "--collections"], 2, "give one of them"),
+        (["check", "gonogoo"], 2, "Did you mean 'GoNogo-v0'?"),
+        (["check", "--all", "GoNogo"], 2, "give it or TASKS"),
+        (["check", "GoNogo", "--set", "simga=1"], 2, "unexpected keyword argument 'simga'"),
+        (["certify", "gonogoo"], 2, "Did you mean 'GoNogo-v0'?"),
+        (["certify", "--all", "GoNogo"], 2, "give it or IDS"),
+        (["certify", "GoNogo", "--workers", "0"], 2, "'--workers'"),
+        (["certify", "GoNogo", "--seed", "-1"], 2, "'--seed'"),
+        (["certify", "GoNogo", "--out", "file/c.json"], 1, "file: File exists."),
+        (["new-pack", "My Pack"], 2, "is not the name of a package"),
+        (["new-pack", "my_pack", "--out", "file"], 1, "file holds something already"),
+        (["new-pack", "my_pack", "--out", "file/x"], 1, "file/x: Not a directory."),
+    ],
+)
+def test_error_of_the_user_is_one_line_before_any_work(monkeypatch, capsys, tmp_path, words, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("ngym_core.certificates.renew", lambda *args, **kwargs: pytest.fail("networks are trained"))
+    monkeypatch.setattr(sys, "argv", ["ngym", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    assert end.value.code == code
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

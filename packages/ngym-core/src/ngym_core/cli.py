@@ -19,10 +19,11 @@ import click
 
 import ngym_core as ngym
 from ngym_core.errors import TaskError, UnknownNameError
+from ngym_core.files import require_writable_folder
 from ngym_core.info import facts_of
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import isolated, reason
-from ngym_core.task_options import NAME, TASK, TaskChanges, task_options, tasks_named
+from ngym_core.task_options import NAME, TASK, TaskChanges, task_options, tasks_named, usage_errors
 
 if TYPE_CHECKING:
     from ngym_core.certificates import Kind
@@ -163,7 +164,9 @@ def new_pack(name: str, out: str | None) -> None:
     """
     from ngym_core.plugins.new_pack import write_pack
 
-    for file in write_pack(name, out):
+    with usage_errors():  # a name that no package should have
+        files = write_pack(name, out)
+    for file in files:
         click.echo(file)
     click.echo(f"\nCheck it:  cd {shlex.quote(out or name)} && python -m pip install nox && python -m nox")
 
@@ -181,6 +184,8 @@ def check(tasks: tuple[str, ...], everything: bool, changes: TaskChanges, as_jso
     """
     from ngym_core.testing import check_task
 
+    if everything and tasks:
+        raise click.UsageError("--all checks all tasks: give it or TASKS.")
     names = registry.all_envs(collections=True) if everything else tasks_named(tasks)
     if not names:
         raise click.UsageError("Name tasks to check, or give --all.")
@@ -227,9 +232,13 @@ def _changed(changes: TaskChanges, name: str) -> Any:
 @click.option("--all", "everything", is_flag=True, help="All tasks.")
 @click.option("--kind", type=click.Choice(["supervised", "rl"]), help="Only this kind of recipe; by default both.")
 @click.option(
-    "--seed", "seeds", type=int, multiple=True, help="Seed of a network; several may be given. By default 0, 1, 2."
+    "--seed",
+    "seeds",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Seed of a network; several may be given, by default 0, 1, 2.",
 )
-@click.option("--workers", default=1, show_default=True, help="Number of processes that train.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Number of processes that train.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -245,9 +254,13 @@ def certify(
     """
     from ngym_core.certificates import KINDS, Certificate, renew
 
+    if everything and ids:
+        raise click.UsageError("--all certifies all tasks: give it or IDS.")
     names = registry.all_envs(collections=True) if everything else [registry.task_spec(id_).id for id_ in ids]
     if not names:
         raise click.UsageError("Name tasks to certify, or give --all.")
+    if out is not None:
+        require_writable_folder(out.parent)  # before networks are trained
     missed = []
 
     def show(task: str, of_kind: str, result: Any) -> None:
@@ -289,12 +302,15 @@ def main() -> None:
             error.show()
             sys.exit(error.exit_code)
         help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
-        _fail(f"{error.format_message()}{help_}", error.exit_code)
+        message = error.format_message()
+        _fail(f"{message}{'' if not help_ or message.endswith(('.', '?', '!')) else '.'}{help_}", error.exit_code)
     except click.exceptions.Abort:
         sys.exit(INTERRUPTED)
     except UnknownNameError as error:
         _fail(error, USAGE)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}." if error.strerror and error.filename else error, FAILURE)
+    except (ValueError, TypeError, ImportError) as error:
         _fail(error, FAILURE)
     if isinstance(code, int) and code:  # a command ended by `ctx.exit(code)`
         sys.exit(code)
