@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from docs.generate.docstrings import table
+from docs.generate.markdown import table
 
 __all__ = ["RESULTS", "benchmark_numbers", "speed_page", "speeds_in"]
 

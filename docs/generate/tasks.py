@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from docs.generate.docstrings import Docstring, as_markdown, read_docstring, table
+from docs.generate.markdown import as_markdown, table
 from docs.generate.papers import bibtex
 
 import ngym_core as ngym
-from ngym_core.arguments import declared_arguments, shown
-from ngym_core.certificates import certificates_of
+from ngym_core.docstrings import read_docstring
+from ngym_core.info import facts_of, indices_text, levels_text
 from ngym_core.plugins import registry
-from ngym_core.spaces import names_of
-from ngym_core.trials.durations import duration_name
 from ngym_plot.gallery import TaskCard, gallery_page, task_card
 from ngym_plot.players import Oracle
 
@@ -27,8 +24,6 @@ DIVERGENCES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests/golden/divergen
     "divergence"
 ]
 NAMES: dict[str, dict[str, list[str]]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
-DESCRIBED_ELSEWHERE = frozenset({"timing", "rewards"})
-"""Parameters that have a table of their own."""
 TRIAL_ENV = "[`TrialEnv`](../reference/ngym_core.md#trialenv)"
 ORACLE_TRIALS = 20
 """Number of trials that are played with the ground truth."""
@@ -71,16 +66,13 @@ def task_page(card: TaskCard) -> str:
     Args:
         card: What the gallery shows of it.
     """
-    spec = registry.task_spec(card.id)
-    target = spec.load()
     env = ngym.make(card.id)
-    task: Any = env.unwrapped
-    docs = [read_docstring(target), read_docstring(type(task))]
+    facts = facts_of(card.id)
     names = known_as(card.id, card.tags)
     parts = [
         f"# {card.id}",
-        as_markdown(docs[0].purpose),
-        as_markdown(docs[0].text),
+        as_markdown(facts["purpose"]),
+        as_markdown(facts["text"]),
         f"**People also call it:** {', '.join(names)}." if names else "",
         f"![A trial of {card.id}: observations, actions and ground truth, reward]({card.id}.png)",
         f'```python\nimport ngym_core as ngym\n\nenv = ngym.make("{card.id}")\n```',
@@ -88,33 +80,27 @@ def task_page(card: TaskCard) -> str:
         "## Periods",
         table(
             ["period", "duration (ms)", "what happens"],
-            [[f"`{name}`", duration_name(value), _said(docs, "Periods (ms)", name)] for name, value in task.timing.items()],
+            [[f"`{found['name']}`", str(found["duration"]), as_markdown(found["meaning"])] for found in facts["periods"]],
         ),
         "## Channels",
-        _space(env.observation_space, docs, "Channels"),
+        _space(env.observation_space, facts["observation"]["names"], "channels"),
         "## Actions",
-        _space(env.action_space, docs, "Actions"),
+        _space(env.action_space, facts["action"]["names"], "actions"),
         "## Conditions",
         table(
             ["condition", "values", "what it is"],
-            [
-                [f"`{name}`", values, _said(docs, "Conditions", name, whole=True)]
-                for name, _, values in (line.partition(": ") for line in card.facts["Conditions"])
-            ],
+            [[f"`{found['name']}`", levels_text(found), as_markdown(found["meaning"])] for found in facts["conditions"]],
         ),
         "## Rewards",
         table(
             ["event", "reward", "when"],
-            [
-                [f"`{event}`", f"{value:g}", _said(docs, "Rewards", event)]
-                for event, value in getattr(task.rewards, "items", list)()
-            ],
+            [[f"`{found['name']}`", f"{found['reward']:g}", as_markdown(found["meaning"])] for found in facts["rewards"]],
         ),
         "## Parameters",
-        parameters_table(target, docs),
-        f"Its time step is {task.dt:g} ms. All tasks also take the other arguments of {TRIAL_ENV}.",
+        parameters_table(facts["parameters"]),
+        f"Its time step is {facts['dt']:g} ms. All tasks also take the other arguments of {TRIAL_ENV}.",
         "## Performance",
-        _performance(card.id, env),
+        _performance(facts, env),
         "## Paper",
         _paper(card),
         _figures(card),
@@ -135,35 +121,26 @@ def known_as(id_: str, tags: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*tags, *found]))
 
 
-def parameters_table(target: Any, docs: list[Docstring]) -> str:
-    """Return the table of the parameters of a task or a wrapper."""
-    declared, rows = declared_arguments(inspect.unwrap(target)), []
-    for name, parameter in inspect.signature(target).parameters.items():
-        if (
-            name in DESCRIBED_ELSEWHERE
-            or name in ("env", "envs")
-            or parameter.kind
-            in (
-                parameter.VAR_KEYWORD,
-                parameter.VAR_POSITIONAL,
-            )
-        ):
-            continue
-        default = "" if parameter.default is parameter.empty else f"`{shown(parameter.default)}`"
-        may_be = declared[name].description if name in declared else ""
-        rows.append([f"`{name}`", default, may_be, _said(docs, "Args", name, whole=True)])
+def parameters_table(parameters: list[dict[str, Any]]) -> str:
+    """Return the table of the parameters of a task or a wrapper.
+
+    Args:
+        parameters: What `ngym_core.info.parameter_facts` says of them.
+    """
+    rows = [
+        [
+            f"`{found['name']}`",
+            "" if found["required"] else f"`{found['default']!r}`",
+            found["expected"],
+            as_markdown(found["meaning"]),
+        ]
+        for found in parameters
+    ]
     return table(["parameter", "default", "may be", "what it is"], rows)
 
 
-def _said(docs: list[Docstring], title: str, name: str, whole: bool = False) -> str:
-    """Return what a docstring says of a name; of channels, periods and rewards without the value in front."""
-    said = next((found[name] for doc in docs if name in (found := doc.items(title))), "")
-    return as_markdown(said if whole else said.partition(". ")[2])
-
-
-def _space(space: Any, docs: list[Docstring], title: str) -> str:
-    kind = "actions" if title == "Actions" else "channels"
-    rows = [[f"`{name}`", _indices(index), _said(docs, title, name)] for name, index in names_of(space).items()]
+def _space(space: Any, names: list[dict[str, Any]], kind: str) -> str:
+    rows = [[f"`{n['name']}`", indices_text(n["indices"]), as_markdown(n["meaning"])] for n in names]
     if not hasattr(space, "n"):
         size = f"{' x '.join(map(str, space.shape))} numbers from {_bound(space.low)} to {_bound(space.high)}."
     else:
@@ -176,17 +153,9 @@ def _bound(values: Any) -> str:
     return f"{least:g}" if least == most else f"({least:g} to {most:g})"
 
 
-def _indices(index: Any) -> str:
-    if isinstance(index, int):
-        return str(index)
-    found = list(map(int, index))
-    contiguous = len(found) > 2 and found == list(range(found[0], found[-1] + 1))
-    return f"{found[0]} to {found[-1]}" if contiguous else ", ".join(map(str, found))
-
-
-def _performance(id_: str, env: Any) -> str:
+def _performance(facts: dict[str, Any], env: Any) -> str:
     """Return what chance, the ground truth and trained networks reach."""
-    chance = getattr(env, "chance", None)
+    chance = facts["chance"]
     run = ngym.run_env(env, num_trials=ORACLE_TRIALS, model=Oracle(env), seed=0)
     ended = run["trial_end"].astype(bool)
     rows = [
@@ -197,14 +166,9 @@ def _performance(id_: str, env: Any) -> str:
             f"{run['rewards'].sum() / ended.sum():.3g}",
         ],
     ]
-    said = "\n".join(f"* {line}" for line in _certificates(id_))
+    said = "\n".join(f"* Certificate, {found['summary']}" for found in facts["certificates"])
     none = "Certificate: none in this version. A certificate says what a network reaches that is trained by a stated recipe."
     return f"{table(['agent', 'mean performance', 'mean reward of a trial'], rows)}\n\n{said or none}"
-
-
-def _certificates(id_: str) -> list[str]:
-    """Return the summaries of a task's certificates."""
-    return [f"Certificate, {found.summary()}" for found in certificates_of(id_)]
 
 
 def _paper(card: TaskCard) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from docs.generate.docstrings import as_markdown, read_docstring, table
+from docs.generate.markdown import as_markdown, table
 from docs.generate.papers import bibtex
 from docs.generate.tasks import parameters_table
 
+from ngym_core.docstrings import read_docstring
+from ngym_core.info import parameter_facts
 from ngym_core.plugins import registry
 
 __all__ = ["wrapper_page", "wrapper_paths", "write_wrapper_pages"]
@@ -50,7 +52,7 @@ def wrapper_page(name: str) -> str:
         as_markdown(doc.purpose),
         as_markdown(doc.text),
         "## Parameters",
-        parameters_table(target, [doc]),
+        parameters_table(parameter_facts(target, [doc])),
         f"## Example\n\n```pycon\n{example}\n```" if example else "",
         f"## What it reports in `info`\n\n{', '.join(f'`{key}`' for key in reports)}" if reports else "",
         f"## Paper\n\n{f'[{paper or link}]({link})' if link else paper}\n\n```bibtex\n{bibtex(paper, link)}\n```"

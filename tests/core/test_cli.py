@@ -11,6 +11,8 @@ import pytest
 import ngym_core as ngym
 from ngym_core.cli import cli, main
 from ngym_core.errors import TaskError
+from ngym_core.info import facts_of
+from ngym_core.plugins import registry
 from ngym_core.testing import Check
 
 from .plugins.sites import install
@@ -24,26 +26,67 @@ def run(*args, ok=True):
     return done.stdout if ok else done.stderr
 
 
-def test_cli_list_prints_ids_and_json():
-    assert run("list").split() == ngym.all_envs(collections=True)
-    assert run("list", "--tag", "timing").split() == ngym.all_envs("timing", collections=True)
+def first_words(text):
+    return [line.split()[0] for line in text.splitlines()]
+
+
+def test_cli_list_prints_a_line_for_each_task_and_json():
+    lines = run("list")
+    assert first_words(lines) == ngym.all_envs(collections=True)
+    assert "GoNogo-v0                                 Go or withhold after a delay, according to a cue.\n" in lines
+    assert first_words(run("list", "--tag", "timing")) == ngym.all_envs("timing", collections=True)
+    assert run("list", "--tag", "Timing") == run("list", "--tag", "timing")
     task = next(t for t in json.loads(run("list", "--json")) if t["id"] == "ReadySetGo-v0")
     assert task["tags"] == ["timing", "go-no-go", "supervised"]
     assert task["paper_link"].startswith("https://")
-    assert "Unknown tag 'tming'" in run("list", "--tag", "tming", ok=False)
+    assert task["purpose"].startswith("Measure the interval")
+    assert "Unknown tag 'tming'. Did you mean 'timing'?" in run("list", "--tag", "tming", ok=False)
 
 
-def test_cli_info_describes_tasks_and_wrappers():
-    assert run("info", "ReadySetGo").startswith("ReadySetGo\n")
+def test_cli_list_prints_collections_with_their_tasks():
+    lines = run("list", "--collections")
+    assert "yang19 (20 tasks)\n  yang19.go-v0          Respond toward a cue that was seen before.\n" in lines
+    assert json.loads(run("list", "--collections", "--json"))["yang19"] == registry.get_collection("yang19")
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+@pytest.mark.parametrize("command", ["list", "wrappers"])
+def test_cli_lines_fit_a_terminal_and_are_whole_elsewhere(monkeypatch, capsys, command, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    cli([command], standalone_mode=False)
+    whole = capsys.readouterr().out.splitlines()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    cli([command], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    longest = max(len(line.split()[0]) for line in lines)
+    assert max(map(len, lines)) <= max(columns, longest + 22)
+    shortened = [(line, all_) for line, all_ in zip(lines, whole, strict=True) if line != all_]
+    assert shortened
+    for line, all_ in shortened:
+        assert line.endswith(" ...")
+        assert all_.startswith(line.removesuffix(" ..."))
+
+
+def test_cli_info_describes_tasks_wrappers_and_collections_as_text_and_json():
+    assert run("info", "readysetgo").startswith("ReadySetGo-v0\n")
     assert run("info", "RandomGroundTruth").startswith("RandomGroundTruth-v0\n")
-    assert run("info", "Nothing", ok=False).startswith("Error: Unknown environment or wrapper: Nothing.")
+    assert run("info", "Yang19").startswith("yang19\n")
+    text = run("info", "PerceptualDecisionMaking")
+    facts = json.loads(run("info", "PerceptualDecisionMaking", "--json"))
+    assert facts == facts_of("PerceptualDecisionMaking-v0")
+    assert "  sigma = 1.0    Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt). (a" in text
+    assert "  coh: 0, 6.4, 12.8, 25.6, 51.2  One of `cohs`, in percent." in text
+    assert json.loads(run("info", "Noise", "--json"))["parameters"][0]["name"] == "std_noise"
+    assert json.loads(run("info", "yang19", "--json"))["tasks"][0] == "yang19.go-v0"
 
 
 def test_cli_tags_and_wrappers_print_lists_and_json():
     assert json.loads(run("tags", "--json"))["timing"] == "an interval is measured or produced"
     assert "timing" in run("tags")
-    assert json.loads(run("wrappers", "--json")) == ngym.all_wrappers()
-    assert "RandomGroundTruth-v0" in run("wrappers")
+    assert [found["name"] for found in json.loads(run("wrappers", "--json"))] == ngym.all_wrappers()
+    lines = run("wrappers")
+    assert first_words(lines) == ngym.all_wrappers()
+    assert "PassReward-v0         Appends the last reward to the observation.\n" in lines
 
 
 def test_cli_plugins_lists_packs():
@@ -119,3 +162,38 @@ def test_main_can_be_called_again(monkeypatch, capsys):
         main()
         assert "GoNogo-v0" in capsys.readouterr().out
     assert set(cli.commands) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["info", "SideBiass"], 2, "Unknown environment or wrapper: SideBiass. Did you mean 'SideBias-v0'?"),
+        (["info", "yang19.go+antt"], 2, "Unknown modifier 'antt'. Did you mean 'anti'?"),
+        (["info", "GoNogo", "extra"], 2, "Got unexpected extra argument (extra). See ngym info --help."),
+        (["list", "--tag", "tming"], 2, "Unknown tag 'tming'. Did you mean 'timing'?"),
+        (["list", "--tag", "timing", "--collections"], 2, "give one of them"),
+        (["check", "gonogoo"], 2, "Did you mean 'GoNogo-v0'?"),
+        (["check", "--all", "GoNogo"], 2, "give it or TASKS"),
+        (["check", "GoNogo", "--set", "simga=1"], 2, "unexpected keyword argument 'simga'"),
+        (["certify", "gonogoo"], 2, "Did you mean 'GoNogo-v0'?"),
+        (["certify", "--all", "GoNogo"], 2, "give it or IDS"),
+        (["certify", "GoNogo", "--workers", "0"], 2, "'--workers'"),
+        (["certify", "GoNogo", "--seed", "-1"], 2, "'--seed'"),
+        (["certify", "GoNogo", "--out", "file/c.json"], 1, "file: File exists."),
+        (["new-pack", "My Pack"], 2, "is not the name of a package"),
+        (["new-pack", "my_pack", "--out", "file"], 1, "file holds something already"),
+        (["new-pack", "my_pack", "--out", "file/x"], 1, "file/x: Not a directory."),
+    ],
+)
+def test_error_of_the_user_is_one_line_before_any_work(monkeypatch, capsys, tmp_path, words, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("ngym_core.certificates.renew", lambda *args, **kwargs: pytest.fail("networks are trained"))
+    monkeypatch.setattr(sys, "argv", ["ngym", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    assert end.value.code == code
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

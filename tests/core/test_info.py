@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.info import _values, condition_facts, facts_of, indices_text, levels_text, parameter_facts
+from ngym_core.plugins import registry
 
 
 def test_show_all_functions_print_listings(capsys):
@@ -24,7 +28,7 @@ def test_describe_and_show_info_of_a_task(capsys):
     assert ngym.show_info("PerceptualDecisionMaking-v0") is None
     text = capsys.readouterr().out
     for part in (
-        "PerceptualDecisionMaking\nReport the direction of a noisy stimulus",
+        "PerceptualDecisionMaking-v0\nReport the direction of a noisy stimulus",
         "Paper: The analysis of visual motion",
         "<https://www.jneurosci.org/content/12/12/4745>",
         "Tags: perceptual, two-alternative, supervised.",
@@ -35,7 +39,9 @@ def test_describe_and_show_info_of_a_task(capsys):
         assert part in text
     wrapped = gym.make("ngym_core:PerceptualDecisionMaking-v0")
     described = text.rstrip("\n")
-    assert described.startswith(ngym.describe(wrapped))
+    of_env = ngym.describe(wrapped).splitlines()
+    assert of_env[0] == "PerceptualDecisionMaking"
+    assert described.splitlines()[1 : len(of_env)] == of_env[1:]
     assert "\nCertificates:\n  supervised: reached" in described  # of the id: an env may have other parameters
     many = ngym.describe(ngym.make("PerceptualDecisionMaking", dim_ring=16))
     assert "stimulus: 1 to 16" in many
@@ -106,3 +112,144 @@ def test_collection_is_described_by_its_tasks():
     lines = ngym.describe("yang19").splitlines()
     assert lines[:3] == ["yang19", "The mixture of 20 tasks, see `ngym_core.mix`:", "  yang19.go-v0"]
     assert len(lines) == 22
+
+
+# ---- facts ---------------------------------------------------------------------------------------
+
+
+def named(rows):
+    return {row["name"]: row for row in rows}
+
+
+def test_facts_of_a_task_are_what_it_is():
+    facts = facts_of("perceptualdecisionmaking")
+    env = ngym.make("PerceptualDecisionMaking-v0")
+    assert (facts["kind"], facts["id"], facts["dt"]) == ("task", "PerceptualDecisionMaking-v0", 100)
+    assert facts["chance"] == env.chance
+    assert {p["name"]: p["duration"] for p in facts["periods"]} == env.timing
+    assert {r["name"]: r["reward"] for r in facts["rewards"]} == dict(env.rewards.items())
+    assert named(facts["rewards"])["abort"]["meaning"] == "An action other than 0 during fixation."
+    assert {n["name"]: n["indices"] for n in facts["observation"]["names"]} == {"fixation": [0], "stimulus": [1, 2]}
+    assert facts["observation"]["names"][0]["meaning"] == "1 during fixation, else 0."
+    conditions = named(facts["conditions"])
+    assert conditions["coh"]["levels"] == [0, 6.4, 12.8, 25.6, 51.2]
+    assert conditions["coh"]["dtype"] == "float64"
+    assert conditions["coh"]["meaning"] == "One of `cohs`, in percent. How strong the evidence is."
+    parameters = named(facts["parameters"])
+    assert parameters["sigma"] == {
+        "name": "sigma",
+        "required": False,
+        "default": 1.0,
+        "expected": "a finite number from 0",
+        "meaning": "Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).",
+    }
+    assert [certificate["kind"] for certificate in facts["certificates"]] == ["supervised", "rl"]
+
+
+@pytest.mark.parametrize("name", [*ngym.all_envs(collections=True), *ngym.all_wrappers(), "yang19", "modcog"])
+def test_facts_of_everything_are_json_and_are_in_the_text(name):
+    facts = facts_of(name)
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    text = " ".join(ngym.describe(name).split())
+    for section in ("periods", "conditions", "rewards", "parameters"):
+        for row in facts.get(section, ()):
+            assert row["name"] in text
+            assert " ".join(row["meaning"].split()) in text
+    assert facts.get("conditions", True) is not None
+
+
+@pytest.mark.parametrize("name", [*ngym.all_envs(collections=True), *ngym.all_wrappers()])
+def test_each_parameter_channel_action_and_condition_is_explained(name):
+    facts = facts_of(name)
+    explained = [*facts["parameters"], *facts.get("conditions", ())]
+    assert [row["name"] for row in explained if not row["meaning"]] == []
+
+
+def test_facts_name_the_parameters_that_a_class_hands_on():
+    assert {"n_press", "observe_state"} <= set(named(facts_of("LeverPressWithPoke")["parameters"]))
+    assert "num_trials_before_reset" not in named(facts_of("LeverPressWithPoke")["parameters"])  # all tasks have it
+
+
+def test_facts_have_the_defaults_of_the_registration():
+    ngym.register(ngym.TaskSpec("Slow-v0", "ngym_core.tasks.go_nogo:GoNogo", {"dt": 20}))
+    try:
+        assert named(facts_of("Slow-v0")["parameters"])["dt"]["default"] == 20
+    finally:
+        registry.unregister(["Slow-v0"])
+
+
+def test_facts_say_why_no_trial_can_be_drawn():
+    class Broken(ngym.TrialEnv):
+        observation_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+        action_space = gym.spaces.Discrete(2)
+
+        def _new_trials(self, trials):
+            raise SystemExit("not today")
+
+    facts = facts_of(Broken())
+    assert (facts["conditions"], facts["problem"]) == (None, "SystemExit: not today")
+    assert "Conditions: not known, because no trial can be drawn: SystemExit: not today" in ngym.describe(Broken())
+
+
+def test_facts_hold_defaults_that_json_does_not_know():
+    sizes = (np.int64(3), np.float64(0.5))
+
+    def task(limit=float("inf"), missing=float("nan"), sizes=sizes, make=int, pair=(1, {"a": 2.5}), *, needed): ...
+
+    parameters = {row["name"]: row for row in parameter_facts(task)}
+    defaults = {name: row["default"] for name, row in parameters.items() if not row["required"]}
+    assert defaults == {
+        "limit": "inf",
+        "missing": "nan",
+        "sizes": [3, 0.5],
+        "make": "<class 'int'>",
+        "pair": [1, {"a": 2.5}],
+    }
+    assert parameters["needed"]["required"]
+
+
+def test_conditions_have_a_kind_and_leave_the_env_as_it_was():
+    env = ngym.make("PulseDecisionMaking-v0")
+    env.reset(seed=0)
+    before = ngym.get_state(env)
+    conditions = named(condition_facts(env))
+    assert conditions["pulse1"] == {"name": "pulse1", "kind": "array", "dtype": "int64", "shape": [6]}
+    assert levels_text(conditions["pulse1"]) == "6 values"
+    assert levels_text(conditions["ground_truth"]) == "0, 1"
+    angle = named(condition_facts(ngym.make("AngleReproduction-v0")))
+    wide = next(found for found in angle.values() if found["kind"] == "range")
+    assert wide["least"] < wide["greatest"]
+    assert levels_text({"kind": "objects"}) == "varies"
+    assert str(ngym.get_state(env)) == str(before)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([1, 1, 2], "1, 2"),
+        ([0.5, 0.25], "0.25, 0.5"),
+        (range(20), "0 to 19"),
+        ([[1, 2]] * 3, "2 values"),
+        (["b", "a"], "a, b"),
+        ([True, False], "False, True"),
+    ],
+)
+def test_few_values_of_a_condition_are_listed_and_many_are_a_range(values, text):
+    assert levels_text(_values(np.asarray(values))) == text
+
+
+def test_indices_are_shortened_from_three_on():
+    assert [indices_text(found) for found in ([4], [1, 2], [1, 2, 3], [1, 3, 5], [])] == [
+        "4",
+        "1, 2",
+        "1 to 3",
+        "1, 3, 5",
+        "",
+    ]
+
+
+def test_lines_are_folded_beside_the_names():
+    lines = ngym.describe("SideBias-v0").splitlines()
+    assert max(map(len, lines)) <= 100
+    first = next(i for i, line in enumerate(lines) if line.startswith("  block_dur = 200  Trials in a block:"))
+    assert lines[first + 1].startswith(" " * 19 + "probability")

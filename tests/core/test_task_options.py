@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 import ngym_core as ngym
-from ngym_core.task_options import TASK, TaskChanges, TaskName, parse_toml, task_options, tasks_named, usage_errors
+from ngym_core.task_options import NAME, TASK, TaskChanges, TaskName, parse_toml, task_options, tasks_named, usage_errors
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -87,6 +87,8 @@ def test_task_names_are_completed_in_any_case():
     found = [item.value for item in TaskName().shell_complete(None, None, "perceptualdecisionmaking-")]
     assert found == [ID]
     assert "yang19" in [item.value for item in TaskName().shell_complete(None, None, "YANG")]
+    assert [item.value for item in TaskName().shell_complete(None, None, "passr")] == []
+    assert [item.value for item in NAME.shell_complete(None, None, "passr")] == ["PassReward-v0"]
 
 
 def test_usage_errors_leave_other_errors_alone():

@@ -5,7 +5,12 @@ import sys
 import numpy as np
 import pytest
 
-from ngym_core.trial_table import TrialRecorder, concatenate_tables, load_trial_table, save_trial_table
+import ngym_core as ngym
+from ngym_core.playing import deal_trials, play_trials
+from ngym_core.scheduler import RandomSchedule
+from ngym_core.trial_table import TrialRecorder, concatenate_tables, load_trial_table, reported_times, save_trial_table
+from ngym_core.vector import TrialVectorEnv
+from ngym_core.wrappers import Monitor, ScheduleEnvs
 from ngym_core.wrappers.base import StepBatch
 
 
@@ -28,6 +33,71 @@ def test_recorder_pop_returns_each_trial_once():
     assert recorder.pop()["lane"].tolist() == [0, 1, 1]
     assert recorder.num_pending == 0
     assert recorder.pop() == {}
+
+
+def test_recorder_takes_reported_reaction_times_of_the_lanes_that_report_them():
+    recorder = TrialRecorder(3, 100)
+    step = batch([0, 1, 2], [True, True, True])
+    step.action[2] = 0
+    step.info = {"reaction_time": np.array([300.0, 0.0, 0.0]), "_reaction_time": np.array([True, False, False])}
+    recorder.add(step)
+    assert np.array_equal(recorder.pop()["reaction_time"], [300, 0, np.nan], equal_nan=True)
+    assert reported_times({"gt": np.ones(3)}) == {}
+    assert reported_times(step.info, [0])["_reaction_time"].tolist() == [True]
+
+
+# ---- reaction times, whoever plays -----------------------------------------------------------------
+
+TIMES = {"timing": {"fixation": 100, "stimulus": 300, "decision": 300}}
+PDM = "PerceptualDecisionMaking-v0"
+
+
+def two_tasks():
+    """A mixture: of the same task, with an answer from the second step of the stimulus on, and in the decision period."""
+    early = ngym.make(PDM, wrappers=["ReactionTime"], **TIMES)
+    return ScheduleEnvs([early, ngym.make(PDM, **TIMES)], RandomSchedule(2), names=["early", "late"])
+
+
+class Sometimes:
+    """An agent that acts in some steps, or never."""
+
+    def __init__(self, share):
+        self.share, self.rng = share, np.random.default_rng(0)
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=True):
+        return self.rng.integers(1, 3, len(ob)) * (self.rng.random(len(ob)) < self.share), state
+
+
+def play(agent, how, folder):
+    if how == "lanes":
+        return play_trials(agent, two_tasks(), deal_trials(40, 4))
+    env = Monitor(two_tasks(), save_dir=folder, verbose=False, interval=1)
+    if how == "monitored lanes":
+        played = TrialVectorEnv(env, 3)
+        played.reset(seed=0)
+        for _ in range(200):
+            played.step(agent.predict(np.zeros(3))[0])
+        played.close()
+    else:
+        env.reset(seed=0)
+        for _ in range(600):
+            terminated, truncated = env.step(int(agent.predict([0])[0][0]))[2:4]
+            if terminated or truncated:
+                env.reset()
+        env.close()
+    return load_trial_table(folder)
+
+
+@pytest.mark.parametrize("share", [0, 0.3])
+@pytest.mark.parametrize("how", ["one env", "lanes", "monitored lanes"])
+def test_reaction_time_is_nan_without_a_response_and_that_of_the_task_otherwise(how, share, tmp_path):
+    table = play(Sometimes(share), how, tmp_path / "run")
+    times, responded = table["reaction_time"], table["choice"] != 0
+    assert np.isnan(times[~responded]).all()
+    for name, possible in (("early", {100, 200}), ("late", {0, 100, 200})):
+        found = set(times[responded & (table["task"] == name)].tolist())
+        assert found <= possible
+        assert bool(found) == bool(share)
 
 
 def test_recorder_state_holds_unfinished_trials_and_no_recorded_ones():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from docs.generate import benchmarks, reference
-from docs.generate.docstrings import read_docstring, table
+from docs.generate.markdown import table
 from docs.generate.papers import bibtex
 from docs.generate.tasks import NAMES, known_as, task_page, task_paths
 from docs.generate.wrappers import wrapper_page, wrapper_paths
@@ -130,30 +130,6 @@ def test_tasks_are_found_by_what_people_call_them():
 
 
 # ---- parts ---------------------------------------------------------------------------------------
-
-
-def test_docstring_is_read_into_its_parts():
-    def f():
-        """What it is for,
-        on two lines.
-
-        More.
-
-        Args:
-            a: One
-                and two.
-            b, c: Three.
-
-        Example:
-            >>> 1
-            1
-        """
-
-    doc = read_docstring(f)
-    assert (doc.purpose, doc.text) == ("What it is for, on two lines.", "More.")
-    assert doc.items("Args") == {"a": "One and two.", "b, c": "Three."}
-    assert doc.sections["Example"] == ">>> 1\n1"
-    assert doc.items("Raises") == {}
 
 
 def test_table_escapes_bars_and_says_none():

@@ -20,7 +20,7 @@ from PIL import Image
 
 import ngym_core as ngym
 from ngym_plot import gallery
-from ngym_plot.gallery import _describe_values, task_card, write_gallery
+from ngym_plot.gallery import task_card, write_gallery
 
 from .tasks import Failing, MovingBar
 
@@ -201,20 +201,6 @@ def test_gallery_has_the_tasks_of_packs(python, tmp_path):
     found = cards(tmp_path / "pages" / "index.html")
     assert list(found) == ["Flash-v0", "OldFlash-v0"]
     assert all("<img" in text for text in found.values())
-
-
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [
-        ([1, 1, 2], "1, 2"),
-        ([0.5, 0.25], "0.25, 0.5"),
-        (range(20), "0 to 19"),
-        ([[1, 2]] * 3, "2 values"),
-        (["b", "a"], "a, b"),
-    ],
-)
-def test_describe_describe_values_lists_few_describe_values_or_their_range(values, text):
-    assert _describe_values(values) == text
 
 
 def test_write_gallery_rejects_a_used_folder_and_unknown_tasks(tmp_path):

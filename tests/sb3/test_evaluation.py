@@ -8,6 +8,8 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import VecNormalize
 
 import ngym_core as ngym
+from ngym_core.scheduler import RandomSchedule
+from ngym_core.wrappers import ScheduleEnvs
 from ngym_sb3 import MlpRnnPolicy, evaluate_policy, make_sb3_env
 
 ID = "PerceptualDecisionMaking-v0"
@@ -65,6 +67,31 @@ def test_evaluate_policy_counts_reaction_times_from_when_a_response_is_due():
     env = make_sb3_env("DelayMatchSample-v0", 2)
     late = Oracle("DelayMatchSample-v0", since=26)
     assert evaluate_policy(late, env, 4)["reaction_time"].tolist() == [300] * 4
+
+
+class Sometimes:
+    """An agent that acts in some steps, or never."""
+
+    def __init__(self, share):
+        self.share, self.rng = share, np.random.default_rng(0)
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=True):
+        return self.rng.integers(1, 3, len(ob)) * (self.rng.random(len(ob)) < self.share), state
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("share", [0, 0.3])
+def test_evaluate_policy_has_reaction_times_of_tasks_that_measure_them_from_other_events(lanes, share):
+    times = {"timing": {"fixation": 100, "stimulus": 300, "decision": 300}}
+    early, late = ngym.make(ID, wrappers=["ReactionTime"], **times), ngym.make(ID, **times)
+    mixture = ScheduleEnvs([early, late], RandomSchedule(2), names=["early", "late"])
+    table = evaluate_policy(Sometimes(share), make_sb3_env(mixture, lanes), 60, seed=0)
+    responded = table["choice"] != 0
+    assert np.isnan(table["reaction_time"][~responded]).all()
+    for name, possible in (("early", {100, 200}), ("late", {0, 100, 200})):
+        found = set(table["reaction_time"][responded & (table["task"] == name)].tolist())
+        assert found <= possible
+        assert bool(found) == bool(share)
 
 
 @pytest.mark.parametrize(("trials", "longest"), [(1, 22), (3, 66)])

@@ -9,7 +9,7 @@ import torch
 
 import ngym_core as ngym
 from ngym_core.trial_table import load_trial_table
-from ngym_sb3 import Trainer, TrainingConfig, evaluate_policy, load_model, make_sb3_env, training
+from ngym_sb3 import EvaluationReport, Trainer, TrainingConfig, evaluate_policy, load_model, make_sb3_env, training
 
 ID = "PerceptualDecisionMaking-v0"
 SHORT = {"timing": {"stimulus": 300}}
@@ -143,6 +143,13 @@ def test_evaluation_report_as_text():
     zero = report.table["coh"] == 0
     assert coherences[0][2:4] == [str(zero.sum()), f"{report.table['performance'][zero].mean():.3f}"]
     assert lines[-1].split()[:2] == ["all", "50"]
+
+
+def test_evaluation_report_has_no_reaction_time_where_no_trial_has_one():
+    table = {"coh": np.array([0.0, 0.0, 6.4]), "choice": np.array([0, 0, 1]), "performance": np.array([0.0, 0.0, 1.0])}
+    table |= {"reward": np.zeros(3), "reaction_time": np.array([np.nan, np.nan, 200.0])}
+    lines = EvaluationReport(table).by_condition().splitlines()
+    assert [line.split()[-2:] for line in lines[1:]] == [["0.000", "-"], ["200", "ms"], ["200", "ms"]]
 
 
 def test_trainer_rejects_a_folder_with_other_contents_or_settings(tmp_path):

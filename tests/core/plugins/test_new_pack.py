@@ -73,7 +73,7 @@ def test_new_pack_writes_a_pack_and_says_how_to_check_it(tmp_path):
 
 def test_built_pack_is_listed(built):
     _, site = built
-    assert "TwoLights-v0\n" in run(site, "-m", "ngym_core", "list", "--tag", "two-alternative")[0]
+    assert "\nTwoLights-v0  " in run(site, "-m", "ngym_core", "list", "--tag", "two-alternative")[0]
     (pack,) = (p for p in json.loads(run(site, "-m", "ngym_core", "plugins", "--json")[0]) if p["name"] == "two_lights")
     assert (pack["distribution"], pack["version"], pack["state"]) == ("two-lights", "0.1.0", "ok")
     assert pack["tasks"] == ["TwoLights-v0"]

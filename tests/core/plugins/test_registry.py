@@ -306,9 +306,7 @@ def test_metadata_that_cannot_be_read_costs_only_the_task_which_is_named(registe
     before = ngym.all_tags(), ngym.all_envs("timing")
     monkeypatch.setattr(Odd, "metadata", metadata)
     registered(ngym.TaskSpec("Odd-v0", f"{__name__}:Odd"))
-    with pytest.warns(
-        ngym.PluginWarning, match="The task 'Odd-v0' of this program is listed without tags and paper: "
-    ) as told:
+    with pytest.warns(ngym.PluginWarning, match="The task 'Odd-v0' of this program is listed by its name alone: ") as told:
         assert (ngym.all_tags(), ngym.all_envs("timing")) == before
     assert len(told) == 2
 
@@ -317,7 +315,7 @@ def test_metadata_that_cannot_be_read_costs_only_the_task_which_is_named(registe
 def test_targets_that_cannot_be_imported_cost_only_the_task_which_is_named(registered, target):
     before = ngym.all_tags()
     registered(ngym.TaskSpec("Odd-v0", target))
-    with pytest.warns(ngym.PluginWarning, match="The task 'Odd-v0' of this program is listed without tags and paper: "):
+    with pytest.warns(ngym.PluginWarning, match="The task 'Odd-v0' of this program is listed by its name alone: "):
         assert ngym.all_tags() == before
     with pytest.warns(ngym.PluginWarning), pytest.raises(KeyError, match="Unknown tag 'tming'. Did you mean 'timing'"):
         ngym.all_envs("tming")
@@ -334,7 +332,8 @@ def test_task_metadata_can_be_written_anywhere(registered, monkeypatch):
     monkeypatch.setattr(Odd, "metadata", {"tags": ("b", "a"), "paper_name": "a\n \ud800 paper", "paper_link": None})
     registered(ngym.TaskSpec("Odd-v0", f"{__name__}:Odd"))
     shown = registry.task_metadata(registry.task_spec("Odd"))
-    assert shown == {"tags": ["b", "a"], "paper_name": "a \\ud800 paper", "paper_link": ""}
+    purpose = "A task whose metadata a test replaces."
+    assert shown == {"purpose": purpose, "tags": ["b", "a"], "paper_name": "a \\ud800 paper", "paper_link": ""}
 
 
 @pytest.mark.parametrize("version", ["0.29.1", "1.0.0", "1.2.1", "1.2"])
@@ -348,3 +347,42 @@ def test_check_gymnasium_accepts_the_declared_version_and_later_ones():
     assert declared == f"gymnasium>={registry.GYMNASIUM}"
     for version in (registry.GYMNASIUM, "1.3.0", "1.10.0a1", "2.0"):
         registry.check_gymnasium(version)
+
+
+def test_wrapper_metadata_is_what_a_listing_shows(registered):
+    shown = registry.wrapper_metadata(registry.wrapper_spec("passreward"))
+    assert shown["purpose"] == "Appends the last reward to the observation."
+    assert shown["paper_link"].startswith("https://")
+    registered(registry.WrapperSpec("Gone-v0", "no_such_module:Gone"))
+    with pytest.warns(ngym.PluginWarning, match="The wrapper 'Gone-v0' of this program is listed by its name alone: "):
+        shown = registry.wrapper_metadata(registry.wrapper_spec("Gone"))
+    assert shown == {"purpose": "", "paper_name": "", "paper_link": ""}
+
+
+def test_names_of_all_kinds_are_found_in_any_case():
+    names = ["PASSREWARD", "gonogo", "ngym_core:gonogo-v0", "YANG19", "Yang19.Go+anti"]
+    assert [registry.known_name(name) for name in names] == [
+        *("PassReward-v0", "GoNogo-v0", "GoNogo-v0", "yang19", "yang19.go-v0+anti")
+    ]
+    assert registry.all_envs("Working Memory") == registry.all_envs("working memory")
+    for name, nearest in (("SideBiass", "SideBias-v0"), ("gonogoo", "GoNogo-v0"), ("yang18", "yang19")):
+        with pytest.raises(ngym.UnknownTaskError, match=f"{name}. Did you mean '{nearest}'"):
+            registry.known_name(name)
+    with pytest.raises(ngym.UnknownTaskError, match="Unknown task 'yang18'. Did you mean 'yang19'"):
+        ngym.make("yang18")
+    with pytest.raises(ngym.UnknownNameError, match="Unknown modifier 'antt'"):
+        registry.known_name("yang19.go+antt")
+
+
+def test_parameters_of_a_class_are_its_own_and_those_that_it_hands_on():
+    class Base:
+        def __init__(self, a=1, b=2): ...
+
+    class Task(Base):
+        def __init__(self, b=3, **kwargs): ...
+
+    def anything(**kwargs): ...
+
+    found = registry.parameters_of(Task)
+    assert {name: parameter.default for name, parameter in found.items()} == {"a": 1, "b": 3}
+    assert registry.parameters_of(anything) is None

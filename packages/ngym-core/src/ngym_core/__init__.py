@@ -140,6 +140,7 @@ __getattr__, __dir__ = attach(
         "changes",
         "compat",
         "curriculum",
+        "docstrings",
         "env",
         "errors",
         "files",

@@ -6,8 +6,10 @@ import copy
 import io
 import json
 import shlex
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +19,11 @@ import click
 
 import ngym_core as ngym
 from ngym_core.errors import TaskError, UnknownNameError
+from ngym_core.files import require_writable_folder
+from ngym_core.info import facts_of
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import isolated, reason
-from ngym_core.task_options import TASK, TaskChanges, task_options, tasks_named
+from ngym_core.task_options import NAME, TASK, TaskChanges, task_options, tasks_named, usage_errors
 
 if TYPE_CHECKING:
     from ngym_core.certificates import Kind
@@ -28,6 +32,9 @@ __all__ = ["main"]
 
 SLOW_IMPORT_SECONDS = 1.0
 """Time from which `ngym plugins` calls the import of a pack slow."""
+
+MIN_PURPOSE_CHARACTERS = 20
+"""Length of what a listing says of a task, at least, however narrow the terminal."""
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes: what was asked for could not be done, the command was written wrong, Ctrl-C."""
@@ -46,21 +53,22 @@ def cli() -> None:
 @click.option("--collections", is_flag=True, help="The collections instead, each with its tasks.")
 @as_json
 def list_tasks(tag: str | None, collections: bool, as_json: bool) -> None:
-    """List all tasks."""
-    if collections:
-        if tag is not None:
-            raise click.UsageError("--tag lists tasks, --collections lists collections: give one of them.")
-        found = {name: registry.get_collection(name) for name in registry.all_collections()}
-        lines = [
-            line for name, ids in found.items() for line in (f"{name} ({len(ids)} tasks)", *(f"  {id_}" for id_ in ids))
-        ]
-        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines))
+    """List all tasks, each with what it is about."""
+    if collections and tag is not None:
+        raise click.UsageError("--tag lists tasks, --collections lists collections: give one of them.")
+    found = {name: registry.get_collection(name) for name in registry.all_collections()} if collections else {}
+    if collections and as_json:
+        _echo_json(found)
         return
-    ids = registry.all_envs(tag, collections=True)
+    ids = [id_ for ids in found.values() for id_ in ids] if collections else registry.all_envs(tag, collections=True)
+    tasks = {id_: _task(id_) for id_ in ids}
     if as_json:
-        click.echo(json.dumps([_task(id_) for id_ in ids], indent=2))
-    else:
-        click.echo("\n".join(ids))
+        _echo_json(list(tasks.values()))
+        return
+    for name, members in found.items():
+        click.echo("\n".join([f"{name} ({len(members)} tasks)", *_listing([tasks[id_] for id_ in members], "id", "  ")]))
+    if not collections:
+        click.echo("\n".join(_listing(tasks.values(), "id")))
 
 
 def _task(id_: str) -> dict[str, Any]:
@@ -68,11 +76,37 @@ def _task(id_: str) -> dict[str, Any]:
     return {"id": id_, "collection": spec.collection, **registry.task_metadata(spec)}
 
 
+def _listing(rows: Iterable[dict[str, Any]], name: str, indent: str = "") -> list[str]:
+    """Return a line for each task or wrapper, its name and its purpose, which a terminal may make shorter."""
+    rows = list(rows)
+    column = max((len(row[name]) for row in rows), default=0)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = []
+    for row in rows:
+        head, purpose = f"{indent}{row[name]:{column}}  ", row["purpose"]
+        if width is not None:
+            purpose = textwrap.shorten(purpose, max(width - len(head), MIN_PURPOSE_CHARACTERS), placeholder=" ...")
+        lines.append(f"{head}{purpose}".rstrip())
+    return lines
+
+
+def _echo_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, allow_nan=False))
+
+
 @cli.command()
-@click.argument("name")
-def info(name: str) -> None:
-    """Describe the task or wrapper NAME."""
-    click.echo(ngym.describe(name))
+@click.argument("name", type=NAME)
+@as_json
+def info(name: str, as_json: bool) -> None:
+    """Describe NAME: a task, a wrapper or a collection.
+
+    Of a task: its channels and actions, periods, conditions and their values, rewards, parameters with their defaults, and
+    what networks reach on it.
+    """
+    if as_json:
+        _echo_json(facts_of(name))
+    else:
+        click.echo(ngym.describe(name))
 
 
 @cli.command()
@@ -81,7 +115,7 @@ def tags(as_json: bool) -> None:
     """List all tags with their meaning."""
     meanings = {tag: registry.tag_meaning(tag) for tag in registry.all_tags()}
     if as_json:
-        click.echo(json.dumps(meanings, indent=2))
+        _echo_json(meanings)
     else:
         ngym.show_all_tags()
 
@@ -89,11 +123,12 @@ def tags(as_json: bool) -> None:
 @cli.command()
 @as_json
 def wrappers(as_json: bool) -> None:
-    """List all wrappers."""
+    """List all wrappers, each with what it does."""
+    found = [{"name": name, **registry.wrapper_metadata(registry.wrapper_spec(name))} for name in registry.all_wrappers()]
     if as_json:
-        click.echo(json.dumps(registry.all_wrappers(), indent=2))
+        _echo_json(found)
     else:
-        ngym.show_all_wrappers()
+        click.echo("\n".join(_listing(found, "name")))
 
 
 @cli.command()
@@ -104,7 +139,7 @@ def plugins(as_json: bool) -> None:
     manager.check_targets()
     packs = manager.packs
     if as_json:
-        click.echo(json.dumps([pack.as_dict() for pack in packs], indent=2))
+        _echo_json([pack.as_dict() for pack in packs])
         return
     for pack in packs:
         click.echo(
@@ -129,7 +164,9 @@ def new_pack(name: str, out: str | None) -> None:
     """
     from ngym_core.plugins.new_pack import write_pack
 
-    for file in write_pack(name, out):
+    with usage_errors():  # a name that no package should have
+        files = write_pack(name, out)
+    for file in files:
         click.echo(file)
     click.echo(f"\nCheck it:  cd {shlex.quote(out or name)} && python -m pip install nox && python -m nox")
 
@@ -147,6 +184,8 @@ def check(tasks: tuple[str, ...], everything: bool, changes: TaskChanges, as_jso
     """
     from ngym_core.testing import check_task
 
+    if everything and tasks:
+        raise click.UsageError("--all checks all tasks: give it or TASKS.")
     names = registry.all_envs(collections=True) if everything else tasks_named(tasks)
     if not names:
         raise click.UsageError("Name tasks to check, or give --all.")
@@ -176,7 +215,7 @@ def check(tasks: tuple[str, ...], everything: bool, changes: TaskChanges, as_jso
                 f"{name:{width}}  {chance}  {result.oracle:6.3f}  {result.random:6.3f}  {result.trials_per_second:8,.0f}"
             )
     if as_json:
-        click.echo(json.dumps(done, indent=2))
+        _echo_json(done)
     if broken:
         raise click.ClickException(f"{len(broken)} of {len(names)} tasks break a promise: {', '.join(broken)}")
 
@@ -193,9 +232,13 @@ def _changed(changes: TaskChanges, name: str) -> Any:
 @click.option("--all", "everything", is_flag=True, help="All tasks.")
 @click.option("--kind", type=click.Choice(["supervised", "rl"]), help="Only this kind of recipe; by default both.")
 @click.option(
-    "--seed", "seeds", type=int, multiple=True, help="Seed of a network; several may be given. By default 0, 1, 2."
+    "--seed",
+    "seeds",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Seed of a network; several may be given, by default 0, 1, 2.",
 )
-@click.option("--workers", default=1, show_default=True, help="Number of processes that train.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Number of processes that train.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -211,9 +254,13 @@ def certify(
     """
     from ngym_core.certificates import KINDS, Certificate, renew
 
+    if everything and ids:
+        raise click.UsageError("--all certifies all tasks: give it or IDS.")
     names = registry.all_envs(collections=True) if everything else [registry.task_spec(id_).id for id_ in ids]
     if not names:
         raise click.UsageError("Name tasks to certify, or give --all.")
+    if out is not None:
+        require_writable_folder(out.parent)  # before networks are trained
     missed = []
 
     def show(task: str, of_kind: str, result: Any) -> None:
@@ -255,12 +302,15 @@ def main() -> None:
             error.show()
             sys.exit(error.exit_code)
         help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
-        _fail(f"{error.format_message()}{help_}", error.exit_code)
+        message = error.format_message()
+        _fail(f"{message}{'' if not help_ or message.endswith(('.', '?', '!')) else '.'}{help_}", error.exit_code)
     except click.exceptions.Abort:
         sys.exit(INTERRUPTED)
     except UnknownNameError as error:
         _fail(error, USAGE)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}." if error.strerror and error.filename else error, FAILURE)
+    except (ValueError, TypeError, ImportError) as error:
         _fail(error, FAILURE)
     if isinstance(code, int) and code:  # a command ended by `ctx.exit(code)`
         sys.exit(code)

@@ -1,27 +1,51 @@
-"""Descriptions of tasks, wrappers and tags as text."""
+"""Facts about tasks, wrappers and tags: as plain data, and as text."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+import math
+import textwrap
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 
-from ngym_core.arguments import declared_arguments, explained, shown
-from ngym_core.errors import UnknownNameError, nearest
+from ngym_core.arguments import AnyEnv, declared_arguments, explained, shown
+from ngym_core.docstrings import Docstring, read_docstring
+from ngym_core.errors import UnknownTaskError
 from ngym_core.plugins import registry
-from ngym_core.plugins.isolation import encodable
+from ngym_core.plugins.isolation import encodable, isolated, reason
+from ngym_core.sampling import layers, sample_trials
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
 
-__all__ = ["describe", "show_all_tags", "show_all_tasks", "show_all_wrappers", "show_info"]
+__all__ = [
+    "condition_facts",
+    "describe",
+    "facts_of",
+    "indices_text",
+    "levels_text",
+    "parameter_facts",
+    "show_all_tags",
+    "show_all_tasks",
+    "show_all_wrappers",
+    "show_info",
+]
 
 
 NO_PARAMETERS = frozenset({"env", "envs", "timing", "rewards"})
-"""Arguments of constructors that are described elsewhere."""
+"""Arguments of constructors that are described elsewhere: the env of a wrapper, periods, rewards."""
 MAX_PURPOSE_CHARACTERS = 2000
 """Length of the first paragraph of a docstring that is shown, at most."""
+MAX_LEVELS = 8
+"""Of a condition with more different values only the least and the greatest are told."""
+SAMPLED_TRIALS = 200
+"""Number of trials that are sampled to find the values of conditions."""
+WIDTH = 100
+"""Characters of a line of text, at most; a name and its value may be longer."""
+MAX_HEAD = 40
+"""Length of a name and its value up to which what is said of it begins in the same column as of others."""
 
 
 @explained
@@ -91,15 +115,60 @@ def show_info(obj_: Any) -> None:
 
 
 @explained
-def describe(obj_: Any) -> str:
-    """Describe a task or a wrapper.
+def facts_of(obj_: Any) -> dict[str, Any]:
+    """Return what there is to know about a task, a wrapper or a collection as plain data: what `describe` shows.
+
+    Numbers that JSON does not know (infinite ones, NaN) are texts, and so is a default that is no plain data.
 
     Args:
-        obj_: An id, a wrapper's name, or an env.
+        obj_: An id, a wrapper's name, the name of a collection, or an env.
 
     Returns:
-        Several lines: purpose, paper, tags, for a task its spaces, periods and rewards, the parameters with their defaults
-        and what they may be, and what networks reach on it (`ngym_core.certificates`).
+        Of a task: `kind` ("task"), `id`, `purpose`, `text`, `paper`, `tags`, `dt` (ms), `observation` and `action` (with
+        `names`: channels or actions with their indices), `periods` (ms), `conditions` (see `condition_facts`; None if no
+        trial can be drawn, and `problem` says why), `rewards`, `parameters` (see `parameter_facts`), `chance`,
+        `certificates`. Of a wrapper: `kind` ("wrapper"), `name`, `purpose`, `text`, `paper`, `parameters`, `reports` (names
+        in `info`). Of a collection: `kind` ("collection"), `name`, `tasks`. What is named has a `meaning`, a text that may
+        be empty.
+
+    Raises:
+        ValueError: A name that is neither a task's nor a wrapper's.
+        TypeError: Neither a name nor an env.
+
+    Example:
+        >>> from ngym_core.info import facts_of
+        >>> facts = facts_of("PerceptualDecisionMaking-v0")
+        >>> facts["dt"], facts["periods"][1]
+        (100, {'name': 'stimulus', 'duration': 2000, 'meaning': ''})
+        >>> facts["conditions"][1]["levels"], facts["parameters"][3]["meaning"]
+        ([0.0, 6.4, 12.8, 25.6, 51.2], 'Noise of the stimulus; its standard deviation per step is sigma / sqrt(dt).')
+    """
+    if isinstance(obj_, gymnasium.Env):
+        return _task_facts(obj_)
+    if not isinstance(obj_, str):
+        raise TypeError(f"obj_={shown(obj_)} must be the name of a task or wrapper, or an env.")
+    try:
+        name = registry.known_name(obj_)
+    except UnknownTaskError as error:
+        raise ValueError(str(error)) from error
+    if name in registry.all_wrappers():
+        return _wrapper_facts(registry.wrapper_spec(name))
+    if registry.is_collection(name):
+        return {"kind": "collection", "name": name, "tasks": registry.get_collection(name)}
+    spec = registry.task_spec(name)
+    return {**_task_facts(registry.make(name), spec), "certificates": _certificates(spec.id)}
+
+
+@explained
+def describe(obj_: Any) -> str:
+    """Describe a task, a wrapper or a collection.
+
+    Args:
+        obj_: An id, a wrapper's name, the name of a collection, or an env.
+
+    Returns:
+        Several lines: purpose, paper, tags, for a task its channels and actions, periods, conditions and rewards, the
+        parameters with their defaults and what they may be, and what networks reach on it (`ngym_core.certificates`).
 
     Raises:
         ValueError: A name that is neither a task's nor a wrapper's.
@@ -111,96 +180,346 @@ def describe(obj_: Any) -> str:
         Appends the last reward to the observation.
         Paper: Prefrontal cortex as a meta-reinforcement learning system <https://www.nature.com/articles/s41593-018-0147-8>
         Parameters: none
+        Reports in info: nothing
     """
-    if isinstance(obj_, gymnasium.Env):
-        return encodable(_describe_task(obj_))
-    if not isinstance(obj_, str):
-        raise TypeError(f"obj_={shown(obj_)} must be the name of a task or wrapper, or an env.")
-    try:
-        return encodable(_describe_wrapper(registry.wrapper_spec(obj_)))
-    except UnknownNameError:
-        pass
-    if registry.is_collection(obj_):
-        ids = registry.get_collection(obj_)
-        return encodable(
-            "\n".join([obj_, f"The mixture of {len(ids)} tasks, see `ngym_core.mix`:", *(f"  {id_}" for id_ in ids)])
-        )
-    try:
-        env = registry.make(obj_)
-    except UnknownNameError as error:
-        if "+" in obj_:  # the error says which part of the id is unknown
-            raise
-        names = [*registry.all_envs(collections=True), *registry.all_wrappers()]
-        raise ValueError(f"Unknown environment or wrapper: {obj_}. {nearest(obj_, names)}") from error
-    spec = registry.task_spec(obj_)
-    return encodable("\n".join([_describe_task(env, spec.load()), *_certificates(spec.id)]))
+    facts = facts_of(obj_)
+    as_lines = {"task": _task_lines, "wrapper": _wrapper_lines, "collection": _collection_lines}[facts["kind"]]
+    return encodable("\n".join(as_lines(facts)))
 
 
-def _show(title: str, lines: Iterable[str]) -> None:
-    print("\n".join([title, *(f"  {line}" for line in lines)]))
+# ---- facts ---------------------------------------------------------------------------------------
 
 
-def _describe_task(env: gymnasium.Env[Any, Any], target: Any = None) -> str:
+@explained
+def parameter_facts(target: Any, docs: Iterable[Docstring] | None = None) -> list[dict[str, Any]]:
+    """Return the parameters of a task or a wrapper, without those that are periods and rewards.
+
+    Args:
+        target: Its class, or the function that makes it.
+        docs: Docstrings that say what they mean; by default that of the target.
+
+    Returns:
+        For each `name`, `required` or `default`, `expected` (what it may be, in words; empty if nothing is declared) and
+        `meaning`. Of a task, those that all tasks have are left out unless its own class names them.
+
+    Example:
+        >>> from ngym_core.info import parameter_facts
+        >>> from ngym_core.wrappers import PassReward, SideBias
+        >>> parameter_facts(PassReward), parameter_facts(SideBias)[0]["required"]
+        ([], True)
+    """
+    own = inspect.signature(target).parameters
+    declared, docs = declared_arguments(inspect.unwrap(target)), list(docs or [read_docstring(target)])
+    found = []
+    for name, parameter in {**own, **_handed_on(target)}.items():
+        if name in NO_PARAMETERS or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        parameter = own.get(name, parameter)
+        required = parameter.default is parameter.empty
+        default = {"required": True} if required else {"required": False, "default": _plain(parameter.default)}
+        expected = declared[name].description if name in declared else ""
+        found.append({"name": name, **default, "expected": expected, "meaning": _said(docs, "Args", name, whole=True)})
+    return found
+
+
+def _handed_on(target: Any) -> dict[str, inspect.Parameter]:
+    """Return the parameters that the class of a task hands on to its bases, up to those of all tasks."""
+    from ngym_core.env import TrialEnv
+
+    target = inspect.unwrap(target)
+    if not (inspect.isclass(target) and issubclass(target, TrialEnv)):
+        return {}
+    of_all_tasks = inspect.signature(TrialEnv).parameters
+    all_ = registry.parameters_of(target) or {}
+    return {name: parameter for name, parameter in all_.items() if name not in of_all_tasks}
+
+
+@explained
+def condition_facts(env: AnyEnv) -> list[dict[str, Any]]:
+    """Return the conditions of an env and their values, found by drawing trials. The env goes on as if none were drawn.
+
+    Args:
+        env: A task, with its wrappers.
+
+    Returns:
+        For each `name`, `kind` and `dtype`. The kind is ``levels``, with the few values that there are in order (`levels`);
+        ``range`` (of numbers, with `least` and `greatest`); ``array`` (with the `shape` that it has in a trial); or
+        ``objects``.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.info import condition_facts
+        >>> condition_facts(ngym.make("GoNogo-v0"))
+        [{'name': 'ground_truth', 'kind': 'levels', 'dtype': 'int64', 'levels': [0, 1]}]
+    """
+    conditions = sample_trials(env, SAMPLED_TRIALS, 0, None, {}).conditions
+    return [{"name": name, **_values(np.asarray(values))} for name, values in conditions.items()]
+
+
+def _values(values: Any) -> dict[str, Any]:
+    """Describe the values (n, ...) of a condition in n trials."""
+    if values.dtype == object:
+        return {"kind": "objects", "dtype": "object"}
+    if values.ndim > 1:
+        return {"kind": "array", "dtype": str(values.dtype), "shape": list(values.shape[1:])}
+    different = np.unique(values)
+    if len(different) <= MAX_LEVELS or values.dtype.kind not in "iuf":
+        return {"kind": "levels", "dtype": _dtype_name(values.dtype), "levels": _plain(different)}
+    return {"kind": "range", "dtype": str(values.dtype), "least": _plain(different[0]), "greatest": _plain(different[-1])}
+
+
+def _dtype_name(dtype: Any) -> str:
+    return "text" if dtype.kind == "U" else str(dtype)
+
+
+def _task_facts(env: gymnasium.Env[Any, Any], spec: registry.TaskSpec | None = None) -> dict[str, Any]:
     task: Any = env.unwrapped
-    lines = [type(task).__name__, _first_paragraph(target or type(task)), "", *_paper(task.metadata)]
-    if tags := registry.check_tags(task.metadata.get("tags", ())):
-        lines += [f"Tags: {', '.join(tags)}."]
-    lines += ["", f"Time step: {task.dt} ms"]
-    for title, space in (("Observation", env.observation_space), ("Action", env.action_space)):
-        lines += [f"{title}: {space}", *(f"  {name}: {_indices(index)}" for name, index in names_of(space).items())]
-    lines += ["Periods (ms):", *(f"  {period}: {duration_name(value)}" for period, value in task.timing.items())]
-    if len(task.rewards):
-        lines += ["Rewards:", *(f"  {event}: {value}" for event, value in _items(task.rewards))]
-    return "\n".join([*lines, *_parameters(target or type(task))])
+    target = type(task) if spec is None else spec.load()
+    docs = _docstrings(env, target)
+    facts: dict[str, Any] = {
+        "kind": "task",
+        "id": type(task).__name__ if spec is None else spec.id,
+        **_texts(docs[0], ""),
+        "paper": _paper(task.metadata),
+        "tags": registry.check_tags(task.metadata.get("tags", ())),
+        "dt": _plain(task.dt),
+        "observation": _space_facts(env.observation_space, docs, "Channels"),
+        "action": _space_facts(env.action_space, docs, "Actions"),
+        "periods": [
+            {
+                "name": period,
+                "duration": _plain(value) if isinstance(value, (int, float)) else duration_name(value),
+                "meaning": _said(docs, "Periods (ms)", period),
+            }
+            for period, value in task.timing.items()
+        ],
+        "rewards": [
+            {"name": event, "reward": _plain(value), "meaning": _said(docs, "Rewards", str(event))}
+            for event, value in _items(task.rewards)
+        ],
+        "parameters": parameter_facts(target, docs),
+        "chance": _plain(getattr(env, "chance", None)),
+        "conditions": None,
+    }
+
+    passed = {} if spec is None else spec.kwargs  # by `make`
+    for parameter in facts["parameters"]:
+        if parameter["name"] in passed:
+            parameter.update(required=False, default=_plain(passed[parameter["name"]]))
+
+    def fail(error: BaseException) -> None:
+        facts["problem"] = reason(error)
+
+    with isolated(f"ngym was drawing trials of {facts['id']!r}", fail):
+        facts["conditions"] = [
+            {**condition, "meaning": _said(docs, "Conditions", condition["name"], whole=True)}
+            for condition in condition_facts(env)
+        ]
+    return facts
 
 
-def _certificates(task: str) -> list[str]:
+def _docstrings(env: Any, target: Any) -> list[Docstring]:
+    """Return the docstrings that speak of an env: of what makes it, of its task, of the task's bases, and of wrappers."""
+    from ngym_core.env import TrialEnv
+
+    cls = type(env.unwrapped)
+    bases = [base for base in cls.__mro__ if issubclass(base, TrialEnv) and base is not TrialEnv]
+    return [read_docstring(found) for found in (target, *bases, *(type(layer) for layer in layers(env)))]
+
+
+def _texts(doc: Docstring, description: str) -> dict[str, str]:
+    purpose = description or doc.purpose
+    if len(purpose) > MAX_PURPOSE_CHARACTERS:
+        purpose = f"{purpose[:MAX_PURPOSE_CHARACTERS]} ..."
+    return {"purpose": encodable(purpose), "text": encodable(doc.text)}
+
+
+def _space_facts(space: Any, docs: list[Docstring], title: str) -> dict[str, Any]:
+    names = [
+        {"name": name, "indices": np.atleast_1d(np.asarray(index)).tolist(), "meaning": _said(docs, title, name)}
+        for name, index in names_of(space).items()
+    ]
+    return {"space": str(space), "shape": _plain(space.shape), "dtype": str(space.dtype), "names": names}
+
+
+def _said(docs: list[Docstring], title: str, name: str, whole: bool = False) -> str:
+    """Return what docstrings say of a name; of channels, periods and rewards without the value in front."""
+    said = next((found for doc in docs if (found := doc.said_of(title, name))), "")
+    return encodable(said if whole else said.partition(". ")[2])
+
+
+def _certificates(task: str) -> list[dict[str, Any]]:
     """Return what networks reach on a task, and why a certificate does not count any more."""
     from ngym_core.certificates import certificates_of  # here: only descriptions of tasks need it
 
-    lines = []
-    for certificate in certificates_of(task):
-        lines.append(f"  {certificate.summary()}")
-        lines += [f"    {remark}" for remark in (certificate.note, certificate.outdated) if remark]
-    return ["Certificates:", *lines] if lines else ["Certificates: none"]
+    return [
+        {
+            "kind": certificate.kind,
+            "reached": certificate.reached,
+            "summary": certificate.summary(),
+            "note": certificate.note,
+            "outdated": certificate.outdated,
+        }
+        for certificate in certificates_of(task)
+    ]
 
 
-def _describe_wrapper(spec: registry.WrapperSpec) -> str:
+def _wrapper_facts(spec: registry.WrapperSpec) -> dict[str, Any]:
     target: Any = spec.load()
-    metadata = dict(getattr(target, "metadata", {}))
-    lines = [spec.name, metadata.get("description") or _first_paragraph(target), *_paper(metadata, missing=False)]
-    return "\n".join([*lines, *(_parameters(target) or ["Parameters: none"])])
+    metadata, doc = dict(getattr(target, "metadata", None) or {}), read_docstring(target)
+    return {
+        "kind": "wrapper",
+        "name": spec.name,
+        **_texts(doc, metadata.get("description") or ""),
+        "paper": _paper(metadata),
+        "parameters": parameter_facts(target, [doc]),
+        "reports": list(getattr(target, "reports", ())),
+    }
 
 
-def _parameters(target: Any) -> list[str]:
-    """Return the parameters of a task or a wrapper, with their defaults and what they may be."""
-    declared, lines = declared_arguments(inspect.unwrap(target)), []
-    for name, parameter in inspect.signature(target).parameters.items():
-        if name not in NO_PARAMETERS and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            default = "" if parameter.default is parameter.empty else f" = {shown(parameter.default)}"
-            lines.append(f"  {name}{default}{f': {declared[name].description}' if name in declared else ''}")
-    return ["Parameters:", *lines] if lines else []
-
-
-def _first_paragraph(cls: Any) -> str:
-    text = " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
-    return text if len(text) <= MAX_PURPOSE_CHARACTERS else f"{text[:MAX_PURPOSE_CHARACTERS]} ..."
-
-
-def _paper(metadata: Any, missing: bool = True) -> list[str]:
-    name, link = (" ".join(str(metadata.get(k) or "").split()) for k in ("paper_name", "paper_link"))
-    if not (name or link):
-        return ["Paper: none"] if missing else []
-    return [f"Paper: {name or 'name missing'} <{link}>" if link else f"Paper: {name}"]
-
-
-def _indices(index: Any) -> str:
-    if isinstance(index, int):
-        return str(index)
-    index = list(map(int, index))
-    contiguous = len(index) > 3 and index == list(range(index[0], index[-1] + 1))
-    return f"{index[0]} to {index[-1]}" if contiguous else ", ".join(map(str, index))
+def _paper(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return {key: encodable(" ".join(str(metadata.get(f"paper_{key}") or "").split())) for key in ("name", "link")}
 
 
 def _items(rewards: Any) -> Iterable[tuple[Any, Any]]:
     return rewards.items() if hasattr(rewards, "items") else enumerate(rewards)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it; what it cannot, as a text."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return {encodable(str(key)): _plain(part) for key, part in value.items()}
+    return encodable(shown(value))
+
+
+# ---- text ----------------------------------------------------------------------------------------
+
+
+def indices_text(indices: list[int]) -> str:
+    """Return indices of channels or actions in words.
+
+    Args:
+        indices: The indices.
+
+    Example:
+        >>> from ngym_core.info import indices_text
+        >>> indices_text([1, 2]), indices_text([1, 2, 3])
+        ('1, 2', '1 to 3')
+    """
+    contiguous = len(indices) > 2 and indices == list(range(indices[0], indices[-1] + 1))
+    return f"{indices[0]} to {indices[-1]}" if contiguous else ", ".join(map(str, indices))
+
+
+def levels_text(condition: Mapping[str, Any]) -> str:
+    """Return the values of a condition in words.
+
+    Args:
+        condition: One of `condition_facts`.
+
+    Example:
+        >>> from ngym_core.info import levels_text
+        >>> levels_text({"kind": "range", "least": 0.25, "greatest": 3.0}), levels_text({"kind": "array", "shape": [6]})
+        ('0.25 to 3', '6 values')
+    """
+    if condition["kind"] == "array":
+        return f"{' x '.join(map(str, condition['shape']))} values"
+    if condition["kind"] == "objects":
+        return "varies"
+    if condition["kind"] == "range":
+        return f"{_number(condition['least'])} to {_number(condition['greatest'])}"
+    return ", ".join(map(_number, condition["levels"]))
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _task_lines(facts: Mapping[str, Any]) -> list[str]:
+    lines = [facts["id"], facts["purpose"], "", _paper_line(facts["paper"]) or "Paper: none"]
+    if facts["tags"]:
+        lines += [f"Tags: {', '.join(facts['tags'])}."]
+    lines += ["", f"Time step: {facts['dt']} ms"]
+    for title in ("observation", "action"):
+        names = [(f"{n['name']}: {indices_text(n['indices'])}", n["meaning"]) for n in facts[title]["names"]]
+        lines += [f"{title.capitalize()}: {facts[title]['space']}", *_table(names)]
+    lines += ["Periods (ms):" if facts["periods"] else "Periods (ms): none"]
+    lines += _table([(f"{p['name']}: {p['duration']}", p["meaning"]) for p in facts["periods"]])
+    if facts["conditions"] is None:
+        lines += [f"Conditions: not known, because no trial can be drawn: {facts['problem']}"]
+    else:
+        lines += ["Conditions:" if facts["conditions"] else "Conditions: none"]
+        conditions = [(f"{c['name']}: {levels_text(c)}", _joined(c["meaning"], c["dtype"])) for c in facts["conditions"]]
+        lines += _table(conditions)
+    if facts["rewards"]:
+        lines += ["Rewards:", *_table([(f"{r['name']}: {r['reward']}", r["meaning"]) for r in facts["rewards"]])]
+    lines += _parameter_lines(facts["parameters"])
+    if facts["chance"] is not None:
+        lines += [f"Chance (mean performance of random actions): {facts['chance']:.3g}"]
+    if "certificates" in facts:
+        lines += ["Certificates:" if facts["certificates"] else "Certificates: none"]
+    for certificate in facts.get("certificates", ()):
+        lines.append(f"  {certificate['summary']}")
+        lines += [f"    {remark}" for remark in (certificate["note"], certificate["outdated"]) if remark]
+    return lines
+
+
+def _wrapper_lines(facts: Mapping[str, Any]) -> list[str]:
+    paper = _paper_line(facts["paper"])
+    lines = [facts["name"], facts["purpose"], *([paper] if paper else []), *_parameter_lines(facts["parameters"])]
+    return [*lines, f"Reports in info: {', '.join(facts['reports']) or 'nothing'}"]
+
+
+def _collection_lines(facts: Mapping[str, Any]) -> list[str]:
+    ids = facts["tasks"]
+    return [facts["name"], f"The mixture of {len(ids)} tasks, see `ngym_core.mix`:", *(f"  {id_}" for id_ in ids)]
+
+
+def _paper_line(paper: Mapping[str, str]) -> str:
+    name, link = paper["name"], paper["link"]
+    return f"Paper: {name or 'name missing'} <{link}>" if link else f"Paper: {name}" if name else ""
+
+
+def _parameter_lines(parameters: list[dict[str, Any]]) -> list[str]:
+    rows = []
+    for found in parameters:
+        default = "" if found["required"] else f" = {found['default']!r}"
+        rows.append((f"{found['name']}{default}", _joined(found["meaning"], found["expected"])))
+    return ["Parameters:", *_table(rows)] if rows else ["Parameters: none"]
+
+
+def _joined(meaning: str, what: str) -> str:
+    """Return what is said of a name, with what it may be in brackets."""
+    return " ".join(part for part in (meaning, f"({what})" if what else "") if part)
+
+
+def _table(rows: list[tuple[str, str]]) -> list[str]:
+    """Return lines, indented: in front names and values, and beside them what is said of each, folded."""
+    column = 2 + max((len(head) for head, said in rows if said and len(head) <= MAX_HEAD), default=2) + 2
+    lines = []
+    for head, said in rows:
+        beside = f"  {head}".ljust(column) if len(head) <= MAX_HEAD else " " * column
+        if not said or len(head) > MAX_HEAD:
+            lines.append(f"  {head}")
+        lines += textwrap.wrap(
+            said,
+            WIDTH,
+            initial_indent=beside,
+            subsequent_indent=" " * column,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return lines
+
+
+def _show(title: str, lines: Iterable[str]) -> None:
+    print("\n".join([title, *(f"  {line}" for line in lines)]))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ngym_core.arguments import AnyEnv, ArrayOf, Count, Flag, Having, Integer, Seed, Several, checked
 from ngym_core.random import Draws
 from ngym_core.sampling import is_one_at_a_time
-from ngym_core.trial_table import TrialRecorder, TrialTable
+from ngym_core.trial_table import TrialRecorder, TrialTable, reported_times
 from ngym_core.trials import Trials, select
 from ngym_core.vector._lane_info import condition_columns
 from ngym_core.vector.env import TrialVectorEnv
@@ -181,8 +181,8 @@ def play_trials(
 def _step_batch(ob: Array, reward: Array, actions: Array, info: Mapping[str, Any]) -> StepBatch:
     """Return one step of all lanes for a recorder."""
     ended = info["new_trial"]
-    measured = {"reaction_time": info["reaction_time"]} if "reaction_time" in info else {}
-    batch = StepBatch(np.arange(len(ob)), ob, reward, actions, info["gt"], ended, info["performance"], measured)
+    times = reported_times(info)
+    batch = StepBatch(np.arange(len(ob)), ob, reward, actions, info["gt"], ended, info["performance"], times)
     if ended.any():
         batch.conditions.update(condition_columns(info["ended_trial"], ended))
     return batch

@@ -27,7 +27,18 @@ from click.shell_completion import CompletionItem
 from ngym_core.errors import UnknownNameError
 from ngym_core.plugins import registry
 
-__all__ = ["TASK", "TaskChanges", "TaskName", "parse_pairs", "parse_toml", "task_options", "tasks_named", "usage_errors"]
+__all__ = [
+    "NAME",
+    "TASK",
+    "AnyName",
+    "TaskChanges",
+    "TaskName",
+    "parse_pairs",
+    "parse_toml",
+    "task_options",
+    "tasks_named",
+    "usage_errors",
+]
 
 SHOWN_CHARACTERS = 20
 """Characters of a value that an error shows."""
@@ -64,22 +75,39 @@ class TaskName(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     """The id of a task, or the name of a collection, as an argument: without its version and in any case too."""
 
     name = "task"
+    full_name = staticmethod(registry.full_name)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the full id."""
         try:
-            return registry.full_name(value)
+            return self.full_name(value)
         except (UnknownNameError, ValueError) as error:
             raise click.UsageError(str(error), ctx) from error
 
+    def names(self) -> list[str]:
+        """Return the ids, and the names of collections."""
+        return [*registry.all_envs(collections=True), *registry.all_collections()]
+
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the ids, and the names of collections, that begin so."""
-        names = [*registry.all_envs(collections=True), *registry.all_collections()]
-        return [CompletionItem(name) for name in names if name.casefold().startswith(incomplete.casefold())]
+        """Return the names that begin so."""
+        return [CompletionItem(name) for name in self.names() if name.casefold().startswith(incomplete.casefold())]
+
+
+class AnyName(TaskName):
+    """The name of a task, a collection or a wrapper, as an argument."""
+
+    name = "name"
+    full_name = staticmethod(registry.known_name)
+
+    def names(self) -> list[str]:
+        """Return the names that there are."""
+        return [*super().names(), *registry.all_wrappers()]
 
 
 TASK = TaskName()
 """The type of the argument TASK."""
+NAME = AnyName()
+"""The type of the argument NAME."""
 
 
 @dataclass(frozen=True)

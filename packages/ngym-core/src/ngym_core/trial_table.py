@@ -23,6 +23,7 @@ __all__ = [
     "TrialTable",
     "concatenate_tables",
     "load_trial_table",
+    "reported_times",
     "save_trial_table",
     "without_objects",
 ]
@@ -92,8 +93,9 @@ class TrialRecorder:
         elapsed = (self._steps[lanes] - 1 - self._due[lanes]) * float(self.dt)
         responded = (action != 0) & (self._due[lanes] >= 0) if action.ndim == 1 else np.zeros(len(which), bool)
         reaction_time = np.where(responded, elapsed, np.nan)
-        if "reaction_time" in batch.info:  # the task or a wrapper measures it from another event
-            reaction_time = batch.info["reaction_time"][which]
+        if "reaction_time" in batch.info:  # the task or a wrapper measures it from another event, in these lanes
+            measured = batch.info.get("_reaction_time", np.ones(len(batch.lanes), bool))[which]
+            reaction_time = np.where(measured, batch.info["reaction_time"][which], reaction_time)
         performance = batch.performance[which].astype(float)
         numbers = self.num_trials + np.arange(len(which))
         self.num_trials += len(which)
@@ -150,6 +152,25 @@ class TrialRecorder:
             getattr(self, f"_{name}")[lanes] = part[name]
         if len(lanes) == len(self._steps):
             self.num_trials = int(part["num_trials"])
+
+
+def reported_times(info: Mapping[str, Any], lanes: Any = slice(None)) -> dict[str, Array]:
+    """Return the reaction times that tasks or wrappers report, in the form of `ngym_core.StepBatch.info`.
+
+    Args:
+        info: The info of a step of lanes. Of a mixture, one task may measure reaction times and another one may not.
+        lanes: The lanes to select, (m,).
+
+    Returns:
+        `reaction_time`, (m,) in ms, and `_reaction_time`, (m,) bool: which lanes report one. Empty if none does.
+
+    Example:
+        >>> from ngym_core.trial_table import reported_times
+        >>> info = {"reaction_time": np.array([200.0, 0.0]), "_reaction_time": np.array([True, False])}
+        >>> reported_times(info, np.array([0]))
+        {'reaction_time': array([200.]), '_reaction_time': array([ True])}
+    """
+    return {name: info[name][lanes] for name in ("reaction_time", "_reaction_time") if name in info}
 
 
 @explained

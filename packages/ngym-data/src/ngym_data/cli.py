@@ -15,9 +15,9 @@ __all__ = ["export", "rerun"]
 
 @click.command()
 @click.argument("task", type=TASK)
-@click.option("--trials", default=1000, show_default=True, help="Number of trials.")
+@click.option("--trials", type=click.IntRange(1), default=1000, show_default=True, help="Number of trials.")
 @click.option("--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Split of the trials.")
-@click.option("--seed", default=0, show_default=True, help="Seed of all trials.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all trials.")
 @task_options
 @click.option(
     "--holdout",
@@ -28,7 +28,7 @@ __all__ = ["export", "rerun"]
 )
 @click.option(
     "--session",
-    type=int,
+    type=click.IntRange(1),
     help="Number of trials in a session, in which blocks and histories continue; by default 128, fewer of images.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, NAME.npz; it must not exist.")

@@ -33,8 +33,14 @@ _MAX_TRIALS_AS_RUN = 20
     type=click.Path(path_type=Path),
     help="The file, such as NAME.png or NAME.pdf; by default TASK.png. With .mp4 or .gif, image observations are animated.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the trials.")
-@click.option("--trials-per-episode", default=1, show_default=True, help="Trials until the memory of the agent restarts.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the trials.")
+@click.option(
+    "--trials-per-episode",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Trials until the memory of the agent restarts.",
+)
 @task_options
 def plot(
     task: str,

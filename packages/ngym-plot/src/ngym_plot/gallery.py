@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import io
 import re
 import tempfile
@@ -21,7 +20,9 @@ from PIL import Image
 
 import ngym_core as ngym
 from ngym_core.arguments import Callback, FilePath, InstanceOf, Several, Text, checked
+from ngym_core.docstrings import read_docstring
 from ngym_core.files import atomic_write, claim_folder
+from ngym_core.info import condition_facts, levels_text
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable, reason
 from ngym_core.spaces import names_of
@@ -34,10 +35,8 @@ from ngym_plot.trial_table import table_from_run
 __all__ = ["TaskCard", "gallery_page", "task_card", "write_gallery"]
 
 _PLOT_CONFIG = PlotConfig(width=4.8, panel_height=1.0, unit="ms", dpi=150)
-_MAX_LISTED_VALUES = 8
-"""Of a condition with more different values only the least and the greatest are listed."""
 _SAMPLED_TRIALS = 200
-"""Number of trials that are sampled to find the values of conditions."""
+"""Number of trials from which packs draw their figures."""
 
 
 @dataclass
@@ -125,7 +124,7 @@ def task_card(name: Text, make: Callback = registry.make) -> TaskCard:
     try:
         spec = registry.task_spec(name)
         target = spec.load()
-        card.purpose = " ".join((inspect.getdoc(target) or "").split("\n\n")[0].split())
+        card.purpose = read_docstring(target).purpose
         card.tags = sorted(map(str, spec.metadata.get("tags", ())))
         card.paper = tuple(" ".join(str(spec.metadata.get(k) or "").split()) for k in ("paper_name", "paper_link"))  # type: ignore[assignment]
         env = make(name)
@@ -143,12 +142,11 @@ def task_card(name: Text, make: Callback = registry.make) -> TaskCard:
 def _facts(env: Any) -> dict[str, list[str]]:
     """Describe periods, spaces, conditions and rewards: heading -> lines."""
     task = env.unwrapped
-    conditions = env.sample_trials(_SAMPLED_TRIALS, seed=0).conditions
     return {
         "Periods (ms)": [f"{period}: {duration_name(value)}" for period, value in task.timing.items()],
         "Observation": [_describe_space(env.observation_space), *_channel_names(env.observation_space)],
         "Action": [_describe_space(env.action_space), *_channel_names(env.action_space)],
-        "Conditions": [f"{name}: {_describe_values(values)}" for name, values in conditions.items()],
+        "Conditions": [f"{found['name']}: {levels_text(found)}" for found in condition_facts(env)],
         "Rewards": [f"{event}: {value}" for event, value in getattr(task.rewards, "items", list)()],
         "Time step": [f"{task.dt:g} ms"],
     }
@@ -163,16 +161,6 @@ def _describe_space(space: Any) -> str:
 def _channel_names(space: Any) -> list[str]:
     """Return the names of channels or actions, with the number that share each."""
     return [f"{name} ({np.size(index)})" if np.size(index) > 1 else name for name, index in names_of(space).items()]
-
-
-def _describe_values(values: Any) -> str:
-    """Describe the values (n, ...) of a condition in n trials."""
-    array = np.asarray(values)
-    if array.dtype == object or array.ndim > 1:
-        return f"{' x '.join(map(str, array.shape[1:]))} values" if array.ndim > 1 else "varies"
-    different = np.unique(array)
-    texts = [f"{v:.4g}" if array.dtype.kind == "f" else str(v) for v in different.tolist()]
-    return ", ".join(texts) if len(texts) <= _MAX_LISTED_VALUES else f"{texts[0]} to {texts[-1]}"
 
 
 def _draw(env: Any) -> bytes:

@@ -178,7 +178,8 @@ def make_step_batch(observations: Any, rewards: Array, actions: Array, infos: li
         actions: Actions, (N, ...).
         infos: One info for each lane.
     """
-    reported = ("reaction_time",) if any("reaction_time" in info for info in infos) else ()
+    times = np.array([info.get("reaction_time", np.nan) for info in infos])
+    reported = np.array(["reaction_time" in info for info in infos])
     return StepBatch(
         lanes=np.arange(len(infos)),
         ob=observations,
@@ -187,7 +188,7 @@ def make_step_batch(observations: Any, rewards: Array, actions: Array, infos: li
         gt=np.array([info["gt"] for info in infos]),
         ended=np.array([info["new_trial"] for info in infos]),
         performance=np.array([info.get("performance", 0.0) for info in infos]),
-        info={name: np.array([info.get(name, np.nan) for info in infos]) for name in reported},
+        info={"reaction_time": times, "_reaction_time": reported},
         conditions=_conditions_to_columns([info.get("ended_trial", {}) for info in infos]),
     )
 

@@ -6,7 +6,8 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from ngym_core.arguments import Count, RenderMode, Text, checked, explained, shown
+from ngym_core.docstrings import read_docstring
 from ngym_core.errors import UnknownTaskError, nearest, unknown_name
 from ngym_core.plugins.isolation import encodable, isolated, reason, warn
 
@@ -33,9 +35,11 @@ __all__ = [
     "full_name",
     "get_collection",
     "is_collection",
+    "known_name",
     "make",
     "make_vec",
     "pack_manager",
+    "parameters_of",
     "register",
     "register_all",
     "register_tags",
@@ -45,6 +49,7 @@ __all__ = [
     "task_metadata",
     "task_spec",
     "unregister",
+    "wrapper_metadata",
     "wrapper_spec",
 ]
 
@@ -387,7 +392,7 @@ def task_spec(id_: str) -> TaskSpec:
     if (found := _full_name(id_, _tasks)) is not None:
         return _tasks[found]
     reasons = _pack_manager.why_missing(id_) if _pack_manager is not None else ""
-    raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, _tasks)}")
+    raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, [*_tasks, *all_collections()])}")
 
 
 @explained
@@ -398,25 +403,58 @@ def task_metadata(spec: TaskSpec) -> dict[str, Any]:
         spec: A registered task. Its class is imported.
 
     Returns:
-        `tags`, a list; `paper_name` and `paper_link`, one line each.
+        `purpose`, the first paragraph of its docstring, in one line; `tags`, a list; `paper_name` and `paper_link`, one line
+        each.
 
     Example:
         >>> task_metadata(task_spec("ReadySetGo-v0"))["tags"]
         ['timing', 'go-no-go', 'supervised']
     """
+    found: dict[str, Any] = {"purpose": "", "tags": [], "paper_name": "", "paper_link": ""}
+    with _reading(f"task {spec.id!r}", spec.unmodified_id):
+        purpose, metadata = read_docstring(spec.load()).purpose, spec.metadata
+        found = {"purpose": purpose, "tags": check_tags(metadata.get("tags", ())), **_paper(metadata)}
+    return {key: encodable(value) if isinstance(value, str) else value for key, value in found.items()}
+
+
+@explained
+def wrapper_metadata(spec: WrapperSpec) -> dict[str, Any]:
+    """Read what listings show of a wrapper. If that fails, it is named in a `PluginWarning`, and nothing is shown of it.
+
+    Args:
+        spec: A registered wrapper. Its class is imported.
+
+    Returns:
+        `purpose`, what its metadata or its docstring say it does, `paper_name` and `paper_link`, one line each.
+
+    Example:
+        >>> wrapper_metadata(wrapper_spec("PassReward-v0"))["purpose"]
+        'Appends the last reward to the observation.'
+    """
+    found = {"purpose": "", "paper_name": "", "paper_link": ""}
+    with _reading(f"wrapper {spec.name!r}", spec.name):
+        target: Any = spec.load()
+        metadata = dict(getattr(target, "metadata", None) or {})
+        purpose = metadata.get("description") or read_docstring(target).purpose
+        found = {"purpose": " ".join(str(purpose).split()), **_paper(metadata)}
+    return {key: encodable(value) for key, value in found.items()}
+
+
+@contextmanager
+def _reading(what: str, name: str) -> Iterator[None]:
+    """Within ``with``, read what a listing shows; an error becomes a warning."""
 
     def fail(error: BaseException) -> None:
         if _pack_manager is not None and _pack_manager.strict:
             raise error
-        why = reason(error.__cause__ or error)
-        warn(f"The task {spec.id!r} of {_owners[spec.unmodified_id]} is listed without tags and paper: {why}")
+        warn(f"The {what} of {_owners[name]} is listed by its name alone: {reason(error.__cause__ or error)}")
 
-    with isolated(f"ngym was reading the metadata of the task {spec.id!r}", fail):
-        metadata = spec.metadata
-        tags = check_tags(metadata.get("tags", ()))
-        paper = {key: " ".join(str(metadata.get(key) or "").split()) for key in ("paper_name", "paper_link")}
-        return {"tags": tags} | {key: encodable(text) for key, text in paper.items()}
-    return {"tags": [], "paper_name": "", "paper_link": ""}
+    with isolated(f"ngym was reading the metadata of the {what}", fail):
+        yield
+
+
+def _paper(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return {key: " ".join(str(metadata.get(key) or "").split()) for key in ("paper_name", "paper_link")}
 
 
 @explained
@@ -513,7 +551,7 @@ def _make_task(spec: TaskSpec, episodes: dict[str, Any], render_mode: RenderMode
     from ngym_core.wrappers.modifiers import wrapper_of
 
     target = spec.load()
-    parameters = _parameters(target)
+    parameters = parameters_of(target)
     _check_parameters(target, kwargs, parameters)
     accepted = episodes if parameters is None or episodes.keys() <= parameters.keys() else {}
     env: Any = target(**{**spec.kwargs, **kwargs, **accepted})
@@ -586,14 +624,18 @@ def _make_vec_registered(ngym_id: str, num_envs: int = 1, **kwargs: Any) -> Tria
     return make_vec(ngym_id, num_envs, **kwargs)
 
 
-def _parameters(target: Any) -> dict[str, Any] | None:
-    """Return the parameters of a class or function; None if it takes any."""
-    parameters: dict[str, Any] = {}
+def parameters_of(target: Any) -> dict[str, inspect.Parameter] | None:
+    """Return the parameters of a class or function, with those that it hands on to its bases; None if it takes any.
+
+    Args:
+        target: The class or function.
+    """
+    parameters: dict[str, inspect.Parameter] = {}
     target = inspect.unwrap(target)
     # A class whose `__init__` has **kwargs hands them on to the next class: collect names up to the first that does not.
     for layer in inspect.getmro(target) if inspect.isclass(target) else (target,):
         own = inspect.signature(layer).parameters
-        parameters |= {n: p for n, p in own.items() if p.kind is not p.VAR_KEYWORD}
+        parameters = {n: p for n, p in own.items() if p.kind is not p.VAR_KEYWORD} | parameters
         if all(p.kind is not p.VAR_KEYWORD for p in own.values()):
             return parameters
     return None
@@ -613,7 +655,7 @@ def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = Fal
     """List task ids.
 
     Args:
-        tag: List only tasks with this tag.
+        tag: List only tasks with this tag, in any case.
         psychopy: No effect; kept for NeuroGym's signature.
         contrib: No effect; kept for NeuroGym's signature.
         collections: Include the tasks of collections, such as ``yang19.go-v0``.
@@ -634,9 +676,10 @@ def all_envs(tag: str | None = None, psychopy: bool = False, contrib: bool = Fal
         if not isinstance(tag, str):
             raise TypeError(f"tag={tag!r} must be a string, not {type(tag).__name__}.")
         tags = {s.id: task_metadata(s)["tags"] for s in _tasks.values()}
-        if tag not in (known := {*_tags, *(t for found in tags.values() for t in found)}):
+        known = {*_tags, *(t for found in tags.values() for t in found)}
+        if (meant := _full_name(tag, known)) is None:
             raise unknown_name("tag", tag, known)
-        specs = [s for s in specs if tag in tags[s.id]]
+        specs = [s for s in specs if meant in tags[s.id]]
     return sorted(s.id for s in specs)
 
 
@@ -696,6 +739,31 @@ def full_name(name: Text) -> str:
     """
     name = name.removeprefix("ngym_core:")
     return str(_full_name(name, all_collections())) if is_collection(name) else task_spec(name).id
+
+
+@checked
+def known_name(name: Text) -> str:
+    """Return the full name of a wrapper, a task or a collection, whose version may be omitted and whose case may differ.
+
+    Args:
+        name: The name.
+
+    Raises:
+        UnknownTaskError: There is neither.
+        UnknownNameError: There is no such modifier.
+
+    Example:
+        >>> known_name("passreward"), known_name("gonogo"), known_name("YANG19")
+        ('PassReward-v0', 'GoNogo-v0', 'yang19')
+    """
+    if (found := _full_name(name, _wrappers)) is not None:
+        return found
+    try:
+        return full_name(name)
+    except UnknownTaskError:
+        names = [*_tasks, *all_collections(), *_wrappers]
+        reasons = _pack_manager.why_missing(name) if _pack_manager is not None else ""
+        raise UnknownTaskError(f"Unknown environment or wrapper: {name}. {reasons}{nearest(name, names)}") from None
 
 
 @explained

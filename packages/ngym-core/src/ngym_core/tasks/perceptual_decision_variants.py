@@ -34,6 +34,9 @@ def ibl20(env: PerceptualDecisionMaking) -> TrialWrapper:
     """Report a noisy direction in blocks of 90 trials; one side is right in 80 % of them, then the other.
 
     International Brain Laboratory et al. (2021).
+
+    Conditions:
+        block: 0 or 1. The side that is likelier.
     """
     sides = [{"p": (0.8, 0.2)}, {"p": (0.2, 0.8)}]
     return ScheduleAttr(RandomGroundTruth(env), RandomBlockSchedule(2, [90, 90]), sides)

@@ -21,6 +21,7 @@ from ngym_core.plugins.registry import pack_manager
 from ngym_core.rendering import PlayedTrial, TrialRecorder
 from ngym_core.sampling import tasks_of
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
+from ngym_core.trial_table import reported_times
 from ngym_core.vector._lane_info import condition_columns, info_of, merge_info, with_room_for
 from ngym_core.vector._lane_state import put_lanes, take_lanes
 from ngym_core.vector.backends import Backend, LoopBackend, RuleBackend, can_step_by_rule, split_wrappers
@@ -465,7 +466,8 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         if pausing is None:
             pausing = np.zeros(self.num_envs, int)
         gt, performance = info["gt"][lanes], info["performance"][lanes]
-        batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], gt, ends[lanes], performance)
+        times = reported_times(info, lanes)
+        batch = StepBatch(lanes, task_ob[lanes], reward[lanes], actions[lanes], gt, ends[lanes], performance, times)
         if np.count_nonzero(ends):
             conditions = condition_columns(info["ended_trial"], ends)
             batch.conditions = {name: column[lanes] for name, column in conditions.items()}

@@ -45,7 +45,8 @@ class StepBatch:
         gt: Ground truth of the step, (m, ...); None at a reset.
         ended: Which trials ended, (m,) bool.
         performance: Performance of the trials that ended, (m,), to be read where `ended`.
-        info: What wrappers report, see `TrialWrapper.reports`: name -> (m,) values.
+        info: What wrappers report, see `TrialWrapper.reports`: name -> (m,) values. Where the tasks of a mixture have other
+            wrappers, `_name` says which lanes have it, (m,) bool.
         conditions: Conditions of the trials that ended: name -> (m, ...), to be read where `ended`.
 
     Example:
@@ -486,6 +487,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         names = set(batch.info)
         self.on_step(memory, batch)
+        for name in self.reports:
+            batch.info.pop(f"_{name}", None)  # inner layers reported it in some lanes only, and now all have it
         for name in batch.info.keys() - names - set(self.reports):
             raise ValueError(
                 f"{type(self).__name__}.on_step reports {name!r}, which is none of its `reports` {self.reports}: name it "

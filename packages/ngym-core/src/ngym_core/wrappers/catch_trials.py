@@ -19,7 +19,10 @@ class CatchTrials(TrialWrapper):
     """Show nothing in some trials; the right response to these is none.
 
     In a catch trial the channels of the stimulus are empty (0, or the background of images) and the ground truth
-    is 0: no action. It is recorded as the condition `catch` of the trial.
+    is 0: no action.
+
+    Conditions:
+        catch: Whether it is a catch trial.
 
     Args:
         env: A task in which an answer is right if it equals the ground truth (`Rule.pays_ground_truth`).

@@ -18,7 +18,9 @@ from ngym_core.wrappers.choices import ChoiceWrapper
 class SideBias(ChoiceWrapper):
     """Make some choices right more often than others, in blocks that follow one another in random order.
 
-    The block and its probabilities are recorded as the conditions `block` and `probs` of the trial.
+    Conditions:
+        block: The row of `probs` that holds in the block.
+        probs: That row, the probabilities of the choices.
 
     Args:
         env: A task that has `choices`.

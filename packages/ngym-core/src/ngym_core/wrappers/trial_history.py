@@ -19,7 +19,9 @@ Array = NDArray[Any]
 class TrialHistoryV2(ChoiceWrapper):
     """Draw the ground truth of each trial with probabilities that depend on that of the trial before.
 
-    The ground truth before is recorded as the condition `previous` of the trial, the probabilities as `probs`.
+    Conditions:
+        previous: The ground truth of the trial before.
+        probs: The probabilities of the choices after each choice, as `probs` below.
 
     Args:
         env: A task that has `choices`.
@@ -76,8 +78,10 @@ class TrialHistory(ChoiceWrapper):
     In a block one habit holds: with probability `probs` the ground truth follows on the one before as the habit says,
     otherwise it is one of the others. Only the first `n_choices` choices are used, a number that changes in other blocks.
 
-    Recorded as conditions of the trial: the ground truth before (`previous`), the habit (`habit`) and the number of
-    choices (`n_choices`).
+    Conditions:
+        previous: The ground truth of the trial before.
+        habit: The one of `habits` that holds.
+        n_choices: The number of choices.
 
     Args:
         env: A task that has `choices`.

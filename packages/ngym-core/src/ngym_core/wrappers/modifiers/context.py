@@ -27,8 +27,9 @@ class Context(Modifier):
     `stimulus_mod2`; of a task with two (`stimulus_mod1` and `stimulus_mod2`), of which it uses one at a time, both are
     filled. Two further channels, `context`, are a one-hot cue throughout the trial.
 
-    The condition `context` is the modality that counts, 0 or 1 (that of the task, where it has the condition `modality`),
-    and `distractor` the number of places by which the other one is turned.
+    Conditions:
+        context: The modality that counts, 0 or 1: that of the task, where it has the condition `modality`.
+        distractor: The number of places by which the other one is turned.
 
     Args:
         env: A task with choices on a ring, and one or two rings of as many stimulus channels.

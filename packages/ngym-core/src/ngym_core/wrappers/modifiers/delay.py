@@ -25,7 +25,10 @@ class Delay(Modifier):
 
     The period `delay` of the task gets another duration. A task without one gets a period of this name before the decision;
     so does a task whose delay another such modifier sets (it is called `Delay_delay` then). In it the channels of stimuli
-    show nothing, and all others what they showed before. The condition `delay` is its duration in ms.
+    show nothing, and all others what they showed before.
+
+    Conditions:
+        delay: The duration of the delay in ms.
 
     Args:
         env: A task that shows something before a decision period.

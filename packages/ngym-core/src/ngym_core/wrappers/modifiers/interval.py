@@ -28,7 +28,11 @@ class Interval(Delay):
     """Turn the answer by a delay, which the agent must time: by one choice on the ring for each 100 ms.
 
     The delay is that of `Delay`. What was seen before it stays where it was, and the answer is turned from where the task
-    would have it, in all tasks alike. The condition `delay` is the delay in ms, `ground_truth` the answer.
+    would have it, in all tasks alike.
+
+    Conditions:
+        delay: The duration of the delay in ms.
+        ground_truth: The answer, turned.
 
     Args:
         env: A task with choices on a ring that shows something before a decision period.
