@@ -13,7 +13,7 @@ NOT_AN_INDEX = (-1, 1.5, NAN, INF, True, "x")
 NOT_A_FLAG = ("yes", 2)
 CELL = {"input_size": NOT_A_COUNT, "hidden_size": NOT_A_COUNT, "num_layers": NOT_A_COUNT}
 TIMES = {"dt": (0, -1, NAN, INF, "x"), "tau": (0, -1, NAN, INF, "x")}
-ENV = {"trials_per_episode": NOT_A_COUNT, "carry": ("trail", None)}
+ENV = {"trials_per_episode": NOT_A_COUNT, "carry": ("trail", None), "episode_end": ("terminated", None)}
 WRONG = {
     "TrainingConfig": {
         **dict.fromkeys(("steps", "envs", "units", "rollout", "batch_size", "epochs"), NOT_A_COUNT),

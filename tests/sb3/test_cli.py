@@ -163,5 +163,5 @@ def test_train_has_the_defaults_of_the_config():
     defaults = {option.name: option.default for option in train.params if option.name in vars(config)}
     for name in ("policy", "curriculum", "wrappers", "conditions"):  # without a value in the command line
         del defaults[name]
-    assert len(defaults) == 9
+    assert len(defaults) == 10
     assert defaults == {name: getattr(config, name) for name in defaults}

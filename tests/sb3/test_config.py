@@ -9,9 +9,11 @@ ID = "PerceptualDecisionMaking-v0"
 
 
 def test_training_config_makes_the_env_and_the_agent():
-    config = TrainingConfig(envs=3, trials_per_episode=2, carry="trial", units=8, task_kwargs={"dt": 20})
+    config = TrainingConfig(
+        envs=3, trials_per_episode=2, carry="trial", episode_end="terminal", units=8, task_kwargs={"dt": 20}
+    )
     env = config.make_env(ID)
-    assert (env.num_envs, env.trials_per_episode, env.carry) == (3, 2, "trial")
+    assert (env.num_envs, env.trials_per_episode, env.carry, env.episode_end) == (3, 2, "trial", "terminal")
     cell = make_model(config, env).policy.lstm_actor
     assert (type(cell).__name__, cell.hidden_size, cell.alpha) == ("CTRNN", 8, 0.5)
 

@@ -164,6 +164,11 @@ def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
             ValueError,
             "carry='trail' must be one of 'episode', 'trial'. Did you mean 'trial'",
         ),
+        (
+            lambda: make_sb3_env(ID, episode_end="terminated"),
+            ValueError,
+            "episode_end='terminated' must be one of 'truncated', 'terminal'. Did you mean 'terminal'",
+        ),
         (lambda: make_sb3_env(ID, wrappers=["PassActoin"]), KeyError, "Unknown wrapper 'PassActoin'.*'PassAction-v0'"),
         (lambda: make_sb3_env("Nothing-v0"), KeyError, "Unknown task 'Nothing-v0'"),
         (
@@ -182,6 +187,18 @@ def test_vec_env_with_a_stack_of_wrappers_trains_an_agent(names):
 def test_make_sb3_env_rejects_invalid_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("carry", ["episode", "trial"])
+@pytest.mark.parametrize(("episode_end", "truncated"), [("truncated", True), ("terminal", False)])
+def test_episodes_end_as_the_agent_is_to_reckon_with_what_follows(carry, episode_end, truncated):
+    env = make_sb3_env(ID, 2, seed=0, trials_per_episode=2, carry=carry, episode_end=episode_end)
+    env.reset()
+    found = []
+    while len(found) < 6:
+        _, _, done, infos = env.step(np.zeros(2, int))
+        found += [infos[lane]["TimeLimit.truncated"] for lane in np.nonzero(done)[0]]
+    assert set(found) == {truncated}
 
 
 def play(env, steps, seed=1):

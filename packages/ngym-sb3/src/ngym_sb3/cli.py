@@ -58,6 +58,13 @@ SECONDS_BETWEEN_LINES = 10.0
     help="How long the agent keeps its recurrent state.",
 )
 @click.option(
+    "--episode-end",
+    type=click.Choice(["truncated", "terminal"]),
+    default="truncated",
+    show_default=True,
+    help="Whether the agent reckons with the episodes that follow (truncated), so that time counts, or not (terminal).",
+)
+@click.option(
     "--curriculum",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="TOML file with the stages through which training leads, see ngym_core.curriculum. Test trials are those of the "

@@ -34,7 +34,7 @@ from ngym_core.errors import UnknownNameError, unknown_name
 from ngym_sb3.cells import CELLS
 from ngym_sb3.policies import MlpRnnPolicy
 from ngym_sb3.recurrent_ppo import RecurrentPPO
-from ngym_sb3.vec_env import Carry, NgymVecEnv, make_sb3_env
+from ngym_sb3.vec_env import Carry, EpisodeEnd, NgymVecEnv, make_sb3_env
 
 __all__ = ["ALGORITHMS", "Algorithm", "TrainingConfig", "load_model", "load_settings", "make_model"]
 
@@ -60,6 +60,7 @@ class TrainingConfig:
         seed: Seed of agent and training.
         trials_per_episode: Trials in an episode.
         carry: How long the agent keeps its recurrent state, see `make_sb3_env`.
+        episode_end: Whether the agent reckons with what follows an episode, see `make_sb3_env`.
         units: Units of the recurrent layer, or of each of two hidden layers.
         learning_rate: Step size of the optimizer.
         ent_coef: Weight of the entropy bonus, which keeps the agent exploring (not for ``dqn``).
@@ -93,6 +94,7 @@ class TrainingConfig:
     seed: Index = 0
     trials_per_episode: Count = 1
     carry: Carry = "episode"
+    episode_end: EpisodeEnd = "truncated"
     units: Count = 64
     learning_rate: Annotated[float, Number(above=0, high=1)] = 2e-3
     ent_coef: NonNegative = 0.03
@@ -136,6 +138,7 @@ class TrainingConfig:
             wrappers=[*self.wrappers, ("FollowCurriculum", {"curriculum": self.curriculum})] if follows else self.wrappers,
             trials_per_episode=self.trials_per_episode,
             carry=self.carry,
+            episode_end=self.episode_end,
             conditions=self.conditions,
             **self.task_kwargs,
         )

@@ -23,13 +23,15 @@ from ngym_core.state import describe_stack, open_state, seal_state
 from ngym_core.wrappers import FixConditions
 from ngym_sb3.lane_infos import LaneInfos, StepEnds, split_info
 
-__all__ = ["Carry", "NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
+__all__ = ["Carry", "EpisodeEnd", "NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
 
 Carry: TypeAlias = Literal["episode", "trial"]
 """How long a recurrent agent keeps its state."""
+EpisodeEnd: TypeAlias = Literal["truncated", "terminal"]
+"""Whether the value of what follows is added where "done" is set."""
 COUNTS = ("last_rewards", "_episode_rewards", "_episode_steps", "_trials", "_full_performances")
 """Attributes that count over episodes and trials, (N,) each."""
 
@@ -42,6 +44,7 @@ def make_sb3_env(
     wrappers: Sequence[Any] = (),
     trials_per_episode: Count = 1,
     carry: Carry = "episode",
+    episode_end: EpisodeEnd = "truncated",
     seed: Seed = None,
     conditions: Keywords | None = None,
     **kwargs: Any,
@@ -55,6 +58,9 @@ def make_sb3_env(
         trials_per_episode: Trials in an episode, over which its reward and success rate are counted.
         carry: How long a recurrent agent keeps its state: for an ``episode``, or only for a ``trial`` even where an
             episode has several. Training, `evaluate_policy` and `record_activity` all follow it.
+        episode_end: What an agent reckons with where an episode ends (with ``carry="trial"``, a trial). ``truncated``: with
+            the next one, so it is best to earn much in little time, which where quick guesses earn more in a second is to
+            guess. ``terminal``: with nothing, so each episode counts for itself; right for reaction times and wagers.
         seed: Seed of the first lane; lane i has seed + i.
         conditions: Conditions of all trials, name -> a value, or a list of values one of which is drawn for each trial, see
             `ngym_core.wrappers.FixConditions`.
@@ -66,7 +72,7 @@ def make_sb3_env(
     Raises:
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper, or condition.
-        ValueError: Fewer than one lane, fewer than one trial in an episode, or another `carry`.
+        ValueError: Fewer than one lane, fewer than one trial in an episode, or another `carry` or `episode_end`.
         TypeError: Wrappers or parameters beside an env, which has them already.
 
     Example:
@@ -88,7 +94,7 @@ def make_sb3_env(
         task = FixConditions(task, conditions)
     # Stable-Baselines3 resets in the step that ends an episode, and expects the new episode's first observation from it.
     vector_env = ngym.TrialVectorEnv(task, n_envs, autoreset_mode=AutoresetMode.SAME_STEP)
-    env = NgymVecEnv(vector_env, trials_per_episode=trials_per_episode, carry=carry)
+    env = NgymVecEnv(vector_env, trials_per_episode=trials_per_episode, carry=carry, episode_end=episode_end)
     if seed is not None:
         env.seed(seed)
     return env
@@ -102,8 +108,8 @@ class NgymVecEnv(VecEnv):
 
     * at every step: `new_trial` (whether a trial ended) and `gt` (the ground truth of the step);
     * where a trial ended: `performance`, `ended_trial` (its conditions) and `trial` (those of the next one);
-    * where "done" is set: `terminal_observation`, `TimeLimit.truncated` (true unless the task itself terminated the episode)
-      and `is_success` (share of trials with full performance since "done" was last set);
+    * where "done" is set: `terminal_observation`, `TimeLimit.truncated` (true unless the task itself terminated the episode,
+      or `episode_end` is ``terminal``) and `is_success` (share of trials with full performance since "done" was last set);
     * where an episode ended: `episode` with its reward `r`, length `l` in steps, and time `t` in seconds since the env
       was made.
 
@@ -113,14 +119,16 @@ class NgymVecEnv(VecEnv):
         vector_env: The lanes, in autoreset mode ``SAME_STEP``.
         trials_per_episode: Trials in an episode.
         carry: How long a recurrent agent keeps its state: for an ``episode`` or for a ``trial``.
+        episode_end: Whether the value of what follows is added where "done" is set, see `make_sb3_env`.
 
     Attributes:
         vector_env: The lanes.
         carry: How long a recurrent agent keeps its state.
+        episode_end: Whether the value of what follows is added where "done" is set.
         last_rewards: Rewards of the last step as the task gave them, (N,) float64.
 
     Raises:
-        ValueError: Another autoreset mode, fewer than one trial in an episode, or another `carry`.
+        ValueError: Another autoreset mode, fewer than one trial in an episode, or another `carry` or `episode_end`.
 
     Example:
         >>> import ngym_core as ngym
@@ -136,11 +144,19 @@ class NgymVecEnv(VecEnv):
     """
 
     @checked
-    def __init__(self, vector_env: ngym.TrialVectorEnv, *, trials_per_episode: Count = 1, carry: Carry = "episode") -> None:
+    def __init__(
+        self,
+        vector_env: ngym.TrialVectorEnv,
+        *,
+        trials_per_episode: Count = 1,
+        carry: Carry = "episode",
+        episode_end: EpisodeEnd = "truncated",
+    ) -> None:
         if vector_env.autoreset_mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"NgymVecEnv needs a vector env with AutoresetMode.SAME_STEP, not {vector_env.autoreset_mode}.")
         self.vector_env = vector_env
         self.carry: Carry = carry
+        self.episode_end: EpisodeEnd = episode_end
         self.render_mode = vector_env.render_mode
         vector_env.trials_per_episode = trials_per_episode
         super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
@@ -224,7 +240,7 @@ class NgymVecEnv(VecEnv):
                 round(time.time() - self._created_at, 6),
                 at,
                 last,
-                ~taken.terminated[at],
+                ~taken.terminated[at] & (self.episode_end == "truncated"),
                 self._full_performances[at] / np.maximum(1, self._trials[at]),
             )
             self._episode_rewards[ended], self._episode_steps[ended] = 0.0, 0
