@@ -25,10 +25,9 @@ def test_reaction_time_example_trains_and_draws(load, tmp_path):
     table = example.train(seed=0, steps=4096)
     assert len(table["reaction_time"]) == example.TRIALS
     assert set(table["coh"]) == {0, 6.4, 12.8, 25.6, 51.2}
-    assert "stage" not in table  # test trials are those of the task itself
     early = np.isnan(table["reaction_time"]) & (table["choice"] != 0)
-    assert (table["reward"][early] == -1).all()
-    assert set(table["reward"].tolist()) <= {-1, 0, 1, example.PARAMETERS["rewards"]["fail"]}
+    assert (table["reward"][early] == example.PARAMETERS["rewards"]["abort"]).all()
+    assert set(table["reward"].tolist()) <= {0, 1, *example.PARAMETERS["rewards"].values()}
     # An untrained agent may always do the same, which no curve fits; so the figure is of made-up answers.
     rng = np.random.default_rng(0)
     shown = rng.random(example.TRIALS) < 0.5 + 0.5 * np.tanh(table["coh"] / 20)
