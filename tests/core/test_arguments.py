@@ -368,3 +368,8 @@ def test_explained_knows_names_that_exist_for_type_checkers_only():
 def test_explained_names_a_wrong_type_of_numpy():
     with pytest.raises(TypeError, match="^dtype='abc' must be a type of NumPy, such as float32.$"):
         ngym.tasktools.tuning(np.zeros(2), [1.0], dtype="abc")
+
+
+def test_messages_show_a_path_like_its_text():
+    with pytest.raises(ValueError, match=r"^file='some/trials.txt' must be a path that ends in '.npz'\.$"):
+        PathTo(".npz").check("file", Path("some/trials.txt"))

@@ -96,3 +96,10 @@ def test_usage_errors_leave_other_errors_alone():
         raise ValueError("no")
     with pytest.raises(OSError, match="disk"), usage_errors():
         raise OSError("disk")
+
+
+@pytest.mark.filterwarnings("ignore:.*has no step")
+def test_values_that_are_wrong_beside_others_are_found_before_a_command_works():
+    done = CliRunner().invoke(show, [ID, "--set", "dt=100000"])
+    assert (done.exit_code, done.output.splitlines()[-1].startswith(f"Error: {ID}: ")) == (2, True)
+    assert "a trial has no step" in done.output

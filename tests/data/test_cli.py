@@ -25,7 +25,7 @@ def test_export_and_rerun_commands(tmp_path, python):
     assert (
         "The bytes differ (no version has changed): sha256" in ngym_command("rerun", file.with_suffix(".json"), ok=False)[1]
     )
-    assert "There is no manifest" in ngym_command("rerun", tmp_path / "none.json", ok=False)[1]
+    assert "none.json' does not exist" in ngym_command("rerun", tmp_path / "none.json", ok=False)[1]
     named = ngym_command(
         "export", "PerceptualDecisionMaking", "--trials", 3, "--holdout", "coh=12.8", "--out", tmp_path / "v.npz"
     )

@@ -356,7 +356,7 @@ def test_load_trials_and_rerun_reject_foreign_and_damaged_files(tmp_path, saved)
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"file": "x.txt"}, ValueError, r"file=.*x.txt'\) must be a path that ends in '.npz'"),
+        ({"file": "x.txt"}, ValueError, r"file=.*x.txt' must be a path that ends in '.npz'"),
         (
             {"parameters": {"timing": {"delay": ngym.TruncExp(300)}}},
             TypeError,

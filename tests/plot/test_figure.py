@@ -68,7 +68,7 @@ def test_save_figure_adds_an_extension_and_closes_the_figure(tmp_path, name, wri
 
 @pytest.mark.parametrize(("name", "hint"), [("p.xyz", ""), ("p.pngg", "Did you mean '.png'")])
 def test_save_figure_refuses_a_suffix_that_is_no_format(tmp_path, name, hint):
-    message = rf"fname=.*{name}'\) must be a path that ends in .*'.pdf'.*'.png'.*, or has no suffix.\s?{re.escape(hint)}"
+    message = rf"fname=.*{name}' must be a path that ends in .*'.pdf'.*'.png'.*, or has no suffix.\s?{re.escape(hint)}"
     with pytest.raises(ValueError, match=message):
         save_figure(plt.figure(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []

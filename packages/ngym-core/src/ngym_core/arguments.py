@@ -549,6 +549,10 @@ class _Shortened(reprlib.Repr):
         """Show a number of NumPy's like one of Python's."""
         return repr(value.item())
 
+    def repr1(self, value: Any, level: int) -> str:
+        """Show a path like its text, and anything else like its class."""
+        return super().repr1(str(value) if isinstance(value, Path) else value, level)
+
 
 shown = _Shortened().repr
 

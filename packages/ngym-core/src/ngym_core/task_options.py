@@ -147,7 +147,7 @@ class TaskChanges:
         return TaskChanges(parameters, [*other.wrappers, *self.wrappers], {**other.conditions, **self.conditions})
 
     def make(self, task: str, **kwargs: Any) -> Any:
-        """Make the task with these changes.
+        """Make the task with these changes, with which it must be able to make a trial.
 
         Args:
             task: Its id.
@@ -158,7 +158,10 @@ class TaskChanges:
         """
         fixed = [("FixConditions-v0", {"conditions": self.conditions})] if self.conditions else []
         with usage_errors(f"{task}: "):
-            return registry.make(task, wrappers=[*self.wrappers, *fixed], **{**self.parameters, **kwargs})
+            env = registry.make(task, wrappers=[*self.wrappers, *fixed], **{**self.parameters, **kwargs})
+            if self != TaskChanges():  # a value may be wrong beside others only
+                env.get_wrapper_attr("sample_trials")(1, seed=0)
+            return env
 
 
 def tasks_named(names: Sequence[str]) -> list[str]:

@@ -67,7 +67,7 @@ def export(
 
 
 @click.command()
-@click.argument("manifest", type=click.Path(path_type=Path))
+@click.argument("manifest", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Also write the trials to this file, NAME.npz; it must not exist."
 )
