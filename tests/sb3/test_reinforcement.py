@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from ngym_core.certificates import certify, find_recipe
+from ngym_core.curriculum import Stage
 from ngym_core.plugins import registry
 from ngym_sb3 import TrainingConfig
+from ngym_sb3.config import make_model
 from ngym_sb3.reinforcement import DEVIATIONS, RLRecipe, recipe_of
 
 QUICK = {"envs": 32, "rollout": 16, "units": 16, "batch_size": 256, "policy": "gru"}
@@ -34,6 +36,19 @@ def test_every_task_outside_the_collections_has_a_recipe():
         if recipe is not None:
             assert recipe.share == 0.8 or recipe.note, f"{id_}: say why the criterion is lower"
     assert isinstance(find_recipe("ReadySetGo", "rl"), RLRecipe)
+
+
+def test_episodes_of_several_trials_are_played_whole():
+    recipe = RLRecipe(task="ContextSwitch-v0", config=TrainingConfig(trials_per_episode=3, **QUICK))
+    model = make_model(recipe.config, recipe.config.make_env(recipe.task))
+    table = recipe.play(model, trials=1000, streams=4, seed=0)
+    assert np.unique(table["lane"], return_counts=True)[1].tolist() == [3] * 4
+
+
+def test_curricula_end_with_the_task_itself():
+    recipes = [recipe_of(id_) for id_ in DEVIATIONS if "curriculum" in DEVIATIONS[id_]]
+    assert len(recipes) > 3
+    assert all(recipe.config.curriculum.stages[-1] == Stage() for recipe in recipes)
 
 
 def test_settings_are_those_that_differ_from_the_default():
