@@ -8,6 +8,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_plot import plot_trial
+from ngym_plot.rollout import task_name
 from ngym_plot.trial import describe_conditions
 
 from .inspection import panels, period_names
@@ -115,3 +116,12 @@ def test_plot_trial_rejects_a_vector_env():
 def test_conditions_to_describe_are_a_dictionary():
     with pytest.raises(TypeError, match="^conditions=5 must be a dictionary of arguments.$"):
         describe_conditions(5, 80)
+
+
+def test_figures_of_a_mixture_name_the_task_that_they_show():
+    env = ngym.mix(["GoNogo-v0", "PerceptualDecisionMaking-v0"], pad=True)
+    trial = env.sample_trials(1, seed=0)[0]
+    title = panels(plot_trial(env, seed=0))["Observation"].get_title(loc="left")
+    assert title.startswith(trial.conditions["task"].removesuffix("-v0"))
+    assert task_name(env, [{"task": "a"}, {"task": "b"}, {"task": "a"}]) == "2 tasks"
+    assert task_name(env, [{"coh": 5}]) == "GoNogo"

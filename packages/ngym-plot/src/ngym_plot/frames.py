@@ -229,7 +229,7 @@ def _shortened(text: str, characters: int) -> str:
 
 def _draw_header(canvas: _Canvas, trial: PlayedTrial, env: Any, time: _TimeAxis) -> None:
     """Write the task, the conditions, the number of the trial, and the time or how the trial ended."""
-    canvas.text(8, 16, _shortened(task_name(env), 40), "lm", size=15, bold=True)
+    canvas.text(8, 16, _shortened(task_name(env, [trial.conditions]), 40), "lm", size=15, bold=True)
     now = (trial.first_step + len(trial.actions)) * time.dt
     if trial.performance is None:
         state, color = f"{now:g} ms", INK

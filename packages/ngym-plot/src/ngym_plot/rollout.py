@@ -83,7 +83,7 @@ def plot_env(
         states=data["states"],
         legend=legend,
         ob_traces=ob_traces,
-        name=task_name(env) if name is None else name,
+        name=task_name(env, data["trials"]) if name is None else name,
         fname=fname,
         fig_kwargs=fig_kwargs,
         env=env,
@@ -321,8 +321,16 @@ def _space(env: Any, name: str) -> Any:
     return None if env is None else getattr(env, name)
 
 
-def task_name(env: Any) -> str:
-    """Return the name of the task; the env may be the task, wrapped, or a vector env."""
+def task_name(env: Any, trials: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return the name of the task; the env may be the task, wrapped, or a vector env.
+
+    Args:
+        env: The env.
+        trials: Conditions of the trials that are shown: those of a mixture say which task they belong to.
+    """
+    names = list(dict.fromkeys(trial["task"] for trial in trials if isinstance(trial.get("task"), str)))
+    if names:
+        return str(names[0]).removesuffix("-v0") if len(names) == 1 else f"{len(names)} tasks"
     if hasattr(env, "get_attr"):
         # Lanes have the name themselves; a list of envs, such as Stable-Baselines3's DummyVecEnv, has the envs.
         return str(env.task_name) if hasattr(env, "task_name") else type(env.get_attr("unwrapped")[0]).__name__

@@ -78,7 +78,7 @@ def plot_trial(
     )
     as_lines = ob.ndim == 2 and ob.shape[1] <= _MAX_CHANNELS_AS_LINES
     traces = channel_names(env.observation_space, ob.shape[1]) if as_lines else None
-    title = task_name(env) if name is None else name
+    title = task_name(env, data["trials"]) if name is None else name
     conditions = describe_conditions(data["trials"][0], round(_CHARACTERS_PER_INCH * config.width))
     return run.draw(legend, traces, f"{title}\n{conditions}".strip(), fname, {}, fig)
 

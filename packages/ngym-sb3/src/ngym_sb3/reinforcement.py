@@ -257,6 +257,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
     "DelayPairedAssociation-v0": {
         **HELD,
         **_shaped(({"rewards": {"fail": -0.3}}, 0.85), ({"rewards": {"fail": -0.6}}, 0.85)),
+        "episode_end": "terminal",
+        "gamma": 0.99,
         "note": "A curriculum punishes errors less at first: by default going earns nothing on average until the pairs are "
         "known, so the agent withholds, which is right in half of the trials.",
     },
