@@ -73,8 +73,10 @@ def _tables(results: dict[str, Any]) -> str:
         "Steps per second over all lanes.",
         *_rows(results["stepping"]["stepping"]),
         "## Training",
-        "Steps per second of RecurrentPPO.",
+        "Steps per second of RecurrentPPO, 64 units.",
         *_rows(results["stepping"]["training"]),
+        "The same by stage, with `ngym_sb3.RecurrentPPO` and that of sb3-contrib on the same env and network.",
+        *_rows(results["stepping"]["learners"]),
         "## Mixtures and modifiers",
         table(
             ["mixture or modified task", "share of the speed of its parts, or of the task"],

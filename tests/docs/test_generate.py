@@ -147,7 +147,7 @@ RESULTS = {
     "made": {"date": "2026-11-26", "processor": "x", "cores": 2, "python": "3.11", "versions": {"numpy": "2"}},
     "budgets": [["a batch", "<= 6 %", "3.2 %"]],
     "data": {"tasks": [{"task": PDM, "ours": 12.3e6, "neurogym": 45e3, "ratio": 273.2, "training_share": 0.7}]},
-    "stepping": {"stepping": [{"task": PDM, "lanes": 64, "ngym": 2_700_000.0}], "training": []},
+    "stepping": {"stepping": [{"task": PDM, "lanes": 64, "ngym": 2_700_000.0}], "training": [], "learners": []},
     "mixtures": {"mixture": 0.7, "mixture with info": 0.5, "modifiers": {"yang19.go-v0+anti": 0.9}},
 }
 
