@@ -332,7 +332,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Any]] = {
     "Reaching1D-v0": GRADED,
     "Reaching1DWithSelfDistraction-v0": {**GRADED, "steps": 300_000},
     "ReachingDelayResponse-v0": {**HELD, "ent_coef": 0.0},
-    "ReadySetGo-v0": EACH_TRIAL,
+    "ReadySetGo-v0": {
+        **EACH_TRIAL,
+        **_shaped(({"prod_margin": 1.0}, 0.8), ({"prod_margin": 0.4}, 0.8)),
+        "note": f"A curriculum narrows the margin of the interval to 0.2. {EACH_TRIAL['note']}",
+    },
     "ToneDetection-v0": HELD,
     "perceptualdecisionmaking.ibl20-v0": NOISY,
     "perceptualdecisionmaking.roitman02-v0": NOISY,
