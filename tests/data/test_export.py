@@ -342,6 +342,11 @@ def test_load_trials_and_rerun_reject_foreign_and_damaged_files(tmp_path, saved)
         for read in (load_trials, rerun):
             with pytest.raises(ValueError, match=message):
                 read(saved)
+    saved.write_bytes(b"\x89PNG")
+    with pytest.raises(
+        ValueError, match=r"small.json is not a manifest of exported trials, or is damaged: it is no text\.$"
+    ):
+        rerun(saved)
     saved.write_text(text)
     file.unlink()
     with pytest.raises(FileNotFoundError, match=r"There is no .*small.npz; `ngym rerun .*small.json --out"):

@@ -288,7 +288,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(data)
         text = _manifest_text(manifest).encode() if isinstance(manifest, dict) else b""
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a manifest of exported trials, or is damaged: {error}") from error
+        why = "it is no text" if isinstance(error, UnicodeDecodeError) else error
+        raise ValueError(f"{path} is not a manifest of exported trials, or is damaged: {why}.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ValueError(f'{path} is not a manifest of exported trials: it lacks "format": {FORMAT!r}.')
     for name in manifest:
