@@ -40,7 +40,7 @@ LEGITIMATE: list[tuple[str, str, str, str]] = [
         (f"*.{name}", "*", "*", "a result, which the package makes itself")
         for name in (
             *("Trial", "StepBatch", "Check", "PackStatus", "Rerun", "SavedTrials", "HistoryKernel", "PsychometricFit"),
-            *("TimeAxis", "Activity", "EvaluationReport", "NetworkState"),
+            *("TimeAxis", "Activity", "EvaluationReport", "NetworkState", "LaneStep"),
         )
     ),
     *(
