@@ -343,9 +343,7 @@ def test_load_trials_and_rerun_reject_foreign_and_damaged_files(tmp_path, saved)
             with pytest.raises(ValueError, match=message):
                 read(saved)
     saved.write_bytes(b"\x89PNG")
-    with pytest.raises(
-        ValueError, match=r"small.json is not a manifest of .*, or is damaged: it is no text\.$"
-    ):
+    with pytest.raises(ValueError, match=r"small.json is not a manifest of .*, or is damaged: it is no text\.$"):
         rerun(saved)
     saved.write_text(text)
     file.unlink()

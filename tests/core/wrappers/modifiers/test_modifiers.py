@@ -76,7 +76,7 @@ def test_ids_with_wrong_modifiers_are_refused_in_words(id_, error, message):
 
 def test_every_modifier_is_a_wrapper_with_the_argument_that_its_value_stands_for():
     for name, (wrapper, argument) in MODIFIERS.items():
-        parameters = registry._parameters(registry.wrapper_spec(wrapper).load())
+        parameters = registry.parameters_of(registry.wrapper_spec(wrapper).load())
         assert argument is None or argument in parameters
         assert wrapper_of(name if argument != "ms" else f"{name}=300")[0] == wrapper
 
