@@ -221,7 +221,7 @@ def docs(session: nox.Session) -> None:
     """Build the site into docs-output/ (tutorials are run), and look at it in a browser; needs Chromium for the latter."""
     install(session, *ALL, extra=groups("test", "docs"))
     shutil.rmtree("docs-output", ignore_errors=True)
-    options = ["-W", "--keep-going", "-q", "-d", str(Path(session.create_tmp()).resolve() / "doctrees")]
+    options = ["-W", "--keep-going", "-q", "-E", "-d", str(Path(session.create_tmp()).resolve() / "doctrees")]
     env = {"OMP_NUM_THREADS": "1"}
     session.run("python", "-m", "docs.generate", env=env)
     session.run("python", "-m", "sphinx", *options, "docs", "docs-output", env=env)
