@@ -53,6 +53,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist", "attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_timeout = 240
+nb_execution_in_temp = True  # what tutorials write is no page of the site
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
