@@ -366,7 +366,7 @@ def test_load_trials_and_rerun_reject_foreign_and_damaged_files(tmp_path, saved)
             r"parameters=.* cannot be written .* TruncExp",
         ),
         (
-            {"holdout": functools.reduce(lambda x, _: {"x": x}, range(3000), {})},
+            {"holdout": functools.reduce(lambda x, _: {"x": x}, range(100_000), {})},
             TypeError,
             "holdout .* is nested too deeply",
         ),

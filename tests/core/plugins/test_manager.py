@@ -333,7 +333,7 @@ DAMAGED = {
     "bytes_in_points": ({"points": b"[ngym]\nx = \xff\n"}, "entry_points.txt is not UTF-8"),
     "utf16": ({"points": "[ngym]\nx = y\n".encode("utf-16")}, "entry_points.txt is not UTF-8"),
     "no_value": ({"points": "[ngym]\nnothing\n"}, ""),
-    "no_module": ({"points": "[ngym]\nx = \n"}, "AttributeError"),
+    "no_module": ({"points": "[ngym]\nx = \n"}, "Error:"),
 }
 
 
