@@ -1,4 +1,4 @@
-"""Train an agent that answers when it is sure: ``python examples/reaction_time.py [seed]``, about half a minute on one core.
+"""Train an agent that answers when it is sure: ``python examples/reaction_time.py [seed]``, about 15 seconds on one core.
 
 The task is that of Roitman and Shadlen (2002): a noisy stimulus for at most 2 s, and an answer at any time.
 """

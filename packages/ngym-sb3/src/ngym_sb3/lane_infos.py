@@ -94,8 +94,9 @@ class LaneInfos(list[dict[str, Any]]):
         """Make all dictionaries that were not made yet."""
         if not self._made:
             self._make_ended()
-            gt = self.ends.info["gt"].tolist() if self.ends.info["gt"].ndim == 1 else self.ends.info["gt"]
-            for lane, (info, value) in enumerate(zip(super().__iter__(), gt, strict=True)):
+            gt = self.ends.info["gt"]
+            values = gt.tolist() if gt.ndim == 1 else gt
+            for lane, (info, value) in enumerate(zip(super().__iter__(), values, strict=True)):
                 if info is None:
                     super().__setitem__(lane, {"new_trial": False, "gt": value})
             self._made = True

@@ -187,7 +187,6 @@ GRADED: Mapping[str, Any] = {
 """For pointers: by default most turns do not change the reward."""
 NOISE = "Noise and weak stimuli keep the best observer from the ground truth, so the criterion is lower."
 SWITCHES = "The context is hidden: the first trial after each switch cannot be known, so the criterion is lower."
-ONE_FAILS = "Not every seed learns it by this recipe"
 NOISY: Mapping[str, Any] = {"share": 0.6, "note": NOISE}
 
 

@@ -221,9 +221,10 @@ class NgymVecEnv(VecEnv):
         if self.carry == "trial":
             done |= trial_ended
         with_end = (trial_ended | done).nonzero()[0]
-        none = with_end[:0]
-        ends = StepEnds(info, none, none, none, none, 0.0, none, none, none, none)
-        if len(with_end):
+        if not len(with_end):
+            none = with_end
+            ends = StepEnds(info, none, none, none, none, 0.0, none, none, none, none)
+        else:
             trials = trial_ended.nonzero()[0]
             self._trials[trials] += 1
             self._full_performances[trials] += info["performance"][trials].astype(float) >= 1
