@@ -11,6 +11,7 @@ from ngym_core.trials import (
     end_trials,
     insert_period,
     map_answers,
+    map_answers_by_step,
     map_channels,
     resize_period,
     select,
@@ -200,3 +201,17 @@ def test_map_channels_and_map_answers_know_the_trial_of_each_value(how):
     number = np.arange(trials.n)[:, None]
     np.testing.assert_array_equal(trials.ob, (before.ob[..., :2] + number[..., None]) * trials.mask[..., None])
     np.testing.assert_array_equal(trials.gt, before.gt * number)
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("period", ["delay", "decision"])
+def test_map_answers_by_step_knows_the_trial_and_the_step_of_each_answer(how, period):
+    before, trials = stored(how), stored(how)
+    map_answers_by_step(trials, period, lambda actions, trial, step: actions + 100 * trial + step + 1)
+    step = np.arange(before.gt.shape[1]) - before.start[period][:, None]
+    inside = (step >= 0) & (step < (before.end[period] - before.start[period])[:, None])
+    expected = before.gt + inside * (100 * np.arange(trials.n)[:, None] + step + 1)
+    np.testing.assert_array_equal(trials.gt, expected)
+    np.testing.assert_array_equal(trials.ob, before.ob)
+    for old, new in zip(before, trials, strict=True):
+        assert (new.start, new.end) == (old.start, old.end)

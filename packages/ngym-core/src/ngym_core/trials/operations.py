@@ -25,6 +25,7 @@ __all__ = [
     "interleave",
     "join_columns",
     "map_answers",
+    "map_answers_by_step",
     "map_channels",
     "resize_period",
     "select",
@@ -210,6 +211,38 @@ def map_answers(trials: Trials, change: Callable[[Array, Array], Array]) -> None
 
 
 @explained
+def map_answers_by_step(trials: Trials, period: str, change: Callable[[Array, Array, Array], Array]) -> None:
+    """Replace the ground truth in a period, which may then differ from step to step.
+
+    Args:
+        trials: n trials.
+        period: The period.
+        change: Called with the actions of its steps, (m,) or (m, ...), the index of the trial that each belongs to, (m,), and
+            how many steps ago the period began, (m,); returns as many actions.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.trials import map_answers_by_step
+        >>> trials = ngym.make("yang19.go-v0").sample_trials(2, seed=0)
+        >>> map_answers_by_step(trials, "decision", lambda actions, trial, step: actions + step)
+        >>> [trial.gt[trial.start["decision"] :].tolist() for trial in trials]
+        [[9, 10, 11, 12, 13], [7, 8, 9, 10, 11]]
+    """
+    runs, index = trials._observations.indexed_runs("gt")
+    parts = _Parts.of(runs, *_edges(trials, period))
+    part = np.arange(len(parts.counts)).repeat(np.where(parts.inside, parts.counts, 1))  # each step in it is one run
+    inside = parts.inside[part]
+    trial = np.arange(trials.n).repeat(parts.per_trial)[part]
+    in_period = np.nonzero(inside)[0]
+    steps_before = np.cumsum(np.bincount(trial[in_period], minlength=trials.n))
+    step = np.arange(len(in_period)) - np.concatenate([[0], steps_before[:-1]])[trial[in_period]]
+    values = parts.take(runs.values, index).take(part, axis=0)
+    values[in_period] = change(values[in_period], trial[in_period], step)
+    counts = np.where(inside, 1, parts.counts[part])
+    trials._observations.set_runs("gt", Runs(values, counts, np.bincount(trial, minlength=trials.n)))
+
+
+@explained
 def add_period_channel(trials: Trials, period: str) -> None:
     """Add a channel after all others that is 1 in a period, and 0 before and after it."""
     runs, index = trials._observations.indexed_runs("ob")
@@ -277,7 +310,9 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
         counts[inside] = 0
         first_run = np.cumsum(per_trial) - per_trial
         # The first part in the period of each trial, if there is one.
-        trial, first = np.unique(np.searchsorted(first_run, inside, "right") - 1, return_index=True)
+        trial_of_inside = np.arange(trials.n).repeat(per_trial)[inside]
+        first = np.flatnonzero(np.diff(trial_of_inside, prepend=-1))
+        trial = trial_of_inside[first]
         if len(trial) == trials.n:
             counts[inside[first]] = steps
             values = parts.take(runs.values, index)

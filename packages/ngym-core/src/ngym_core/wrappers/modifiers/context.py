@@ -99,8 +99,9 @@ class Context(Modifier):
             shown[:, values.shape[1] :] = 0
             used = counts if self._follows_task else self._used
             own = _rings(values, k)[row * values.shape[1] + self._starts[used]]
-            twice = np.stack([own, own], axis=1).view(values.dtype)
-            other = _rings(twice, k)[row * 2 * k + (-turn % k)[trial]]
+            twice = np.empty((len(own), 2), own.dtype)
+            twice[:, 0] = twice[:, 1] = own
+            other = _rings(twice.view(values.dtype), k)[row * 2 * k + (-turn % k)[trial]]
             rings = _rings(shown, k)
             rings[row * total + self._starts[counts]] = own
             rings[row * total + self._starts[1 - counts]] = other

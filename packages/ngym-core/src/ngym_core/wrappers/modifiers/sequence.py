@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from ngym_core.arguments import Milliseconds, Number
 from ngym_core.random import Draws
 from ngym_core.rules import AnswerInSequence
 from ngym_core.sampling import layers
-from ngym_core.trials import Trials
+from ngym_core.trials import Trials, map_answers_by_step
 from ngym_core.wrappers.modifiers.base import Modifier
 from ngym_core.wrappers.modifiers.interval import MS_PER_PLACE, Direction, sign_of
 
+Array: TypeAlias = NDArray[Any]
 MS = Number(above=0, unit="ms")
 ROUNDING = 1e-9
 """Added before a time is cut to whole elements: 0.3 ms / 0.1 ms is a little below 3."""
@@ -78,11 +80,12 @@ class Sequence(Modifier):
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Let each step of the decision ask for an answer further on."""
-        gt = trials.gt
-        start, stop = (np.reshape(edge, (-1, 1)) for edge in trials.span(self._decision))
-        step = np.arange(gt.shape[1]) - start
-        further = np.floor(step * self.task.dt / MS_PER_PLACE + ROUNDING).astype(np.int64)
-        places = self._places(gt)
-        sequence = self._choices[(places + sign_of(self.direction) * further) % len(self._choices)]
-        np.copyto(gt, sequence, where=(places >= 0) & (step >= 0) & (step < stop - start))
+
+        def further_on(actions: Array, trial: Array, step: Array) -> Array:
+            further = np.floor(step * self.task.dt / MS_PER_PLACE + ROUNDING).astype(np.int64)
+            places = self._places(actions)
+            turned = self._choices[(places + sign_of(self.direction) * further) % len(self._choices)]
+            return np.where(places >= 0, turned, actions)
+
+        map_answers_by_step(trials, self._decision, further_on)
         return trials
