@@ -217,8 +217,8 @@ def map_answers_by_step(trials: Trials, period: str, change: Callable[[Array, Ar
     Args:
         trials: n trials.
         period: The period.
-        change: Called with the actions of its steps, (m,) or (m, ...), the index of the trial that each belongs to, (m,), and
-            how many steps ago the period began, (m,); returns as many actions.
+        change: Called with the actions of its steps, (m,) or (m, ...), the index of the trial that each belongs to, (m,),
+            and how many steps ago the period began, (m,); returns as many actions.
 
     Example:
         >>> import ngym_core as ngym
