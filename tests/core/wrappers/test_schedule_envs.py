@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.curriculum import Curriculum, Gate, Stage
+from ngym_core.errors import UnknownNameError
 from ngym_core.scheduler import RandomSchedule, SequentialBlockSchedule, SequentialSchedule
 from ngym_core.spaces import names_of
-from ngym_core.wrappers import MultiEnvs, ScheduleEnvs
+from ngym_core.vector import TrialVectorEnv
+from ngym_core.wrappers import FixConditions, FollowCurriculum, MultiEnvs, ScheduleEnvs
 
 from ..comparison import compare_with_single_envs
 from ..toy import Toy
@@ -194,3 +197,69 @@ def test_env_input_renames_no_channel_of_a_task():
 def test_what_are_no_envs_is_refused(envs):
     with pytest.raises(TypeError, match=r"^envs=.*\s*.* must be a sequence of envs.$"):
         MultiEnvs(envs)
+
+
+GO, ANTI, MATCH, OTHER = "yang19.go-v0", "yang19.anti-v0", "yang19.dms-v0", "yang19.dnms-v0"
+
+
+def test_the_task_of_a_trial_can_be_forced_by_its_name():
+    env = ngym.mix([GO, MATCH])
+    assert env.sample_trials(3, seed=0, task=MATCH).conditions["task"].tolist() == [MATCH] * 3
+    assert env.sample_trials(3, seed=0, task=[MATCH, GO, MATCH]).conditions["i_env"].tolist() == [1, 0, 1]
+    assert env.sample_trials(2, seed=0, task=MATCH, i_env=1).conditions["task"].tolist() == [MATCH] * 2
+    assert env.reset(seed=0, options={"conditions": {"task": MATCH}})[1]["trial"]["task"] == MATCH
+    of_name, of_index = (env.sample_trials(5, seed=0, **forced) for forced in ({"task": MATCH}, {"i_env": 1}))
+    np.testing.assert_array_equal(of_name.ob, of_index.ob)
+
+
+def test_the_task_is_forced_by_name_in_nested_mixtures():
+    env = ngym.mix([ngym.mix([GO, ANTI]), ngym.mix([MATCH, OTHER])])
+    names = [OTHER, GO, ANTI, MATCH]
+    trials = env.sample_trials(4, seed=0, task=names)
+    assert trials.conditions["task"].tolist() == names
+    assert trials.conditions["i_env"].tolist() == [1, 0, 0, 1]
+    assert trials.conditions["inner_i_env"].tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("forced", [{"i_env": 1}, {"task": MATCH}])
+def test_lanes_force_the_task_and_keep_texts(forced):
+    lanes = TrialVectorEnv(ngym.mix([GO, MATCH]), 3)
+    lanes.reset(seed=0)
+    trial = lanes.reset(seed=0, options={"conditions": forced})[1]["trial"]
+    assert trial["task"].tolist() == [MATCH] * 3
+    assert {type(value) for name in ("task", "ground_truth") for value in trial[name]} == {str}
+
+
+@pytest.mark.parametrize(
+    ("forced", "message"),
+    [
+        ({"task": "yang19.dm-v0"}, r"Unknown task of the mixture 'yang19\.dm-v0'\. Did you mean 'yang19\.dms-v0'"),
+        ({"task": [GO, "x"]}, r"Unknown task of the mixture 'x'\. Valid: 'yang19\.dms-v0', 'yang19\.go-v0'\."),
+        ({"task": GO, "i_env": 1}, r"task='yang19\.go-v0' is not the name of env 1, which 'i_env' forces\."),
+    ],
+)
+def test_a_task_that_is_not_in_the_mixture_is_refused(forced, message):
+    with pytest.raises((UnknownNameError, ValueError), match=message):
+        ngym.mix([GO, MATCH]).sample_trials(2, seed=0, **forced)
+
+
+def test_a_name_that_several_tasks_have_is_refused():
+    env = ngym.mix([ngym.make(GO, dt=dt) for dt in (50, 100)])
+    with pytest.raises(ValueError, match=r"is the name of the envs \[0, 1\]: force 'i_env' instead\."):
+        env.sample_trials(2, seed=0, task=GO)
+
+
+def test_fixed_conditions_and_stages_choose_among_the_tasks_of_a_mixture():
+    env = FixConditions(ngym.mix([GO, ANTI, MATCH]), {"task": [GO, ANTI], "anti": 1})
+    assert set(env.sample_trials(50, seed=0).conditions["task"].tolist()) == {GO, ANTI}
+    with pytest.raises(UnknownNameError, match="Unknown task of the mixture 'go'"):
+        FixConditions(ngym.mix([GO, MATCH]), {"task": [MATCH, "go"]})
+    first = Stage(conditions={"task": GO}, until=Gate("performance", 0.8, window=3))
+    env = FollowCurriculum(ngym.mix([GO, MATCH]), Curriculum([first, Stage()]))
+    env.reset(seed=0)
+    played = []
+    while len(played) < 30:
+        info = env.step(env.unwrapped.gt_now)[4]
+        played += [info["ended_trial"]["task"]] if info["new_trial"] else []
+    assert set(played[:4]) == {GO}
+    assert set(played[4:]) == {GO, MATCH}

@@ -257,7 +257,7 @@ class Prefetcher:
         slot = int(self.slot[lane])
         for table, columns in ((self.conditions, trials.conditions), (self.facts, self._facts(trials, np.array([at])))):
             for name, values in columns.items():
-                table[name][slot] = values[0]
+                table[name][slot : slot + 1] = values  # as a slice: texts in a column of objects stay Python's own
         return slot
 
     def _grow(self, steps: int) -> None:

@@ -50,8 +50,11 @@ class FixConditions(TrialWrapper):
         """Raise if the task, or one of several, cannot have a value: each is tried in a trial that nobody plays."""
         values = {name: value if _is_list(value) else [value] for name, value in self.conditions.items()}
         mixture: Any = next((layer for layer in layers(self.env) if "envs" in vars(layer)), None)
-        places = [{mixture._index_name: i} for i in range(len(mixture.envs))] if mixture else [{}]
-        for i in range(max(map(len, values.values()), default=0)):
+        places: list[dict[str, Any]] = [{mixture._index_name: i} for i in range(len(mixture.envs))] if mixture else [{}]
+        for name in ("task", mixture._index_name) if mixture else ():
+            if name in values:  # of a mixture only these tasks are played
+                places = [{name: value} for value in values.pop(name)]
+        for i in range(max(map(len, values.values()), default=1)):
             row = {name: options[min(i, len(options) - 1)] for name, options in values.items()}
             for place in places:
                 trials = sample_trials(self.env, 1, None, Draws(0), {**row, **place})

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.arguments import ArrayOf, Envs, Flag, Labels, shown
 from ngym_core.env import TrialEnv
+from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.rendering import record_trials
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
@@ -45,9 +46,9 @@ class MultiEnvs(TrialWrapper):
     """Combine several tasks into one env; `set_i` selects the task that the next trials come from.
 
     Each task has its own random streams. The index and the name of the task are recorded as the conditions `i_env` and
-    `task` of the trial. Each trial has the conditions of all tasks; those that its own task lacks are NaN (numbers) or None.
-    Of such wrappers one in another, the inner one records its index as `inner_i_env`. The number of trials of an episode is
-    that of the first task.
+    `task` of the trial, and either may be forced; no schedule counts such trials. Each trial has the conditions of all
+    tasks; those that its own task lacks are NaN (numbers) or None. Of such wrappers one in another, the inner one records
+    its index as `inner_i_env`. The number of trials of an episode is that of the first task.
 
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape.
@@ -128,6 +129,13 @@ class MultiEnvs(TrialWrapper):
             task.num_tr_exp = self.task.num_tr_exp
         if any(env.render_mode is not None for env in envs):
             record_trials(self, "rgb_array")
+        mixtures = [next((layer for layer in layers(env) if isinstance(layer, MultiEnvs)), None) for env in self.envs]
+        self._mixed = {i for i, mixture in enumerate(mixtures) if mixture is not None}
+        # What the condition `task` may be in the trials of each env: of mixtures inside, the names of their tasks.
+        self._task_names: list[list[str]] = [
+            [self._names[i]] if mixture is None else [name for names in mixture._task_names for name in names]
+            for i, mixture in enumerate(mixtures)
+        ]
         self._empty = _empty_columns([sample_trials(env, 1, None, Draws(0), {}).conditions for env in self.envs])
 
     env_input: Any = _fixed("env_input", "Whether the agent sees which task it is.", "the observation space")
@@ -174,24 +182,54 @@ class MultiEnvs(TrialWrapper):
         self, n: int, draws: Draws, forced: Mapping[str, Any]
     ) -> Trials:
         """Return n consecutive trials, those of each task made at once."""
-        forced, index = dict(forced), self._index_name
-        own_draws = self.own_draws(draws)
-        i_env = self._checked(np.broadcast_to(forced.pop(index), n)) if index in forced else self.take(n, own_draws)
+        i_env = self._forced_tasks(n, forced)
+        i_env = self.take(n, self.own_draws(draws)) if i_env is None else i_env
         rows = [np.nonzero(i_env == i)[0] for i in range(len(self.envs))]
         played = [i for i, r in enumerate(rows) if len(r)]
         parts = []
         for i in played:
             own = draws.child(f"env {i}").of_trials(rows[i], n)
-            env = outermost_trial_layer(self.envs[i])
-            parts.append(env._generate(len(rows[i]), own, conditions_of_trials(forced, rows[i], n)))
+            env, taken = outermost_trial_layer(self.envs[i]), (self._index_name, None if i in self._mixed else "task")
+            inside = {name: value for name, value in forced.items() if name not in taken}
+            parts.append(env._generate(len(rows[i]), own, conditions_of_trials(inside, rows[i], n)))
             if "task" not in parts[-1].conditions:  # of such wrappers one in another the inner one knows it
                 parts[-1].set("task", self.names[i])
         cues = self._cues[played] if self.env_input else None
         trials = interleave(parts, [rows[i] for i in played], self._num_channels, cues)
         for name, empty in self._empty.items():  # conditions that only other tasks have are missing
             trials.conditions[name] = join_columns([trials.conditions.get(name), empty], [n, 0])
-        trials.set(index, i_env)
+        trials.set(self._index_name, i_env)
         return trials
+
+    def _forced_tasks(self, n: int, forced: Mapping[str, Any]) -> NDArray[np.int64] | None:
+        """Return the index of the task of each of n trials, (n,), where it or the task's name is forced; else None.
+
+        Raises:
+            UnknownNameError: There is no task of a name.
+            ValueError: Several tasks of a name, or an index and the name of another task.
+        """
+        index = None
+        if self._index_name in forced:
+            index = self._checked(np.broadcast_to(forced[self._index_name], n))
+        if "task" not in forced:
+            return index
+        places: dict[str, list[int]] = {}
+        for i, names in enumerate(self._task_names):
+            for name in names:
+                places.setdefault(name, []).append(i)
+        named = np.broadcast_to(np.asarray(forced["task"]), n)
+        found = {name: places.get(name, []) for name in dict.fromkeys(named.tolist())}
+        for name, of_name in found.items():
+            if not of_name:
+                raise unknown_name("task of the mixture", name, places)
+            if len(of_name) > 1 and index is None:
+                raise ValueError(f"task={name!r} is the name of the envs {of_name}: force {self._index_name!r} instead.")
+        if index is None:
+            return np.array([found[name][0] for name in named.tolist()])
+        for name, i in zip(named.tolist(), index.tolist(), strict=True):
+            if i not in found[name]:
+                raise ValueError(f"task={name!r} is not the name of env {i}, which {self._index_name!r} forces.")
+        return index
 
     def _install(self, trials: Trials) -> None:
         """Play the first of these trials in the task that it comes from."""
