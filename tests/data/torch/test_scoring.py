@@ -161,6 +161,9 @@ def test_score_plays_mixtures_and_ids_with_parameters():
     table = score(net, TrialDataset(mix, trials=30, seed=0))
     assert set(table["task"]) == {"yang19.go-v0", "yang19.dms-v0"}
     assert table["performance"].shape == (30,)
+    with_task = score(net, mix, 20, conditions={"task": "yang19.dms-v0", "modality": [0, 1]})
+    assert (set(with_task["task"]), set(with_task["modality"])) == ({"yang19.dms-v0"}, {0, 1})
+    assert set(score(network(ID), ID, 10, conditions={"coh": 12.8})["coh"]) == {12.8}
     short = score(network(ID), ID, 10, env_kwargs={"timing": {"stimulus": 500}})
     assert set(short["steps"]) <= set(range(1, 8))
 
@@ -227,6 +230,14 @@ def test_score_agrees_with_evaluate_policy():
         (nn.Linear(3, 3), "PerceptualDecisonMaking-v0", {}, KeyError, "Did you mean 'PerceptualDecisionMaking-v0'"),
         (nn.Linear(3, 3), TrialDataset(ID, trials=5), {"num_trials": 6}, ValueError, "num_trials=6: there are 5 trials"),
         (nn.Linear(3, 3), ngym.make(ID), {"env_kwargs": {"dt": 20}}, TypeError, "env_kwargs=.* goes with an id"),
+        (nn.Linear(3, 3), ID, {"conditions": {"cho": 1}}, KeyError, "Unknown condition of .* 'cho'. Did you mean 'coh'"),
+        (
+            nn.Linear(3, 3),
+            TrialDataset(ID, trials=5),
+            {"conditions": {"coh": 0}},
+            TypeError,
+            "conditions=.* goes with a task; trials=.* are drawn already",
+        ),
         (nn.Linear(3, 3), ID, {"carry": "episode"}, ValueError, "carry='episode' must be one of 'trial', 'stream'"),
         (nn.Linear(3, 3), ID, {"num_trials": 0}, ValueError, "num_trials=0 must be an integer from 1"),
     ],

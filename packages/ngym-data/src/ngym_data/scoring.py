@@ -12,6 +12,7 @@ from ngym_core.networks import NetworkAgent, is_network
 from ngym_core.playing import Carry, GivenTrials, deal_trials, play_trials
 from ngym_core.trial_table import TrialTable
 from ngym_core.trials import Trials
+from ngym_core.wrappers import FixConditions
 from ngym_data.trial_dataset import TrialDataset
 from ngym_data.trial_source import copy_env, make_env
 
@@ -33,6 +34,7 @@ def score(
     num_trials: Count | None = None,
     *,
     env_kwargs: Keywords | None = None,
+    conditions: Keywords | None = None,
     carry: Carry = "trial",
     seed: Seed = 0,
     deterministic: Flag = True,
@@ -51,6 +53,8 @@ def score(
             values), or `Trials` of `env.sample_trials`. The env is copied, not played.
         num_trials: Number of trials: by default all that are given, or 1000 of a task.
         env_kwargs: Parameters of the task, if `trials` is an id.
+        conditions: Conditions of the trials of a task, name -> a value, or a list of values one of which is drawn for each
+            trial.
         carry: Whether the state of the network restarts with each ``trial``, or is kept in ``stream`` of trials that follow
             one another: those of a session of a `TrialDataset`, all of `Trials`, or those of each of 64 lanes of a task.
         seed: Seed of the trials of a task (lane i plays those of seed + i), and of actions that are drawn.
@@ -61,7 +65,8 @@ def score(
         Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURED_COLUMNS`.
 
     Raises:
-        TypeError: `net` is no torch module, or `trials` is none of these.
+        TypeError: `net` is no torch module, `trials` is none of these, or does not go with `conditions` or `env_kwargs`.
+        UnknownNameError: A condition that the task does not have.
         ValueError: A network that cannot be called so or whose outputs do not fit the actions, more trials than are given,
             or given trials of a task in NeuroGym's style.
 
@@ -83,7 +88,10 @@ def score(
         )
     if env_kwargs and not isinstance(trials, str):
         raise TypeError(f"env_kwargs={dict(env_kwargs)!r} goes with an id; trials={shown(trials)} is none.")
+    if conditions and isinstance(trials, (Trials, TrialDataset)):
+        raise TypeError(f"conditions={dict(conditions)!r} goes with a task; trials={shown(trials)} are drawn already.")
     env, rows = _lanes(trials, num_trials, env_kwargs, carry)
+    env = FixConditions(env, conditions) if conditions else env
     agent = NetworkAgent(net, env.observation_space, env.action_space, batch_first=batch_first)
     import torch
 
