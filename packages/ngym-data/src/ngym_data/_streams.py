@@ -39,6 +39,9 @@ BUFFER_SHARE = 0.75
 CALL_SHARE = 1 / 16
 """Share of `memory` for the trials of one call of a task: the 4 MiB of the default stay in the processor's cache."""
 
+CALL_TOLERANCE = 1.05
+"""A call may take so many times its share, so that the last one of a refill is not for a few rows only."""
+
 
 class RowStreams:
     """The streams of some rows, from which batches are taken.
@@ -332,11 +335,10 @@ class RowStreams:
         self._segments = [[] for _ in range(len(self.rows))]
         self._places.clear()
         self._num_buffered_trials = 0
-        rows_per_call = (
-            max(1, int(self._call_bytes / (self._buffer_steps * source.buffer_step_bytes))) if source.batched else 1
-        )
-        for first in range(0, len(self.rows), rows_per_call):
-            rows = range(first, min(first + rows_per_call, len(self.rows)))
+        everything = len(self.rows) * self._buffer_steps * source.buffer_step_bytes
+        calls = math.ceil(everything / (CALL_TOLERANCE * self._call_bytes)) if source.batched else len(self.rows)
+        for of_call in np.array_split(np.arange(len(self.rows)), min(max(calls, 1), len(self.rows))):
+            rows, first = of_call.tolist(), int(of_call[0])
             self._fill_pending(rows)
             if first == 0:  # before any row is in the buffer
                 self._reduce_buffer(rows)
@@ -356,7 +358,9 @@ class RowStreams:
     def _generate(self, rows: Sequence[int], steps: int) -> Iterable[tuple[int, StepChunk]]:
         """Generate trials of about `steps` steps for each of some rows; a row alone if trials cannot be batched."""
         source = self.source
-        most = int(self._call_bytes / (len(rows) * source.buffer_step_bytes))  # below `steps` for a long row only
+        most = int(
+            CALL_TOLERANCE * self._call_bytes / (len(rows) * source.buffer_step_bytes)
+        )  # below `steps` for a long row only
         n = min(ROW_TRIALS_PER_CALL, source.trials_for(max(1, min(steps, most))))
         rows = rows if source.batched else rows[:1]
         self._seek(rows)

@@ -2,7 +2,7 @@
 
 A span is a slice where all trials share its edges; otherwise the steps inside it are found once (`SpanRows`) and
 written by index. NumPy's inner loop runs along the last axis, which is slow where that axis is short (few channels):
-`_write` then loops over the channels, and `_view_as_items` copies neighbouring channels as one item.
+`_write` then loops over the channels, and `view_as_items` copies neighbouring channels as one item.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _write_rows(array: Array, value: Array, rows: NDArray[np.int64], where: Any,
             _write_column(flat[:, k], value if value.ndim == 0 else value[:, j if value.shape[-1] > 1 else 0], rows, how)
     elif array.ndim == 3 and isinstance(channels, range) and channels.step == 1 and flat.flags.c_contiguous:
         # Fetched and stored by one index for each step instead of one for each number.
-        items = _view_as_items(flat, channels)
+        items = view_as_items(flat, channels)
         part = items[rows].view(flat.dtype).reshape(len(rows), len(channels))
         _write(part, value, how)
         items[rows] = part.view(items.dtype)[:, 0]
@@ -258,7 +258,7 @@ def move_channels(array: Array, span: Span, source: Any, target: Any, only: Arra
     flat = array.reshape(-1, *array.shape[2:])
     sources, targets = (range(array.shape[-1])[w] if isinstance(w, slice) else None for w in (source, target))
     if flat.ndim == 2 and sources is not None and targets is not None and sources.step == targets.step == 1:
-        source_items, target_items = _view_as_items(flat, sources), _view_as_items(flat, targets)
+        source_items, target_items = view_as_items(flat, sources), view_as_items(flat, targets)
         target_items[rows], source_items[rows] = source_items[rows], np.zeros((), source_items.dtype)
         return
     part = flat[rows]
@@ -274,7 +274,7 @@ def _write_column(column: Array, value: Array, rows: NDArray[np.int64], how: str
     column[rows] = part
 
 
-def _view_as_items(flat: Array, channels: range) -> Array:
+def view_as_items(flat: Array, channels: range) -> Array:
     """View neighbouring channels of (steps, channels) as one item for each step, (steps,), which NumPy copies in one go."""
     size = flat.itemsize
     part = np.dtype((np.void, size * len(channels)))
