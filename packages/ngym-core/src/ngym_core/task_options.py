@@ -285,7 +285,7 @@ def task_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "wrappers",
         callback=_parse_wrappers,
         multiple=True,
-        metavar="NAME[:JSON]",
+        metavar="WRAPPER",
         help="A wrapper, the first one innermost, such as PassReward or Noise:'{\"std_noise\": 0.2}'.",
     )
     @click.option(
