@@ -122,6 +122,8 @@ def test_gallery_command_writes_a_page_and_reports_failing_tasks(tmp_path, monke
     done = invoke(gallery, "--out", "pages")
     assert "Failing-v0 could not be drawn: RuntimeError: no trial <today>" in done.output
     assert "wrote pages/index.html" in done.output
+    assert "1 of 2 tasks could not be drawn: Failing-v0" in done.output
+    assert done.exit_code == 1
     assert [p.name for p in (tmp_path / "pages").iterdir()] == ["index.html"]
     with pytest.raises(FileExistsError, match="pages holds something already"):
         invoke(gallery, "--out", "pages")

@@ -138,7 +138,8 @@ def _check_file(path: Path) -> None:
 def gallery(tasks: tuple[str, ...], out: Path, changes: TaskChanges) -> None:
     """Write a page with a figure of a trial of TASKS (by default all) to OUT/index.html.
 
-    It needs no server and no network. The name of a collection stands for its tasks.
+    It needs no server and no network. The name of a collection stands for its tasks. Fails if a task could not be drawn,
+    which the page then says.
     """
     import matplotlib as mpl
 
@@ -154,3 +155,5 @@ def gallery(tasks: tuple[str, ...], out: Path, changes: TaskChanges) -> None:
     for name, reason in failed.items():
         click.echo(f"{name} could not be drawn: {reason}", err=True)
     click.echo(f"wrote {path}")
+    if failed:
+        raise click.ClickException(f"{len(failed)} of {len(ids)} tasks could not be drawn: {', '.join(failed)}")
