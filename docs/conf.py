@@ -36,6 +36,8 @@ html_theme_options = {
     "footer_end": [],
 }
 html_css_files = ["site.css"]
+html_sidebars = {"*": [], "generated/*": []}  # pages by themselves: there is nothing beside them to lead to
+smartquotes = False  # quotes and dashes of commands stay as they are typed
 
 default_role = "py:obj"
 suppress_warnings = ["ref.python"]  # a short name that several classes have leads to the first of them

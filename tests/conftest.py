@@ -39,3 +39,28 @@ def python(installed):
         return done.stdout, done.stderr
 
     return run
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Run `ngym` in a folder that holds some things: an error in one line is all that it prints, and it writes nothing."""
+    from ngym_core.cli import main
+
+    for folder in ("full/within", "folder.npz", "folder.png"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("file", "empty.toml", "taken.npz", "taken.png"):
+        (tmp_path / file).touch()
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        """Return the exit code and the line."""
+        monkeypatch.setattr(sys, "argv", ["ngym", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, line = capsys.readouterr()
+        assert (out, line.count("\n"), line[:7]) == ("", 1, "Error: "), (out, line)
+        assert sorted(tmp_path.rglob("*")) == before
+        return end.value.code, line
+
+    return run

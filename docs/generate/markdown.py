@@ -11,8 +11,9 @@ def as_markdown(text: str) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown, or the word "None." if it has no rows."""
+    """Return a table in Markdown, without columns that are empty in all rows, or the word "None." if it has no rows."""
     if not rows:
         return "None."
-    lines = [head, ["---"] * len(head), *rows]
+    filled = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    lines = [[line[i] for i in filled] for line in (head, ["---"] * len(head), *rows)]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -15,6 +15,7 @@ from ngym_core.info import facts_of
 from ngym_core.plugins import registry
 from ngym_core.testing import Check
 
+from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
 from .plugins.sites import install
 from .plugins.sites import run as run_with
 
@@ -174,26 +175,58 @@ def test_main_can_be_called_again(monkeypatch, capsys):
         (["list", "--tag", "timing", "--collections"], 2, "give one of them"),
         (["check", "gonogoo"], 2, "Did you mean 'GoNogo-v0'?"),
         (["check", "--all", "GoNogo"], 2, "give it or TASKS"),
-        (["check", "GoNogo", "--set", "simga=1"], 2, "unexpected keyword argument 'simga'"),
-        (["certify", "gonogoo"], 2, "Did you mean 'GoNogo-v0'?"),
-        (["certify", "--all", "GoNogo"], 2, "give it or IDS"),
+        (["check"], 2, "Name tasks to check, or give --all."),
+        (["check", "GoNogo", "PerceptualDecisionMaking", "--set", "sigma=1"], 2, "GoNogo-v0: GoNogo.__init__() got"),
+        (["check", "yang19", "--set", "raction=1"], 2, "unexpected keyword argument 'raction'. Did you mean 'reaction'"),
+        (["check", "GoNogo", "--jsn"], 2, "No such option '--jsn'."),
+        (["certify"], 2, "Name tasks to certify, or give --all."),
+        (["certify", "--all", "GoNogo"], 2, "give it or TASKS"),
+        (["certify", "GoNogo", "Nothing"], 2, "Unknown task 'Nothing'"),
+        (["certify", "GoNogo", "--kind", "rll"], 2, "'rll' is not one of 'supervised', 'rl'."),
         (["certify", "GoNogo", "--workers", "0"], 2, "'--workers'"),
+        (["certify", "GoNogo", "--workers", "nan"], 2, "'--workers'"),
         (["certify", "GoNogo", "--seed", "-1"], 2, "'--seed'"),
-        (["certify", "GoNogo", "--out", "file/c.json"], 1, "file: File exists."),
+        (["certify", "GoNogo", "--seed", str(2**32)], 2, "'--seed'"),
+        (["certify", "GoNogo", "--set", "sigma=1"], 2, "No such option '--set'."),
+        (["certify", "GoNogo", "--out", "file/c.json"], 1, "file: Not a directory."),
         (["new-pack", "My Pack"], 2, "is not the name of a package"),
         (["new-pack", "my_pack", "--out", "file"], 1, "file holds something already"),
         (["new-pack", "my_pack", "--out", "file/x"], 1, "file/x: Not a directory."),
+        *((["check", "GoNogo", name], 2, message) for name, message in WRONG_TASKS),
+        *((["certify", name], 2, message) for name, message in WRONG_TASKS),
+        *((["check", TASK, *options], 2, message) for options, message in WRONG_CHANGES),
     ],
 )
-def test_error_of_the_user_is_one_line_before_any_work(monkeypatch, capsys, tmp_path, words, code, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").touch()
-    monkeypatch.setattr("ngym_core.certificates.renew", lambda *args, **kwargs: pytest.fail("networks are trained"))
-    monkeypatch.setattr(sys, "argv", ["ngym", *words])
-    with pytest.raises(SystemExit) as end:
-        main()
-    out, err = capsys.readouterr()
-    assert end.value.code == code
-    assert message in err
-    assert (out, err.count("\n")) == ("", 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+def test_error_of_the_user_is_one_line_before_any_work(monkeypatch, refused, words, code, message):
+    for work in ("certificates.renew", "testing.check_task"):
+        monkeypatch.setattr(f"ngym_core.{work}", lambda *args, **kwargs: pytest.fail("it begins to work"))
+    found, line = refused(*words)
+    assert message in line
+    assert found == code
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("full", "full is a folder; name a file."),
+        ("", ". is a folder; name a file."),
+        ("file", "file is no file of certificates, or is damaged"),
+    ],
+)
+def test_certify_looks_at_its_file_before_networks_are_trained(monkeypatch, refused, out, message):
+    monkeypatch.setattr("ngym_core.certificates.ProcessPoolExecutor", lambda *args: pytest.fail("networks are trained"))
+    code, line = refused("certify", "GoNogo", "--out", out)
+    assert message in line
+    assert code == 1
+
+
+def test_certify_and_check_take_collections_and_names_in_any_case_each_task_once(monkeypatch, capsys):
+    taken = []
+    monkeypatch.setattr("ngym_core.certificates.renew", lambda names, *args, **kwargs: taken.append(names) or [1])
+    monkeypatch.setattr("ngym_core.testing.check_task", lambda name: taken[-1].append(name) or Check(name, None, 1, 1, 1))
+    cli(["certify", "gonogo", "YANG19", "yang19.go-v0"], standalone_mode=False)
+    expected = ["GoNogo-v0", *registry.get_collection("yang19")]
+    assert taken.pop() == expected
+    taken.append([])
+    cli(["check", "GONOGO-V0", "yang19", "GoNogo"], standalone_mode=False)
+    assert taken == [expected]

@@ -19,6 +19,7 @@ from ngym_core.files import (
     holds_something,
     remove_leftovers,
     require_free_folder,
+    require_writable_file,
     require_writable_folder,
 )
 
@@ -273,6 +274,30 @@ def test_require_writable_folder_refuses_what_lies_in_a_file_and_a_full_disk(tmp
             monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: full)
             with pytest.raises(OSError, match="No space left"):
                 require_writable_folder(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named_itself(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{dir}/tmp0123")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(PermissionError) as refused:
+        require_writable_folder(tmp_path)
+    assert refused.value.filename == str(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError) as refused:
+        require_writable_folder(tmp_path / "file")
+    assert refused.value.filename == str(tmp_path / "file")
+
+
+def test_require_writable_file_refuses_a_folder_and_looks_at_its_own(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file.$"):
+        require_writable_file(tmp_path)
+    require_writable_file(tmp_path / "new" / "figure.png")
+    assert [path.name for path in tmp_path.rglob("*")] == ["new"]
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        require_writable_file(tmp_path / "file" / "figure.png")
 
 
 def test_what_writes_and_claims_a_file_wants_a_path():

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
 from click.testing import CliRunner
 
-from ngym_data import load_trials
+from ngym_data import export_trials, load_trials
 from ngym_data.cli import export, rerun
 from tests.data.test_export import change_manifest
+
+from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
 
 
 def test_export_and_rerun_commands(tmp_path, python):
@@ -41,3 +44,65 @@ def test_export_command_rejects_values_that_are_nested_too_deeply():
 def test_rerun_command_says_what_a_manifest_of_a_stranger_can_do():
     text = " ".join(CliRunner().invoke(rerun, ["--help"]).output.split())
     assert "It runs only tasks and wrappers of installed packages, and writes nothing but --out" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ([], 2, "Missing argument 'TASK'."),
+        *(([name], 2, message) for name, message in WRONG_TASKS),
+        *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
+        ([TASK, "GoNogo"], 2, "Got unexpected extra argument (GoNogo)"),
+        ([TASK, "--trials", "0"], 2, "'--trials': 0 is not in the range x>=1."),
+        ([TASK, "--trials", "1.5"], 2, "'--trials'"),
+        ([TASK, "--trials", "nan"], 2, "'--trials'"),
+        ([TASK, "--session", "0"], 2, "'--session': 0 is not in the range x>=1."),
+        ([TASK, "--seed", "-1"], 2, "'--seed': -1 is not in the range x>=0."),
+        ([TASK, "--split", "tran"], 2, "'tran' is not one of 'train', 'val', 'test', 'holdout'."),
+        ([TASK, "--split", "holdout"], 2, "needs held-out conditions"),
+        ([TASK, "--holdout", "choh=1"], 2, "Unknown condition of <PerceptualDecisionMaking> 'choh'. Did you mean 'coh'?"),
+        ([TASK, "--holdout", "coh"], 2, "'coh' must be NAME=VALUE."),
+        ([TASK, "--holdout", "coh=high"], 2, "'coh' of <PerceptualDecisionMaking> never has the value high. Valid: "),
+        ([TASK, "--holdout", "coh=nan"], 2, "'coh' of <PerceptualDecisionMaking> never has the value nan. Valid: "),
+        ([TASK, "--holdout", "coh=[]"], 2, "names no value of 'coh'."),
+        ([TASK, "--holdout", "coh=12.8", "--condition", "coh=12.8"], 2, "leave no combination in this split."),
+        ([TASK, "--out"], 2, "Option '--out' requires an argument."),
+        ([TASK, "--out", ""], 1, "must be a path that ends in '.npz'."),
+        ([TASK, "--out", "t.txt"], 1, "file='t.txt' must be a path that ends in '.npz'."),
+        ([TASK, "--out", "full"], 1, "file='full' must be a path that ends in '.npz'."),
+        ([TASK, "--out", "taken.npz"], 1, "taken.npz exists already; name another file."),
+        ([TASK, "--out", "folder.npz"], 1, "folder.npz exists already; name another file."),
+        ([TASK, "--out", "file/t.npz"], 1, "file: Not a directory."),
+        ([TASK, "--out", "file/new/t.npz"], 1, "file/new: Not a directory."),
+    ],
+)
+def test_export_command_refuses_before_trials_are_generated(monkeypatch, refused, words, code, message):
+    monkeypatch.setattr("ngym_data.export._generate", lambda *args: pytest.fail("trials are generated"))
+    found, line = refused("export", *words, *([] if "--out" in words else ["--out", "t.npz"]))
+    assert message in line
+    assert found == code
+
+
+def test_export_command_needs_a_file(refused):
+    assert refused("export", TASK) == (2, "Error: Missing option '--out'. See ngym export --help.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ([], 2, "Missing argument 'MANIFEST'."),
+        (["none.json"], 2, "'none.json' does not exist."),
+        (["full"], 2, "'full' is a directory."),
+        (["file"], 1, "file is not a manifest of exported trials, or is damaged"),
+        (["taken.npz"], 1, "There is no manifest taken.json."),
+        (["manifest", "--out", "t.txt"], 1, "out='t.txt' must be a path that ends in '.npz', or None."),
+        (["manifest", "--out", "taken.npz"], 1, "taken.npz exists already; name another file."),
+        (["manifest", "--out", "file/t.npz"], 1, "file: Not a directory."),
+    ],
+)
+def test_rerun_command_refuses_before_trials_are_generated(monkeypatch, refused, tmp_path_factory, words, code, message):
+    _, manifest = export_trials(tmp_path_factory.mktemp("exported") / "t.npz", "GoNogo", trials=2, seed=0)
+    monkeypatch.setattr("ngym_data.export._generate", lambda *args: pytest.fail("trials are generated"))
+    found, line = refused("rerun", *(str(manifest) if word == "manifest" else word for word in words))
+    assert message in line
+    assert found == code

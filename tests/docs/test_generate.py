@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from docs.generate import benchmarks, reference
 from docs.generate.markdown import table
-from docs.generate.papers import bibtex
+from docs.generate.papers import bibtex, doi_of
 from docs.generate.tasks import NAMES, known_as, task_page, task_paths
 from docs.generate.wrappers import wrapper_page, wrapper_paths
 
@@ -132,13 +132,59 @@ def test_tasks_are_found_by_what_people_call_them():
 # ---- parts ---------------------------------------------------------------------------------------
 
 
+def test_table_has_no_column_in_which_nothing_stands():
+    assert table(["a", "b", "c"], [["1", "", "x"], ["2", "", ""]]).splitlines()[::3] == ["| a | c |", "| 2 |  |"]
+
+
 def test_table_escapes_bars_and_says_none():
     assert table(["a"], [["x|y"]]).splitlines()[-1] == "| x\\|y |"
     assert table(["a"], []) == "None."
 
 
-def test_bibtex_has_title_and_address():
+def test_bibtex_has_title_address_and_doi():
     assert bibtex("", "https://example.org").splitlines()[1] == "  url = {https://example.org},"
+    lines = bibtex("A study", "https://elifesciences.org/articles/11308").splitlines()
+    assert lines[1:-1] == [
+        "  title = {A study},",
+        "  doi = {10.7554/eLife.11308},",
+        "  url = {https://elifesciences.org/articles/11308},",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("link", "doi"),
+    [
+        ("https://doi.org/10.1016/j.neuron.2018.07.003", "10.1016/j.neuron.2018.07.003"),
+        ("https://journals.plos.org/plosbiology/article?id=10.1371/journal.pbio.0030068", "10.1371/journal.pbio.0030068"),
+        ("https://arxiv.org/abs/2207.03523", "10.48550/arXiv.2207.03523"),
+        ("https://www.nature.com/articles/nature12742", "10.1038/nature12742"),
+        ("https://www.nature.com/articles/nn1209", "10.1038/nn1209"),
+        ("https://www.nature.com/articles/nrn1345/", "10.1038/nrn1345"),
+        ("https://www.nature.com/articles/s41593-018-0310-2", "10.1038/s41593-018-0310-2"),
+        ("https://science.sciencemag.org/content/364/6441/eaav8911", "10.1126/science.aav8911"),
+        ("https://www.jneurosci.org/content/12/12/4745", "10.1523/JNEUROSCI.12-12-04745.1992"),
+        ("https://www.jneurosci.org/content/jneuro/5/12/3261.full.pdf", "10.1523/JNEUROSCI.05-12-03261.1985"),
+    ],
+)
+def test_doi_is_derived_from_addresses_that_decide_it(link, doi):
+    assert doi_of(link) == doi
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "https://example.org/10.1000/5",
+        "https://www.jneurosci.org/content/30/28/9424",  # a newer volume
+        "https://science.sciencemag.org/content/233/4771/1416",
+        "https://www.pnas.org/content/113/31/E4531",
+        "https://www.sciencedirect.com/science/article/pii/S0896627309004887",
+        "https://www.nature.com/articles/s41599-019-0001-2",  # of a journal of Palgrave's
+        "https://www.nature.com/articles/nature12742.pdf",
+    ],
+)
+def test_doi_is_not_guessed(link):
+    assert doi_of(link) == ""
 
 
 # ---- the benchmark's numbers ---------------------------------------------------------------------

@@ -167,17 +167,23 @@ def browser():
 STATE = """return {
   missing: Array.from(document.images).filter(i => !(i.complete && i.naturalWidth > 0)).map(i => i.src),
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  cut: Array.from(document.querySelectorAll(".prev-next-area a")).filter(a => a.scrollWidth > a.clientWidth + 1)
+    .map(a => a.textContent.trim()),
+  hidden: Array.from(document.querySelectorAll("article table")).filter(t => {
+    const second = t.querySelector("tr :is(th, td):nth-child(2)");
+    return second && second.getBoundingClientRect().right > t.getBoundingClientRect().right + 1;
+  }).map(t => t.textContent.trim().slice(0, 40)),
 };"""
 
 
 @pytest.mark.parametrize("width", [1280, PHONE])
-def test_every_picture_loads_and_nothing_sticks_out(browser, address, pages, width):
+def test_every_picture_loads_nothing_sticks_out_and_tables_show_two_columns(browser, address, pages, width):
     browser.width(width)
     wrong = {}
     for name in sorted(pages):
         browser.open(f"{address}/{name}")
         state = browser.run(STATE)
-        if state["missing"] or state["wide"] > 0:
+        if state["missing"] or state["wide"] > 0 or state["cut"] or state["hidden"]:
             wrong[name] = state
     assert wrong == {}
 

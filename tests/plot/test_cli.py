@@ -9,6 +9,8 @@ from PIL import Image
 
 from ngym_plot.cli import gallery, plot
 
+from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
+
 ID = "PerceptualDecisionMaking-v0"
 
 
@@ -58,34 +60,42 @@ def test_plot_command_animates_image_observations(image_task, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("out", "message"),
+    ("words", "code", "message"),
     [
-        ("p.xyz", "p.xyz has no suffix of a figure or an animation. Valid: '."),
-        ("p.pngg", "p.pngg has no suffix of a figure or an animation. Did you mean '.png'"),
-        ("p", "p has no suffix of a figure or an animation. Valid: "),
-        ("p.mp4", "p.mp4 needs ffmpeg, which is not installed; give --out a name such as p.gif."),
-        ("folder.png", "folder.png is a folder; name a file."),
+        ([], 2, "Missing argument 'TASK'."),
+        *(([name], 2, message) for name, message in WRONG_TASKS),
+        *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
+        ([TASK, "GoNogo"], 2, "Got unexpected extra argument (GoNogo)"),
+        ([TASK, "--trials", "0"], 2, "'--trials': 0 is not in the range x>=1."),
+        ([TASK, "--trials", "1.5"], 2, "'--trials'"),
+        ([TASK, "--trials", "nan"], 2, "'--trials'"),
+        ([TASK, "--seed", "-1"], 2, "'--seed': -1 is not in the range x>=0."),
+        ([TASK, "--trials-per-episode", "0"], 2, "'--trials-per-episode': 0 is not in the range x>=1."),
+        ([TASK, "--model", "none.zip"], 2, "'none.zip' does not exist."),
+        ([TASK, "--model", "full"], 1, "full is no folder of `ngym train`: it holds no model.zip."),
+        (
+            [TASK, "--model", "file"],
+            1,
+            "Stable-Baselines3 saved, or it is damaged (RecurrentPPO, PPO, A2C, DQN: another algorithm",
+        ),
+        ([TASK, "--out", ""], 1, ". has no suffix of a figure or an animation. Valid: '."),
+        ([TASK, "--out", "p"], 1, "p has no suffix of a figure or an animation. Valid: '."),
+        ([TASK, "--out", "p.xyz"], 1, "p.xyz has no suffix of a figure or an animation. Valid: '."),
+        ([TASK, "--out", "p.pngg"], 1, "p.pngg has no suffix of a figure or an animation. Did you mean '.png'"),
+        ([TASK, "--out", "p.mp4"], 1, "p.mp4 needs ffmpeg, which is not installed; give --out a name such as p.gif."),
+        ([TASK, "--out", "p.gif"], 1, "no image observations to animate; give --out a name such as p.png."),
+        ([TASK, "--out", "folder.png"], 1, "folder.png is a folder; name a file."),
+        ([TASK, "--out", "file/p.png"], 1, "file: Not a directory."),
+        ([TASK, "--out", "file/new/p.png"], 1, "file/new: Not a directory."),
     ],
 )
-def test_plot_command_refuses_a_file_before_trials_are_played(tmp_path, monkeypatch, image_task, out, message):
+def test_plot_command_refuses_before_trials_are_played(monkeypatch, refused, sb3_algorithms, words, code, message):
     monkeypatch.setattr("matplotlib.animation.FFMpegWriter.isAvailable", lambda: False)
-    monkeypatch.setattr("ngym_core.run_env", lambda *args, **kwargs: pytest.fail("trials are played"))
-    (tmp_path / "folder.png").mkdir()
-    done = invoke(plot, image_task, "--out", out)
-    assert done.exit_code == 1
-    assert message in done.output
-    assert [p.name for p in tmp_path.iterdir()] == ["folder.png"]
-
-
-def test_plot_command_looks_at_the_folder_before_trials_are_played(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setattr("ngym_core.run_env", lambda *args, **kwargs: pytest.fail("trials are played"))
-    with pytest.raises(OSError, match="'file'"):
-        invoke(plot, ID, "--out", "file/p.png")
-    unknown = invoke(plot, "Nothing", "--out", "new/p.png")
-    assert unknown.exit_code == 2
-    assert "Unknown task 'Nothing'" in unknown.output
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    for name in ("ngym_core.run_env", "ngym_plot.trial.plot_trial"):
+        monkeypatch.setattr(name, lambda *args, **kwargs: pytest.fail("trials are played"))
+    found, line = refused("plot", *words)
+    assert message in line
+    assert found == code
 
 
 def test_plot_command_says_what_a_model_can_do():
@@ -112,6 +122,41 @@ def test_gallery_command_writes_a_page_and_reports_failing_tasks(tmp_path, monke
     done = invoke(gallery, "--out", "pages")
     assert "Failing-v0 could not be drawn: RuntimeError: no trial <today>" in done.output
     assert "wrote pages/index.html" in done.output
+    assert "1 of 2 tasks could not be drawn: Failing-v0" in done.output
+    assert done.exit_code == 1
     assert [p.name for p in (tmp_path / "pages").iterdir()] == ["index.html"]
     with pytest.raises(FileExistsError, match="pages holds something already"):
         invoke(gallery, "--out", "pages")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        *((["GoNogo", name], 2, message) for name, message in WRONG_TASKS),
+        *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
+        (
+            ["GoNogo", TASK, "--set", "sigma=1"],
+            2,
+            "GoNogo-v0: GoNogo.__init__() got an unexpected keyword",
+        ),
+        ([TASK, "--otu", "new"], 2, "No such option '--otu'."),
+        ([TASK, "--out"], 2, "Option '--out' requires an argument."),
+        ([TASK, "--out", ""], 1, ". holds something already; name a new folder."),
+        ([TASK, "--out", "full"], 1, "full holds something already; name a new folder."),
+        ([TASK, "--out", "file"], 1, "file holds something already; name a new folder."),
+        ([TASK, "--out", "file/new"], 1, "file/new: Not a directory."),
+    ],
+)
+def test_gallery_command_refuses_before_tasks_are_drawn(monkeypatch, refused, words, code, message):
+    monkeypatch.setattr("ngym_plot.gallery.task_card", lambda *args: pytest.fail("tasks are drawn"))
+    found, line = refused("gallery", *words, *([] if "--out" in words else ["--out", "new"]))
+    assert message in line
+    assert found == code
+
+
+def test_gallery_command_needs_a_folder_and_takes_each_task_once(refused, monkeypatch):
+    assert refused("gallery", TASK) == (2, "Error: Missing option '--out'. See ngym gallery --help.\n")
+    drawn = []
+    monkeypatch.setattr("ngym_plot.gallery.write_gallery", lambda out, ids, **_: drawn.append(ids) or ("page", {}))
+    assert invoke(gallery, TASK, "gonogo", "GoNogo-v0", "--out", "new").exit_code == 0
+    assert drawn == [[ID, "GoNogo-v0"]]

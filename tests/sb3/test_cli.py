@@ -15,6 +15,8 @@ from ngym_sb3.cells import CELLS
 from ngym_sb3.cli import ALGORITHM_NAMES, POLICY_NAMES, _progress, train
 from ngym_sb3.config import ALGORITHMS, TrainingConfig, load_model
 
+from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
+
 ID = "PerceptualDecisionMaking-v0"
 
 
@@ -109,29 +111,76 @@ def test_train_changes_the_task_and_saves_to_a_stated_folder(command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "text", "message"),
+    ("words", "code", "message"),
     [
-        ([ID, "--lr", 3], "", "learning_rate=3.0 must be a finite number above 0 to 1"),
-        (
-            [ID, "--config", "c.toml"],
-            "learning_rat = 1",
-            "c.toml: Unknown setting 'learning_rat'. Did you mean 'learning_rate'",
-        ),
-        ([ID, "--config", "c.toml"], "a = [", "c.toml is no TOML file: "),
-        ([ID, "--config", "no.toml"], "", "'no.toml' does not exist"),
-        ([ID, "--curriculum", "no.toml"], "", "'no.toml' does not exist"),
-        ([ID, "--set", "simga=1"], "", "unexpected keyword argument 'simga'"),
-        ([ID, "--condition", "choh=1"], "", "'choh'. Did you mean 'coh'?"),
-        (["Nothing"], "", "Unknown task 'Nothing'"),
+        ([], 2, "Missing argument 'TASK'."),
+        *(([name], 2, message) for name, message in WRONG_TASKS),
+        *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
+        ([TASK, "GoNogo"], 2, "Got unexpected extra argument (GoNogo)"),
+        ([TASK, "--stpes", "9"], 2, "No such option '--stpes'."),
+        ([TASK, "--algo", "pppo"], 2, "'pppo' is not one of 'recurrent-ppo', 'ppo', 'a2c', 'dqn'."),
+        ([TASK, "--policy", "lsmt"], 2, "'lsmt' is not one of 'rnn', 'gru', 'lstm', 'ctrnn', 'ei-ctrnn', 'mlp'."),
+        ([TASK, "--algo", "ppo", "--policy", "gru"], 2, "Unknown policy of ppo 'gru'. Valid: 'mlp'."),
+        ([TASK, "--carry", "trail"], 2, "'trail' is not one of 'episode', 'trial'."),
+        ([TASK, "--episode-end", "terminated"], 2, "'terminated' is not one of 'truncated', 'terminal'."),
+        ([TASK, "--units", "0"], 2, "units=0 must be an integer from 1."),
+        ([TASK, "--units", "1.5"], 2, "'--units'"),
+        ([TASK, "--units", "100000000000"], 2, "units=100000000000 must be an integer from 1. More than 1000000000 would"),
+        ([TASK, "--lr", "3"], 2, "learning_rate=3.0 must be a finite number above 0 to 1"),
+        ([TASK, "--lr", "nan"], 2, "learning_rate=nan must be a finite number above 0 to 1"),
+        ([TASK, "--lr", "0"], 2, "learning_rate=0.0 must be a finite number above 0 to 1"),
+        ([TASK, "--gamma", "nan"], 2, "gamma=nan must be a probability from 0 to 1."),
+        ([TASK, "--gamma", "-0.1"], 2, "gamma=-0.1 must be a probability from 0 to 1."),
+        ([TASK, "--steps", "0"], 2, "steps=0 must be an integer from 1."),
+        ([TASK, "--steps", "1e5"], 2, "'--steps'"),
+        ([TASK, "--envs", "-1"], 2, "envs=-1 must be an integer from 1."),
+        ([TASK, "--seed", "-1"], 2, "seed=-1 must be an integer from 0"),
+        ([TASK, "--seed", str(2**32)], 2, "seed=4294967296 must be an integer from 0 to 4294967295."),
+        ([TASK, "--trials-per-episode", "0"], 2, "trials_per_episode=0 must be an integer from 1."),
+        ([TASK, "--config", "none.toml"], 2, "'none.toml' does not exist"),
+        ([TASK, "--config", "full"], 2, "'full' is a directory."),
+        ([TASK, "--curriculum", "none.toml"], 2, "'none.toml' does not exist"),
+        ([TASK, "--curriculum", "full"], 2, "'full' is a directory."),
+        ([TASK, "--curriculum", "empty.toml"], 2, "empty.toml, line 1: A curriculum needs 'stages'."),
+        ([TASK, "--out", ""], 1, ". holds something already; name a new folder."),
+        ([TASK, "--out", "full"], 1, "full holds something already; name a new folder."),
+        ([TASK, "--out", "file"], 1, "file holds something already; name a new folder."),
+        ([TASK, "--out", "file/new"], 1, "file/new: Not a directory."),
     ],
 )
-def test_train_refuses_what_there_is_not_before_a_folder_is_made(command, tmp_path, words, text, message):
-    (tmp_path / "c.toml").write_text(text)
-    code, error = command("train", *words)
+def test_train_refuses_before_an_agent_is_made(monkeypatch, refused, words, code, message):
+    monkeypatch.setattr("ngym_sb3.training.make_model", lambda *args: pytest.fail("an agent is made"))
+    found, line = refused("train", *words)
+    assert message in line
+    assert found == code
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("--config", "learning_rat = 1", "c.toml: Unknown setting 'learning_rat'. Did you mean 'learning_rate'"),
+        ("--config", "a = [", "c.toml is no TOML file: "),
+        ("--config", "\xff", "c.toml is no TOML file: "),
+        ("--config", 'units = "many"', "units='many' must be an integer from 1."),
+        ("--config", "gamma = nan", "gamma=nan must be a probability from 0 to 1."),
+        ("--config", "task_kwargs.simga = 1", "unexpected keyword argument 'simga'. Did you mean 'sigma'?"),
+        ("--config", 'wrappers = ["PasReward"]', "Unknown wrapper 'PasReward'. Did you mean 'PassReward-v0'?"),
+        ("--config", "wrappers = 5", "wrappers=5 must be a"),
+        ("--config", "conditions.choh = 1", "Unknown condition of <PerceptualDecisionMaking> 'choh'. Did you mean 'coh'?"),
+        ("--config", "task_kwargs = 5", "task_kwargs=5 must be a"),
+        ("--config", "conditions = [1]", "conditions=[1] must be a"),
+        ("--curriculum", "a = [", "c.toml is no TOML: "),
+        ("--curriculum", "\xff", "c.toml is no TOML: "),
+        ("--curriculum", "stags = 1", "c.toml, line 1: Unknown key of a curriculum 'stags'. Did you mean 'stages'?"),
+    ],
+)
+def test_train_refuses_a_wrong_file_before_an_agent_is_made(monkeypatch, refused, tmp_path_factory, option, text, message):
+    monkeypatch.setattr("ngym_sb3.training.make_model", lambda *args: pytest.fail("an agent is made"))
+    file = tmp_path_factory.mktemp("files") / "c.toml"
+    file.write_text(text, encoding="latin-1")
+    code, line = refused("train", TASK, option, str(file))
+    assert message in line
     assert code == 2
-    assert message in error
-    assert error.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["c.toml"]
 
 
 def test_train_prints_progress_now_and_then_without_a_terminal(monkeypatch, capsys):

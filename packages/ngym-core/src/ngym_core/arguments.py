@@ -56,6 +56,7 @@ __all__ = [
     "Keywords",
     "Labels",
     "Milliseconds",
+    "NetworkSeed",
     "NonNegative",
     "Number",
     "Numbers",
@@ -196,7 +197,8 @@ class Number(Expected):
 
     def _bounds(self) -> str:
         parts = [("from", self.low), ("above", self.above), ("to", self.high), ("below", self.below)]
-        return "".join(f" {word} {bound:g}" for word, bound in parts if bound is not None)
+        texts = {word: bound if isinstance(bound, int) else f"{bound:g}" for word, bound in parts if bound is not None}
+        return "".join(f" {word} {text}" for word, text in texts.items())
 
     def _is_kind(self, value: Any) -> bool:
         return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
@@ -499,6 +501,10 @@ Index: TypeAlias = Annotated[int, Integer(0)]
 """An integer from 0."""
 Seed: TypeAlias = Annotated[int, Integer(0)] | None
 """A seed: an integer from 0, or None for one of the operating system's."""
+MAX_NETWORK_SEED = 2**32 - 1
+"""The largest seed of a network: NumPy's older generators, which libraries seed too, take no larger one."""
+NetworkSeed: TypeAlias = Annotated[int, Integer(0, high=MAX_NETWORK_SEED)]
+"""A seed of a network and its training: an integer from 0."""
 Flag: TypeAlias = Annotated[bool, Boolean()]
 """True or False."""
 Text: TypeAlias = Annotated[str, InstanceOf(str, "a text")]

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import ngym_core as ngym
+from ngym_core.arguments import MAX_NETWORK_SEED
 from ngym_core.errors import TaskError, UnknownNameError
-from ngym_core.files import require_writable_folder
+from ngym_core.files import require_writable_file
 from ngym_core.info import facts_of
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import isolated, reason
@@ -184,11 +185,7 @@ def check(tasks: tuple[str, ...], everything: bool, changes: TaskChanges, as_jso
     """
     from ngym_core.testing import check_task
 
-    if everything and tasks:
-        raise click.UsageError("--all checks all tasks: give it or TASKS.")
-    names = registry.all_envs(collections=True) if everything else tasks_named(tasks)
-    if not names:
-        raise click.UsageError("Name tasks to check, or give --all.")
+    names = _names(tasks, everything, "check")
     is_changed = changes != TaskChanges()
     for name in names if is_changed else ():
         changes.make(name)  # what no task can have is an error before any of them is checked
@@ -220,6 +217,16 @@ def check(tasks: tuple[str, ...], everything: bool, changes: TaskChanges, as_jso
         raise click.ClickException(f"{len(broken)} of {len(names)} tasks break a promise: {', '.join(broken)}")
 
 
+def _names(tasks: Sequence[str], everything: bool, verb: str) -> list[str]:
+    """Return the ids of the tasks of a command: those that it names, or all."""
+    if everything and tasks:
+        raise click.UsageError("--all stands for all tasks: give it or TASKS.")
+    names = registry.all_envs(collections=True) if everything else tasks_named(tasks)
+    if not names:
+        raise click.UsageError(f"Name tasks to {verb}, or give --all.")
+    return names
+
+
 def _changed(changes: TaskChanges, name: str) -> Any:
     """Return a task that is changed: the chance level that it states is that of its defaults."""
     env = changes.make(name)
@@ -228,13 +235,13 @@ def _changed(changes: TaskChanges, name: str) -> Any:
 
 
 @cli.command()
-@click.argument("ids", nargs=-1)
+@click.argument("tasks", nargs=-1, type=TASK)
 @click.option("--all", "everything", is_flag=True, help="All tasks.")
 @click.option("--kind", type=click.Choice(["supervised", "rl"]), help="Only this kind of recipe; by default both.")
 @click.option(
     "--seed",
     "seeds",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MAX_NETWORK_SEED),
     multiple=True,
     help="Seed of a network; several may be given, by default 0, 1, 2.",
 )
@@ -245,22 +252,18 @@ def _changed(changes: TaskChanges, name: str) -> Any:
     help="File of certificates; those of other tasks stay, and those that are current are not made again.",
 )
 def certify(
-    ids: tuple[str, ...], everything: bool, kind: Kind | None, seeds: tuple[int, ...], workers: int, out: Path | None
+    tasks: tuple[str, ...], everything: bool, kind: Kind | None, seeds: tuple[int, ...], workers: int, out: Path | None
 ) -> None:
-    """Train networks on the tasks IDS, each by its recipe, and say what they reach.
+    """Train networks on TASKS, each by its recipe, and say what they reach; the name of a collection stands for its tasks.
 
     Recipes come from packs: ngym-data (supervised) and ngym-sb3 (rl) have some for all tasks. Fails if a network
     misses its criterion.
     """
     from ngym_core.certificates import KINDS, Certificate, renew
 
-    if everything and ids:
-        raise click.UsageError("--all certifies all tasks: give it or IDS.")
-    names = registry.all_envs(collections=True) if everything else [registry.task_spec(id_).id for id_ in ids]
-    if not names:
-        raise click.UsageError("Name tasks to certify, or give --all.")
+    names = _names(tasks, everything, "certify")
     if out is not None:
-        require_writable_folder(out.parent)  # before networks are trained
+        require_writable_file(out)  # before networks are trained
     missed = []
 
     def show(task: str, of_kind: str, result: Any) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "holds_something",
     "remove_leftovers",
     "require_free_folder",
+    "require_writable_file",
     "require_writable_folder",
     "sync_folder",
 ]
@@ -245,6 +246,26 @@ def require_free_folder(folder: Path, mark: str | None = None, besides: str | No
 
 
 @explained
+def require_writable_file(path: Path) -> None:
+    """Make the folder of a file, and raise if the file cannot be written; for use before long work.
+
+    Args:
+        path: The file. It need not exist.
+
+    Raises:
+        OSError: It is a folder, or its own folder cannot be made or written, or the disk is full.
+
+    Example:
+        >>> require_writable_file(Path("results") / "figure.png")
+        >>> Path("results").is_dir()
+        True
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file.")
+    require_writable_folder(path.parent)
+
+
+@explained
 def require_writable_folder(folder: Path) -> None:
     """Make a folder, and raise if nothing can be written there; for use before long work.
 
@@ -259,9 +280,16 @@ def require_writable_folder(folder: Path) -> None:
         >>> Path("results").is_dir()
         True
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(PROBE_BYTES))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(PROBE_BYTES))
+    except OSError as error:
+        error.filename = str(folder)  # not that of the temporary file
+        raise
 
 
 @explained

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import datetime
 import functools
+import itertools
 import json
 import re
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,21 +162,23 @@ class TaskChanges:
         with usage_errors(f"{task}: "):
             env = registry.make(task, wrappers=[*self.wrappers, *fixed], **{**self.parameters, **kwargs})
             if self != TaskChanges():  # a value may be wrong beside others only
-                env.get_wrapper_attr("sample_trials")(1, seed=0)
+                with warnings.catch_warnings(action="ignore"):  # the trials to come give the same ones
+                    env.get_wrapper_attr("sample_trials")(1, seed=0)
             return env
 
 
 def tasks_named(names: Sequence[str]) -> list[str]:
-    """Return the ids of tasks that arguments of the type `TASK` name: a collection stands for its tasks.
+    """Return the ids of tasks that arguments of the type `TASK` name, each once: a collection stands for its tasks.
 
     Args:
         names: Ids, or names of collections.
 
     Example:
-        >>> len(tasks_named(["GoNogo-v0", "yang19"]))
+        >>> len(tasks_named(["GoNogo-v0", "yang19", "yang19.go-v0"]))
         21
     """
-    return [id_ for name in names for id_ in (registry.get_collection(name) if registry.is_collection(name) else [name])]
+    found = [registry.get_collection(name) if registry.is_collection(name) else [name] for name in names]
+    return list(dict.fromkeys(itertools.chain.from_iterable(found)))
 
 
 def parse_toml(name: str, text: str) -> Any:
@@ -281,7 +285,7 @@ def task_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "wrappers",
         callback=_parse_wrappers,
         multiple=True,
-        metavar="NAME[:JSON]",
+        metavar="WRAPPER",
         help="A wrapper, the first one innermost, such as PassReward or Noise:'{\"std_noise\": 0.2}'.",
     )
     @click.option(

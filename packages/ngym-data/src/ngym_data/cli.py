@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ngym_core.task_options import TASK, TaskChanges, parse_pairs, task_options
+from ngym_core.progress import progress_bar
+from ngym_core.task_options import TASK, TaskChanges, parse_pairs, task_options, usage_errors
 from ngym_data.splits import SPLITS, Split
 
 __all__ = ["export", "rerun"]
@@ -47,21 +48,27 @@ def export(
     Several values of a condition are crossed with those of the others: the trials have all combinations in turn.
     """
     from ngym_data.export import export_trials
+    from ngym_data.trial_dataset import TrialDataset
 
     changes.make(task)  # errors of names and values before anything else
     parameters = {**changes.parameters, **({"wrappers": changes.wrappers} if changes.wrappers else {})}
-    with click.progressbar(length=trials, label="generating trials") as bar:
+    chosen: dict[str, Any] = {
+        "seed": seed,
+        "split": split,
+        "holdout": holdout,
+        "conditions": changes.conditions,
+        "session": session,
+    }
+    with usage_errors(f"{task}: "):
+        TrialDataset(task, parameters, trials, **chosen)
+    with progress_bar("generating trials", trials) as update:
         files = export_trials(
             out,
             task,
             parameters,
             trials,
-            seed=seed,
-            split=split,
-            holdout=holdout,
-            conditions=changes.conditions,
-            session=session,
-            progress=bar.update,
+            progress=update,
+            **chosen,
         )
     click.echo(f"wrote {', '.join(map(str, files))}")
 
@@ -79,8 +86,8 @@ def rerun(manifest: Path, out: Path | None) -> None:
     from ngym_data.export import read_manifest
     from ngym_data.export import rerun as rerun_export
 
-    with click.progressbar(length=read_manifest(manifest)["trials"], label="generating trials") as bar:
-        result = rerun_export(manifest, out=out, progress=bar.update)
+    with progress_bar("generating trials", read_manifest(manifest)["trials"]) as update:
+        result = rerun_export(manifest, out=out, progress=update)
     changed = "; ".join(f"{name} was {then}, is {now}" for name, (then, now) in result.changed.items())
     if not result.same:
         raise click.ClickException(f"The bytes differ ({changed or 'no version has changed'}): sha256 {result.sha256}.")

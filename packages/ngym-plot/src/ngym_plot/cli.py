@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ngym_core.plugins import registry
+from ngym_core.progress import progress_bar
 from ngym_core.task_options import TASK, TaskChanges, task_options, tasks_named
 
 __all__ = ["gallery", "plot"]
@@ -117,7 +118,7 @@ def _check_file(path: Path) -> None:
     from matplotlib.animation import FFMpegWriter
 
     from ngym_core.errors import nearest
-    from ngym_core.files import require_writable_folder
+    from ngym_core.files import require_writable_file
     from ngym_plot.figure import FIGURE_SUFFIXES
 
     suffixes = (*FIGURE_SUFFIXES, *_ANIMATION_SUFFIXES)
@@ -127,9 +128,7 @@ def _check_file(path: Path) -> None:
         raise click.ClickException(
             f"{path.name} needs ffmpeg, which is not installed; give --out a name such as {path.stem}.gif."
         )
-    if path.is_dir():
-        raise click.ClickException(f"{path} is a folder; name a file.")
-    require_writable_folder(path.parent)
+    require_writable_file(path)
 
 
 @click.command()
@@ -139,7 +138,8 @@ def _check_file(path: Path) -> None:
 def gallery(tasks: tuple[str, ...], out: Path, changes: TaskChanges) -> None:
     """Write a page with a figure of a trial of TASKS (by default all) to OUT/index.html.
 
-    It needs no server and no network. The name of a collection stands for its tasks.
+    It needs no server and no network. The name of a collection stands for its tasks. Fails if a task could not be drawn,
+    which the page then says.
     """
     import matplotlib as mpl
 
@@ -150,8 +150,10 @@ def gallery(tasks: tuple[str, ...], out: Path, changes: TaskChanges) -> None:
     is_changed = changes != TaskChanges()
     for task in ids if is_changed else ():
         changes.make(task)  # what no task can have is an error before any of them is drawn
-    with click.progressbar(length=len(ids), label="drawing") as bar:
-        path, failed = write_gallery(out, ids, progress=bar.update, make=changes.make)
+    with progress_bar("drawing", len(ids)) as update:
+        path, failed = write_gallery(out, ids, progress=update, make=changes.make)
     for name, reason in failed.items():
         click.echo(f"{name} could not be drawn: {reason}", err=True)
     click.echo(f"wrote {path}")
+    if failed:
+        raise click.ClickException(f"{len(failed)} of {len(ids)} tasks could not be drawn: {', '.join(failed)}")

@@ -97,7 +97,7 @@ def load_player(path: FilePath) -> Any:
     path = Path(path)
     if path.is_dir():
         path /= MODEL
-    reasons = []
+    reasons: dict[str, list[str]] = {}  # error -> the classes that raise it
     for module, name in _SB3_CLASSES:
         try:
             algorithm = getattr(importlib.import_module(module), name)
@@ -106,5 +106,6 @@ def load_player(path: FilePath) -> Any:
         try:
             return algorithm.load(path, device="cpu")
         except Exception as error:  # a file of another algorithm fails in many ways
-            reasons.append(f"{name}: {error}")
-    raise ValueError(f"{path} is not an agent that Stable-Baselines3 saved, or it is damaged ({'; '.join(reasons)}).")
+            reasons.setdefault(str(error), []).append(name)
+    why = "; ".join(f"{', '.join(names)}: {error}" for error, names in reasons.items())
+    raise ValueError(f"{path} is not an agent that Stable-Baselines3 saved, or it is damaged ({why}).")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,7 +97,7 @@ def train(task: str, changes: TaskChanges, config: Path | None, out: Path | None
     with usage_errors():
         settings = _settings({} if config is None else load_settings(config), options, changes)
         training = TrainingConfig(**settings)
-    with usage_errors(f"{task}: "):
+    with usage_errors(f"{task}: "), warnings.catch_warnings(action="ignore"):  # training gives the same warnings
         training.make_env(task, 1)  # before a folder is made
     folder = _new_folder(task) if out is None else out
     with claim_training_folder(folder):

@@ -18,9 +18,10 @@ from ngym_core.arguments import (
     Count,
     FilePath,
     Flag,
-    Index,
+    InstanceOf,
     Integer,
     Keywords,
+    NetworkSeed,
     NonNegative,
     Number,
     Probability,
@@ -91,7 +92,7 @@ class TrainingConfig:
     algo: Algorithm = "recurrent-ppo"
     policy: Text | None = None
     envs: Count = 64
-    seed: Index = 0
+    seed: NetworkSeed = 0
     trials_per_episode: Count = 1
     carry: Carry = "episode"
     episode_end: EpisodeEnd = "truncated"
@@ -103,7 +104,7 @@ class TrainingConfig:
     epochs: Count = 4
     gamma: Probability = 0.9
     task_kwargs: Keywords = field(default_factory=dict)
-    wrappers: Sequence[Any] = ()
+    wrappers: Annotated[Sequence[Any], InstanceOf((list, tuple), "a list of wrappers")] = ()
     conditions: Keywords = field(default_factory=dict)
     curriculum: GivenCurriculum | None = None
 
@@ -162,7 +163,8 @@ def load_settings(path: FilePath) -> dict[str, Any]:
     Raises:
         FileNotFoundError: There is no such file.
         UnknownNameError: A setting that there is not.
-        ValueError: It is no TOML file.
+        TypeError: A setting of another type.
+        ValueError: It is no TOML file, or a value that a setting cannot have.
 
     Example:
         >>> from pathlib import Path
@@ -184,6 +186,10 @@ def load_settings(path: FilePath) -> dict[str, Any]:
             raise UnknownNameError(f"{path}: {unknown_name('setting', name, names)}")
     if isinstance(settings.get("curriculum"), str):
         settings["curriculum"] = path.parent / settings["curriculum"]
+    try:
+        check_arguments(TrainingConfig, settings)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from error
     return settings
 
 

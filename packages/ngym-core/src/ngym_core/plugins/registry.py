@@ -60,6 +60,9 @@ EPISODE_TRIALS = 1
 GYMNASIUM = "1.2.2"
 """The lowest version of Gymnasium that works, as in pyproject.toml."""
 
+PARAMETERS_OF_MAKE = ("num_trials_before_reset", "max_episode_steps", "render_mode", "wrappers")
+"""What `make` takes besides the parameters of a task."""
+
 THIS_PROGRAM = "this program"
 """Who offers what no pack has registered, for error messages."""
 
@@ -391,6 +394,12 @@ def task_spec(id_: str) -> TaskSpec:
         return replace(spec, id="+".join([spec.id, *modifiers]), modifiers=tuple(modifiers))
     if (found := _full_name(id_, _tasks)) is not None:
         return _tasks[found]
+    if (found := _full_name(id_, all_collections())) is not None:
+        raise UnknownTaskError(
+            f"{id_!r} is a collection, no task: name one of its tasks, such as {get_collection(found)[0]!r}."
+        )
+    if (found := _full_name(id_, _wrappers)) is not None:
+        raise UnknownTaskError(f"{id_!r} is no task: {found!r} is a wrapper, which is put around one.")
     reasons = _pack_manager.why_missing(id_) if _pack_manager is not None else ""
     raise UnknownTaskError(f"Unknown task {id_!r}. {reasons}{nearest(id_, [*_tasks, *all_collections()])}")
 
@@ -539,7 +548,9 @@ def make(
     else:
         env = _make_task(task_spec(name), episodes, render_mode, kwargs)
     for which, arguments in pairs:
-        env = (wrapper_spec(which).load() if isinstance(which, str) else which)(env, **arguments)
+        target = wrapper_spec(which).load() if isinstance(which, str) else which
+        _check_parameters(target, arguments, parameters_of(target) if inspect.isclass(target) else None)
+        env = target(env, **arguments)
     if render_mode is not None:
         record_trials(env, render_mode)
     return env if max_episode_steps is None else gymnasium.wrappers.TimeLimit(env, max_episode_steps)
@@ -552,7 +563,7 @@ def _make_task(spec: TaskSpec, episodes: dict[str, Any], render_mode: RenderMode
 
     target = spec.load()
     parameters = parameters_of(target)
-    _check_parameters(target, kwargs, parameters)
+    _check_parameters(target, kwargs, parameters, PARAMETERS_OF_MAKE)
     accepted = episodes if parameters is None or episodes.keys() <= parameters.keys() else {}
     env: Any = target(**{**spec.kwargs, **kwargs, **accepted})
     for task in tasks_of(env) if episodes else ():  # also of a task that has no parameter for it
@@ -641,13 +652,15 @@ def parameters_of(target: Any) -> dict[str, inspect.Parameter] | None:
     return None
 
 
-def _check_parameters(target: Any, given: Mapping[str, Any], valid: Mapping[str, Any] | None) -> None:
+def _check_parameters(
+    target: Any, given: Mapping[str, Any], valid: Mapping[str, Any] | None, also: Collection[str] = ()
+) -> None:
     """Raise if a parameter does not exist, in Python's own words, and name the nearest that does."""
     for name in given if valid is not None else ():
         if name not in valid:  # type: ignore[operator]
             called = f"{target.__name__}.__init__" if inspect.isclass(target) else getattr(target, "__name__", target)
-            also = ("num_trials_before_reset", "max_episode_steps", "render_mode", "wrappers")
-            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}. {nearest(name, {*valid, *also})}")  # type: ignore[misc]
+            names = {*valid, *also} - {"env"}  # type: ignore[misc]
+            raise TypeError(f"{called}() got an unexpected keyword argument {name!r}. {nearest(name, names)}")
 
 
 @explained

@@ -57,7 +57,8 @@ class Conditions:
         self.forceable.add(name)
         if name in self._forced:
             value = np.asarray(self._forced[name])
-            if drawn.dtype.kind in "biuf" and value.dtype.kind not in "biuf":
+            numbers = "biuf" if drawn.dtype.kind == "b" else "iuf"
+            if drawn.dtype.kind in "biuf" and value.dtype.kind not in numbers:
                 raise ValueError(f"The condition {name!r} is forced to {self._forced[name]!r}, which is not a number.")
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise ValueError(f"The condition {name!r} is forced to {self._forced[name]!r}, which is not finite.")

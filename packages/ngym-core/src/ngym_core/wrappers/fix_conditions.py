@@ -49,6 +49,9 @@ class FixConditions(TrialWrapper):
     def _try_each_value(self) -> None:
         """Raise if the task, or one of several, cannot have a value: each is tried in a trial that nobody plays."""
         values = {name: value if _is_list(value) else [value] for name, value in self.conditions.items()}
+        for name, options in values.items():
+            if not len(options):
+                raise ValueError(f"The condition {name!r} is fixed to one of no values; give at least one.")
         mixture: Any = next((layer for layer in layers(self.env) if "envs" in vars(layer)), None)
         places: list[dict[str, Any]] = [{mixture._index_name: i} for i in range(len(mixture.envs))] if mixture else [{}]
         for name in ("task", mixture._index_name) if mixture else ():
