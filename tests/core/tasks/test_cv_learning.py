@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import ngym_core as ngym
 from ngym_core.curriculum import Progress
 from ngym_core.tasks.cv_learning import CVLearning
+from ngym_core.testing import _equal
 from tests.golden.reference import ReferenceDraws, draw_from
 
 from .digests import digest
@@ -196,6 +197,30 @@ def test_cv_learning_returns_to_stage_1_after_errors_in_stage_2():
     assert stages[30:41] == [2] * 11
     assert 1 in stages[41:65]
     assert stages[-1] == 2
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_cv_learning_goes_on_from_a_state_in_mid_reminder(as_json, tmp_path):
+    env, other = (ngym.make("CVLearning", stages=[1, 2, 3], trials_day=30, perf_len=5, keep_days=0) for _ in range(2))
+    env.reset(seed=0)
+    ended, reminded = 0, False
+    while not reminded:
+        gt = env.gt_now
+        info = env.step(3 - gt if gt and ended > 40 else gt)[4]
+        ended += bool(info["new_trial"])
+        reminded = env.carried["learning"]["progress"]["reminded"]
+    assert ended > 40
+    if as_json:  # JSON, with the arrays beside it
+        other.set_state(ngym.load_state(ngym.save_state(tmp_path / "state", env.get_state())))
+    else:
+        other.set_state(env.get_state())
+    seen = set()
+    for _ in range(4000):
+        one, two = env.step(env.gt_now), other.step(other.gt_now)
+        assert _equal(one, two)
+        seen.add(env.trial["stage"])
+    assert seen == {1, 2, 3}
+    assert _equal(env.carried, other.carried)
 
 
 def decide(env, *actions):

@@ -68,10 +68,10 @@ class GrowingDelay(Staircase):
 
 def make_curriculum(stages: tuple[int, ...], threshold: float, keep_days: int, trials_day: int, perf_len: int) -> Curriculum:
     """Return the curriculum through some stages; the arguments are those of `CVLearning`."""
-    days = {"day": trials_day, "days": keep_days + 1}
+    days: dict[str, Any] = {"day": trials_day, "days": keep_days + 1}
     passed, full = Gate("performance", threshold, trials_day, **days), Gate("level", 1, 1, at_least=trials_day, **days)
-    recent = {"window": perf_len, "at_least": perf_len + 1, "day": trials_day}
-    rules = {"threshold": threshold, "trials_day": trials_day, "perf_len": perf_len}
+    recent: dict[str, Any] = {"window": perf_len, "at_least": perf_len + 1, "day": trials_day}
+    rules: dict[str, Any] = {"threshold": threshold, "trials_day": trials_day, "perf_len": perf_len}
     reminds = [pair == (1, 2) and perf_len < trials_day for pair in pairwise((None, *stages, None))]
     return Curriculum(
         [
