@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -61,6 +62,85 @@ def test_gate_that_leads_back_opens_below_its_threshold():
 def test_window_begins_with_the_stage():
     gates = [Stage(until=GATE), Stage(until=GATE), Stage()]
     assert [stage for stage, _ in follow(Curriculum(gates), [1] * 11)] == [0] * 4 + [1] * 5 + [2] * 2
+
+
+def test_gate_of_a_whole_day_is_looked_at_when_it_ends():
+    gate = Gate("performance", 0.75, window=4, day=4)
+    assert [
+        stage for stage, _ in follow(Curriculum([Stage(until=gate), Stage()]), [0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0])
+    ] == [
+        *([0] * 3),
+        *([1] * 9),
+    ]
+    # Yesterday's trials count for no window: the four right ones end on the second day.
+    across = [1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1]
+    assert [stage for stage, _ in follow(Curriculum([Stage(until=gate), Stage()]), across)] == [0] * 15 + [1]
+
+
+def test_gate_must_be_open_on_so_many_days_in_a_row():
+    good, bad = [1, 1, 1, 0], [1, 0, 0, 0]
+    curriculum = Curriculum([Stage(until=Gate("performance", 0.75, window=4, day=4, days=2)), Stage()])
+    for days, end in (([good, good], 8), ([good, bad, good, good], 16), ([bad, good, bad, good, bad], None)):
+        stages = [stage for stage, _ in follow(curriculum, [trial for day in days for trial in day])]
+        assert (stages.index(1) + 1 if 1 in stages else None) == end
+
+
+def test_window_and_least_number_of_trials_lie_within_a_day():
+    back = Gate("performance", 0, window=2, at_least=3, day=5)
+    curriculum = Curriculum(
+        [Stage(until=Gate("performance", 1, window=1)), Stage(until=Gate("steps", 9, window=1), back=back), Stage()]
+    )
+    rows = {"steps": [1] * 20}
+    assert [s for s, _ in follow(curriculum, [1, 0, 0, 1, 1, 0, 0, 0, 0], **rows)] == [1, 1, 1, 1, 1, 1, 1, 1, 0]
+    assert [s for s, _ in follow(curriculum, [1, 1, 0, 0], **rows)] == [1, 1, 1, 0]
+
+
+def test_end_of_a_day_is_not_missed_among_trials_that_end_at_once():
+    gate = Gate("performance", 1, window=4, day=4)
+    curriculum = Curriculum([Stage(until=gate), Stage(until=gate), Stage()])
+    performances = [0, 1, 1, 1, 1, 1, 1, 1, 0]
+    progress = curriculum.advance(curriculum.begin(), {"performance": performances})
+    assert (progress.stage, progress.trials) == (1, 0)  # the ninth was played at stage 0
+    assert curriculum.advance(progress, {"performance": [1.0] * 7}).stage == 2
+
+
+def test_all_of_several_gates_must_be_open():
+    fast_and_right = [Gate("performance", 1, window=2), Gate("reaction_time", 300, window=3, below=True)]
+    curriculum = Curriculum([Stage(until=fast_and_right), Stage()])
+    times = {"reaction_time": [400, 200, 200, 200, 900, 100, 100, 100]}
+    assert [stage for stage, _ in follow(curriculum, [1, 1, 1, 0, 1, 1, 1, 1], **times)] == [0] * 2 + [1] * 6
+    assert [stage for stage, _ in follow(curriculum, [1, 1, 0, 1, 1, 1, 1, 1], **times)] == [0] * 7 + [1]
+    assert Stage(until=[GATE]) == Stage(until=GATE)
+
+
+def reminding(**kwargs):
+    """Three stages, the second of which leads back to the first, as a reminder."""
+    again = Gate("performance", 0.5, window=4)
+    back = Gate("performance", 0.25, window=4)
+    stage = Stage(until=Gate("performance", 1, window=6, at_least=12), back=back)
+    return Curriculum([Stage(until=Gate("performance", 1, window=3), again=again), stage, Stage()], **kwargs)
+
+
+def test_reminder_ends_by_a_gate_of_its_own_and_trials_count_on():
+    performances = [1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
+    found = [stage for stage, _ in follow(reminding(), performances)]
+    # Back after 1 0 0 0; forward after 0 0 1 1; after twelve trials, with those of the reminder, the last six are right.
+    assert found == [0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 2]
+    never_back = [stage for stage, _ in follow(reminding(), [0, 1, 1, 0, 1, 1])]
+    assert never_back == [0] * 6  # no reminder, whose gate would have been open
+
+
+def test_stage_that_is_gone_back_to_without_a_gate_for_it_begins_anew():
+    first = Stage(until=Gate("performance", 1, window=3))
+    curriculum = Curriculum([first, *reminding().stages[1:]])
+    found = [stage for stage, _ in follow(curriculum, [1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1])]
+    assert found == [0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 1]
+
+
+def test_bad_trials_lead_back_even_where_the_gate_to_the_next_stage_is_open():
+    middle = Stage(until=Gate("performance", 0.5, window=4), back=Gate("performance", 0, window=2))
+    curriculum = Curriculum([Stage(until=Gate("performance", 1, window=1)), middle, Stage()])
+    assert [stage for stage, _ in follow(curriculum, [1, 1, 1, 0, 0])] == [1, 1, 1, 1, 0]
 
 
 # ---- staircases ----------------------------------------------------------------------------------------
@@ -156,7 +236,20 @@ WRONG = [
     (lambda: Staircase("conditions.coh", LEVELS, start=4), ValueError, "start=4 must be an index of one of the 4 levels"),
     (lambda: Staircase("conditions.coh", LEVELS, down=0), ValueError, "down=0 must be an integer from 1"),
     (lambda: Stage({"timing": 5}), TypeError, r"parameters\['timing'\]=5 must be a dictionary of some of its values"),
-    (lambda: Stage(until=0.8), TypeError, "until=0.8 must be a Gate, or None"),
+    (lambda: Gate("reward", 1, days=2), ValueError, "days=2 needs `day`, the number of trials in one"),
+    (lambda: Gate("reward", 1, day=50), ValueError, "day=50: this gate can never open, since it needs 100 trials of a day"),
+    (lambda: Gate("reward", 1, 5, at_least=60, day=50), ValueError, "day=50: .*, since it needs 60 trials of a day"),
+    (lambda: Gate("reward", 1, day=0), ValueError, "day=0 must be an integer from 1"),
+    (lambda: Gate("reward", 1, day=100, days=0), ValueError, "days=0 must be an integer from 1"),
+    (lambda: Stage(until=0.8), TypeError, "until=0.8 must be a Gate, a list of gates, or None"),
+    (lambda: Stage(until=[GATE, 0.8]), TypeError, "until=.*0.8.* must be a Gate, a list of gates, or None"),
+    (lambda: Stage(until=[]), TypeError, r"until=\[\] must be a Gate, a list of gates, or None"),
+    (
+        lambda: Curriculum([Stage(until=GATE), Stage(again=GATE)]),
+        ValueError,
+        "Stage 1 has a gate `again`, but no stage after",
+    ),
+    (lambda: Curriculum([Stage(until=GATE, again=GATE), Stage()]), ValueError, "Stage 0 has a gate `again`, but no stage"),
     (lambda: Curriculum([]), ValueError, "must be a list of one or more stages"),
     (lambda: Curriculum([{}]), TypeError, r"must be a list of Stage\(...\)"),
     (lambda: Curriculum([Stage(), Stage()]), ValueError, "Stage 0 has no gate `until`, so that the stages after it"),
@@ -239,6 +332,81 @@ def test_file_says_what_python_does(tmp_path):
         pooled=False,
     )
     assert Curriculum.from_dict(loaded.to_dict()) == pickle.loads(pickle.dumps(loaded)) == copy.deepcopy(loaded) == loaded
+
+
+MORE = """\
+[[stages]]
+until = {metric = "performance", threshold = 0.8, window = 300, day = 300, days = 2}
+again = {metric = "performance", threshold = 0.7, window = 20}
+
+[[stages]]
+back = {metric = "performance", threshold = 0.5, window = 20}
+until = [
+  {metric = "performance", threshold = 0.9},
+  {metric = "level", threshold = 6.4, window = 1, below = true},
+]
+staircase = {path = "conditions.coh", levels = [51.2, 6.4]}
+
+[[stages]]
+until = [{metric = "steps", threshold = 9},
+  {metric = "performance", threshold = 0.7}]
+
+[[stages]]
+[[stages.until]]
+metric = "performance"
+threshold = 0.9
+[[stages.until]]
+metric = "reaction_time"
+threshold = 400
+below = true
+
+[[stages]]
+"""
+
+
+def test_file_with_days_reminders_and_several_gates_says_what_python_does(tmp_path):
+    loaded = load_curriculum(written(tmp_path, MORE))
+    performance = Gate("performance", 0.9)
+    assert loaded == Curriculum(
+        [
+            Stage(until=Gate("performance", 0.8, window=300, day=300, days=2), again=Gate("performance", 0.7, window=20)),
+            Stage(
+                back=Gate("performance", 0.5, window=20),
+                until=[performance, Gate("level", 6.4, window=1, below=True)],
+                staircase=Staircase("conditions.coh", [51.2, 6.4]),
+            ),
+            Stage(until=[Gate("steps", 9), Gate("performance", 0.7)]),
+            Stage(until=(performance, Gate("reaction_time", 400, below=True))),
+            Stage(),
+        ]
+    )
+    assert Curriculum.from_dict(loaded.to_dict()) == pickle.loads(pickle.dumps(loaded)) == copy.deepcopy(loaded) == loaded
+    assert json.loads(json.dumps(loaded.to_dict())) == loaded.to_dict()
+
+
+MORE_MISTAKES = [
+    ("days = 2", "dais = 2", 2, "Unknown key of a gate 'dais'. Did you mean 'days'?"),
+    ("day = 300", "day = 200", 2, "day=200: this gate can never open, since it needs 300 trials of a day"),
+    ("again =", "agian =", 3, "Unknown key of a stage 'agian'. Did you mean 'again'?"),
+    ('"level"', '"levle"', 9, "Unknown metric of a gate 'levle'. Did you mean 'level'?"),
+    ("window = 1,", "windw = 1,", 9, "Unknown key of a gate 'windw'. Did you mean 'window'?"),
+    ('"steps"', '"step"', 14, "Unknown metric of a gate 'step'. Did you mean 'steps'?"),
+    ("threshold = 0.7}]", "treshold = 0.7}]", 15, "Unknown key of a gate 'treshold'. Did you mean 'threshold'?"),
+    ('"performance", threshold = 0.7}]', '"perfomance", threshold = 0.7}]', 15, "Did you mean 'performance'?"),
+    ("threshold = 0.9\n", "threshold = 1.9\n", 17, "threshold=1.9: this gate can never open"),
+    ("below = true\n\n", "below = 3\n\n", 24, "below=3 must be"),
+    ("threshold = 400\n", "treshold = 400\n", 23, "Unknown key of a gate 'treshold'. Did you mean 'threshold'?"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "line", "message"), MORE_MISTAKES)
+def test_mistake_in_one_of_several_gates_is_named_with_its_line(tmp_path, right, wrong, line, message):
+    assert MORE.count(right) == 1
+    path = written(tmp_path, MORE.replace(right, wrong))
+    with pytest.raises((TypeError, ValueError, KeyError)) as caught:
+        load_curriculum(path)
+    assert str(caught.value).startswith(f"{path}, line {line}: "), caught.value
+    assert message in str(caught.value)
 
 
 MISTAKES = [

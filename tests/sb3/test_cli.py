@@ -70,6 +70,22 @@ def test_train_saves_continues_and_rejects_other_settings(tmp_path, command):
     code, error = command(*words, tmp_path / "stages.toml")
     assert code == 2
     assert "stages.toml, line 2: Unknown condition of <PerceptualDecisionMaking> 'cohs'. Did you mean 'coh'?" in error
+    text = (
+        '[[stages]]\nuntil = [{metric = "steps", threshold = 0, window = 4, day = 4, days = 2},\n'
+        '  {metric = "performance", threshold = 0, window = 4}]\nagain = {metric = "steps", threshold = 0}\n'
+        '[[stages]]\nback = {metric = "performance", threshold = 0}\nuntil = {metric = "steps", threshold = 0, window = 4}\n'
+        "[[stages]]\n"
+    )
+    (tmp_path / "days.toml").write_text(text)
+    code, out = command(*words, tmp_path / "days.toml")
+    assert code == 0
+    assert "\nstage:  2 of 0 to 2\n" in out
+    for right, wrong, line in (("days", "dais", 2), ("again", "agian", 4)):
+        (tmp_path / "days.toml").write_text(text.replace(right, wrong))
+        code, error = command(*words, tmp_path / "days.toml")
+        assert code == 2
+        assert f"days.toml, line {line}: Unknown key of a " in error
+        assert f"'{wrong}'. Did you mean '{right}'?" in error
     code, error = command("train", ID, "--algo", "ppo", "--policy", "gru")
     assert code == 2
     assert "Unknown policy of ppo 'gru'. Valid: 'mlp'" in error

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from itertools import combinations, pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ngym_core as ngym
-from ngym_core.tasks.cv_learning import Shaping
+from ngym_core.curriculum import Progress
+from ngym_core.tasks.cv_learning import CVLearning
+from ngym_core.testing import _equal
 from tests.golden.reference import ReferenceDraws, draw_from
 
 from .digests import digest
+from .shaping import Shaping
 
 
 def reference(stage):
@@ -85,20 +92,78 @@ def sheet(outcomes, stages, threshold, keep_days, trials_day, perf_len):
         yield stage, inc
 
 
+def follow(task, outcomes):
+    """Stage and part of the delay after each trial, by the curriculum of a task."""
+    curriculum, progress = task.curriculum, task.curriculum.enter(task._first)
+    for right in outcomes:
+        progress = curriculum.advance(progress, {"performance": [float(right)]})
+        yield curriculum.stages[progress.stage].conditions["stage"], curriculum.level(progress)
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("stages", [(0, 1, 2, 3, 4), (1, 2, 4), (3, 4), (2, 3)])
-def test_shaping_follows_the_specification(seed, stages):
+def test_curriculum_follows_the_specification(seed, stages):
     rng = np.random.default_rng(seed)
     skill = (0.7 + 0.28 * np.sin(np.arange(60) / 4 + seed)).repeat(50)
     outcomes = rng.random(3000) < skill
-    curriculum = Shaping(stages, 0.7, 1, 60, 20)
-    state = curriculum.begin()
-    found = []
-    for ok in outcomes:
-        curriculum.learn(state, ok)
-        found.append((stages[state["stage"]], state["delay"]))
-    assert found == list(sheet(outcomes, stages, 0.7, 1, 60, 20))
+    task = CVLearning(stages=stages, trials_day=60)
+    found = [(stage, delay if stage == 3 else None) for stage, delay in follow(task, outcomes)]
+    expected = sheet(outcomes, stages, 0.7, 1, 60, 20)
+    assert found == [(stage, delay if stage == 3 else None) for stage, delay in expected]
     assert len({stage for stage, _ in found}) > 1
+
+
+STAGES = [stages for n in range(1, 6) for stages in combinations(range(5), n)]
+PHASE = st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.95, 1.0]), st.integers(1, 50))
+CASE = {
+    "stages": st.sampled_from(STAGES) | st.just((0, 1, 2, 3, 4)) | st.just((1, 2, 3)),
+    "threshold": st.sampled_from([-1, 0, 0.3, 0.5, 0.6, 0.7, 0.8, 1]),
+    "keep_days": st.integers(0, 2),
+    "trials_day": st.integers(1, 30),
+    "perf_len": st.integers(1, 12),
+}
+
+
+def compare(phases, seed, **rules):
+    """Compare a curriculum with the rules after each trial; gives the changes of stage and delay that happened."""
+    rng, reference, changes = np.random.default_rng(seed), Shaping(**rules), set()
+    task = CVLearning(th_stage=rules.pop("threshold"), **rules)
+    outcomes = np.concatenate([rng.random(length) < skill for skill, length in phases])
+    state, before = reference.begin(), None
+    for trial, (right, found) in enumerate(zip(outcomes, follow(task, outcomes), strict=True)):
+        reference.learn(state, bool(right))
+        stage = reference.stages[state["stage"]]
+        if state["reminder"] and stage > 2:
+            break  # A forgotten reminder, of which good performance would lead back to stage 2.
+        now = (stage, state["delay"] if stage == 3 else None)
+        assert (found[0], found[1] if stage == 3 else None) == now, trial
+        changes |= {(before, now)} if before not in (None, now) else set()
+        before = now
+    return changes
+
+
+@settings(max_examples=60, deadline=None)
+@given(phases=st.lists(PHASE, min_size=4, max_size=14), seed=st.integers(0, 9), case=st.fixed_dictionaries(CASE))
+def test_curriculum_has_the_stage_and_delay_of_the_rules_after_every_trial(phases, seed, case):
+    compare(phases, seed, **case)
+
+
+def test_all_changes_of_stage_and_delay_happen_in_the_comparison():
+    rng, changes = np.random.default_rng(0), set()
+    rules = {"stages": (0, 1, 2, 3, 4), "threshold": 0.7, "trials_day": 40, "perf_len": 5}
+    for seed in range(12):
+        phases = [(skill, int(rng.integers(5, 80))) for skill in rng.choice([0.2, 0.6, 0.9, 1.0], 30)]
+        changes |= compare(phases, seed, **rules, keep_days=seed % 2)
+    parts = [(3, part) for part in (0, 0.25, 0.5, 0.75, 1)]
+    longer = set(pairwise(parts))
+    others = {
+        ((0, None), (1, None)),
+        ((1, None), (2, None)),
+        ((2, None), (1, None)),
+        ((2, None), (3, 0.25)),
+        ((3, 1), (4, None)),
+    }
+    assert changes >= longer | {(after, before) for before, after in longer} | others
 
 
 def test_cv_learning_advances_through_all_stages_without_errors():
@@ -132,6 +197,30 @@ def test_cv_learning_returns_to_stage_1_after_errors_in_stage_2():
     assert stages[30:41] == [2] * 11
     assert 1 in stages[41:65]
     assert stages[-1] == 2
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_cv_learning_goes_on_from_a_state_in_mid_reminder(as_json, tmp_path):
+    env, other = (ngym.make("CVLearning", stages=[1, 2, 3], trials_day=30, perf_len=5, keep_days=0) for _ in range(2))
+    env.reset(seed=0)
+    ended, reminded = 0, False
+    while not reminded:
+        gt = env.gt_now
+        info = env.step(3 - gt if gt and ended > 40 else gt)[4]
+        ended += bool(info["new_trial"])
+        reminded = env.carried["learning"]["progress"]["reminded"]
+    assert ended > 40
+    if as_json:  # JSON, with the arrays beside it
+        other.set_state(ngym.load_state(ngym.save_state(tmp_path / "state", env.get_state())))
+    else:
+        other.set_state(env.get_state())
+    seen = set()
+    for _ in range(4000):
+        one, two = env.step(env.gt_now), other.step(other.gt_now)
+        assert _equal(one, two)
+        seen.add(env.trial["stage"])
+    assert seen == {1, 2, 3}
+    assert _equal(env.carried, other.carried)
 
 
 def decide(env, *actions):
@@ -184,7 +273,8 @@ def test_cv_learning_stage_3_delays_are_whole_steps():
         info = env.step(env.gt_now)[4]
         if info["new_trial"]:
             delay = env.end_ind["delay"] - env.start_ind["delay"]
-            lengths.setdefault(env._draws.carried["learning"]["delay"], set()).add(delay)
+            part = env.curriculum.level(Progress(**env.carried["learning"]["progress"]))
+            lengths.setdefault(part, set()).add(delay)
     assert lengths == {0: {0}, 0.25: {2, 7}, 0.5: {5, 15}, 0.75: {7, 22}, 1: {10, 30}}
 
 

@@ -265,6 +265,69 @@ def test_seeded_lanes_begin_anew_and_unseeded_ones_go_on():
     assert _equal(step_lanes(env, 100), step_lanes(fresh, 100))
 
 
+# ---- days and reminders --------------------------------------------------------------------------------
+
+
+def with_reminder():
+    """Two days in a row lead on, bad trials lead back for a while, and two gates lead to the last stage."""
+    right = Gate("performance", 0.8, window=10, at_least=20)
+    return [
+        Stage(
+            conditions={"coh": 51.2}, until=Gate("performance", 0.8, 5, day=5, days=2), again=Gate("performance", 0.75, 4)
+        ),
+        Stage(back=Gate("performance", 0.25, 4), until=[right, Gate("steps", 4, window=2, below=True)]),
+        Stage(),
+    ]
+
+
+def test_days_in_a_row_lead_on_and_a_reminder_ends_by_its_own_gate():
+    env = make(given=with_reminder())
+    env.reset(seed=0)
+    found = [*play(env, 8), *play(env, 1, p=0), *play(env, 3)]  # days of five trials: 5, then 4 right ones
+    found += [*play(env, 5, p=0), *play(env, 20)]
+    # The next trial has begun when a gate opens, and counts for neither stage: of the trials of stage 1 and its reminder
+    # the twentieth is the 33rd.
+    assert column(found, "stage") == [0] * 11 + [1] * 5 + [0] * 5 + [1] * 13 + [2] * 3
+    assert set(column(found, "coh")[16:21]) == {51.2}
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_lanes_with_days_and_reminders_go_on_from_a_state_in_mid_reminder(pooled, tmp_path):
+    env, other = (lanes(3, pooled=pooled, given=with_reminder()) for _ in range(2))
+    env.reset(seed=0)
+    before = step_lanes(env, 20 if pooled else 48, p=1)
+    now = step_lanes(env, 24, p=0)
+    assert before[-1][4]["trial"]["stage"].tolist() == [1] * 3
+    assert now[-1][4]["trial"]["stage"].tolist() == [0] * 3  # the reminder
+    other.set_state(load_state(save_state(tmp_path / "state", env.get_state())))
+    one, two = (step_lanes(lanes_, 200, seed=1) for lanes_ in (env, other))
+    assert _equal(one, two)
+    assert {0, 1, 2} <= set(np.concatenate([step[4]["trial"]["stage"] for step in one]).tolist())
+
+
+def test_one_pooled_lane_with_days_and_reminders_plays_what_a_single_env_plays():
+    vector, env, rng, seen = lanes(1, given=with_reminder()), make(given=with_reminder()), np.random.default_rng(0), set()
+    vector.reset(seed=5)
+    env.reset(seed=5)
+    for step in range(600):
+        gt = int(env.unwrapped.gt_now)
+        action = gt if rng.random() < (0.95 if step % 200 < 120 else 0.1) or gt == 0 else 3 - gt
+        ob, *_, info = env.step(action)
+        obs, *_, infos = vector.step(np.array([action]))
+        assert (ob == obs[0]).all()
+        assert info["trial"]["stage"] == infos["trial"]["stage"][0]
+        seen.add((env.stage, env.progress.reminded))
+        assert env.progress.reminded == vector.env.progress.reminded
+    assert seen >= {(0, False), (0, True), (1, False)}
+
+
+def test_pooled_lanes_do_not_miss_the_end_of_a_day():
+    env = lanes(4, given=[Stage(until=Gate("performance", 1, 10, day=10)), Stage()])
+    env.reset(seed=0)
+    step_lanes(env, 12, p=1)  # the tenth trial is the second of the third four
+    assert env.env.stage == 1
+
+
 # ---- states --------------------------------------------------------------------------------------------
 
 
@@ -419,6 +482,9 @@ def test_gate_that_can_never_open_in_the_task_is_refused():
         curriculum = Curriculum([Stage(until=Gate(metric, 0.5)), Stage()])
         with pytest.raises(ValueError, match=f"Stage 0: metric='{metric}': this gate can never open, since .*{message}"):
             FollowCurriculum(Reaching(), curriculum)
+    several = Curriculum([Stage(until=[Gate("steps", 5), Gate("correct", 0.5)]), Stage()])
+    with pytest.raises(ValueError, match="Stage 0: metric='correct': this gate can never open, since no action is right"):
+        FollowCurriculum(Reaching(), several)
 
 
 def test_what_a_wrapper_inside_decides_and_a_second_curriculum_are_refused():

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +57,8 @@ METRICS = {
 """Columns of trial tables that a gate can look at, and their meaning."""
 SHARES = ("performance", "correct")
 """Metrics from 0 to 1."""
+GATES = ("until", "back", "again")
+"""What a stage calls its gates."""
 PARTS = ("parameters", "conditions")
 """Where the path of a staircase begins."""
 
@@ -69,12 +71,15 @@ class Gate:
         metric: One of `METRICS`.
         threshold: What the mean must reach.
         window: Number of trials in the mean, the last ones of the stage.
-        at_least: Number of trials that the stage has in any case; never less than the window.
+        at_least: Number of trials that the stage, or with `day` the day, has in any case; never less than the window.
         below: Whether the mean must be at most the threshold, instead of at least; by default only if the gate leads back.
+        day: Number of trials in a day; the first day begins with the stage. The window lies within a day, so that one as
+            long as the day is looked at when it ends.
+        days: Number of days in a row on which it must be true, at the same trial of each.
 
     Raises:
         UnknownNameError: Another metric.
-        ValueError: A threshold that the metric can never reach, or a window below 1.
+        ValueError: A threshold or a window that can never be reached, a window below 1, or `days` without `day`.
 
     Example:
         >>> import numpy as np
@@ -82,6 +87,9 @@ class Gate:
         >>> gate = Gate("performance", 0.75, window=4)
         >>> gate.is_open(np.array([0, 1, 1, 1]), trials=4), gate.is_open(np.array([0, 1, 1, 0]), trials=4)
         (True, False)
+        >>> two_days = Gate("performance", 0.75, window=4, day=4, days=2)
+        >>> two_days.is_open(np.array([1, 1, 1, 0, 0, 1, 1, 1]), trials=8)
+        True
     """
 
     metric: Text
@@ -89,6 +97,8 @@ class Gate:
     window: Count = 100
     at_least: Index = 0
     below: Flag | None = None
+    day: Count | None = None
+    days: Count = 1
 
     def __post_init__(self) -> None:
         """Check all values."""
@@ -97,6 +107,15 @@ class Gate:
             raise unknown_name("metric of a gate", self.metric, METRICS)
         if self.metric in SHARES:
             self._check_reachable(0, 1, f"{self.metric} is a number from 0 to 1")
+        if self.day is None and self.days > 1:
+            raise ValueError(f"days={self.days!r} needs `day`, the number of trials in one.")
+        if self.day is not None and self.day < (least := max(self.window, self.at_least)):
+            raise ValueError(f"day={self.day!r}: this gate can never open, since it needs {least} trials of a day.")
+
+    @property
+    def span(self) -> int:
+        """Number of trials that it looks back on."""
+        return self.window + (self.days - 1) * (self.day or 0)
 
     def _check_reachable(self, least: float, most: float, reason: str) -> None:
         """Raise if the mean cannot reach the threshold, between the least and the greatest value of the metric."""
@@ -108,14 +127,26 @@ class Gate:
         """Return whether the stage ends.
 
         Args:
-            scores: The metric in the last trials, the latest last, at least `window` of them; NaN where it is missing.
+            scores: The metric in the last trials, the latest last, at least `span` of them; NaN where it is missing.
             trials: Number of trials of the stage.
         """
-        last = np.asarray(scores, float)[-self.window :]
-        last = last[~np.isnan(last)]
-        if trials < max(self.window, self.at_least) or not len(last):
+        scores, day = np.asarray(scores, float), self.day or 0
+        today = (trials - 1) % day + 1 if day else trials
+        if today < max(self.window, self.at_least) or trials < today + (self.days - 1) * day:
             return False
-        return bool(last.mean() <= self.threshold if self.below else last.mean() >= self.threshold)
+        windows = [scores[: len(scores) - k * day][-self.window :] for k in range(self.days)]
+        windows = [window[~np.isnan(window)] for window in windows]
+        return all(len(window) and self.reached_by(window.mean()) for window in windows)
+
+    def reached_by(self, mean: float) -> bool:
+        """Return whether a mean reaches the threshold."""
+        return bool(mean <= self.threshold if self.below else mean >= self.threshold)
+
+
+Gates: TypeAlias = Annotated[
+    Gate | Sequence[Gate] | None, InstanceOf((Gate, list, tuple, type(None)), "a Gate, a list of gates, or None")
+]
+"""A gate, or several that must all be open."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +182,7 @@ class Staircase:
     down: Count = 3
     up: Count = 1
     start: Index = 0
+    span: ClassVar[int] = 0  # number of trials that `follow` looks back on
 
     def __post_init__(self) -> None:
         """Check all values."""
@@ -172,6 +204,10 @@ class Staircase:
         """The path in parts; what comes after the period of ``timing.`` or ``rewards.`` is one part."""
         first, _, name = self.path.partition(".")
         return (first, *(name.split(".", 1) if name.startswith(("timing.", "rewards.")) else [name]))
+
+    def follow(self, progress: Progress, right: Array) -> tuple[int, int]:
+        """Return what `advance` does after some answers at the present level; a subclass can look at all the progress."""
+        return self.advance(progress.level, progress.streak, right)
 
     @checked
     def advance(self, level: Index, streak: Annotated[int, Integer()], right: Column) -> tuple[int, int]:
@@ -206,8 +242,10 @@ class Stage:
         parameters: Attributes of the task, name -> value, and under ``timing`` and ``rewards`` a dictionary of some of their
             values. What a stage does not name is as it was before the curriculum.
         conditions: Conditions to force, name -> a value, or a list of values one of which is drawn for each trial.
-        until: What leads to the next stage; the last one has none.
-        back: What leads back to the stage before.
+        until: What leads to the next stage: a gate, or several that must all be open. The last stage has none.
+        back: What leads back to the stage before; it is looked at first.
+        again: What leads forward again after the next stage has led back to this one, as a reminder. Trials, and days, count
+            on through a reminder as if the stage were the same.
         staircase: A parameter or condition that follows the answers.
 
     Raises:
@@ -223,8 +261,9 @@ class Stage:
 
     parameters: Keywords = field(default_factory=dict)
     conditions: Keywords = field(default_factory=dict)
-    until: Annotated[Gate | None, InstanceOf((Gate, type(None)), "a Gate, or None")] = None
-    back: Annotated[Gate | None, InstanceOf((Gate, type(None)), "a Gate, or None")] = None
+    until: Gates = None
+    back: Gates = None
+    again: Gates = None
     staircase: Annotated[Staircase | None, InstanceOf((Staircase, type(None)), "a Staircase, or None")] = None
 
     def __post_init__(self) -> None:
@@ -235,10 +274,15 @@ class Stage:
                 raise TypeError(
                     f"parameters[{name!r}]={self.parameters[name]!r} must be a dictionary of some of its values."
                 )
-        for name, gate in self.gates.items():
+        for name in GATES:
+            given = getattr(self, name)
+            gates = () if given is None else (given,) if isinstance(given, Gate) else tuple(given)
+            if given is not None and not (gates and _are(Gate, gates)):
+                raise TypeError(f"{name}={given!r} must be a Gate, a list of gates, or None.")
+            gates = tuple(replace(gate, below=name == "back") if gate.below is None else gate for gate in gates)
             # The dataclass is frozen; this is its only way to set a field.
-            gate = gate if gate.below is not None else replace(gate, below=name == "back")
-            object.__setattr__(self, name, gate)
+            object.__setattr__(self, name, gates if len(gates) > 1 else next(iter(gates), None))
+        for name, gate in [(name, gate) for name, gates in self.gates.items() for gate in gates]:
             if gate.metric == "level" and self.staircase is None:
                 raise ValueError(f"{name}={gate}: this gate can never open, since its stage has no staircase.")
             if gate.metric == "level":
@@ -246,9 +290,10 @@ class Stage:
                 gate._check_reachable(min(levels), max(levels), f"the levels go from {min(levels)!r} to {max(levels)!r}")
 
     @property
-    def gates(self) -> dict[str, Gate]:
-        """The gates that it has: ``until`` and ``back``."""
-        return {name: gate for name in ("until", "back") if (gate := getattr(self, name)) is not None}
+    def gates(self) -> dict[str, tuple[Gate, ...]]:
+        """The gates that it has: those of ``until``, ``back`` and ``again``."""
+        given = {name: gates for name in GATES if (gates := getattr(self, name)) is not None}
+        return {name: gates if isinstance(gates, tuple) else (gates,) for name, gates in given.items()}
 
     def flat_parameters(self, level: float) -> dict[tuple[str, ...], Any]:
         """Return all parameters at a level of the staircase: ``("sigma",)`` or ``("timing", "delay")`` -> value."""
@@ -282,14 +327,16 @@ class Progress:
         level: Index of the level of its staircase; 0 without one.
         trials: Number of trials of the stage since it began.
         streak: Right answers in a row at this level; negative, wrong ones.
-        scores: Metrics of the gates `until` and `back` in the last trials of the stage, (2, trials); NaN where missing.
+        reminded: Whether the stage is a reminder, see `Stage`.
+        scores: Performance, level and what gates look at in the last trials, metric -> (trials,); NaN where missing.
     """
 
     stage: int
     level: int
     trials: int
     streak: int
-    scores: Array
+    reminded: bool
+    scores: Mapping[str, Array]
 
     def __eq__(self, other: object) -> bool:
         """Return whether stage and level are the same."""
@@ -300,8 +347,8 @@ class Progress:
         return hash((self.stage, self.level))
 
 
-def _are_stages(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(stage, Stage) for stage in value)
+def _are(kind: type, value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, kind) for item in value)
 
 
 @dataclass(frozen=True)
@@ -317,7 +364,8 @@ class Curriculum:
 
     Raises:
         TypeError: No list of stages.
-        ValueError: No stage, one without a gate before the last, a last one with `until`, or a first one with `back`.
+        ValueError: No stage, one without a gate before the last, a last one with `until`, a first one with `back`, or one
+            with `again` before one without `back`.
 
     Example:
         >>> from ngym_core.curriculum import Curriculum, Gate, Stage
@@ -338,7 +386,7 @@ class Curriculum:
     def __post_init__(self) -> None:
         """Check all values."""
         check_arguments(type(self), {"pooled": self.pooled})
-        if not _are_stages(self.stages):
+        if not _are(Stage, self.stages):
             raise TypeError(f"stages={self.stages!r} must be a list of Stage(...).")
         object.__setattr__(self, "stages", tuple(self.stages))
         if not self.stages:
@@ -351,16 +399,27 @@ class Curriculum:
             raise ValueError(f"Stage {last} is the last one and has a gate `until`, which leads to no stage.")
         if self.stages[0].back is not None:
             raise ValueError("Stage 0 is the first one and has a gate `back`, which leads to no stage.")
+        for i, stage in enumerate(self.stages):
+            if stage.again is not None and (i == last or self.stages[i + 1].back is None):
+                raise ValueError(
+                    f"Stage {i} has a gate `again`, but no stage after it has a gate `back`, which leads to it."
+                )
+
+    @property
+    def gates(self) -> list[Gate]:
+        """All gates of its stages."""
+        return [gate for stage in self.stages for gates in stage.gates.values() for gate in gates]
 
     @property
     def window(self) -> int:
-        """Number of trials whose metrics are kept: that of the largest window of its gates, at least 1."""
-        return max([1, *(gate.window for stage in self.stages for gate in stage.gates.values())])
+        """Number of trials whose metrics are kept: those that its gates and staircases look back on, at least 1."""
+        staircases = [stage.staircase.span for stage in self.stages if stage.staircase is not None]
+        return max([1, *staircases, *(gate.span for gate in self.gates)])
 
     @property
     def measures(self) -> bool:
         """Whether a gate looks at what is measured over the steps of a trial: its reward, reaction time or length."""
-        return any(gate.metric not in (*SHARES, "level") for stage in self.stages for gate in stage.gates.values())
+        return any(gate.metric not in (*SHARES, "level") for gate in self.gates)
 
     @property
     def has_levels(self) -> bool:
@@ -377,7 +436,9 @@ class Curriculum:
         if stage >= len(self.stages):
             raise ValueError(f"stage={stage!r} must be an index of one of the {len(self.stages)} stages.")
         staircase = self.stages[stage].staircase
-        return Progress(stage, 0 if staircase is None else staircase.start, 0, 0, np.full((2, self.window), np.nan))
+        metrics = ["performance", "level", *(gate.metric for gate in self.gates)]
+        scores = {metric: np.full(self.window, np.nan) for metric in metrics}
+        return Progress(stage, 0 if staircase is None else staircase.start, 0, 0, False, scores)
 
     @checked
     def level(self, progress: Annotated[Progress, InstanceOf(Progress, "a Progress")]) -> float:
@@ -397,29 +458,46 @@ class Curriculum:
         Raises:
             UnknownNameError: A metric that a gate of the stage needs, and that is no column.
         """
-        stage, level = self.stages[progress.stage], self.level(progress)
         columns = {name: np.asarray(rows[name], float) for name in (*METRICS, "stage") if name in rows}
         if "performance" in columns:
             columns.setdefault("correct", columns["performance"] >= 1)
         m = len(next(iter(columns.values()), ()))
-        columns.setdefault("level", np.full(m, level))
-        here = columns.get("stage", np.full(m, progress.stage)) == progress.stage
+        columns.setdefault("stage", np.full(m, progress.stage))
+        columns.setdefault("level", np.full(m, self.level(progress)))
+        if m > 1 and any(gate.day is not None for gate in self.gates):
+            for i in range(m):  # one by one, so that no end of a day is missed
+                progress = self.advance(progress, {name: column[i : i + 1] for name, column in columns.items()})
+            return progress
+        here = columns["stage"] == progress.stage
         if not here.any():
             return progress
-        scores = np.full((2, int(here.sum())), np.nan)
-        for row, name in enumerate(("until", "back")):
-            if name in stage.gates:
-                scores[row] = _column(columns, stage.gates[name].metric)[here]
-        scores = np.concatenate([progress.scores, scores], axis=1)[:, -self.window :]
+        gates = self.stages[progress.stage].gates.values()
+        columns |= {gate.metric: _column(columns, gate.metric) for several in gates for gate in several}
+        missing = np.full(m, np.nan)
+        scores = {
+            name: np.concatenate([before, columns.get(name, missing)[here]])[-len(before) :]
+            for name, before in progress.scores.items()
+        }
         progress = replace(progress, trials=progress.trials + int(here.sum()), scores=scores)
-        for row, (name, step) in enumerate({"until": 1, "back": -1}.items()):
-            if name in stage.gates and stage.gates[name].is_open(scores[row], progress.trials):
-                return self.enter(progress.stage + step)
-        at_level = here & (columns["level"] == level)
-        if stage.staircase is None:
+        progress = self._through(self._through(progress, ["back", "again"]), ["until"])
+        staircase = self.stages[progress.stage].staircase
+        if staircase is None:
             return progress
-        index, streak = stage.staircase.advance(progress.level, progress.streak, _column(columns, "correct")[at_level])
+        at_level = (columns["stage"] == progress.stage) & (columns["level"] == self.level(progress))
+        index, streak = staircase.follow(progress, _column(columns, "correct")[at_level])
         return replace(progress, level=index, streak=streak)
+
+    def _through(self, progress: Progress, names: Sequence[str]) -> Progress:
+        """Return the progress in the stage to which one of some gates leads that is open."""
+        gates = self.stages[progress.stage].gates
+        for name in names:
+            opens = [gate.is_open(progress.scores[gate.metric], progress.trials) for gate in gates.get(name, ())]
+            if opens and all(opens) and (progress.reminded or name != "again"):
+                after = self.enter(progress.stage + (-1 if name == "back" else 1))
+                reminded = name == "back" and self.stages[after.stage].again is not None
+                trials = progress.trials if reminded or name == "again" else 0
+                return replace(after, trials=trials, reminded=reminded, scores=progress.scores)
+        return progress
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data, as `from_dict` takes it and a TOML file has it."""
@@ -521,8 +599,13 @@ def _column(columns: Mapping[str, Array], name: str) -> Array:
 def _without_defaults(part: Any) -> dict[str, Any]:
     """Return the arguments of a stage, gate or staircase that were given, as plain data."""
     given = {f.name: getattr(part, f.name) for f in fields(part)}
-    plain = {name: _without_defaults(v) if isinstance(v, (Gate, Staircase)) else v for name, v in given.items()}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items() if v is not None and v != {}}
+    return {name: _plain(value) for name, value in given.items() if value is not None and value != {}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return _without_defaults(value) if isinstance(value, (Gate, Staircase)) else value
 
 
 # ---- plain data and files ------------------------------------------------------------------------------
@@ -534,8 +617,7 @@ NO_FILE: Source = ("", "")
 KINDS: dict[tuple[str, ...], Any] = {
     (): Curriculum,
     ("stages",): Stage,
-    ("stages", "until"): Gate,
-    ("stages", "back"): Gate,
+    **{("stages", name): Gate for name in GATES},
     ("stages", "staircase"): Staircase,
 }
 """What the tables of a curriculum stand for, by their keys."""
@@ -554,10 +636,10 @@ def _build(kind: Any, data: Any, path: KeyPath, source: Source) -> Any:
     given = dict(data)
     for key in data:
         part = KINDS.get((*(p for p in path if isinstance(p, str)), key))
-        if part is Stage and isinstance(data[key], (list, tuple)):
+        if part in (Stage, Gate) and isinstance(data[key], (list, tuple)):
             given[key] = [
-                stage if isinstance(stage, Stage) else _build(Stage, stage, (*path, key, i), source)
-                for i, stage in enumerate(data[key])
+                item if isinstance(item, part) else _build(part, item, (*path, key, i), source)
+                for i, item in enumerate(data[key])
             ]
         elif part in (Gate, Staircase) and not isinstance(data[key], part):
             given[key] = _build(part, data[key], (*path, key), source)
@@ -602,19 +684,25 @@ def _lines(text: str) -> Iterator[tuple[int, str, KeyPath]]:
     """Give each line of a TOML text that has something, with its number and the keys under which it is."""
     header: KeyPath = ()
     here: KeyPath = ()
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0]
         if table := re.match(r"\s*\[\[?([^\[\]]+)\]\]?\s*$", line):
-            names = _names(table[1])
+            names = tuple(_names(table[1]))
             if line.strip().startswith("[["):
-                counts[names[0]] = counts.get(names[0], -1) + 1
-            index = (counts[names[0]],) if names[0] in counts else ()
-            here = header = (names[0], *index, *names[1:])
+                within = [key for key in counts if len(key) > len(names) and key[: len(names)] == names]
+                counts = {key: count for key, count in counts.items() if key not in within}
+                counts[names] = counts.get(names, -1) + 1
+            indices = [(counts[names[: k + 1]],) if names[: k + 1] in counts else () for k in range(len(names))]
+            here = header = tuple(key for name, index in zip(names, indices, strict=True) for key in (name, *index))
         elif key := re.match(r"\s*([\w\-.\"' ]+?)\s*=", line):
             here = (*header, *_names(key[1]))
+        elif line.lstrip().startswith("{"):  # a table in a list with a line for each
+            here = (*here[:-1], here[-1] + 1) if isinstance(here[-1], int) else (*here, 0)
         if line.strip():
             yield number, line, here
+        if re.match(r"[^{]*=\s*\[\s*\{", line):  # such a list, whose first tables are in the line of its name
+            here = (*here, line.count("{") - 1)
 
 
 def _names(dotted: str) -> list[str]:

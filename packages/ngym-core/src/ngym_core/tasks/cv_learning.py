@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, Index, Integers, NonNegative, Probability, Size
+from ngym_core.curriculum import Curriculum, Gate, Progress, Stage, Staircase
 from ngym_core.env import Rewards, Step, Timing, TrialEnv
 from ngym_core.errors import nearest
 from ngym_core.rules import Rule
@@ -16,80 +18,73 @@ from ngym_core.spaces import Discrete, named_box
 from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
+Array: TypeAlias = NDArray[Any]
+
 STAGES = (0, 1, 2, 3, 4)
-INITIAL_STATE: dict[str, Any] = {
-    "stage": 0,  # index into the curriculum's stages
-    "recent": [],  # the last outcomes, 1 or 0
-    "performance": 0.0,  # their mean, as long as the day has enough trials
-    "today": [],  # outcomes of the day
-    "reminder": False,  # sent back from stage 2 to stage 1
-    "days_left": 1,  # days to keep a stage that was passed
-    "delay": 0.0,  # share of the full delay in stage 3
-    "delay_before": 0.0,  # the same at the last day's end
-    "since_delay": 0,  # trials since it changed
-    "side": 0,  # last answer in stage 0
-    "repeats": 0,  # how often it was given in a row
-}
-"""State of the curriculum before the first trial. It is carried from trial to trial."""
+PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Parts of the full delay in stage 3."""
+
+
+class Beyond(Gate):
+    """A gate that opens beyond its threshold, not at it."""
+
+    def reached_by(self, mean: float) -> bool:
+        """Return whether a mean is beyond the threshold."""
+        return mean != self.threshold and super().reached_by(mean)
 
 
 @dataclass(frozen=True)
-class Shaping:
-    """The rules by which outcomes of trials change the stage. Its parameters are those of `CVLearning`.
+class GrowingDelay(Staircase):
+    """The part of the full delay in stage 3: longer after good trials, shorter after bad ones, not below that of yesterday.
 
-    They count days, and days in a row, which the gates of `ngym_core.curriculum` do not.
+    Args:
+        threshold: Mean performance from which it becomes longer; up to a half it becomes shorter.
+        trials_day: Number of trials in a day.
+        perf_len: Number of trials in the mean, the last ones, in any stage; in as many first trials of a day, the last ones
+            of the day before. One more comes between two changes.
     """
 
-    stages: tuple[int, ...]
-    threshold: float
-    keep_days: int
-    trials_day: int
-    perf_len: int
+    threshold: float = 0.0
+    trials_day: int = 1
+    perf_len: int = 1
 
-    def begin(self) -> dict[str, Any]:
-        """Return the state before the first trial."""
-        last = len(self.stages) - 1 if self.threshold == -1 else 0
-        return {**INITIAL_STATE, "recent": [], "today": [], "stage": last, "days_left": self.keep_days}
+    @property
+    def span(self) -> int:  # type: ignore[override]
+        """Number of trials that it looks back on."""
+        return max(self.trials_day, 2 * self.perf_len) + 1
 
-    def learn(self, state: dict[str, Any], right: bool) -> None:
-        """Update the state, in place, with the outcome of a trial."""
-        state["today"].append(int(right))
-        state["recent"] = [*state["recent"], int(right)][-self.perf_len :]
-        state["since_delay"] += 1
-        if len(state["today"]) > self.perf_len:
-            state["performance"] = sum(state["recent"]) / self.perf_len
-            self._remind(state)
-        if len(state["today"]) >= self.trials_day:
-            self._end_day(state)
-        if self.stages[state["stage"]] == 3 and state["since_delay"] > self.perf_len:
-            self._adapt_delay(state)
+    def follow(self, progress: Progress, right: Array) -> tuple[int, int]:
+        """Return the index of the part, see `Staircase.follow`; there is no streak."""
+        scores, parts = progress.scores["performance"], np.nan_to_num(progress.scores["level"])  # none before stage 3
+        now, today = self.levels[progress.level], progress.trials % self.trials_day
+        if np.isnan(scores[-self.perf_len - 1]) or (parts[-self.perf_len - 1 :] != now).any():
+            return progress.level, 0
+        measured = scores[:-today] if 0 < today <= self.perf_len else scores
+        mean = measured[-self.perf_len :].mean() if self.perf_len < self.trials_day else 0.0
+        if mean >= self.threshold and now < 1:
+            return progress.level + 1, 0
+        return progress.level - int(mean <= 0.5 and now > parts[-1 - today]), 0
 
-    def _remind(self, state: dict[str, Any]) -> None:
-        """Return from stage 2 to stage 1 if performance is below a half, and go back to stage 2 above the threshold."""
-        if state["performance"] < 0.5 and self.stages[state["stage"]] == 2 and 1 in self.stages:
-            state["stage"], state["reminder"] = self.stages.index(1), True
-        elif state["performance"] > self.threshold and state["reminder"]:
-            state["stage"], state["reminder"] = self.stages.index(2), False
 
-    def _end_day(self, state: dict[str, Any]) -> None:
-        """End the day: advance the stage if performance passed the threshold on enough days."""
-        passed = sum(state["today"]) / len(state["today"]) >= self.threshold
-        full = self.stages[state["stage"]] != 3 or state["delay"] >= 1
-        state["today"], state["delay_before"] = [], state["delay"]
-        if not (passed and full):
-            state["days_left"] = self.keep_days
-        elif state["days_left"] > 0 or state["stage"] == len(self.stages) - 1:
-            state["days_left"] -= 1
-        else:
-            state["stage"] += 1
-            state["days_left"] = self.keep_days
-
-    def _adapt_delay(self, state: dict[str, Any]) -> None:
-        """Lengthen the delay of stage 3 if performance is above the threshold, shorten it below a half."""
-        if state["performance"] >= self.threshold and state["delay"] < 1:
-            state["delay"], state["since_delay"] = state["delay"] + 0.25, 0
-        elif state["performance"] <= 0.5 and state["delay"] > state["delay_before"]:
-            state["delay"], state["since_delay"] = state["delay"] - 0.25, 0
+def make_curriculum(stages: tuple[int, ...], threshold: float, keep_days: int, trials_day: int, perf_len: int) -> Curriculum:
+    """Return the curriculum through some stages; the arguments are those of `CVLearning`."""
+    days: dict[str, Any] = {"day": trials_day, "days": keep_days + 1}
+    passed, full = Gate("performance", threshold, trials_day, **days), Gate("level", 1, 1, at_least=trials_day, **days)
+    recent: dict[str, Any] = {"window": perf_len, "at_least": perf_len + 1, "day": trials_day}
+    rules: dict[str, Any] = {"threshold": threshold, "trials_day": trials_day, "perf_len": perf_len}
+    reminds = [pair == (1, 2) and perf_len < trials_day for pair in pairwise((None, *stages, None))]
+    return Curriculum(
+        [
+            Stage(
+                conditions={"stage": stage},
+                until=None if i == len(stages) - 1 else [passed, full] if stage == 3 else passed,
+                back=Beyond("performance", 0.5, **recent) if reminds[i] else None,
+                again=Beyond("performance", threshold, **recent) if reminds[i + 1] else None,
+                staircase=GrowingDelay("conditions.delay", PARTS, **rules) if stage == 3 else None,
+            )
+            for i, stage in enumerate(stages)
+        ]
+    )
 
 
 class ShapedChoice(Rule):
@@ -136,9 +131,9 @@ class CVLearning(TrialEnv):
     Stage 0: no stimulus; either side is right, but after `max_num_reps` answers to one side only the other is.
     Stage 1: a clear stimulus, no delay; the agent may try again. Stage 2: one choice. Stage 3: a delay that grows
     with performance. Stage 4: the full task, with noise. A stage is passed by days of `trials_day` trials
-    with a performance of at least `th_stage`; if the last `perf_len` trials of stage 2 fail, stage 1 returns
-    for a while. So the stages depend on the agent, and only played trials count. `sample_trials` and data
-    sets generate trials of the present stage, at the beginning the first one; `th_stage=-1` begins with the last.
+    with a performance of at least `th_stage`; if the last `perf_len` trials of stage 2 fail, a stage 1 right
+    before it returns for a while. So the stages depend on the agent, and only played trials count. `sample_trials`
+    and data sets generate trials of the present stage, at the beginning the first one; `th_stage=-1` begins with the last.
 
     Channels:
         fixation: 0. 1 until the decision.
@@ -225,7 +220,8 @@ class CVLearning(TrialEnv):
             raise ValueError(
                 f"stages={list(stages)!r} must be stages of the curriculum, not {wrong!r}. {nearest(wrong, STAGES)}"
             )
-        self.curriculum = Shaping(stages, th_stage, keep_days, trials_day, perf_len)
+        self.curriculum = make_curriculum(stages, th_stage, keep_days, trials_day, perf_len)
+        self._first = len(stages) - 1 if th_stage == -1 else 0
         self.max_num_reps = max_num_reps
         self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
         self.sigma = sigma / np.sqrt(dt)
@@ -236,8 +232,13 @@ class CVLearning(TrialEnv):
         self.action_space = Discrete(n_ch + 1, {"fixation": 0, "choice": self.choices, **others})
 
     def _new_trials(self, trials: Trials) -> None:
-        state = trials.carried.setdefault("learning", self.curriculum.begin())
-        stage = self.curriculum.stages[state["stage"]]
+        if "learning" not in trials.carried:
+            progress = self.curriculum.enter(self._first)
+            trials.carried["learning"] = {"progress": vars(progress), "side": 0, "repeats": 0}
+        state = trials.carried["learning"]
+        progress = Progress(**state["progress"])
+        shown = self.curriculum.stages[progress.stage].flat_conditions(self.curriculum.level(progress))
+        stage = shown["stage"]
         stuck = stage == 0 and state["repeats"] >= self.max_num_reps
         side = trials.choice("ground_truth", [3 - state["side"]] if stuck else self.choices, allow=self.choices)
         coh = trials.draws.choice("coh", trials.n, self.cohs)
@@ -250,7 +251,7 @@ class CVLearning(TrialEnv):
 
         delay = None if stage == 4 else 0
         if stage == 3:
-            delay = state["delay"] * trials.draws.choice("delay", trials.n, self.delay_durs)
+            delay = shown["delay"] * trials.draws.choice("delay", trials.n, self.delay_durs)
         periods = ["fixation", "stimulus", "delay", "decision"]
         trials.add_period(periods, [None, None if stage else 0, delay, None])
         trials.add_ob(1, periods[:-1], where="fixation")
@@ -267,5 +268,6 @@ class CVLearning(TrialEnv):
             if chosen and self.trial["stage"] == 0:
                 state["repeats"] = 1 + (state["repeats"] if chosen == state["side"] else 0)
                 state["side"] = chosen
-            self.curriculum.learn(state, self.performance == 1)
+            progress = self.curriculum.advance(Progress(**state["progress"]), {"performance": [self.performance == 1]})
+            state["progress"] = vars(progress)
         return stepped

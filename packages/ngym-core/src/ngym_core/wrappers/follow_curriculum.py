@@ -151,7 +151,7 @@ class FollowCurriculum(TrialWrapper):
     def _check_stages(self, curriculum: Curriculum) -> None:
         """Raise if the task cannot play a stage: each is tried with a trial, at the first and the last level."""
         for i, stage in enumerate(curriculum.stages):
-            for name, gate in stage.gates.items():
+            for name, gate in [(name, gate) for name, gates in stage.gates.items() for gate in gates]:
                 try:
                     self._check_gate(gate.metric)
                 except ValueError as error:
