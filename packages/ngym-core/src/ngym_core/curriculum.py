@@ -464,16 +464,26 @@ class Curriculum:
         m = len(next(iter(columns.values()), ()))
         columns.setdefault("stage", np.full(m, progress.stage))
         columns.setdefault("level", np.full(m, self.level(progress)))
-        if m > 1 and any(gate.day is not None for gate in self.gates):
-            for i in range(m):  # one by one, so that no end of a day is missed
-                progress = self.advance(progress, {name: column[i : i + 1] for name, column in columns.items()})
-            return progress
+        while (later := self._after_the_day(progress, columns["stage"])) is not None:  # so that no end of a day is missed
+            progress = self._count(progress, {name: column[:later] for name, column in columns.items()})
+            columns = {name: column[later:] for name, column in columns.items()}
+        return self._count(progress, columns)
+
+    def _after_the_day(self, progress: Progress, stages: Array) -> int | None:
+        """Return which of some trials, of their stages (m,), is the first after the present day of a gate, if one is."""
+        days = [gate.day for gates in self.stages[progress.stage].gates.values() for gate in gates if gate.day is not None]
+        played = np.flatnonzero(stages == progress.stage)
+        left = min((day - progress.trials % day for day in days), default=len(played))
+        return int(played[left]) if left < len(played) else None
+
+    def _count(self, progress: Progress, columns: dict[str, Array]) -> Progress:
+        """Return the progress after some trials, of which all gates and the staircase see the last."""
         here = columns["stage"] == progress.stage
         if not here.any():
             return progress
         gates = self.stages[progress.stage].gates.values()
         columns |= {gate.metric: _column(columns, gate.metric) for several in gates for gate in several}
-        missing = np.full(m, np.nan)
+        missing = np.full(len(here), np.nan)
         scores = {
             name: np.concatenate([before, columns.get(name, missing)[here]])[-len(before) :]
             for name, before in progress.scores.items()
