@@ -103,7 +103,8 @@ class Context(Modifier):
             twice[:, 0] = twice[:, 1] = own
             other = _rings(twice.view(values.dtype), k)[row * 2 * k + (-turn % k)[trial]]
             rings = _rings(shown, k)
-            rings[row * total + self._starts[counts]] = own
+            if not self._follows_task:  # else it is there already
+                rings[row * total + self._starts[counts]] = own
             rings[row * total + self._starts[1 - counts]] = other
             shown[row, total - 2 + counts] = 1
             return shown
