@@ -288,7 +288,8 @@ def require_writable_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(PROBE_BYTES))
     except OSError as error:
-        error.filename = str(folder)  # not that of the temporary file
+        if error.errno is not None:  # else it has its own words
+            error.filename = str(folder)  # not that of the temporary file
         raise
 
 
