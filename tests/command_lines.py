@@ -61,3 +61,11 @@ WRONG_CHANGES = [
     (["--wraper", "Noise"], "No such option '--wraper'. Did you mean '--wrapper'?"),
 ]
 """Options of all commands that change a task, and what the error says of `TASK`; each is an error of usage."""
+
+WRONG_WORDS = [
+    ([], 2, "Missing argument 'TASK'."),
+    *(([name], 2, message) for name, message in WRONG_TASKS),
+    *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
+    ([TASK, "GoNogo"], 2, "Got unexpected extra argument (GoNogo)"),
+]
+"""Words of all commands that take one task and change it, the exit code, and what the error says."""

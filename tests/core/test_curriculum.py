@@ -384,6 +384,14 @@ def test_file_with_days_reminders_and_several_gates_says_what_python_does(tmp_pa
     assert json.loads(json.dumps(loaded.to_dict())) == loaded.to_dict()
 
 
+def assert_refused(path, line, message):
+    """Load a curriculum whose file has a mistake: the error names its line."""
+    with pytest.raises((TypeError, ValueError, KeyError)) as caught:
+        load_curriculum(path)
+    assert str(caught.value).startswith(f"{path}, line {line}: "), caught.value
+    assert message in str(caught.value)
+
+
 MORE_MISTAKES = [
     ("days = 2", "dais = 2", 2, "Unknown key of a gate 'dais'. Did you mean 'days'?"),
     ("day = 300", "day = 200", 2, "day=200: this gate can never open, since it needs 300 trials of a day"),
@@ -402,11 +410,7 @@ MORE_MISTAKES = [
 @pytest.mark.parametrize(("right", "wrong", "line", "message"), MORE_MISTAKES)
 def test_mistake_in_one_of_several_gates_is_named_with_its_line(tmp_path, right, wrong, line, message):
     assert MORE.count(right) == 1
-    path = written(tmp_path, MORE.replace(right, wrong))
-    with pytest.raises((TypeError, ValueError, KeyError)) as caught:
-        load_curriculum(path)
-    assert str(caught.value).startswith(f"{path}, line {line}: "), caught.value
-    assert message in str(caught.value)
+    assert_refused(written(tmp_path, MORE.replace(right, wrong)), line, message)
 
 
 MISTAKES = [
@@ -432,11 +436,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("right", "wrong", "line", "message"), MISTAKES)
 def test_mistake_in_a_file_is_named_with_its_line(tmp_path, right, wrong, line, message):
     assert right in TEXT
-    path = written(tmp_path, TEXT.replace(right, wrong))
-    with pytest.raises((TypeError, ValueError, KeyError)) as caught:
-        load_curriculum(path)
-    assert str(caught.value).startswith(f"{path}, line {line}: "), caught.value
-    assert message in str(caught.value)
+    assert_refused(written(tmp_path, TEXT.replace(right, wrong)), line, message)
 
 
 def test_mistake_in_the_name_of_the_stages_is_named_with_its_line(tmp_path):

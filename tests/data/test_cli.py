@@ -7,7 +7,7 @@ from ngym_data import export_trials, load_trials
 from ngym_data.cli import export, rerun
 from tests.data.test_export import change_manifest
 
-from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
+from ..command_lines import TASK, WRONG_WORDS
 
 
 def test_export_and_rerun_commands(tmp_path, python):
@@ -49,10 +49,7 @@ def test_rerun_command_says_what_a_manifest_of_a_stranger_can_do():
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ([], 2, "Missing argument 'TASK'."),
-        *(([name], 2, message) for name, message in WRONG_TASKS),
-        *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
-        ([TASK, "GoNogo"], 2, "Got unexpected extra argument (GoNogo)"),
+        *WRONG_WORDS,
         ([TASK, "--trials", "0"], 2, "'--trials': 0 is not in the range x>=1."),
         ([TASK, "--trials", "1.5"], 2, "'--trials'"),
         ([TASK, "--trials", "nan"], 2, "'--trials'"),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ngym_plot.cli import gallery, plot
 
-from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
+from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS, WRONG_WORDS
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -62,10 +62,7 @@ def test_plot_command_animates_image_observations(image_task, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ([], 2, "Missing argument 'TASK'."),
-        *(([name], 2, message) for name, message in WRONG_TASKS),
-        *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
-        ([TASK, "GoNogo"], 2, "Got unexpected extra argument (GoNogo)"),
+        *WRONG_WORDS,
         ([TASK, "--trials", "0"], 2, "'--trials': 0 is not in the range x>=1."),
         ([TASK, "--trials", "1.5"], 2, "'--trials'"),
         ([TASK, "--trials", "nan"], 2, "'--trials'"),

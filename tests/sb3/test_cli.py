@@ -15,7 +15,7 @@ from ngym_sb3.cells import CELLS
 from ngym_sb3.cli import ALGORITHM_NAMES, POLICY_NAMES, _progress, train
 from ngym_sb3.config import ALGORITHMS, TrainingConfig, load_model
 
-from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
+from ..command_lines import TASK, WRONG_WORDS
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -129,10 +129,7 @@ def test_train_changes_the_task_and_saves_to_a_stated_folder(command, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ([], 2, "Missing argument 'TASK'."),
-        *(([name], 2, message) for name, message in WRONG_TASKS),
-        *(([TASK, *options], 2, message) for options, message in WRONG_CHANGES),
-        ([TASK, "GoNogo"], 2, "Got unexpected extra argument (GoNogo)"),
+        *WRONG_WORDS,
         ([TASK, "--stpes", "9"], 2, "No such option '--stpes'."),
         ([TASK, "--algo", "pppo"], 2, "'pppo' is not one of 'recurrent-ppo', 'ppo', 'a2c', 'dqn'."),
         ([TASK, "--policy", "lsmt"], 2, "'lsmt' is not one of 'rnn', 'gru', 'lstm', 'ctrnn', 'ei-ctrnn', 'mlp'."),

@@ -337,10 +337,10 @@ class RowStreams:
         self._num_buffered_trials = 0
         everything = len(self.rows) * self._buffer_steps * source.buffer_step_bytes
         calls = math.ceil(everything / (CALL_TOLERANCE * self._call_bytes)) if source.batched else len(self.rows)
-        for of_call in np.array_split(np.arange(len(self.rows)), min(max(calls, 1), len(self.rows))):
-            rows, first = of_call.tolist(), int(of_call[0])
+        for of_call in np.array_split(np.arange(len(self.rows)), min(calls, len(self.rows))):
+            rows = of_call.tolist()
             self._fill_pending(rows)
-            if first == 0:  # before any row is in the buffer
+            if rows[0] == 0:  # before any row is in the buffer
                 self._reduce_buffer(rows)
             for row in rows:
                 self._fill_row(row)

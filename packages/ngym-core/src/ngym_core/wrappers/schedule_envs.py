@@ -131,11 +131,11 @@ class MultiEnvs(TrialWrapper):
             record_trials(self, "rgb_array")
         mixtures = [next((layer for layer in layers(env) if isinstance(layer, MultiEnvs)), None) for env in self.envs]
         self._mixed = {i for i, mixture in enumerate(mixtures) if mixture is not None}
-        # What the condition `task` may be in the trials of each env: of mixtures inside, the names of their tasks.
-        self._task_names: list[list[str]] = [
-            [self._names[i]] if mixture is None else [name for names in mixture._task_names for name in names]
-            for i, mixture in enumerate(mixtures)
-        ]
+        # Name -> the envs whose trials may have it as the condition `task`: of mixtures inside, the names of their tasks.
+        self._places: dict[str, list[int]] = {}
+        for i, mixture in enumerate(mixtures):
+            for name in [self._names[i]] if mixture is None else mixture._places:
+                self._places.setdefault(name, []).append(i)
         self._empty = _empty_columns([sample_trials(env, 1, None, Draws(0), {}).conditions for env in self.envs])
 
     env_input: Any = _fixed("env_input", "Whether the agent sees which task it is.", "the observation space")
@@ -213,15 +213,11 @@ class MultiEnvs(TrialWrapper):
             index = self._checked(np.broadcast_to(forced[self._index_name], n))
         if "task" not in forced:
             return index
-        places: dict[str, list[int]] = {}
-        for i, names in enumerate(self._task_names):
-            for name in names:
-                places.setdefault(name, []).append(i)
         named = np.broadcast_to(np.asarray(forced["task"]), n)
-        found = {name: places.get(name, []) for name in dict.fromkeys(named.tolist())}
+        found = {name: self._places.get(name, []) for name in dict.fromkeys(named.tolist())}
         for name, of_name in found.items():
             if not of_name:
-                raise unknown_name("task of the mixture", name, places)
+                raise unknown_name("task of the mixture", name, self._places)
             if len(of_name) > 1 and index is None:
                 raise ValueError(f"task={name!r} is the name of the envs {of_name}: force {self._index_name!r} instead.")
         if index is None:
