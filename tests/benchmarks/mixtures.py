@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 from statistics import median
@@ -22,15 +23,16 @@ MODIFIED = {
     "yang19.dlygo-v0": ["interval", "interval+sequence"],
     "PerceptualDecisionMaking-v0": ["delay=500", "go_cue"],
 }
-BATCHES, ROUNDS = 150, 3
+LEAST_BATCHES, ROUNDS = 150, 5
 
 
 def seconds(data: Dataset) -> float:
-    """Seconds of a batch, over many."""
+    """Seconds of a batch, over many: as many whole refills of the buffer as it takes, each with its first batch."""
+    batches = data.cycle * math.ceil(LEAST_BATCHES / data.cycle)
     start = time.perf_counter()
-    for _ in range(BATCHES):
+    for _ in range(batches):
         data()
-    return (time.perf_counter() - start) / BATCHES
+    return (time.perf_counter() - start) / batches
 
 
 def measured(names: list[str], **options: Any) -> dict[str, float]:
