@@ -34,6 +34,7 @@ class Segments:
         self._edges: list[Steps] = [0, total]
         self._tables: dict[str, list[Array]] = {}
         self._index: NDArray[np.int64] | None = None
+        self._lengths: NDArray[np.int64] | None = None
         for span in spans:
             self.between(span)
 
@@ -124,7 +125,7 @@ class Segments:
                 self._edges.insert(i, edge)
                 for columns in self._tables.values():
                     columns.insert(i, columns[i - 1].copy())
-                self._index = None
+                self._index = self._lengths = None
                 return i
         return None
 
@@ -152,7 +153,7 @@ class Segments:
             self._edges[last:last] = [start + i if shared else np.minimum(start + i, stop) for i in range(1, steps)]
             for columns in self._tables.values():
                 columns[last:last] = [columns[first]] * (steps - 1)
-            self._index = None
+            self._index = self._lengths = None
         return True
 
     def steps_of(self, name: str, span: Span) -> tuple[Array, Span]:
@@ -174,11 +175,13 @@ class Segments:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Number of steps of each segment, (n * segments,), one trial after another."""
-        lengths = np.empty((self.n, self.number), np.int64)
-        for i, (before, after) in enumerate(pairwise(self._edges)):
-            np.subtract(after, before, out=lengths[:, i])
-        return lengths.ravel()
+        """Number of steps of each segment, (n * segments,), one trial after another: one array, not to be changed."""
+        if self._lengths is None:
+            lengths = np.empty((self.n, self.number), np.int64)
+            for i, (before, after) in enumerate(pairwise(self._edges)):
+                np.subtract(after, before, out=lengths[:, i])
+            self._lengths = lengths.ravel()
+        return self._lengths
 
     def values(self, name: str) -> Array:
         """Return the values of all segments of all trials, (n * segments, ...)."""

@@ -302,49 +302,82 @@ def resize_period(trials: Trials, period: str, steps: Steps, blank: Array, value
     channels: Any = blank
     if len(blank) and (np.diff(blank) == 1).all():
         channels = slice(blank[0], blank[-1] + 1)  # NumPy is faster on slices
+    resized: _Resized | None = None
     for name in ("ob", "gt"):
         runs, index = trials._observations.indexed_runs(name)
-        parts = _Parts.of(runs, start, stop)
-        inside = (parts.inside & (parts.counts > 0)).nonzero()[0]
-        counts, per_trial = parts.counts.copy(), parts.per_trial
-        counts[inside] = 0
-        first_run = np.cumsum(per_trial) - per_trial
-        # The first part in the period of each trial, if there is one.
-        trial_of_inside = np.arange(trials.n).repeat(per_trial)[inside]
-        first = np.flatnonzero(np.diff(trial_of_inside, prepend=-1))
-        trial = trial_of_inside[first]
-        if len(trial) == trials.n:
-            counts[inside[first]] = steps
-            values = parts.take(runs.values, index)
-        else:
-            at = first_run + parts.before  # the new run of a trial stands before this part
-            shown = np.clip(at - (parts.before > 0), 0, len(counts) - 1)
-            shown[trial] = inside[first]
-            values = _with_rows(runs.values, parts, index, at, shown)
-            empty = np.ones(trials.n, bool)
-            empty[trial] = False
-            new = (at + np.arange(trials.n))[empty]
+        if resized is None or resized.runs_counts is not runs.counts:  # most trials have the same runs of both
+            resized = _Resized.of(runs, start, stop, steps)
+        values = resized.values(runs.values, index)
+        if resized.added is not None:
+            new = resized.added
             if name == "gt" or values.ndim > 2:
                 values[new] = 0 if name == "gt" else value
             else:
                 values[new if isinstance(channels, slice) else new[:, None], channels] = value
-            counts, per_trial = np.insert(counts, at, steps), per_trial + 1
-        trials._observations.set_runs(name, Runs(values, counts, per_trial))
+        trials._observations.set_runs(name, Runs(values, resized.counts, resized.per_trial))
     _move_edges(trials, period, start, stop, steps)
 
 
-def _with_rows(values: Array, parts: _Parts, index: Array | None, at: Array, shown: Array) -> Array:
-    """Return the values of all parts, and in each of n trials that of part `shown` again, before part `at`, (n,) each."""
-    n, k, place = len(at), int(parts.per_trial[0]), int(at[0])
-    if parts.source is None and index is None and (at == np.arange(n) * k + place).all() and (parts.per_trial == k).all():
-        old = values.reshape(n, k, *values.shape[1:])  # copied in slices, which takes half of the time
-        new = np.empty((n, k + 1, *values.shape[1:]), values.dtype)
-        new[:, :place], new[:, place + 1 :] = old[:, :place], old[:, place:]
-        new[:, place] = values.take(shown, axis=0)
-        return new.reshape(-1, *values.shape[1:])
-    source = np.insert(np.arange(len(parts.counts)), at, shown)
-    source = source if parts.source is None else parts.source[source]
-    return values.take(source if index is None else index[source], axis=0)
+@dataclass(frozen=True)
+class _Resized:
+    """Runs of n trials in which a period has got another number of steps, in a single run.
+
+    Attributes:
+        runs_counts: The counts of the runs as they were; runs with the same ones are resized alike.
+        parts: The runs cut at the edges of the period.
+        counts: Number of steps of each run now, (m,).
+        per_trial: Number of runs of each trial now, (n,).
+        at: Before which part each trial has a further run, (n,); None: none has.
+        shown: The part that the further run shows as well, (n,); None likewise.
+        added: Indices of the further runs of trials in which the period had no steps; None likewise.
+    """
+
+    runs_counts: Array
+    parts: _Parts
+    counts: Array
+    per_trial: Array
+    at: Array | None = None
+    shown: Array | None = None
+    added: Array | None = None
+
+    @classmethod
+    def of(cls, runs: Runs, start: Array, stop: Array, steps: Array) -> _Resized:
+        """Let the period from `start` to `stop` last so many steps, (n,) each."""
+        parts = _Parts.of(runs, start, stop)
+        counts, per_trial, n = parts.counts.copy(), parts.per_trial, len(parts.per_trial)
+        inside = (parts.inside & (counts > 0)).nonzero()[0]
+        counts[inside] = 0
+        # The first part in the period of each trial, if there is one.
+        trial_of_inside = np.arange(n).repeat(per_trial)[inside]
+        first = np.flatnonzero(np.diff(trial_of_inside, prepend=-1))
+        trial = trial_of_inside[first]
+        if len(trial) == n:
+            counts[inside[first]] = steps
+            return cls(runs.counts, parts, counts, per_trial)
+        at = np.cumsum(per_trial) - per_trial + parts.before  # the new run of a trial stands before this part
+        shown = np.clip(at - (parts.before > 0), 0, len(counts) - 1)
+        shown[trial] = inside[first]
+        empty = np.ones(n, bool)
+        empty[trial] = False
+        added = (at + np.arange(n))[empty]
+        return cls(runs.counts, parts, np.insert(counts, at, steps), per_trial + 1, at, shown, added)
+
+    def values(self, values: Array, index: Array | None) -> Array:
+        """Return the value of each run now, of which run i showed value ``index[i]``, or i."""
+        parts, at, shown = self.parts, self.at, self.shown
+        if at is None or shown is None:
+            return parts.take(values, index)
+        n, k, place = len(at), int(parts.per_trial[0]), int(at[0])
+        same = parts.source is None and index is None and (parts.per_trial == k).all()
+        if same and (at == np.arange(n) * k + place).all():
+            old = values.reshape(n, k, *values.shape[1:])  # copied in slices, which takes half of the time
+            new = np.empty((n, k + 1, *values.shape[1:]), values.dtype)
+            new[:, :place], new[:, place + 1 :] = old[:, :place], old[:, place:]
+            new[:, place] = values.take(shown, axis=0)
+            return new.reshape(-1, *values.shape[1:])
+        source = np.insert(np.arange(len(parts.counts)), at, shown)
+        source = source if parts.source is None else parts.source[source]
+        return values.take(source if index is None else index[source], axis=0)
 
 
 def _move_edges(trials: Trials, period: str, start: Array, stop: Array, steps: Array) -> None:
