@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gymnasium.vector import SyncVectorEnv
 
 import ngym_core as ngym
 from ngym_core.plugins.registry import get_collection
 from ngym_core.scheduler import SequentialSchedule
 from ngym_core.spaces import names_of
+from ngym_core.testing import check_task
 from ngym_core.wrappers import MultiEnvs
 
 from .comparison import compare_with_single_envs
@@ -158,3 +160,21 @@ def test_task_names_and_cues_must_fit_the_envs():
     trials = env.sample_trials(2, seed=0, i_env=[0, 1])
     assert trials.conditions["task"].tolist() == ["go", "match"]
     assert trials.ob[:, 0, 33:].tolist() == [[0.5, 0], [0, 0.5]]
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    ["yang19", ["yang19.go-v0", "yang19.dm1-v0"], [*TWO, "yang19.go-v0+delay=500"], ["GoNogo-v0", "Detection-v0"]],
+)
+def test_mixtures_keep_the_promises_of_every_task(tasks):
+    check_task(lambda: ngym.mix(tasks, pad=True), trials=20)
+
+
+def test_infos_of_a_mixture_can_be_batched_in_any_order():
+    env = SyncVectorEnv([lambda: ngym.mix(TWO)] * 4)
+    of_first = set()  # by which Gymnasium chooses the type of the array
+    for seed in range(8):
+        truth = env.reset(seed=seed)[1]["trial"]["ground_truth"]
+        assert all(isinstance(value, (int, str)) for value in truth)
+        of_first.add(isinstance(truth[0], str))
+    assert of_first == {True, False}

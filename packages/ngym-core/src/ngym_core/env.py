@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType, SimpleNamespace
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
@@ -202,6 +202,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._started = False
         self._has_next_trial = False  # an episode ended, and the first trial of the next has begun already
         self._ob_now: Any = None
+        self._object_conditions: frozenset[str] = frozenset()  # of a mixture, see `copy_conditions`
         self._draw_from(Draws())
         if render_mode is not None:
             record_trials(self, render_mode)
@@ -514,7 +515,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def _idle_info(self) -> Info:
         """Return the info of a moment without an action: a reset, or a step that a wrapper skips."""
         space = self.action_space
-        gt, conditions = np.zeros(space.shape or (), space.dtype)[()], copy_conditions(self.trial)
+        gt = np.zeros(space.shape or (), space.dtype)[()]
+        conditions = copy_conditions(self.trial, self._object_conditions)
         info = {"new_trial": np.array(False), "gt": gt, "performance": NO_PERFORMANCE}
         return {**info, "trial": conditions, "ended_trial": conditions}
 
@@ -557,7 +559,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         ended = bool(info.get("new_trial", False))
         gt = info["gt"] if "gt" in info else self._ground_truth()
         info["gt"] = np.int64(gt) if isinstance(gt, int) else gt
-        info["trial"] = info["ended_trial"] = copy_conditions(self.trial)
+        info["trial"] = info["ended_trial"] = copy_conditions(self.trial, self._object_conditions)
         info["performance"] = NO_PERFORMANCE
         self.t_ind += 1
         if self.t_ind >= self._single.length and not ended:
@@ -569,7 +571,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             truncated = truncated or self.num_tr >= self.num_tr_exp
             playing = self._next_trial()
             playing._has_next_trial = truncated
-            info["trial"] = copy_conditions(playing.trial)
+            info["trial"] = copy_conditions(playing.trial, playing._object_conditions)
             if playing is not self:
                 return playing.post_step(playing._observation(), reward, terminated, truncated, info)
         if ob is self._ob_now:  # `_step` returned `ob_now`, which stands for the observation after the step
@@ -881,10 +883,32 @@ def conditions_of_reset(options: Mapping[str, Any] | None, *others: str) -> dict
     return dict(conditions or {})
 
 
-def copy_conditions(trial: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of conditions: an agent that changes its `info` must not change the trial."""
+class _IntAsObject(int):
+    """An integer that Gymnasium's vector envs batch as an object, see `copy_conditions`."""
+
+
+class _FloatAsObject(float):
+    """A number that they batch as an object."""
+
+
+AS_OBJECT: dict[type, Any] = {bool: np.bool_, int: _IntAsObject, float: _FloatAsObject, np.ndarray: np.ndarray.tolist}
+"""Type of a value -> what makes one of it for which Gymnasium's vector envs choose an array of objects."""
+
+
+def copy_conditions(trial: Mapping[str, Any], as_objects: Iterable[str] = ()) -> dict[str, Any]:
+    """Return a copy of conditions: an agent that changes its `info` must not change the trial.
+
+    Args:
+        trial: Name -> value.
+        as_objects: Names of conditions that differ in kind between the tasks of a mixture, such as a number in one and a
+            text in another. Gymnasium's vector envs make an array of the type of the first env's value, which has no room
+            for the others' unless it is one of objects.
+    """
     copies = dict(trial)
     for name, value in trial.items():
         if isinstance(value, np.ndarray):
             copies[name] = value.copy()
+    for name in as_objects:
+        if (make := AS_OBJECT.get(type(copies.get(name)))) is not None:
+            copies[name] = make(copies[name])
     return copies

@@ -20,7 +20,7 @@ from ngym_core.rendering import record_trials
 from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, Discrete, names_of
-from ngym_core.trials import Trials, interleave, join_columns
+from ngym_core.trials import Trials, interleave, join_columns, set_period
 from ngym_core.wrappers.base import TrialWrapper
 
 Cues: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=2)]
@@ -47,7 +47,8 @@ class MultiEnvs(TrialWrapper):
 
     Each task has its own random streams. The index and the name of the task are recorded as the conditions `i_env` and
     `task` of the trial, and either may be forced; no schedule counts such trials. Each trial has the conditions of all
-    tasks; those that its own task lacks are NaN (numbers) or None. Of such wrappers one in another, the inner one records
+    tasks; those that its own task lacks are NaN (numbers) or None. Likewise it has the periods of all tasks; those that its
+    own task lacks begin and end with the trial's first step. Of such wrappers one in another, the inner one records
     its index as `inner_i_env`. The number of trials of an episode is that of the first task.
 
     Args:
@@ -61,6 +62,7 @@ class MultiEnvs(TrialWrapper):
     Attributes:
         i_env: Index of the task that the trial being played comes from.
         chosen: Index of the task that the next trials come from.
+        chance: Performance of random actions, if it is known and the same in all tasks; else None.
 
     Raises:
         ValueError: No task, tasks with different spaces, `env_input` or `pad` with observations that are no vector, or `pad`
@@ -99,8 +101,12 @@ class MultiEnvs(TrialWrapper):
         self.observation_space = space = envs[0].observation_space
         self._num_channels: int | None = None
         self._names = _names(envs, names)
+        chances = {getattr(env, "chance", None) for env in envs}
         if pad:
+            own_actions = [env.action_space for env in envs]
             self.action_space = _pad_actions(envs)
+            if any(space != self.action_space for space in own_actions):
+                chances.add(None)  # who chooses at random chooses among more actions than the task has
             self.observation_space = space = _padded_observations(envs)
             self._num_channels = space.shape[0]
         elif any(e.observation_space.shape != space.shape or e.action_space != self.action_space for e in envs):
@@ -108,6 +114,7 @@ class MultiEnvs(TrialWrapper):
                 "All envs must have the same shape of observations and the same actions, unless pad=True: "
                 f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
             )
+        self.chance: float | None = chances.pop() if len(chances) == 1 else None
         self._cues = np.eye(len(envs)) if cues is None else np.asarray(cues)
         if len(self._cues) != len(envs):
             raise ValueError(f"cues={shown(cues)} must have {len(envs)} rows, one for each env.")
@@ -136,7 +143,11 @@ class MultiEnvs(TrialWrapper):
         for i, mixture in enumerate(mixtures):
             for name in [self._names[i]] if mixture is None else mixture._places:
                 self._places.setdefault(name, []).append(i)
-        self._empty = _empty_columns([sample_trials(env, 1, None, Draws(0), {}).conditions for env in self.envs])
+        probes = [sample_trials(env, 1, None, Draws(0), {}) for env in self.envs]
+        self._empty = _empty_columns([probe.conditions for probe in probes])
+        for task in tasks_of(self):
+            task._object_conditions = frozenset(name for name, empty in self._empty.items() if empty.dtype == object)
+        self._periods = frozenset(name for probe in probes for name in probe.start)
 
     env_input: Any = _fixed("env_input", "Whether the agent sees which task it is.", "the observation space")
     pad: Any = _fixed("pad", "Whether tasks may differ in channels and actions.", "the observation space")
@@ -198,6 +209,8 @@ class MultiEnvs(TrialWrapper):
         trials = interleave(parts, [rows[i] for i in played], self._num_channels, cues)
         for name, empty in self._empty.items():  # conditions that only other tasks have are missing
             trials.conditions[name] = join_columns([trials.conditions.get(name), empty], [n, 0])
+        for name in self._periods.difference(trials.start):  # and periods that only other tasks have have no steps
+            set_period(trials, name, (0, 0))
         trials.set(self._index_name, i_env)
         return trials
 
