@@ -607,9 +607,9 @@ def _column(columns: Mapping[str, Array], name: str) -> Array:
 
 
 def _without_defaults(part: Any) -> dict[str, Any]:
-    """Return the arguments of a stage, gate or staircase that were given, as plain data."""
-    given = {f.name: getattr(part, f.name) for f in fields(part)}
-    return {name: _plain(value) for name, value in given.items() if value is not None and value != {}}
+    """Return the arguments of a stage, gate or staircase that are not the defaults, as plain data."""
+    given = {f.name: getattr(part, f.name) for f in fields(part) if getattr(part, f.name) != f.default}
+    return {name: _plain(value) for name, value in given.items() if value != {}}
 
 
 def _plain(value: Any) -> Any:

@@ -111,6 +111,8 @@ class RLRecipe(Recipe):
         default = TrainingConfig()
         config = {name: value for name, value in vars(self.config).items() if name != "seed"}
         changed = {name: value for name, value in config.items() if value != getattr(default, name) or name == "steps"}
+        if self.config.curriculum is not None:
+            changed["curriculum"] = self.config.curriculum.to_dict()
         return {**changed, "measure": self.measure, "share": self.share, "random_chance": self.random_chance}
 
     def make_env(self) -> Any:
