@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ngym_core import cli
 from ngym_core.certificates import (
     Recipe,
     Trained,
+    _constant_actions,
     as_markdown,
     certificates_of,
     certify,
@@ -18,10 +20,14 @@ from ngym_core.certificates import (
     find_recipe,
     is_current,
     load_certificates,
+    renew,
     save_certificates,
 )
+from ngym_core.errors import UnknownNameError
 from ngym_core.plugins import registry
 from ngym_core.plugins.manager import PackManager, PackStatus
+
+from .toy import TwoChoices
 
 
 class Guess(Recipe):
@@ -198,6 +204,50 @@ def test_certificates_of_a_pack_are_shown(packs, certificate, tmp_path):
     assert "made when the task had other trials: renew it by `ngym certify GoNogo-v0`" in text
 
 
+def test_a_damaged_file_of_a_pack_costs_only_its_certificates(packs, tmp_path):
+    file = tmp_path / "certificates.json"
+    file.write_text("{broken")
+    packs(Guess(), file)
+    with pytest.warns(ngym.PluginWarning, match="The certificates of the pack .* cannot be read: ValueError: .* is damaged"):
+        found = certificates_of("GoNogo")
+    assert [certificate.kind for certificate in found] == ["supervised", "rl"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"kind": "rll"}, UnknownNameError, "Unknown kind of certificate 'rll'. Did you mean 'rl'"),
+        ({"scores": []}, ValueError, r"scores=\[\] of GoNogo-v0 must be one number for each of the seeds \[0, 1, 2\]"),
+        ({"scores": [1, 1, "1"]}, ValueError, r"scores=\[1, 1, '1'\] of GoNogo-v0 must be one number"),
+        ({"seeds": [], "scores": [], "steps": [], "seconds": []}, ValueError, r"seeds=\[\] of GoNogo-v0"),
+        ({"steps": [1, 2]}, ValueError, r"steps=\[1, 2\] of GoNogo-v0"),
+    ],
+)
+def test_what_is_no_certificate_is_refused(certificate, tmp_path, wrong, error, words):
+    with pytest.raises(error, match=words):
+        replace(certificate, **wrong)
+    file = tmp_path / "some.json"
+    file.write_text(json.dumps({"format": 1, "certificates": [asdict(certificate) | wrong]}))
+    with pytest.raises(ValueError, match=f"some.json is damaged: .*{words}"):
+        load_certificates(file)
+
+
+def test_renew_refuses_unknown_kinds():
+    with pytest.raises(UnknownNameError, match="Unknown kind of certificate 'rll'"):
+        renew(["GoNogo-v0"], kinds=["rll"])
+
+
+def test_constant_actions_of_every_kind_of_space():
+    env = ngym.make("GoNogo-v0")
+    assert list(_constant_actions(env)) == [0, 1]
+    several = TwoChoices()
+    zero, most = _constant_actions(several)
+    assert zero.tolist() == [0, 0]
+    assert most.tolist() in ([0, 1], [1, 2])
+    reach = ngym.make("Reaching1D-v0")
+    assert all(reach.action_space.contains(action) for action in _constant_actions(reach))
+
+
 def test_renew_goes_on_where_it_stopped(certificate, tmp_path, monkeypatch):
     monkeypatch.setattr("ngym_core.certificates.find_recipe", lambda task, kind: Guess(lr=0.1))
     from ngym_core.certificates import _certify
@@ -226,6 +276,22 @@ def test_command_says_what_is_missing(monkeypatch):
     run = CliRunner().invoke(cli.cli, ["certify"])
     assert run.exit_code == 2
     assert "Name tasks to certify, or give --all." in run.output
+
+
+def test_command_tells_missed_criteria_from_recipes_that_could_not_be_followed(certificate, monkeypatch):
+    results = {"supervised": replace(certificate, scores=[0, 0, 0]), "rl": OSError("no room")}
+
+    def renewed(tasks, path, *, kinds, seeds, workers, on_done):
+        assert seeds == [7]
+        for kind in kinds:
+            on_done(tasks[0], kind, results[kind])
+        return [certificate]
+
+    monkeypatch.setattr("ngym_core.certificates.renew", renewed)
+    run = CliRunner().invoke(cli.cli, ["certify", "GoNogo", "--seed", "7", "--seed", "7"])
+    assert run.exit_code == 1
+    words = "1 recipes missed the criterion: GoNogo-v0 (supervised); 1 recipes could not be followed: GoNogo-v0 (rl)"
+    assert words in run.output
 
 
 NAMED = [

@@ -13,7 +13,7 @@ from ngym_core.errors import TaskError
 from ngym_core.testing import _limit_trials, check_task
 
 from .neurogym_style import Dots
-from .toy import Toy
+from .toy import Toy, TwoChoices
 
 
 class OutsideItsSpace(Toy):
@@ -322,7 +322,7 @@ def test_check_task_reports_all_broken_promises_together():
         check_task(Twice)
 
 
-@pytest.mark.parametrize("task", [Toy, Dots])
+@pytest.mark.parametrize("task", [Toy, Dots, TwoChoices])
 def test_check_task_passes_good_tasks(task):
     result = check_task(task)
     assert result.oracle == 1

@@ -1,10 +1,11 @@
-"""A small task for tests: three periods, one of them random, noise on a ring."""
+"""Small tasks for tests: one with three periods, one of them random, and noise on a ring; one with two choices at once."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import MultiDiscrete
 
 import ngym_core as ngym
 
@@ -30,6 +31,40 @@ class Toy(ngym.TrialEnv):
         trials.add_ob(np.eye(2)[side] * strength[:, None], "stimulus", where="stimulus")
         trials.add_randn(0, self.sigma, ["stimulus", "delay"], where="stimulus")
         trials.set_groundtruth(side, "decision", where="choice")
+
+
+class PayBoth(ngym.Rule):
+    """Pays both choices together, in the last step of three."""
+
+    def step_one(self, task, now, action):
+        right = now.step == 2 and bool(np.all(np.asarray(action) == now.gt))
+        now.performance = float(right)
+        return float(right), False
+
+    def step_many(self, task, now, action):
+        right = (np.asarray(action) == now.gt).all(axis=-1) & (now.step == 2)
+        now.performance = right.astype(float)
+        return right.astype(float), np.zeros(len(right), bool)
+
+
+class TwoChoices(ngym.TrialEnv):
+    """Two choices at once."""
+
+    metadata = {"tags": [], "paper_name": None, "paper_link": None}
+    default_timing = {"stimulus": 200, "decision": 100}
+    default_rewards = {"correct": 1.0, "fail": 0.0}
+    rule = PayBoth()
+
+    def __init__(self, dt: float = 100, rewards=None, timing=None, **kwargs: Any) -> None:
+        super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
+        self.observation_space = ngym.spaces.Box(-np.inf, np.inf, {"light": [0, 1]}, shape=(2,))
+        self.action_space = MultiDiscrete([2, 3])
+
+    def _new_trials(self, trials: ngym.Trials) -> None:
+        side = trials.choice("side", [0, 1])
+        trials.add_period(["stimulus", "decision"])
+        trials.add_ob(np.eye(2)[side], "stimulus", where="light")
+        trials.set_groundtruth(np.stack([side, side + 1], axis=-1), "decision")
 
 
 def equal_trials(n: int = 4) -> ngym.Trials:

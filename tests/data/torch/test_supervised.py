@@ -4,6 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
+from gymnasium.spaces import MultiDiscrete
 
 torch = pytest.importorskip("torch")
 
@@ -121,3 +122,17 @@ def test_certificate_of_a_supervised_recipe():
     assert certificate.steps == [1]
     assert certificate.settings["units"] == 4
     assert not certificate.reached
+
+
+def test_network_of_several_choices_has_the_logits_of_all_side_by_side():
+    space = MultiDiscrete([2, 3])
+    assert supervised._outputs(space) == 5
+    target = torch.tensor([[[1, 2]], [[0, 1]]])  # (steps, rows, choices)
+    logits = torch.cat([torch.nn.functional.one_hot(target[..., i], n) for i, n in enumerate((2, 3))], dim=-1).float()
+    weight = torch.ones(2, 1)
+
+    def loss(scale):
+        return supervised._loss(lambda inputs: scale * logits, torch.zeros(2, 1, 1), target, weight, space).item()
+
+    assert loss(0.0) == pytest.approx(np.log(2) + np.log(3))
+    assert loss(50.0) == pytest.approx(0, abs=1e-6)

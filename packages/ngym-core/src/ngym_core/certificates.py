@@ -19,15 +19,18 @@ from threading import Thread
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, Integers, Labels, Several, TaskId, checked, shown
+from ngym_core.errors import unknown_name
 from ngym_core.files import atomic_write
 from ngym_core.playing import deal_trials, play_trials
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import reason
 from ngym_core.sampling import sample_trials
+from ngym_core.spaces import nearest_to_zero
 from ngym_core.trial_table import TrialTable
 
 __all__ = [
@@ -196,6 +199,17 @@ class Certificate:
     date: str = ""
     note: str = ""
 
+    def __post_init__(self) -> None:
+        """Check what files and packs may have wrong."""
+        if self.kind not in KINDS:
+            raise unknown_name("kind of certificate", self.kind, KINDS)
+        for name in ("seeds", "scores", "steps", "seconds"):
+            values = getattr(self, name)
+            if len(values) != max(1, len(self.seeds)) or not all(isinstance(value, (int, float)) for value in values):
+                raise ValueError(
+                    f"{name}={shown(values)} of {self.task} must be one number for each of the seeds {shown(self.seeds)}."
+                )
+
     @property
     def reached(self) -> bool:
         """Whether each network reached the criterion."""
@@ -230,7 +244,7 @@ Found: TypeAlias = Annotated[Recipe, InstanceOf(Recipe, "a Recipe")]
 
 @checked
 def digest_of(task: TaskId) -> str:
-    """Return a short text that changes when the trials, the spaces, the rewards or the rule of a task do.
+    """Return a short text that changes when the first trials of a task, its rewards, its dt or the class of its rule do.
 
     Example:
         >>> from ngym_core.certificates import digest_of
@@ -268,15 +282,23 @@ class _Always:
 
 
 def _constant_actions(env: Any) -> Iterator[Any]:
-    """Give actions to repeat: all of a choice; of a `Box` the number next to 0, and the mean of the ground truth."""
+    """Give actions to repeat: all of a choice; of other actions the one next to 0, and what is right most often where an
+    answer is due, of a `Box` the mean of the ground truth.
+    """
     space = env.action_space
-    if hasattr(space, "n"):
+    if isinstance(space, spaces.Discrete):
         yield from (space.start + i for i in range(int(space.n)))
+        return
+    trials = sample_trials(env, PLAYED_IMAGE_TRIALS, 0, None, {})
+    truth = trials.gt[np.arange(trials.gt.shape[1]) < trials.lengths[:, None]]
+    yield nearest_to_zero(space)
+    if isinstance(space, spaces.Box):
+        yield np.clip(truth.mean(axis=0), space.low, space.high).astype(space.dtype)
     else:
-        trials = sample_trials(env, PLAYED_IMAGE_TRIALS, 0, None, {})
-        inside = np.arange(trials.gt.shape[1]) < trials.lengths[:, None]
-        for action in (np.zeros(space.shape), trials.gt[inside].mean(axis=0)):
-            yield np.clip(action, space.low, space.high).astype(space.dtype)
+        due = truth[truth.reshape(len(truth), -1).any(axis=1)]
+        if len(due):
+            values, times = np.unique(due, axis=0, return_counts=True)
+            yield values[times.argmax()]
 
 
 def _score(table: TrialTable, measure: Measure) -> float:
@@ -415,9 +437,13 @@ def renew(
 
     Raises:
         UnknownTaskError: There is no such task.
+        UnknownNameError: There is no such kind.
         ValueError: A file that is damaged or has another form.
     """
     names = [registry.full_name(task) for task in tasks]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise unknown_name("kind of certificate", kind, KINDS)
     kept = load_certificates(path) if path is not None and Path(path).exists() else []
     known = {(certificate.task, certificate.kind): certificate for certificate in kept}
     made: dict[tuple[str, str], Certificate] = {}
@@ -476,7 +502,8 @@ def load_certificates(path: FilePath | None = None) -> list[Certificate]:
     """Read a file of certificates.
 
     Args:
-        path: The file; by default those of this package and of all packs.
+        path: The file; by default those of this package and of all packs. A pack whose file cannot be read is named in a
+            `PluginWarning`.
 
     Returns:
         The certificates, by task.
@@ -491,8 +518,8 @@ def load_certificates(path: FilePath | None = None) -> list[Certificate]:
         True
     """
     if path is None:
-        files = [RESULTS, *registry.pack_manager().certificate_files()]
-        return [certificate for file in files if file.exists() for certificate in load_certificates(file)]
+        own = load_certificates(RESULTS) if RESULTS.exists() else []
+        return own + registry.pack_manager().certificates(load_certificates)
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file of certificates {path}.")
@@ -508,7 +535,7 @@ def load_certificates(path: FilePath | None = None) -> list[Certificate]:
         )
     try:
         return [Certificate(**row) for row in content["certificates"]]
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {reason(error)}") from error
 
 

@@ -264,24 +264,24 @@ def certify(
     names = _names(tasks, everything, "certify")
     if out is not None:
         require_writable_file(out)  # before networks are trained
-    missed = []
+    missed, failed = [], []
 
     def show(task: str, of_kind: str, result: Any) -> None:
         if isinstance(result, Certificate):
             click.echo(f"{task}  {result.summary()}")
-            if result.reached:
-                return
+            if not result.reached:
+                missed.append(f"{task} ({of_kind})")
         elif result is None:
             click.echo(f"{task}  {of_kind}: no installed pack has a recipe")
-            return
         else:
             click.echo(f"{task}  {of_kind}: {reason(result)}", err=True)
-        missed.append(f"{task} ({of_kind})")
+            failed.append(f"{task} ({of_kind})")
 
     kinds: Sequence[Kind] = KINDS if kind is None else (kind,)
-    made = renew(names, out, kinds=kinds, seeds=seeds or None, workers=workers, on_done=show)
-    if missed:
-        raise click.ClickException(f"{len(missed)} recipes miss their criterion: {', '.join(missed)}")
+    made = renew(names, out, kinds=kinds, seeds=list(dict.fromkeys(seeds)) or None, workers=workers, on_done=show)
+    what_failed = {"missed the criterion": missed, "could not be followed": failed}
+    if parts := [f"{len(recipes)} recipes {what}: {', '.join(recipes)}" for what, recipes in what_failed.items() if recipes]:
+        raise click.ClickException("; ".join(parts))
     if not made:
         raise click.ClickException("No installed pack has a recipe: pip install ngym-data ngym-sb3.")
 

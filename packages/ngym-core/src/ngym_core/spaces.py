@@ -112,6 +112,29 @@ def names_of(space: gymnasium.Space[Any]) -> dict[str, Any]:
 
 
 @explained
+def nearest_to_zero(space: gymnasium.Space[Any]) -> Any:
+    """Return the action 0, or the nearest to it that the space has.
+
+    Args:
+        space: A `Discrete`, `MultiDiscrete`, `MultiBinary` or `Box`.
+
+    Returns:
+        An integer for a `Discrete`, else an array of the space's shape and type.
+
+    Example:
+        >>> from gymnasium.spaces import Box, Discrete, MultiDiscrete
+        >>> from ngym_core.spaces import nearest_to_zero
+        >>> nearest_to_zero(Discrete(3, start=1)), nearest_to_zero(MultiDiscrete([2, 3])), nearest_to_zero(Box(1, 2, (1,)))
+        (1, array([0, 0]), array([1.], dtype=float32))
+    """
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return int(np.clip(0, space.start, space.start + space.n - 1))
+    zeros = np.zeros(space.shape or (), space.dtype)
+    if isinstance(space, gymnasium.spaces.MultiDiscrete):
+        return np.clip(zeros, space.start, space.start + space.nvec - 1)
+    return np.clip(zeros, space.low, space.high) if isinstance(space, gymnasium.spaces.Box) else zeros
+
+
 def channels(space: gymnasium.Space[Any], where: Where) -> Any:
     """Convert `where` to an index for the last axis of the space.
 

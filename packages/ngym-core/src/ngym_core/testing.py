@@ -29,7 +29,7 @@ from ngym_core.plugins.registry import make
 from ngym_core.random import Draws
 from ngym_core.rules import FixateThenChoose, ProduceInterval, RespondWhenDue, TakeAtOnce, edges
 from ngym_core.sampling import sample_trials, tasks_of
-from ngym_core.spaces import channels, names_of
+from ngym_core.spaces import channels, names_of, nearest_to_zero
 from ngym_core.trials import Trials
 from ngym_core.vector import TrialVectorEnv
 
@@ -214,8 +214,7 @@ def _play_randomly(env: Any) -> Any:
 
 def _play_nothing(env: Any) -> Any:
     """Return the action 0, or numbers as near to 0 as the space has."""
-    space = env.action_space
-    return np.clip(np.zeros(space.shape, space.dtype), space.low, space.high) if space.shape else 0
+    return nearest_to_zero(env.action_space)
 
 
 def _play(

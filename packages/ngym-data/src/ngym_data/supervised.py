@@ -281,6 +281,8 @@ class SupervisedRecipe(Recipe):
 
 def _outputs(space: Any) -> int:
     """Return the number of outputs for a space of actions."""
+    if isinstance(space, spaces.MultiDiscrete):
+        return int(space.nvec.sum())
     return int(space.n) if isinstance(space, spaces.Discrete) else int(np.prod(space.shape))
 
 
@@ -289,6 +291,9 @@ def _loss(network: nn.Module, inputs: Tensor, target: Tensor, weight: Tensor, sp
     outputs = network(inputs)
     if isinstance(space, spaces.Discrete):
         losses = nn.functional.cross_entropy(outputs.flatten(0, 1), target.flatten().long(), reduction="none")
+    elif isinstance(space, spaces.MultiDiscrete):
+        parts = zip(outputs.flatten(0, 1).split(space.nvec.tolist(), dim=1), target.flatten(0, 1).long().T, strict=True)
+        losses = torch.stack([nn.functional.cross_entropy(*part, reduction="none") for part in parts]).sum(dim=0)
     else:
         losses = ((outputs - target.flatten(2).float()) ** 2).mean(dim=2).flatten()
     return (losses * weight.flatten()).sum() / weight.sum()

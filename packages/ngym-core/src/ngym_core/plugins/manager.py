@@ -352,13 +352,26 @@ class PackManager:
             raise failed[-1]
         raise RuntimeError(f"A pack could not say how to train: {reason(failed[-1])}") from failed[-1]
 
-    def certificate_files(self) -> list[Path]:
-        """Return the files of certificates that packs have, see `hookspecs.ngym_certificates`."""
-        files: list[Path] = []
+    def certificates(self, load: Callable[[Path], list[Any]]) -> list[Any]:
+        """Return what is in the files of certificates that packs have, see `hookspecs.ngym_certificates`.
+
+        A pack whose file cannot be read is named in a `PluginWarning`, and costs only its certificates.
+
+        Args:
+            load: Reads a file.
+        """
+        loaded: list[Any] = []
         for pack in self._with_hook("ngym_certificates"):
-            with self._guarded(pack, "asking for the certificates of"):
-                files += map(Path, self._call("ngym_certificates", self._objects[id(pack)]))
-        return files
+
+            def fail(error: BaseException, pack: PackStatus = pack) -> None:
+                if self.strict:
+                    raise error
+                warn(f"The certificates of the pack {pack.name!r} of {pack.origin} cannot be read: {reason(error)}")
+
+            with isolated(f"The pack {pack.name!r} of {pack.origin} was asked for its certificates", fail):
+                files = [*map(Path, self._call("ngym_certificates", self._objects[id(pack)]))]
+                loaded += [certificate for file in files if file.exists() for certificate in load(file)]
+        return loaded
 
     @property
     def can_draw_figures(self) -> bool:
