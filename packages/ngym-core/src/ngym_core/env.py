@@ -31,6 +31,7 @@ from ngym_core.arguments import (
     checked,
     explained,
     given_arguments,
+    shown,
 )
 from ngym_core.errors import UnknownNameError, unknown_name
 from ngym_core.neurogym_style import SingleTrial, Value
@@ -39,7 +40,15 @@ from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
 from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule
-from ngym_core.sampling import IsolatedState, conditions_of_trial, is_one_at_a_time, sample_trials, tasks_of
+from ngym_core.sampling import (
+    IsolatedState,
+    conditions_of_trial,
+    is_one_at_a_time,
+    refuse_overruled_conditions,
+    refuse_unknown_conditions,
+    sample_trials,
+    tasks_of,
+)
 from ngym_core.spaces import Where
 from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
@@ -348,6 +357,11 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Return one trial, built in NeuroGym's style."""
         self._single.begin(Trials(self, 1, self._draws))
         conditions = self._new_trial(**forced)
+        if not isinstance(conditions, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}._new_trial must return the conditions of the trial, name -> value, not "
+                f"{shown(conditions)}."
+            )
         return self._single.finish(conditions, int(EMPTY_TRIAL_MS / self.dt))
 
     def _install(self, trials: Trials) -> None:
@@ -389,12 +403,11 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     def _next_trial(self, forced: Mapping[str, Any] = MappingProxyType({})) -> TrialEnv:
         """Begin a new trial, and return the task that plays it: another one where a wrapper changes between tasks."""
+        refuse_unknown_conditions(self._top, forced)
         self._top.new_trial(**forced)  # type: ignore[attr-defined]
         playing: TrialEnv = self._top.unwrapped  # type: ignore[assignment]
-        if forced and is_one_at_a_time(self._top):  # a task in NeuroGym's style may ignore what it does not know
-            for name in forced:
-                if name not in playing.trial:
-                    raise unknown_name(f"condition of {playing}", name, playing.trial)
+        if is_one_at_a_time(self._top):
+            refuse_overruled_conditions(playing, playing.trial, forced)
         playing.num_tr += 1
         return playing
 

@@ -6,6 +6,7 @@ import copy
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from ngym_core._copying import copy_attributes
 from ngym_core._malloc import raise_mmap_threshold
 from ngym_core.arguments import AnyEnv, Having, Integer, explained
+from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.trials.durations import has_own_state
 
@@ -70,6 +72,9 @@ def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:
     return any(getattr(layer, "_one_at_a_time", False) for layer in layers(env))
 
 
+PROBED_TRIALS = 8
+"""Number of trials in NeuroGym's style that are looked at to know their conditions: some are in some trials only."""
+_known_conditions: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
 _locks: WeakKeyDictionary[Any, tuple[int, threading.RLock]] = WeakKeyDictionary()
 
 
@@ -138,10 +143,65 @@ def sample_trials(env: AnyEnv, n: int, seed: int | None, draws: Draws | None, co
     env = outermost_trial_layer(env)
     if draws is None:
         draws = env_draws if seed is None else Draws(seed)
+    refuse_unknown_conditions(env, conditions)
     if not (is_one_at_a_time(env) or any(has_own_state(v) for task in tasks_of(env) for v in task.timing.values())):
         return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
     with session_of(env, draws):
-        return env._generate(int(n), draws, conditions)  # type: ignore[no-any-return]
+        trials: Trials = env._generate(int(n), draws, conditions)
+    refuse_overruled_conditions(env.unwrapped, trials.conditions, conditions)
+    return trials
+
+
+def refuse_overruled_conditions(task: Any, played: Mapping[str, Any], forced: Mapping[str, Any]) -> None:
+    """Raise if a task or wrapper in NeuroGym's style has not passed on what is forced.
+
+    Args:
+        task: The task.
+        played: The conditions of the trials: name -> value, of one or of each.
+        forced: What was forced on them.
+
+    Raises:
+        ValueError: They have other values.
+    """
+    for name, value in forced.items():
+        if name in played and not is_same_value(played[name], value):
+            wanted, got = value, played[name]
+            with suppress(ValueError):  # other shapes
+                pairs = zip(*np.broadcast_arrays(np.atleast_1d(wanted), np.atleast_1d(got)), strict=True)
+                wanted, got = next(pair for pair in pairs if not is_same_value(*pair))
+            raise ValueError(
+                f"The condition {name!r} of {task} is forced to {np.asarray(wanted).tolist()!r}, but a trial has "
+                f"{np.asarray(got).tolist()!r}: what "
+                "`_new_trial` (or a wrapper's `new_trial`) is called with must prevail, as by `trial.update(kwargs)`."
+            )
+
+
+def is_same_value(one: Any, other: Any) -> bool:
+    """Return whether two values of a condition are the same, of which one may hold for all trials."""
+    try:
+        first, second = np.broadcast_arrays(one, other)
+    except ValueError:  # other shapes
+        return False
+    return np.array_equal(first, second)
+
+
+def refuse_unknown_conditions(env: Any, forced: Mapping[str, Any]) -> None:
+    """Raise if conditions are forced that no trial of an env in NeuroGym's style has; it would record any name.
+
+    Other tasks refuse such names themselves, see `Trials.condition`.
+
+    Raises:
+        UnknownNameError: There is such a name.
+    """
+    if not forced or not is_one_at_a_time(env):
+        return
+    task = env.unwrapped
+    if not _known_conditions.get(task, frozenset()).issuperset(forced):
+        # Again if there is an unknown one: what trials have may have changed with the task's parameters.
+        _known_conditions[task] = frozenset(sample_trials(env, PROBED_TRIALS, None, Draws(0), {}).conditions)
+    for name in forced:
+        if name not in _known_conditions[task]:
+            raise unknown_name(f"condition of {task}", name, sorted(_known_conditions[task]))
 
 
 def session_of(env: Any, draws: Draws) -> IsolatedState:

@@ -28,7 +28,7 @@ from ngym_core.errors import TaskError, UnknownTaskError
 from ngym_core.plugins.registry import make
 from ngym_core.random import Draws
 from ngym_core.rules import FixateThenChoose, ProduceInterval, RespondWhenDue, TakeAtOnce, edges
-from ngym_core.sampling import sample_trials, tasks_of
+from ngym_core.sampling import is_one_at_a_time, sample_trials, tasks_of
 from ngym_core.spaces import channels, names_of, nearest_to_zero
 from ngym_core.trials import Trials
 from ngym_core.vector import TrialVectorEnv
@@ -587,6 +587,14 @@ def _check_forced(build: Callable[[], Any], seed: int) -> Iterator[str]:
     """Check that each condition can be forced, and that forcing it changes the trials."""
     env = build()
     drawn = sample_trials(env, 64, seed, None, {})
+    if is_one_at_a_time(env):  # which of its conditions can be forced, such a task does not say: those of one number or text
+        for name, values in drawn.conditions.items():
+            if values.ndim == 1 and values.dtype != object:
+                try:
+                    sample_trials(env, 16, seed, None, {name: values[0]})
+                except ValueError as error:
+                    yield str(error)
+        return
     for name in sorted(drawn.forceable):
         values = drawn.conditions[name]
         rows, first = np.unique(values.reshape(len(values), -1), axis=0, return_index=True)

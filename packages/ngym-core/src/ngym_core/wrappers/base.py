@@ -20,6 +20,7 @@ from ngym_core.random import Draws
 from ngym_core.sampling import (
     conditions_of_trial,
     is_one_at_a_time,
+    is_same_value,
     layers,
     outermost_trial_layer,
     played_layers,
@@ -105,15 +106,6 @@ def _reported_by(env: gymnasium.Env[Any, Any]) -> list[str]:
 def idle_info(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     """Return the info of a moment without an action, see `TrialEnv.step`, with 0 for all that wrappers report."""
     return {**env.unwrapped._idle_info(), **dict.fromkeys(_reported_by(env), np.float64(0))}  # type: ignore[attr-defined]
-
-
-def _same_values(one: Any, other: Any) -> bool:
-    """Return whether two values of a condition are the same, of which one may hold for all trials."""
-    try:
-        first, second = np.broadcast_arrays(one, other)
-    except ValueError:  # other shapes
-        return False
-    return np.array_equal(first, second)
 
 
 def _select(value: Any, which: Array) -> Any:
@@ -342,7 +334,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             )
         to_force, recorded = drawn
         for name in forced:
-            if name in to_force and to_force[name] is not forced[name] and not _same_values(to_force[name], forced[name]):
+            if name in to_force and to_force[name] is not forced[name] and not is_same_value(to_force[name], forced[name]):
                 raise ValueError(
                     f"{type(self).__name__}.draw_conditions overrules {name!r}, which is forced from outside. What is "
                     "forced prevails: return {..., **forced}."
@@ -376,7 +368,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """Raise if a layer in NeuroGym's style has not passed on what was decided: what is recorded would not have held."""
         for name, value in decided.items():
             played = trials.conditions.get(name)
-            if played is not None and not _same_values(played, value):
+            if played is not None and not is_same_value(played, value):
                 raise ValueError(
                     f"{type(self).__name__} decides {name!r}, but a layer inside of it has decided otherwise: "
                     f"{[type(layer).__name__ for layer in layers(self.env)]}. Conditions must be passed on by `new_trial`."

@@ -10,9 +10,8 @@ import gymnasium
 import numpy as np
 
 from ngym_core.arguments import Keywords, explained
-from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
-from ngym_core.sampling import is_one_at_a_time, layers, outermost_trial_layer, sample_trials
+from ngym_core.sampling import layers, outermost_trial_layer, sample_trials
 from ngym_core.wrappers.base import TrialWrapper
 
 
@@ -60,11 +59,7 @@ class FixConditions(TrialWrapper):
         for i in range(max(map(len, values.values()), default=1)):
             row = {name: options[min(i, len(options) - 1)] for name, options in values.items()}
             for place in places:
-                trials = sample_trials(self.env, 1, None, Draws(0), {**row, **place})
-                if is_one_at_a_time(self.env):  # a task in NeuroGym's style may ignore what it does not know
-                    for name in row:
-                        if name not in trials.conditions:
-                            raise unknown_name(f"condition of {self.task}", name, trials.conditions)
+                sample_trials(self.env, 1, None, Draws(0), {**row, **place})
 
     def _refuse_decided_inside(self, names: Any) -> None:
         """Nothing: what is fixed prevails over what wrappers inside decide."""
