@@ -39,6 +39,60 @@ def test_neurogym_style_task_takes_forced_conditions():
     assert [int(t.gt[-1]) for t in trials] == [1, 2, 2, 1]
 
 
+class Deaf(Dots):
+    """Forgets what it is called with."""
+
+    def _new_trial(self, **kwargs):
+        return super()._new_trial()
+
+
+class DeafWrapper(ngym.TrialWrapper):
+    def new_trial(self, **kwargs):
+        return self.env.new_trial()
+
+
+@pytest.mark.parametrize("env", [Deaf(), DeafWrapper(Dots()), DeafWrapper(Toy())])
+def test_conditions_that_a_task_or_wrapper_does_not_keep_are_refused(env):
+    name = "coh" if isinstance(env.unwrapped, Dots) else "strength"
+    value = env.sample_trials(1, seed=0).conditions[name].tolist()[0]
+    other = {0: 50, 50: 0, 0.5: 1.0, 1.0: 0.5}[value]
+    message = f"The condition '{name}' of .* is forced to {other}, but a trial has {value}: what `_new_trial`"
+    with pytest.raises(ValueError, match=message):
+        env.sample_trials(1, seed=0, **{name: other})
+    with pytest.raises(ValueError, match=message):
+        env.sample_trials(2, seed=0, **{name: [value, other]})
+    with pytest.raises(ValueError, match=message):
+        env.reset(seed=0, options={"conditions": {name: other}})
+    with pytest.raises(ValueError, match=message):
+        ngym.TrialVectorEnv(env, 1).reset(seed=0, options={"conditions": {name: other}})
+
+
+@pytest.mark.parametrize("env", [Dots(), DeafWrapper(Toy())])
+def test_unknown_conditions_of_tasks_in_neurogyms_style_are_refused(env):
+    message = "Unknown condition of .* 'ground_trut'. Did you mean 'ground_truth'"
+    with pytest.raises(ngym.UnknownNameError, match=message):
+        env.sample_trials(1, seed=0, ground_trut=1)
+    with pytest.raises(ngym.UnknownNameError, match=message):
+        env.reset(seed=0, options={"conditions": {"ground_trut": 1}})
+    with pytest.raises(ngym.UnknownNameError, match=message):
+        ngym.wrappers.FixConditions(env, {"ground_trut": 1})
+
+
+def test_new_trial_takes_any_name_as_neurogyms_does():
+    env = Dots()
+    env.reset(seed=0)
+    assert env.new_trial(anything=3)["anything"] == 3
+
+
+def test_new_trial_must_return_the_conditions():
+    class Silent(Dots):
+        def _new_trial(self, **kwargs):
+            super()._new_trial(**kwargs)
+
+    with pytest.raises(TypeError, match=r"Silent\._new_trial must return the conditions of the trial, .*, not None"):
+        Silent().reset(seed=0)
+
+
 def test_neurogym_style_wrapper_forces_conditions_of_any_task():
     env = Alternate(Dots())
     env.reset(seed=0)

@@ -131,3 +131,12 @@ def test_task_in_neurogyms_style_may_assign_any_keys_but_no_wrong_values():
     assert env.timing == {"anything": 100, "more": ("uniform", (100, 200))}
     with pytest.raises(ValueError, match="must be a finite number of ms from 0"):
         env.timing["more"] = -5
+
+
+def test_task_that_does_not_call_the_constructor_of_all_tasks_is_told_so():
+    class Forgetful(Toy):
+        def __init__(self):
+            self.sigma = 1.0
+
+    with pytest.raises(AttributeError, match=r"A task has no `timing` before its `__init__` has called `super\(\)"):
+        Forgetful().reset(seed=0)

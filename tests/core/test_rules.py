@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 import ngym_core as ngym
 from ngym_core.rules import AnswerAtOnce, AnswerInSequence, RespondWhenDue
 
+from .toy import Toy
+
 TASK = SimpleNamespace(
     rewards={"abort": -0.1, "correct": 1.3, "fail": -0.7, "miss": -0.5}, abort=False, prod_margin=0.2, dt=80
 )
@@ -155,3 +157,65 @@ def test_answer_in_sequence_judges_and_pays_each_step_of_the_decision(rule, gt, 
 
 def test_answer_in_sequence_ends_where_fixation_is_broken_and_the_task_aborts():
     assert play(AnswerInSequence(), 2, [1, 0, 0, 2, 2, 2], abort=True) == ([-0.1], 0, 0)
+
+
+def wrong(**methods):
+    """A task whose rule has wrong methods."""
+    rule = type("Wrong", (ngym.FixateThenChoose,), methods)()
+    return type("Task", (Toy,), {"rule": rule})()
+
+
+def step_one(self, task, now, action):
+    return ngym.FixateThenChoose.step_one(self, task, now, action)
+
+
+def step_many(self, task, now, action):
+    return ngym.FixateThenChoose.step_many(self, task, now, action)
+
+
+def with_facts(change):
+    def prepare(self, task, trials):
+        return change(ngym.FixateThenChoose.prepare(self, task, trials), trials.n)
+
+    return {"prepare": prepare}
+
+
+@pytest.mark.parametrize(
+    ("methods", "error", "message"),
+    [
+        (with_facts(lambda facts, n: None), TypeError, r"Wrong\.prepare must return a dictionary, name -> values, not None"),
+        (
+            with_facts(lambda facts, n: {**facts, "gt": 0}),
+            ValueError,
+            "Wrong.prepare returns 'gt', which is set at each step",
+        ),
+        (
+            with_facts(lambda facts, n: {**facts, "side": np.zeros(n + 1)}),
+            ValueError,
+            r"Wrong\.prepare returns \d+ values of 'side' for \d+ trials; expected one for each, or one for all",
+        ),
+    ],
+)
+def test_facts_of_a_rule_that_do_not_fit_are_refused_in_env_and_lanes(methods, error, message):
+    with pytest.raises(error, match=message):
+        wrong(**methods).reset(seed=0)
+    with pytest.raises(error, match=message):
+        ngym.TrialVectorEnv(wrong(**methods), 2).reset(seed=0)
+
+
+@pytest.mark.parametrize("returned", [1.0, (1.0,), [1.0, True]])
+def test_step_one_must_return_two_values(returned):
+    env = wrong(step_one=lambda self, task, now, action: returned, step_many=step_many)
+    env.reset(seed=0)
+    with pytest.raises(
+        TypeError, match=r"Wrong\.step_one must return two values, the reward and whether the trial ends, not"
+    ):
+        env.step(0)
+
+
+@pytest.mark.parametrize("returned", [0.0, ([0.0, 0.0], [False, False]), (np.zeros(2), False), (np.zeros(2),)])
+def test_step_many_must_return_two_arrays(returned):
+    env = ngym.TrialVectorEnv(wrong(step_one=step_one, step_many=lambda self, task, now, action: returned), 2)
+    env.reset(seed=0)
+    with pytest.raises(TypeError, match=r"Wrong\.step_many must return two arrays, rewards \(n,\) and whether trials end"):
+        env.step(np.zeros(2, int))

@@ -348,3 +348,12 @@ def test_check_task_plays_fewer_films_than_other_trials():
     assert _limit_trials(film, 50, 100 * 137 * 30_000) == 50
     assert _limit_trials(film, 600, 1) == 4
     assert _limit_trials(vector, 600, 100 * 137 * 30_000) == 600
+
+
+def test_check_task_reports_conditions_that_a_task_in_neurogyms_style_forgets():
+    class Deaf(Dots):
+        def _new_trial(self, **kwargs):
+            return super()._new_trial()
+
+    with pytest.raises(TaskError, match=r"(?s)The condition '(coh|ground_truth)' of <Deaf> is forced to"):
+        check_task(Deaf)

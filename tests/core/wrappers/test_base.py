@@ -119,3 +119,45 @@ def test_gymnasiums_checker_passes_around_every_task_that_a_wrapper_goes_with(id
         assert env.metadata["render_modes"] == ngym.make(id_).metadata["render_modes"]
         assert "description" in env.metadata
         check_env(env, skip_render_check=True)
+
+
+class Silent(ngym.TrialWrapper):
+    def edit_trials(self, trials, draws):
+        pass
+
+
+class PaysOneNumber(ngym.TrialWrapper):
+    def on_step(self, memory, batch):
+        batch.reward = 5
+
+
+class ReportsOneNumber(ngym.TrialWrapper):
+    reports = ("tired",)
+
+    def on_step(self, memory, batch):
+        batch.info["tired"] = 3.0
+
+
+def test_edit_trials_must_return_the_trials():
+    with pytest.raises(TypeError, match=r"Silent\.edit_trials must return the trials, not None"):
+        Silent(Toy()).reset(seed=0)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "message"),
+    [
+        (
+            PaysOneNumber,
+            r"PaysOneNumber\.on_step must leave batch\.reward an array of one number for each of the lanes \({}\)",
+        ),
+        (
+            ReportsOneNumber,
+            r"ReportsOneNumber\.on_step must leave batch\.info\['tired'\] an array .* lanes \({}\), not 3\.0",
+        ),
+    ],
+)
+def test_on_step_must_leave_one_number_for_each_lane(wrapper, message):
+    with pytest.raises(ValueError, match=message.format(1)):
+        wrapper(Toy()).reset(seed=0)
+    with pytest.raises(ValueError, match=message.format(2)):
+        ngym.TrialVectorEnv(wrapper(Toy()), 2).reset(seed=0)

@@ -39,7 +39,7 @@ from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
 from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
-from ngym_core.rules import Rule
+from ngym_core.rules import Rule, facts_of
 from ngym_core.sampling import (
     IsolatedState,
     conditions_of_trial,
@@ -269,7 +269,13 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         now = self._now
         now.step = self.t_ind
         now.gt = gt = self._ground_truth()
-        reward, ends = self.rule.step_one(self, now, self._check_action(action))
+        result = self.rule.step_one(self, now, self._check_action(action))
+        if type(result) is not tuple or len(result) != 2:
+            raise TypeError(
+                f"{type(self.rule).__name__}.step_one must return two values, the reward and whether the trial ends, not "
+                f"{shown(result)}."
+            )
+        reward, ends = result
         self.performance = now.performance
         return self.ob_now, reward, False, False, {"new_trial": ends, "gt": gt}
 
@@ -374,7 +380,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self.t_ind = 0
         self._started = True
         self._now = SimpleNamespace(performance=0.0, timeout=0.0)
-        for name, value in self.rule.prepare(self, trials).items():
+        for name, value in facts_of(self.rule, self, trials).items():
             setattr(self._now, name, _first_value(value))
         if not self._one_at_a_time:
             self.performance = self._now.performance

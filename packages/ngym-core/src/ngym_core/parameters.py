@@ -136,6 +136,10 @@ class ParametersAttribute:
     def __init__(self, kind: str, name: str) -> None:
         self.kind, self.name = kind, name
 
+    def __getattr__(self, name: str) -> Any:
+        """Raise: this stands in the place of what a task's constructor sets."""
+        raise AttributeError(f"A task has no `{self.name}` before its `__init__` has called `super().__init__(dt, ...)`.")
+
     def __set__(self, instance: Any, value: Any) -> None:
         """Check a dictionary and keep it in the instance, where Python finds it without asking this descriptor."""
         default = getattr(instance, f"default_{self.name}")

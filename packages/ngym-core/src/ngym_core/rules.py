@@ -17,6 +17,7 @@ depends on what it did before in the trial, the rule sets `is_interactive` and d
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import shown
 from ngym_core.trials._kernels import Span
 
 if TYPE_CHECKING:
@@ -118,9 +120,30 @@ class Rule:
         return np.zeros(len(action)), np.zeros(len(action), bool)
 
 
+def facts_of(rule: Rule, task: Any, trials: Trials) -> Mapping[str, Any]:
+    """Return what `Rule.prepare` says of n trials, after a check: name -> one value, or (n, ...).
+
+    Raises:
+        TypeError: It is no dictionary.
+        ValueError: A name that is set at each step, or not one value for each trial.
+    """
+    facts = rule.prepare(task, trials)
+    if not isinstance(facts, Mapping):
+        raise TypeError(f"{type(rule).__name__}.prepare must return a dictionary, name -> values, not {shown(facts)}.")
+    for name, value in facts.items():
+        if name in ("step", "gt"):
+            raise ValueError(f"{type(rule).__name__}.prepare returns {name!r}, which is set at each step: use another name.")
+        if np.ndim(value) and len(value) != trials.n:
+            raise ValueError(
+                f"{type(rule).__name__}.prepare returns {len(value)} values of {name!r} for {trials.n} trials; expected one "
+                "for each, or one for all."
+            )
+    return facts
+
+
 def prepare_trials(task: Any, trials: Trials, rule: Rule | None = None) -> dict[str, NDArray[Any]]:
     """Return what a rule, by default the task's, needs to know about n trials: name -> (n, ...), see `Rule.prepare`."""
-    facts = {"performance": 0.0, "timeout": 0.0, **(rule or task.rule).prepare(task, trials)}
+    facts = {"performance": 0.0, "timeout": 0.0, **facts_of(rule or task.rule, task, trials)}
     return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
 
 

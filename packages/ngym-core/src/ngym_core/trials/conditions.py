@@ -34,8 +34,14 @@ class Conditions:
         self._forced = dict(forced or {})
 
     def set(self, name: str, value: ArrayLike) -> Array:
-        """Record a condition that cannot be forced; returns (n, ...) values."""
+        """Record a condition that cannot be forced; returns (n, ...) values.
+
+        Raises:
+            ValueError: Not one value for each trial.
+        """
         value = np.asarray(value)
+        if value.ndim and len(value) != self.n:
+            raise ValueError(f"The condition {name!r} is set to {len(value)} values for {self.n} trials.")
         self.values[name] = np.broadcast_to(value, self.n) if value.ndim == 0 else value
         return self.values[name]
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import shown
 from ngym_core.changes import ParameterWatch
 from ngym_core.env import TrialEnv
 from ngym_core.plain_data import decode, encode
@@ -346,7 +347,14 @@ class RuleBackend(Backend):
         # The rule evaluates all lanes at once; the state of the paused ones is put back afterwards.
         paused_lanes = None if paused is None else paused.nonzero()[0]
         paused_facts = None if paused_lanes is None else self._facts.take(paused_lanes)
-        reward, ends = self.rule.step_many(self.task, now, actions)
+        result = self.rule.step_many(self.task, now, actions)
+        arrays = type(result) is tuple and len(result) == 2
+        if not (arrays and type(result[0]) is np.ndarray and type(result[1]) is np.ndarray):  # no loop: at each step
+            raise TypeError(
+                f"{type(self.rule).__name__}.step_many must return two arrays, rewards (n,) and whether trials end (n,), "
+                f"not {shown(result)}."
+            )
+        reward, ends = result
         late = self._steps == self._last
         self._steps += self._ones
         if paused is not None:

@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from ngym_core.arguments import check_arguments, check_attributes, explained, given_arguments
+from ngym_core.arguments import check_arguments, check_attributes, explained, given_arguments, shown
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
 from ngym_core.sampling import (
@@ -320,7 +320,10 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             while name in trials.conditions and name not in to_force:  # what an inner layer has recorded stays
                 name = f"{type(self).__name__}_{name}"
             trials.set(name, value)
-        return self.edit_trials(trials, self.own_draws(draws))
+        edited = self.edit_trials(trials, self.own_draws(draws))
+        if not isinstance(edited, Trials):
+            raise TypeError(f"{type(self).__name__}.edit_trials must return the trials, not {shown(edited)}.")
+        return edited
 
     def _decide(
         self, n: int, draws: Draws, forced: dict[str, Any], factors: Any
@@ -475,10 +478,17 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """Call `on_step`, which may report the names in `reports` only.
 
         Raises:
-            ValueError: It reports another one.
+            ValueError: It reports another one, or not one number for each lane.
         """
         names = set(batch.info)
         self.on_step(memory, batch)
+        left = {"batch.reward": batch.reward, **{f"batch.info[{name!r}]": batch.info.get(name) for name in self.reports}}
+        for what, value in left.items():
+            if value is not None and np.shape(value)[:1] != (len(batch.lanes),):
+                raise ValueError(
+                    f"{type(self).__name__}.on_step must leave {what} an array of one number for each of the lanes "
+                    f"({len(batch.lanes)}), not {shown(value)}."
+                )
         for name in self.reports:
             batch.info.pop(f"_{name}", None)  # inner layers reported it in some lanes only, and now all have it
         for name in batch.info.keys() - names - set(self.reports):
