@@ -355,3 +355,11 @@ def test_recorded_trials_have_fixed_conditions(model):
     assert set(recorded.conditions["coh"].tolist()) == {12.8}
     with pytest.raises(ngym.UnknownNameError, match="'choh'. Did you mean 'coh'"):
         record_activity(model, env, conditions={"choh": 12.8})
+
+
+@pytest.mark.parametrize("conditions", [None, {"ground_truth": 1}])
+def test_trials_that_a_module_is_shown_are_recorded_by_no_monitor(tmp_path, conditions):
+    env = make_sb3_env(ID, 2, wrappers=[("Monitor", {"save_dir": tmp_path / "run", "verbose": False})])
+    assert "choice" in record_activity(nn.GRU(3, 3), env, 6, conditions=conditions).table
+    env.close()
+    assert not list(tmp_path.iterdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -39,7 +38,7 @@ from ngym_core.files import atomic_write
 from ngym_core.networks import NetworkAgent
 from ngym_core.playing import GivenTrials, deal_trials, play_trials
 from ngym_core.random import Draws
-from ngym_core.sampling import is_one_at_a_time, sample_as_data
+from ngym_core.sampling import is_one_at_a_time, sample_as_data, silent_copy
 from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, without_objects
 from ngym_core.trials import Trials, concatenate, select
 from ngym_sb3.cells import CELLS
@@ -507,7 +506,7 @@ def _record_module(
             table[f"condition_{name}" if name in MEASURED_COLUMNS else name] = values
     else:
         numbers = deal_trials(len(rows), MODULE_LANES)
-        given = GivenTrials(copy.deepcopy(env.vector_env.env), every, numbers)
+        given = GivenTrials(silent_copy(env.vector_env.env), every, numbers)
         table = play_trials(_Answers([shown_module.agent.act(one) for one in logits], numbers), given, numbers)
     return options.assemble(rows, periods, table, task.dt, {"logits": logits} if logits else {})
 
