@@ -423,6 +423,17 @@ def test_the_rule_is_not_asked_where_one_task_of_a_mixture_shows_what_was_done(s
     assert ("choice" in record_activity(nn.GRU(3, 3), env, 5).table) == (not shows)
 
 
+def test_log_probs_of_a_policy_that_squashes_are_those_of_the_actions_it_drew():
+    env = make_sb3_env("ReachingDelayResponse-v0", 3)
+    model = PPO("MlpPolicy", env, device="cpu", seed=0, use_sde=True, policy_kwargs={"squash_output": True})
+    recorded = record_activity(model, env, 3, deterministic=True, seed=2)
+    env.seed(2)
+    with torch.no_grad():
+        distribution = model.policy.get_distribution(torch.as_tensor(env.reset()))
+        expected = distribution.log_prob(distribution.get_actions(deterministic=True))
+    np.testing.assert_allclose(recorded.log_probs[:, 0], expected, rtol=1e-4)
+
+
 def test_record_activity_refuses_modules_that_keep_a_state_and_layers_that_are_compiled():
     class Keeping(nn.Module):
         state = None

@@ -411,7 +411,9 @@ class _Readout:
 
     def log_probs(self, distribution: Any, actions: Array) -> Array:
         """Return the log-probabilities of actions, (n,)."""
-        taken = torch.as_tensor(actions, device=self.policy.device)
+        # What a policy that squashes its actions has drawn is scaled to the bounds of the space.
+        drawn = self.policy.scale_action(actions) if self.policy.squash_output else actions
+        taken = torch.as_tensor(drawn, device=self.policy.device)
         with torch.no_grad():
             found: Array = distribution.log_prob(taken).cpu().numpy()
         return found
