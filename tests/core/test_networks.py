@@ -425,6 +425,8 @@ def test_plot_env_draws_a_module_and_explains_one_that_does_not_fit():
     plot = pytest.importorskip("ngym_plot")
     figure = plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=make("logits only"), seed=0)
     assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()][-1] == "Unit"
+    with pytest.raises(TypeError, match="The agent <class .*GRU'> is a class, which cannot act"):
+        plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=nn.GRU)
     with pytest.raises(ValueError, match=r"the actions Discrete\(3\) need \(5, 3, 3\), a logit for each"):
         plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=nn.Linear(3, 2))
 

@@ -207,3 +207,8 @@ def test_conditions_are_played_in_lanes_that_no_monitor_records(tmp_path):
     env.close()
     assert [folder.name for folder in tmp_path.iterdir()] == ["run"]
     assert np.array_equal(ngym.load_trial_table(tmp_path / "run")["ground_truth"][:10], own["ground_truth"])
+
+
+def test_evaluate_policy_refuses_a_class():
+    with pytest.raises(TypeError, match="The agent <class .*PPO'> is a class, which cannot act: make an object of it"):
+        evaluate_policy(PPO, ID, 5)
