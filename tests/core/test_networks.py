@@ -135,6 +135,20 @@ def compiled(net, freeze=False):
         return torch.jit.freeze(script) if freeze else script
 
 
+class Delayed(nn.Module):
+    """Shows what it saw many steps ago."""
+
+    def forward(self, x):
+        return torch.cat([torch.zeros(10, *x.shape[1:]), x])[: len(x)]
+
+
+class Timed(nn.Linear):
+    """Responds late, whatever it sees."""
+
+    def forward(self, x):
+        return super().forward(x) + 5.0 * (torch.arange(len(x)) >= 8)[:, None, None]
+
+
 NETS = {
     "logits only": (lambda: Layered(), False),
     "batch first": (lambda: Layered(batch_first=True), False),
@@ -150,6 +164,8 @@ NETS = {
     "attention": (lambda: Attention(), True),
     "a large output": (lambda: Observer(1e9), True),
     "a large output, batch first": (lambda: Observer(1e9, batch_first=True), True),
+    "long delay": (lambda: Delayed(), True),
+    "clock": (lambda: Timed(CHANNELS, ACTIONS), True),
     "slow memory": (lambda: Slow(), True),
     "compiled, no memory": (lambda: compiled(nn.Linear(CHANNELS, ACTIONS)), False),
     "compiled": (lambda: compiled(Layered()), True),

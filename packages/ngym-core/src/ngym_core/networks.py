@@ -27,6 +27,8 @@ Space: TypeAlias = Annotated[spaces.Space[Any], InstanceOf(spaces.Space, "a spac
 
 TRIED_STEPS, TRIED_SEQUENCES = 5, 3
 """Size of the random input on which it is found out how a module is called."""
+LONG_STEPS = 100
+"""Length of a sequence on which a module that seems to have no memory is tried once more: it may have a long delay."""
 ROUNDINGS = 64
 """Outputs of a channel are the same if they differ by less than so many roundings of its largest."""
 TF32_ROUNDING = 2.0**-11
@@ -382,7 +384,7 @@ class NetworkAgent:
                 break
             self._carriers = {name: found[name][0] for name in outer}
             self._axes = tuple(found[name][1] for name in outer)
-            if noisy or self._steps_agree(tried, outputs):
+            if noisy or (self._steps_agree(tried, outputs) and (outer or self._sees_each_step_alone(shape))):
                 return
             if not outer:
                 break
@@ -538,6 +540,15 @@ class NetworkAgent:
             for handle in handles:
                 handle.remove()
         return outputs
+
+    def _sees_each_step_alone(self, shape: tuple[int, ...]) -> bool:
+        """Return whether the module answers the steps of a long sequence as it answers each of them alone."""
+        sequence = np.random.default_rng(1).standard_normal((LONG_STEPS, 1, *shape)).astype(np.float32)
+        try:
+            whole, alone = self._try(sequence), self._try(sequence.swapaxes(0, 1))
+        except Exception:  # the module may take shorter ones only
+            return False
+        return self._same(whole[:, 0], alone[0], reshaped=True)
 
     def _steps_agree(self, tried: Array, outputs: Array) -> bool:
         """Return whether the module answers the same, called step by step with the states of its parts carried on."""
