@@ -88,7 +88,8 @@ class Activity:
             of two choices is the difference of theirs. None for ``dqn``, and for modules whose outputs are no actions.
         values: (n, T) float32, what an agent's critic (for ``dqn`` its best action) expects from this step on; None for
             modules.
-        log_probs: (n, T) float32, log-probability of the action that the agent took; None for ``dqn`` and modules.
+        log_probs: (n, T) float32, log-probability of the action that the agent took, before a policy that squashes scales it
+            to the bounds of the space; None for ``dqn`` and modules.
         rewards: (n, T) float32, what the action earned; None for modules.
 
     Example:
@@ -222,7 +223,7 @@ def record_activity(
     An agent of Stable-Baselines3 plays the trials, as in `evaluate_policy`. Any other torch module is shown them, as in
     a data set: whole trials one after another, from a state of zero where the env's `carry` lets the state restart. Where
     its outputs fit the actions, they are recorded as logits, and the table says what the task's rule makes of them, as that
-    of `ngym_data.score`; not where what is shown depends on the actions.
+    of `ngym_data.score`; not where what is shown depends on the actions, by the task or by a wrapper such as `PassAction`.
 
     Args:
         model: An agent or policy of Stable-Baselines3, or a torch module that is called with observations
