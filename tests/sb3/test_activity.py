@@ -454,3 +454,11 @@ def test_record_activity_refuses_modules_that_keep_a_state_and_layers_that_are_c
     assert record_activity(compiled, ID, 3, layer="1").activity.shape[-1] == 3
     with pytest.raises(ValueError, match="The layer '0' of Sequential is compiled by torch.jit .*: record the module that"):
         record_activity(compiled, ID, 3, layer="0")
+
+
+def test_record_activity_explains_trials_of_another_shape_than_observations():
+    tasks = [ngym.make(ID, wrappers=["PassReward"]) for _ in range(2)]
+    env = make_sb3_env(ngym.wrappers.MultiEnvs(tasks), 2)
+    message = r"shows observations of shape \(4,\), but its trials have shape \(3,\): its wrappers must define in `on_data`"
+    with pytest.raises(TypeError, match=message):
+        record_activity(nn.GRU(4, 3), env, 5)

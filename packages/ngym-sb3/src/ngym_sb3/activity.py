@@ -249,7 +249,8 @@ def record_activity(
         ValueError: More than `max_bytes` (the error says how to record less), fewer than one trial, units or steps that
             do not exist, a layer whose output is not one row for each step or is compiled, or a module that keeps a state
             of its own from call to call.
-        TypeError: A model that is neither an agent nor a module, or an env that `make_sb3_env` did not make.
+        TypeError: A model that is neither an agent nor a module, an env that `make_sb3_env` did not make, or one whose
+            observations differ in shape from those of its trials.
 
     Example:
         >>> import torch
@@ -491,6 +492,11 @@ def _record_module(
             trials = sample_as_data(env.vector_env.env, MODULE_BATCH_EPISODES * trials_per_sequence, draws, {})
             batches.append(trials)
             observations = [trial.ob for trial in trials]
+            if observations[0].shape[1:] != env.observation_space.shape:
+                raise TypeError(
+                    f"{env.vector_env.env} shows observations of shape {env.observation_space.shape}, but its trials have "
+                    f"shape {observations[0].shape[1:]}: its wrappers must define in `on_data` what a module is shown."
+                )
             sequences = [
                 np.concatenate(observations[i : i + trials_per_sequence])
                 for i in range(0, len(observations), trials_per_sequence)
