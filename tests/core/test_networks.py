@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ from gymnasium import spaces
 
 import ngym_core as ngym
 from ngym_core import networks
-from ngym_core.networks import NetworkAgent, is_network
+from ngym_core.networks import KeepsStateError, NetworkAgent, is_network
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -24,6 +25,8 @@ class Layered(nn.Module):
     def __init__(self, kind=nn.GRU, **options):
         super().__init__()
         self.rnn, self.readout = kind(CHANNELS, UNITS, **options), nn.Linear(UNITS, ACTIONS)
+        if options.get("bidirectional"):
+            self.readout = nn.Linear(2 * UNITS, ACTIONS)
 
     def forward(self, x):
         return self.readout(self.rnn(x)[0])
@@ -96,6 +99,56 @@ class Switch(Layered):
         return (self.readout(hidden), hidden) if with_activity else self.readout(hidden)
 
 
+class Observer(nn.Module):
+    """Sums what it sees without noise; one of its outputs is far larger than what it remembers."""
+
+    def __init__(self, large, batch_first=False, ahead=False):
+        super().__init__()
+        self.large, self.axis, self.ahead = large, int(batch_first), ahead
+
+    def forward(self, x):
+        evidence = x[..., 1] - x[..., 2]
+        total = evidence.sum(self.axis, keepdim=True).expand_as(evidence) if self.ahead else evidence.cumsum(self.axis)
+        return torch.stack([torch.where(x[..., 0] > 0.5, self.large, -self.large), total, -total], -1)
+
+
+class Slow(nn.Module):
+    """Forgets within hundreds of steps, so it hardly changes in a few; its outputs have large means."""
+
+    def __init__(self):
+        super().__init__()
+        self.inputs, self.readout = nn.Linear(CHANNELS, UNITS), nn.Linear(UNITS, ACTIONS)
+        self.readout.bias.data[:] = torch.tensor([3.0, -3.0, -3.0])
+
+    def forward(self, x):
+        hidden, rows = torch.zeros(x.shape[1], UNITS), []
+        for step in x:
+            hidden = hidden + 0.002 * (torch.tanh(self.inputs(step)) - hidden)
+            rows.append(self.readout(hidden))
+        return torch.stack(rows)
+
+
+def compiled(net, freeze=False):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch has other ways by now, but there are such modules
+        script = torch.jit.script(net.eval())
+        return torch.jit.freeze(script) if freeze else script
+
+
+class Delayed(nn.Module):
+    """Shows what it saw many steps ago."""
+
+    def forward(self, x):
+        return torch.cat([torch.zeros(10, *x.shape[1:]), x])[: len(x)]
+
+
+class Timed(nn.Linear):
+    """Responds late, whatever it sees."""
+
+    def forward(self, x):
+        return super().forward(x) + 5.0 * (torch.arange(len(x)) >= 8)[:, None, None]
+
+
 NETS = {
     "logits only": (lambda: Layered(), False),
     "batch first": (lambda: Layered(batch_first=True), False),
@@ -109,6 +162,14 @@ NETS = {
     "no memory": (lambda: nn.Sequential(nn.Linear(CHANNELS, 5), nn.Dropout(), nn.Linear(5, ACTIONS)), False),
     "loop": (lambda: Loop(), True),
     "attention": (lambda: Attention(), True),
+    "a large output": (lambda: Observer(1e9), True),
+    "a large output, batch first": (lambda: Observer(1e9, batch_first=True), True),
+    "long delay": (lambda: Delayed(), True),
+    "clock": (lambda: Timed(CHANNELS, ACTIONS), True),
+    "slow memory": (lambda: Slow(), True),
+    "compiled, no memory": (lambda: compiled(nn.Linear(CHANNELS, ACTIONS)), False),
+    "compiled": (lambda: compiled(Layered()), True),
+    "compiled and frozen": (lambda: compiled(Layered(), freeze=True), True),
 }
 
 
@@ -189,15 +250,90 @@ def test_agent_reads_outputs_as_actions_of_the_space(space, outputs, action):
     assert np.array_equal(several, [action] * 4)
 
 
+def torch_noise(x):
+    return torch.randn_like(x)
+
+
+def numpy_noise(x):
+    return torch.as_tensor(np.random.randn(*x.shape)).to(x)
+
+
 class Noisy(Layered):
+    def __init__(self, noise=torch_noise, **options):
+        super().__init__(**options)
+        self.noise = noise
+
     def forward(self, x):
-        return self.readout(self.rnn(x + torch.randn_like(x))[0])
+        return self.readout(self.rnn(x + self.noise(x))[0])
 
 
-def test_agent_of_a_noisy_module_believes_its_layers():
-    agent = agent_of(Noisy(batch_first=True))
-    assert agent.batch_first
-    assert list(agent._carriers) == ["rnn"]
+class Turned(nn.Module):
+    """Takes (sequences, steps, ...), which no layer of it says."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x.transpose(0, 1)).transpose(0, 1)
+
+
+@pytest.mark.parametrize("noise", [torch_noise, numpy_noise])
+@pytest.mark.parametrize(
+    ("make_net", "batch_first", "carriers"),
+    [
+        (lambda noise: Noisy(noise), False, ["rnn"]),
+        (lambda noise: Noisy(noise, batch_first=True), True, ["rnn"]),
+        (lambda noise: Turned(Noisy(noise)), True, ["net.rnn"]),
+    ],
+)
+def test_agent_of_a_noisy_module_knows_its_order_and_leaves_random_generators(noise, make_net, batch_first, carriers):
+    net = make_net(noise)
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()
+    agent = agent_of(net)
+    assert agent.batch_first == batch_first
+    assert list(agent._carriers) == carriers
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state[1])
+    first, second = (agent.predict(np.zeros((1, CHANNELS)))[1].outputs for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+class Keeping(Loop):
+    """Goes on at each call where the last one ended."""
+
+    hidden = None
+
+    def forward(self, x):
+        rows = []
+        for step in x:
+            self.hidden = self.cell(step, self.hidden)
+            rows.append(self.readout(self.hidden))
+        return torch.stack(rows)
+
+
+def own_generator():
+    rng = np.random.default_rng(0)
+    return Noisy(lambda x: torch.as_tensor(rng.standard_normal(x.shape)).to(x))
+
+
+@pytest.mark.parametrize("make_net", [Keeping, lambda: Turned(Keeping()), own_generator])
+def test_agent_refuses_modules_that_keep_something_from_call_to_call(make_net):
+    message = "answers the same observations otherwise when it is called again: .* take the state as second argument"
+    with pytest.raises(KeepsStateError, match=message):
+        agent_of(make_net())
+
+
+def test_agent_keeps_observations_from_modules_that_write_to_them():
+    class Writing(Loop):
+        def forward(self, x):
+            return super().forward(x.mul_(2))
+
+    agent, ob = agent_of(Writing()), np.ones((2, CHANNELS), np.float32)
+    _, state = agent.predict(ob)
+    _, state = agent.predict(ob, state)
+    assert (ob == 1).all()
+    assert (state.history == 1).all()
 
 
 class Table(nn.Module):
@@ -208,6 +344,11 @@ class Table(nn.Module):
 class Mixing(nn.Module):
     def forward(self, x):
         return x + x.mean(dim=(0, 1))
+
+
+class ShareOfTime(nn.Module):
+    def forward(self, x):
+        return x + torch.linspace(0, 1, len(x))[:, None, None]
 
 
 class Infinite(nn.Module):
@@ -233,6 +374,12 @@ class Infinite(nn.Module):
         ),
         (lambda: Table(), {}, ValueError, "The net Table returns a dict; expected a tensor, or one first in a tuple"),
         (lambda: Attention(causal=False), {}, ValueError, "The net Attention looks ahead: its outputs at a step depend on"),
+        (lambda: Noisy(bidirectional=True), {}, ValueError, "The net Noisy looks ahead"),
+        (lambda: Observer(1e9, ahead=True), {}, ValueError, "The net Observer looks ahead"),
+        (lambda: Observer(1e9, batch_first=True, ahead=True), {}, ValueError, "The net Observer looks ahead"),
+        (lambda: Observer(1e9), {"batch_first": True}, ValueError, "of the net Observer .* see batch_first=True"),
+        (lambda: Observer(1e9, batch_first=True), {"batch_first": False}, ValueError, "see batch_first=False"),
+        (lambda: ShareOfTime(), {}, ValueError, "The net ShareOfTime looks ahead"),
         (lambda: Mixing(), {}, ValueError, "The answers of the net Mixing to one sequence depend on the others"),
         (lambda: Layered(batch_first=True), {"batch_first": False}, ValueError, "see batch_first=False"),
         (
@@ -294,6 +441,8 @@ def test_plot_env_draws_a_module_and_explains_one_that_does_not_fit():
     plot = pytest.importorskip("ngym_plot")
     figure = plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=make("logits only"), seed=0)
     assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()][-1] == "Unit"
+    with pytest.raises(TypeError, match="The agent <class .*GRU'> is a class, which cannot act"):
+        plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=nn.GRU)
     with pytest.raises(ValueError, match=r"the actions Discrete\(3\) need \(5, 3, 3\), a logit for each"):
         plot.plot_env("PerceptualDecisionMaking-v0", num_trials=2, model=nn.Linear(3, 2))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.playing import GivenTrials, deal_trials, play_trials
+from ngym_core.playing import GivenTrials, check_agent, deal_trials, play_trials
 from ngym_core.trial_table import MEASURED_COLUMNS
 from ngym_core.trials import concatenate
 from tests.core.toy import Toy
@@ -161,6 +161,7 @@ def test_given_trials_refuses_tasks_in_neurogyms_style():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"agent": Still}, "The agent <class .*Still'> is a class, which cannot act: make an object of it"),
         ({"agent": print}, "agent=<built-in function print> must be an agent with `predict`"),
         ({"rows": [[0], []]}, "rows=.* must be a list of numbers of trials for each of at"),
         ({"rows": []}, r"rows=\[\] must be a list of numbers of trials for each of at least one lane"),
@@ -172,3 +173,21 @@ def test_play_trials_explains_what_it_cannot_take(change, message):
     agent, env, rows = (arguments.pop(name) for name in ("agent", "env", "rows"))
     with pytest.raises((TypeError, ValueError), match=message):
         play_trials(agent, env, rows, **arguments)
+
+
+def test_agents_made_for_other_spaces_are_refused():
+    agent, env, go_nogo = Still(), ngym.make(ID), ngym.make("GoNogo-v0")
+    check_agent(agent, env, ID)  # it does not say what it was made for
+    agent.action_space, agent.observation_space = (
+        env.action_space,
+        ngym.make("DelayMatchSample-v0", dim_ring=5).observation_space,
+    )
+    message = r"made for the action_space Discrete\(3\), and .*GoNogo.* has Discrete\(2\); give it the task"
+    with pytest.raises(ValueError, match=message):
+        play_trials(agent, go_nogo, [[0]])
+    with pytest.raises(ValueError, match=message):
+        ngym.run_env(go_nogo, 5, model=agent)
+    play_trials(agent, env, [[0]])
+    ngym.run_env(env, 5, model=agent)
+    with pytest.raises(ValueError, match="The agent was made for the observation_space"):
+        check_agent(agent, env, ID)

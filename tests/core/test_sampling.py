@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.sampling import silent_copy
 
 from .neurogym_style import Dots
 from .toy import Toy
@@ -61,3 +65,36 @@ def test_what_is_no_env_has_no_layers_and_no_trials(env):
         ngym.sampling.layers(env)
     with pytest.raises(TypeError, match="^env=.* must be an env.$"):
         ngym.sampling.sample_as_data(env, 3, ngym.Draws(0), {})
+
+
+def play(env, trials):
+    env.reset(seed=0)
+    while trials:
+        trials -= env.step(0)[4]["new_trial"]
+
+
+@pytest.mark.parametrize("again", [lambda env: env, copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env)), silent_copy])
+def test_silent_copies_and_their_copies_record_nothing(tmp_path, again):
+    settings = {"save_dir": tmp_path / "run", "interval": 2, "verbose": False}
+    env = ngym.make("GoNogo-v0", wrappers=[("Monitor", settings), "PassReward"])
+    for made_by_hand in (env, env.env):  # outermost or within
+        copied = again(silent_copy(made_by_hand))
+        play(copied, 6)
+        copied.close()
+        assert not list(tmp_path.iterdir())
+    play(env, 3)
+    env.close()
+    assert [folder.name for folder in tmp_path.iterdir()] == ["run"]
+    assert ngym.load_trial_table(tmp_path / "run")["trial"].tolist() == [0, 1, 2]
+    play(copied, 3)
+    copied.close()
+    assert [folder.name for folder in tmp_path.iterdir()] == ["run"]
+
+
+def test_silent_copies_share_arrays_and_play_on():
+    env = ngym.make("PerceptualDecisionMaking-v0")
+    env.reset(seed=0)
+    env.step(0)
+    copied = silent_copy(env)
+    assert copied.unwrapped.theta is env.unwrapped.theta
+    assert np.array_equal(copied.step(0)[0], env.step(0)[0])

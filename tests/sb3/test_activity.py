@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -355,3 +357,108 @@ def test_recorded_trials_have_fixed_conditions(model):
     assert set(recorded.conditions["coh"].tolist()) == {12.8}
     with pytest.raises(ngym.UnknownNameError, match="'choh'. Did you mean 'coh'"):
         record_activity(model, env, conditions={"choh": 12.8})
+
+
+@pytest.mark.parametrize("conditions", [None, {"ground_truth": 1}])
+def test_trials_that_a_module_is_shown_are_recorded_by_no_monitor(tmp_path, conditions):
+    env = make_sb3_env(ID, 2, wrappers=[("Monitor", {"save_dir": tmp_path / "run", "verbose": False})])
+    assert "choice" in record_activity(nn.GRU(3, 3), env, 6, conditions=conditions).table
+    env.close()
+    assert not list(tmp_path.iterdir())
+
+
+class Early(ngym.TrialWrapper):
+    """Shows nothing after a response."""
+
+    def init_memory(self, n):
+        return {"still": np.ones(n, bool)}
+
+    def on_step(self, memory, batch):
+        memory["still"][batch.lanes] &= batch.is_reset or batch.action == 0
+        batch.ob = batch.ob + memory["still"][batch.lanes, None].astype(np.float32)
+        memory["still"][batch.lanes[batch.ended]] = True
+
+
+class NeedsMore(ngym.TrialWrapper):
+    """Reads of each step what only a task can tell."""
+
+    def on_step(self, memory, batch):
+        if not batch.is_reset:
+            assert "reaction_time" in batch.info
+
+
+class OwnStep(ngym.TrialWrapper):
+    def step(self, action):
+        ob, *others = super().step(action)
+        return ob + np.float32(action), *others
+
+
+@pytest.mark.parametrize(
+    ("task", "wrappers", "acts"),
+    [
+        (ID, ["PassAction"], False),
+        (ID, ["PassReward"], False),
+        ("GoNogo-v0", ["PassReward"], False),  # which shows it only in the next trial
+        (ID, [("Noise", {"std_noise": 0.1}), "PassReward", "Monitor"], False),
+        (ID, ["TimeOut"], False),
+        (ID, [Early], False),
+        (ID, [NeedsMore], False),
+        (ID, [OwnStep], False),
+        (ID, [("Noise", {"std_noise": 0.1}), "ReactionTime", "Monitor"], True),
+        ("yang19.go-v0+anti", [("Noise", {"std_noise": 0.1})], True),
+    ],
+)
+def test_the_rule_is_asked_about_a_module_where_no_wrapper_shows_what_was_done(task, wrappers, acts):
+    env = make_sb3_env(task, 2, wrappers=wrappers)
+    net = nn.GRU(env.observation_space.shape[0], int(env.action_space.n))
+    recorded = record_activity(net, env, 5)
+    assert ("choice" in recorded.table) == ("performance" in recorded.table) == acts
+    assert recorded.logits is not None
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_the_rule_is_not_asked_where_one_task_of_a_mixture_shows_what_was_done(shows):
+    tasks = [ngym.make(ID), ngym.make(ID, wrappers=[Early] if shows else [])]
+    env = make_sb3_env(ngym.wrappers.MultiEnvs(tasks), 2)
+    assert ("choice" in record_activity(nn.GRU(3, 3), env, 5).table) == (not shows)
+
+
+def test_log_probs_of_a_policy_that_squashes_are_those_of_the_actions_it_drew():
+    env = make_sb3_env("ReachingDelayResponse-v0", 3)
+    model = PPO("MlpPolicy", env, device="cpu", seed=0, use_sde=True, policy_kwargs={"squash_output": True})
+    recorded = record_activity(model, env, 3, deterministic=True, seed=2)
+    env.seed(2)
+    with torch.no_grad():
+        distribution = model.policy.get_distribution(torch.as_tensor(env.reset()))
+        expected = distribution.log_prob(distribution.get_actions(deterministic=True))
+    np.testing.assert_allclose(recorded.log_probs[:, 0], expected, rtol=1e-4)
+
+
+def test_record_activity_refuses_modules_that_keep_a_state_and_layers_that_are_compiled():
+    class Keeping(nn.Module):
+        state = None
+
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(3, 3)
+
+        def forward(self, x):
+            out, self.state = self.rnn(x, None if self.state is None else self.state[:, : x.shape[1]])
+            return out
+
+    with pytest.raises(ValueError, match="The net Keeping answers the same observations otherwise"):
+        record_activity(Keeping(), ID, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        compiled = nn.Sequential(torch.jit.script(nn.Linear(3, 3)), nn.Linear(3, 3))
+    assert record_activity(compiled, ID, 3, layer="1").activity.shape[-1] == 3
+    with pytest.raises(ValueError, match="The layer '0' of Sequential is compiled by torch.jit .*: record the module that"):
+        record_activity(compiled, ID, 3, layer="0")
+
+
+def test_record_activity_explains_trials_of_another_shape_than_observations():
+    tasks = [ngym.make(ID, wrappers=["PassReward"]) for _ in range(2)]
+    env = make_sb3_env(ngym.wrappers.MultiEnvs(tasks), 2)
+    message = r"shows observations of shape \(4,\), but its trials have shape \(3,\): its wrappers must define in `on_data`"
+    with pytest.raises(TypeError, match=message):
+        record_activity(nn.GRU(4, 3), env, 5)

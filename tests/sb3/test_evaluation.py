@@ -196,3 +196,19 @@ def test_evaluation_fixes_conditions_in_an_env_of_any_kind():
         assert len(set(evaluate_policy(model, given, 30, seed=1)["coh"].tolist())) > 2
     with pytest.raises(ngym.UnknownNameError, match="Unknown condition of .* 'choh'. Did you mean 'coh'"):
         evaluate_policy(model, env, 12, conditions={"choh": 1})
+
+
+def test_conditions_are_played_in_lanes_that_no_monitor_records(tmp_path):
+    monitor = ("Monitor", {"save_dir": tmp_path / "run", "verbose": False})
+    env = make_sb3_env("GoNogo-v0", 2, wrappers=[monitor])
+    agent = PPO("MlpPolicy", env, device="cpu", seed=0)
+    evaluate_policy(agent, env, 6, conditions={"ground_truth": 1})
+    own = evaluate_policy(agent, env, 10, seed=3)
+    env.close()
+    assert [folder.name for folder in tmp_path.iterdir()] == ["run"]
+    assert np.array_equal(ngym.load_trial_table(tmp_path / "run")["ground_truth"][:10], own["ground_truth"])
+
+
+def test_evaluate_policy_refuses_a_class():
+    with pytest.raises(TypeError, match="The agent <class .*PPO'> is a class, which cannot act: make an object of it"):
+        evaluate_policy(PPO, ID, 5)

@@ -256,3 +256,21 @@ def test_figures_take_the_table_of_score():
     table = score(network(ID), ID, 60, deterministic=False)  # an untrained network draws all actions
     assert len(plot.plot_session(table).axes) >= 3
     assert plot.plot_confusion(table).get_xlabel()
+
+
+def test_score_plays_trials_that_no_monitor_records(tmp_path):
+    env = ngym.make(ID, wrappers=[("Monitor", {"save_dir": tmp_path / "run", "verbose": False})])
+    for trials in (env, TrialDataset(env, trials=5), env.sample_trials(5, seed=0)):
+        score(nn.GRU(3, 3), trials, 5)
+    env.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_score_of_an_observer_is_that_of_its_memory_however_large_an_output_is(batch_first):
+    class Observer(nn.Module):
+        def forward(self, x):
+            total = (x[..., 1] - x[..., 2]).cumsum(int(batch_first))
+            return torch.stack([torch.where(x[..., 0] > 0.5, 1e9, -1e9), total, -total], -1)
+
+    assert score(Observer(), ngym.make(ID, sigma=1.0), 300)["performance"].mean() > 0.8  # 0.5 without memory

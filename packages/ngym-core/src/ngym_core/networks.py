@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Flag, InstanceOf, checked, explained, shown
 
-__all__ = ["NetworkAgent", "NetworkState", "is_network"]
+__all__ = ["KeepsStateError", "NetworkAgent", "NetworkState", "is_network"]
 
 Array: TypeAlias = NDArray[Any]
 Tensor: TypeAlias = Any
@@ -27,8 +27,12 @@ Space: TypeAlias = Annotated[spaces.Space[Any], InstanceOf(spaces.Space, "a spac
 
 TRIED_STEPS, TRIED_SEQUENCES = 5, 3
 """Size of the random input on which it is found out how a module is called."""
-SAME_VARIATION, SAME_SIZE = 1e-2, 1e-5
-"""Outputs are the same if they differ by less than these shares of their standard deviation, or of the largest."""
+LONG_STEPS = 100
+"""Length of a sequence on which a module that seems to have no memory is tried once more: it may have a long delay."""
+ROUNDINGS = 64
+"""Outputs of a channel are the same if they differ by less than so many roundings of its largest."""
+TF32_ROUNDING = 2.0**-11
+"""Relative rounding of TF32, in which a GPU may compute what is float32; it differs with the shape of a call."""
 NO_LENGTHS = np.zeros(0, np.int64)
 
 
@@ -42,6 +46,10 @@ def is_network(model: Any) -> bool:
     """
     torch = sys.modules.get("torch")  # without torch there are no modules
     return torch is not None and isinstance(model, torch.nn.Module) and not hasattr(model, "predict")
+
+
+class KeepsStateError(ValueError):
+    """A module answers the same observations otherwise when it is called again: it keeps something from call to call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +81,10 @@ class NetworkAgent:
 
     It is called step by step. What remembers in it is found by trying: the module itself or parts of it that take a state as
     their second argument and return it second, as torch's recurrent layers do. If these, called step by step, do not answer
-    as the module does on a whole sequence, the sequence so far is shown again at each step, which is slow on long ones.
+    as the module does on a whole sequence, the sequence so far is shown again at each step, which is slow on long ones. So
+    are modules compiled by `torch.jit`, whose parts cannot be reached, unless they have no memory.
+
+    Each call begins anew, but for the states that are given. Noise is drawn by torch's or NumPy's global generator.
 
     Args:
         net: The module. It is called in evaluation mode.
@@ -89,6 +100,7 @@ class NetworkAgent:
         TypeError: `net` is no torch module, or a space of actions of another kind.
         ValueError: A module that cannot be called with such observations, whose outputs do not fit the action space, or that
             looks ahead.
+        KeepsStateError: A module that keeps a state of its own from call to call.
 
     Example:
         >>> import ngym_core as ngym, torch
@@ -107,8 +119,7 @@ class NetworkAgent:
         self.net = net
         self.observation_space, self.action_space = observation_space, action_space
         self._sizes = _sizes_of_outputs(action_space)
-        torch = sys.modules["torch"]
-        with self._evaluating(), torch.random.fork_rng(devices=()):  # a noisy net draws when it is tried
+        with self._evaluating():
             self._find_out(batch_first)
 
     @property
@@ -239,10 +250,18 @@ class NetworkAgent:
         Raises:
             ValueError: They do not fit the action space, or are not finite.
         """
-        torch = sys.modules["torch"]
         batch_first = self.batch_first if batch_first is None else batch_first
+        found: Array = self._call(ob, batch_first).float().cpu().numpy()
+        if not np.isfinite(found).all():
+            raise ValueError(f"The net {self.name} gives outputs that are not finite: {shown(found)}.")
+        return found.swapaxes(0, 1) if batch_first else found
+
+    def _call(self, ob: Array, batch_first: bool) -> Tensor:
+        """Return the outputs of a call with observations (steps, n, ...), in the module's own order of axes and type."""
+        torch = sys.modules["torch"]
         like = next((p for p in self.net.parameters() if p.is_floating_point()), torch.zeros(0))
-        inputs = torch.as_tensor(np.asarray(ob, np.float32), device=like.device, dtype=like.dtype)
+        # a copy: the module may write to what it is given
+        inputs = torch.as_tensor(np.array(ob, np.float32), device=like.device, dtype=like.dtype)
         inputs = inputs.transpose(0, 1) if batch_first else inputs
         given = self.net(inputs)
         outputs = given[0] if isinstance(given, (tuple, list)) and len(given) else given
@@ -256,10 +275,7 @@ class NetworkAgent:
                 f"The net {self.name} gives outputs of shape {tuple(outputs.shape)} for observations of shape "
                 f"{tuple(inputs.shape)}; the actions {self.action_space} need {(*expected, k)}, {self._expected_outputs()}."
             )
-        found: Array = outputs.detach().reshape(*expected, k).float().cpu().numpy()
-        if not np.isfinite(found).all():
-            raise ValueError(f"The net {self.name} gives outputs that are not finite: {shown(found)}.")
-        return found.swapaxes(0, 1) if batch_first else found
+        return outputs.detach().reshape(*expected, k)
 
     def _expected_outputs(self) -> str:
         """Return what the outputs of a step must be, in words."""
@@ -271,7 +287,7 @@ class NetworkAgent:
     def _evaluating(self) -> Iterator[None]:
         """Keep the module in evaluation mode, without gradients; each of its parts then has its own mode again."""
         torch = sys.modules["torch"]
-        modes = [(module, module.training) for module in self.net.modules()]
+        modes = [(module, module.training) for module in self.net.modules() if hasattr(module, "training")]  # frozen: none
         self.net.eval()
         try:
             with torch.no_grad():
@@ -350,43 +366,53 @@ class NetworkAgent:
     def _find_out(self, batch_first: bool | None) -> None:
         """Find out the order of axes, and which parts keep a state, by calling the module with random observations."""
         shape = self.observation_space.shape or ()
-        tried = np.random.default_rng(0).standard_normal((TRIED_STEPS, TRIED_SEQUENCES, *shape)).astype(np.float32)
+        rng = np.random.default_rng(0)
+        tried, others = rng.standard_normal((2, TRIED_STEPS, TRIED_SEQUENCES, *shape)).astype(np.float32)
         self._carriers: dict[str, str] = {}  # name of each part that keeps a state -> its parameter for it
         self._axes: tuple[Any, ...] = ()  # the axis of the sequences in each tensor of these states
         self._replays = False
-        self.batch_first, outputs = self._order_of_axes(tried, batch_first)
-        noisy = not _same(outputs, self._answer(tried))
+        self.batch_first, outputs = self._order_of_axes(tried, others, batch_first)
+        noisy = not self._same(outputs, self._try(tried, other_draws=True))
+        last_changed, earlier_changed = np.concatenate([tried[:-1], others[-1:]]), np.concatenate([others[:-1], tried[-1:]])
+        self._require_no_later_steps(outputs[:-1], self._try(last_changed)[:-1])
+        # Exactly: what a slow memory adds in a few steps may be less than the roundings of a call of another shape.
+        remembers = not np.array_equal(self._try(earlier_changed)[-1], outputs[-1])
         found = self._parts_with_state(tried)
         while True:
             outer = [name for name in found if not any(_is_inside(name, other) for other in found)]
+            if not outer and (noisy or remembers):
+                break
             self._carriers = {name: found[name][0] for name in outer}
             self._axes = tuple(found[name][1] for name in outer)
-            if (noisy and outer) or (not noisy and self._steps_agree(tried, outputs)):
+            if noisy or (self._steps_agree(tried, outputs) and (outer or self._sees_each_step_alone(shape))):
                 return
             if not outer:
                 break
             found = {name: part for name, part in found.items() if name not in outer}  # what looks like a state may be none
-        self._replays = True
-        if not noisy and not _same(outputs[:-1], self._answer(tried[:-1])):
-            raise ValueError(
-                f"The net {self.name} looks ahead: its outputs at a step depend on later steps, so it cannot act."
-            )
+        self._carriers, self._axes, self._replays = {}, (), True
+        if not noisy:
+            self._require_no_later_steps(outputs[:-1], self._try(tried[:-1]), reshaped=True)
 
-    def _order_of_axes(self, tried: Array, batch_first: bool | None) -> tuple[bool, Array]:
+    def _order_of_axes(self, tried: Array, others: Array, batch_first: bool | None) -> tuple[bool, Array]:
         """Return whether the sequences are the first axis, and the outputs, (steps, sequences, k), of the tried ones."""
         layers_say = any(getattr(module, "batch_first", False) is True for module in self.net.modules())
         orders = [layers_say, not layers_say] if batch_first is None else [batch_first]
+        one = TRIED_SEQUENCES // 2  # others come before and after it
+        among_others = np.concatenate([others[:, :one], tried[:, one : one + 1], others[:, one + 1 :]], axis=1)
         errors: list[Exception] = []
         mixed = False
         for order in orders:
             try:
-                outputs = self._answer(tried, order)
-                repeated, alone = self._answer(tried, order), self._answer(tried[:, 1:], order)
+                outputs = self._try(tried, order)
+                self._find_rounding(tried, outputs, order)
+                changed = self._try(among_others, order)
+                self._try(tried[:, 1:], order)  # the number of sequences will vary
+            except KeepsStateError:
+                raise
             except Exception as error:  # a module can fail in any way
                 errors.append(error)
                 continue
-            # A noisy net cannot be compared with itself: its layers are believed.
-            if not _same(outputs, repeated) or _same(outputs[:, 1:], alone):
+            if self._same(outputs[:, one], changed[:, one]):
                 return order, outputs
             mixed = True
         if mixed:
@@ -402,6 +428,84 @@ class NetworkAgent:
             f"{type(errors[0]).__name__}: {errors[0]}"
         ) from errors[0]
 
+    def _require_no_later_steps(self, outputs: Array, others: Array, *, reshaped: bool = False) -> None:
+        """Raise if outputs of the first steps differ from those where later steps are others, or, `reshaped`, not there."""
+        if not self._same(outputs, others, reshaped=reshaped):
+            raise ValueError(
+                f"The net {self.name} looks ahead: its outputs at a step depend on later steps, so it cannot act."
+            )
+
+    def _try(self, ob: Array, batch_first: bool | None = None, *, other_draws: bool = False) -> Array:
+        """Return the outputs, (steps, n, k), of a call in which the module draws the same random numbers as in every other.
+
+        Args:
+            ob: Observations, (steps, n, ...).
+            batch_first: The order of axes; None: as found out.
+            other_draws: Whether it draws others instead.
+        """
+        with self._draws_restored() as devices:
+            if other_draws:
+                torch = sys.modules["torch"]
+                for device in ("cpu", *devices):
+                    torch.rand(1, device=device)
+                np.random.random()
+            return self._answer(ob, batch_first)
+
+    @contextmanager
+    def _draws_restored(self) -> Iterator[set[Any]]:
+        """Leave torch's and NumPy's global generators as they were.
+
+        Yields:
+            The GPUs on which the module lies.
+        """
+        torch = sys.modules["torch"]
+        devices = {tensor.device for tensor in self.net.parameters() if tensor.device.type == "cuda"}
+        numpy_state = np.random.get_state()
+        with torch.random.fork_rng(devices=devices):
+            try:
+                yield devices
+            finally:
+                np.random.set_state(numpy_state)
+
+    def _find_rounding(self, tried: Array, outputs: Array, batch_first: bool) -> None:
+        """Find out by how much outputs of each channel may differ by rounding, in calls of one shape and of several.
+
+        Where large numbers cancel inside the module, that is more than the rounding of the outputs themselves: it is what a
+        rounding of the observations makes of them.
+
+        Raises:
+            KeepsStateError: The same observations are answered otherwise.
+        """
+        torch = sys.modules["torch"]
+        with self._draws_restored():
+            again = self._call(tried, batch_first)
+        types = [tensor.dtype for tensor in (again, *self.net.parameters()) if tensor.is_floating_point()]
+        precision = max(torch.finfo(kind).eps for kind in (torch.float32, *types))
+        largest = np.abs(outputs).max(axis=(0, 1))
+        self._rounding = precision * largest
+        repeated = again.float().cpu().numpy()
+        if not self._same(outputs, repeated.swapaxes(0, 1) if batch_first else repeated):
+            raise KeepsStateError(
+                f"The net {self.name} answers the same observations otherwise when it is called again: it keeps a state, or "
+                "a random generator of its own, from call to call. Let each call begin anew, or take the state as second "
+                "argument and return it second; draw noise by torch's global generator."
+            )
+        nudged = self._try(tried * np.float32(1 + precision), batch_first)
+        self._rounding = np.maximum(self._rounding, np.abs(nudged - outputs).max(axis=(0, 1)))
+        on_gpu = again.device.type == "cuda"
+        self._rounding_of_shapes = np.maximum(self._rounding, TF32_ROUNDING * largest) if on_gpu else self._rounding
+
+    def _same(self, one: Array, other: Array, *, reshaped: bool = False) -> bool:
+        """Return whether outputs (..., k) are the same but for rounding, each channel by its own measure.
+
+        Args:
+            one: Outputs.
+            other: Outputs of another call.
+            reshaped: Whether that was a call of another shape.
+        """
+        rounding = self._rounding_of_shapes if reshaped else self._rounding
+        return bool((np.abs(one - other) <= ROUNDINGS * rounding).all())
+
     def _parts_with_state(self, tried: Array) -> dict[str, tuple[str, Any]]:
         """Return the modules that seem to take and return a state: name -> their parameter for it, axes of its tensors."""
         torch = sys.modules["torch"]
@@ -409,8 +513,8 @@ class NetworkAgent:
         found: dict[str, tuple[str, Any]] = {}
         for name, module in self.net.named_modules():
             both = [outputs.get(name, []) for outputs in seen]
-            parameter = _second_parameter(module.forward)
-            if parameter is None or any(len(calls) != 1 for calls in both):
+            parameter = None if any(len(calls) != 1 for calls in both) else _second_parameter(module.forward)
+            if parameter is None:
                 continue
             states = [calls[0][1] if isinstance(calls[0], (tuple, list)) and len(calls[0]) == 2 else None for calls in both]
             axes = _map(_axis_of_sequences, *states) if all(_is_state(state, torch.Tensor) for state in states) else None
@@ -419,18 +523,32 @@ class NetworkAgent:
         return found
 
     def _answers_of_parts(self, tried: Array) -> dict[str, list[Any]]:
-        """Return what each module returned in each of its calls, name -> outputs, in a call of the whole."""
+        """Return what each module returned in each of its calls, name -> outputs, in a call of the whole.
+
+        Modules compiled by `torch.jit` do not show it.
+        """
+        torch = sys.modules["torch"]
         outputs: dict[str, list[Any]] = {}
         handles = [
             module.register_forward_hook(lambda _, __, output, name=name: outputs.setdefault(name, []).append(output))
             for name, module in self.net.named_modules()
+            if not isinstance(module, torch.jit.ScriptModule)
         ]
         try:
-            self._answer(tried)
+            self._try(tried)
         finally:
             for handle in handles:
                 handle.remove()
         return outputs
+
+    def _sees_each_step_alone(self, shape: tuple[int, ...]) -> bool:
+        """Return whether the module answers the steps of a long sequence as it answers each of them alone."""
+        sequence = np.random.default_rng(1).standard_normal((LONG_STEPS, 1, *shape)).astype(np.float32)
+        try:
+            whole, alone = self._try(sequence), self._try(sequence.swapaxes(0, 1))
+        except Exception:  # the module may take shorter ones only
+            return False
+        return self._same(whole[:, 0], alone[0], reshaped=True)
 
     def _steps_agree(self, tried: Array, outputs: Array) -> bool:
         """Return whether the module answers the same, called step by step with the states of its parts carried on."""
@@ -443,7 +561,7 @@ class NetworkAgent:
                 parts = state.parts
         except Exception:  # what looks like a state is none, or the module needs several steps
             return False
-        return _same(np.array(answers), outputs)
+        return self._same(outputs, np.array(answers), reshaped=True)
 
 
 def _sizes_of_outputs(space: Any) -> list[int]:
@@ -467,12 +585,6 @@ def _draw(logits: Array) -> Array:
     chances = torch.softmax(torch.as_tensor(logits, dtype=torch.float64), dim=1)
     drawn: Array = torch.multinomial(chances, 1)[:, 0].numpy()
     return drawn
-
-
-def _same(one: Array, other: Array) -> bool:
-    """Return whether two arrays of outputs are the same but for rounding."""
-    tolerance = max(SAME_VARIATION * float(one.std()), SAME_SIZE * float(np.abs(one).max(initial=0)))
-    return one.shape == other.shape and bool(np.allclose(one, other, rtol=0, atol=tolerance, equal_nan=True))
 
 
 def _second_parameter(function: Any) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from ngym_core.arguments import AnyEnv, ArrayOf, Count, Flag, Having, Integer, Seed, Several, checked
+from ngym_core.arguments import AnyEnv, ArrayOf, Count, Flag, Having, Integer, Seed, Several, checked, explained, shown
 from ngym_core.random import Draws
 from ngym_core.sampling import is_one_at_a_time
 from ngym_core.trial_table import TrialRecorder, TrialTable, reported_times
@@ -18,7 +18,7 @@ from ngym_core.vector._lane_info import condition_columns
 from ngym_core.vector.env import TrialVectorEnv
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
-__all__ = ["Carry", "GivenTrials", "deal_trials", "play_trials"]
+__all__ = ["Carry", "GivenTrials", "check_agent", "deal_trials", "play_trials"]
 
 Array: TypeAlias = NDArray[Any]
 Carry: TypeAlias = Literal["trial", "stream"]
@@ -53,6 +53,40 @@ def deal_trials(num_trials: Count, lanes: Count) -> list[Array]:
         [[0, 2, 4], [1, 3]]
     """
     return [np.arange(lane, num_trials, lanes) for lane in range(min(lanes, num_trials))]
+
+
+@explained
+def check_agent(agent: Any, env: AnyEnv, task: str, spaces: Sequence[str] = ("observation_space", "action_space")) -> None:
+    """Check that an agent is one, and was made for the spaces of an env. Agents that do not say so are believed.
+
+    Args:
+        agent: The agent.
+        env: The env that it is to play.
+        task: Name of the env, for the message.
+        spaces: Names of the spaces to compare.
+
+    Raises:
+        TypeError: A class in the place of an agent.
+        ValueError: An agent that was made for other spaces.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.playing import check_agent
+        >>> try:
+        ...     check_agent(ngym.make("GoNogo-v0"), ngym.make("PerceptualDecisionMaking-v0"), "the task", ["action_space"])
+        ... except ValueError as error:
+        ...     print(str(error).split(";")[0])
+        The agent was made for the action_space Discrete(2), and the task has Discrete(3)
+    """
+    if isinstance(agent, type):
+        raise TypeError(f"The agent {shown(agent)} is a class, which cannot act: make an object of it.")
+    for name in spaces:
+        made_for = getattr(agent, name, None)
+        if made_for is not None and made_for != getattr(env, name):
+            raise ValueError(
+                f"The agent was made for the {name} {made_for}, and {task} has {getattr(env, name)}; give it the task (and "
+                "the wrappers) it was trained on."
+            )
 
 
 class _Shared:
@@ -151,6 +185,7 @@ def play_trials(
         >>> table["lane"].tolist(), table["choice"].tolist()
         ([0, 1, 0, 1], [0, 0, 0, 0])
     """
+    check_agent(agent, env, str(env), ["action_space"])  # agents may take observations in other forms
     n = len(rows)
     lanes = TrialVectorEnv(env, n, autoreset_mode=AutoresetMode.SAME_STEP)
     lanes.trials_per_episode, lanes.max_episode_steps = ENDLESS, None

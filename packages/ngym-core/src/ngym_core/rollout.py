@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from ngym_core.arguments import Count, Keywords, Seed, checked, shown
 from ngym_core.networks import NetworkAgent, NetworkState, is_network
+from ngym_core.playing import check_agent
 from ngym_core.plugins.registry import make
 from ngym_core.wrappers.fix_conditions import conditions_fixed
 
@@ -60,10 +61,10 @@ def run_env(
 
     Raises:
         ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials, or a torch module
-            whose outputs do not fit the actions.
+            or an agent whose outputs do not fit the actions.
         UnknownNameError: A condition that the task does not have.
         TypeError: Conditions for a vector env that `make_sb3_env` did not make, or a model without `predict` that is
-            neither a torch module nor a function.
+            neither a torch module nor a function, or a class.
 
     Example:
         >>> data = run_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
@@ -124,6 +125,7 @@ class _Player:
             raise ValueError(f"run_env plays one env, not {env.num_envs}.")
         if model is not None and not (hasattr(model, "predict") or callable(model)):
             raise TypeError(f"The model {model!r} has no `predict` and is no function.")
+        check_agent(model, env, str(env), ["action_space"])
         if is_network(model):
             self.model = NetworkAgent(model, env.observation_space, env.action_space)
         if seed is not None:

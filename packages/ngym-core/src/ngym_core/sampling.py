@@ -25,7 +25,7 @@ from ngym_core.trials.durations import has_own_state
 if TYPE_CHECKING:
     from ngym_core.trials import Trials
 
-__all__ = ["layers", "sample_as_data", "sample_trials", "tasks_of"]
+__all__ = ["layers", "sample_as_data", "sample_trials", "silent_copy", "tasks_of"]
 
 N = Integer(1)
 """Number of trials."""
@@ -65,6 +65,26 @@ def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
 def tasks_of(env: gymnasium.Env[Any, Any]) -> list[Any]:
     """Return the tasks inside an env: one, or those of a wrapper that combines several, such as `MultiEnvs`."""
     return [layer for layer in layers(env) if layer.unwrapped is layer]
+
+
+def silent_copy(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+    """Return a copy of an env for trials that are only looked at: what its wrappers record of the env stays as it is.
+
+    Arrays are shared: a task may have large ones, and only replaces them.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.sampling import silent_copy
+        >>> env = ngym.make("PerceptualDecisionMaking-v0", wrappers=["Monitor"])
+        >>> copied = silent_copy(env)
+        >>> ob, info = copied.reset(seed=0)  # whatever is played now, no Monitor saves it
+    """
+    arrays = {id(value): value for layer in layers(env) for value in vars(layer).values() if isinstance(value, np.ndarray)}
+    copied = copy.deepcopy(env, arrays)
+    for layer in layers(copied):
+        if hasattr(layer, "_record_nothing"):
+            layer._record_nothing()
+    return copied
 
 
 def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:

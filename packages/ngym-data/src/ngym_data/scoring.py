@@ -10,11 +10,12 @@ import numpy as np
 from ngym_core.arguments import Count, Flag, Keywords, Seed, checked, shown
 from ngym_core.networks import NetworkAgent, is_network
 from ngym_core.playing import Carry, GivenTrials, deal_trials, play_trials
+from ngym_core.sampling import silent_copy
 from ngym_core.trial_table import TrialTable
 from ngym_core.trials import Trials
 from ngym_core.wrappers import FixConditions
 from ngym_data.trial_dataset import TrialDataset
-from ngym_data.trial_source import copy_env, make_env
+from ngym_data.trial_source import make_env
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,7 +112,7 @@ def _lanes(given: Any, num_trials: int | None, env_kwargs: Any, carry: Carry) ->
                 f"trials={shown(given)} must be a task's id, an env, a TrialDataset, or Trials of env.sample_trials."
             )
         env = make_env(given, env_kwargs)
-        return (env if isinstance(given, str) else copy_env(env)), deal_trials(num_trials or DEFAULT_TRIALS, LANES)
+        return (env if isinstance(given, str) else silent_copy(env)), deal_trials(num_trials or DEFAULT_TRIALS, LANES)
     there_are = given.n if isinstance(given, Trials) else len(given)
     n = there_are if num_trials is None else num_trials
     if n > there_are:
@@ -121,4 +122,4 @@ def _lanes(given: Any, num_trials: int | None, env_kwargs: Any, carry: Carry) ->
     if carry == "stream":
         rows = [np.arange(first, min(first + session, n)) for first in range(0, n, session)]
     trials = given if isinstance(given, Trials) else given.played_trials(n)
-    return GivenTrials(copy_env(given.env), trials, rows), rows
+    return GivenTrials(silent_copy(given.env), trials, rows), rows

@@ -25,6 +25,7 @@ from ngym_core.sampling import (
     sample_as_data,
     sample_trials,
     session_of,
+    silent_copy,
     tasks_of,
 )
 from ngym_core.state import raw_draws_state, set_draws_state
@@ -123,7 +124,7 @@ class TrialSource:
         own_state = is_one_at_a_time(self.env) or any(map(has_own_state, durations))
         # Trials are made by a copy, so that a parameter cannot change in the midst of a call. A task that keeps its state
         # in attributes makes each stream in a copy of them, within the same object: its functions may refer to that.
-        self._own_env = self.env if own_state else copy_env(self.env)
+        self._own_env = self.env if own_state else silent_copy(self.env)
         self.parameters = [_parameters(layer) for layer in layers(self._own_env)]
         self._holdout = Holdout(holdout, split) if holdout else None
         # where the caller gives all held-out conditions, combinations outside the split are left out beforehand
@@ -412,12 +413,6 @@ def make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
     if env_kwargs:
         raise TypeError(f"env_kwargs={dict(env_kwargs)!r} goes with an id; {env} is an env already.")
     return env
-
-
-def copy_env(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
-    """Return a copy of an env that shares its arrays: a task may have large ones, and only replaces them."""
-    arrays = {id(v): v for layer in layers(env) for v in vars(layer).values() if isinstance(v, np.ndarray)}
-    return copy.deepcopy(env, arrays)
 
 
 def _parameters(layer: gymnasium.Env[Any, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -36,12 +36,13 @@ from ngym_core.arguments import (
 )
 from ngym_core.errors import unknown_name
 from ngym_core.files import atomic_write
-from ngym_core.networks import NetworkAgent
+from ngym_core.networks import KeepsStateError, NetworkAgent
 from ngym_core.playing import GivenTrials, deal_trials, play_trials
 from ngym_core.random import Draws
-from ngym_core.sampling import is_one_at_a_time, sample_as_data
+from ngym_core.sampling import is_one_at_a_time, layers, sample_as_data, silent_copy, tasks_of
 from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, without_objects
 from ngym_core.trials import Trials, concatenate, select
+from ngym_core.wrappers.base import StepBatch, TrialWrapper
 from ngym_sb3.cells import CELLS
 from ngym_sb3.evaluation import DEFAULT_LANES, Evaluator, interleave_lanes, seeded_actions
 from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env, unwrap_vec_env
@@ -64,6 +65,8 @@ MODULE_BATCH_EPISODES = 64
 """Number of episodes that a torch module is called with at a time."""
 MODULE_LANES = 64
 """Number of lanes in which the rule of a task is asked about what a torch module answers."""
+TRIED_LANES, TRIED_STEPS = 4, 6
+"""Lanes and steps in which it is tried whether a wrapper shows what was done."""
 NO_LIMIT_STEPS = 2**62
 """Last step to record where none is given: later than that of any trial."""
 
@@ -85,7 +88,8 @@ class Activity:
             of two choices is the difference of theirs. None for ``dqn``, and for modules whose outputs are no actions.
         values: (n, T) float32, what an agent's critic (for ``dqn`` its best action) expects from this step on; None for
             modules.
-        log_probs: (n, T) float32, log-probability of the action that the agent took; None for ``dqn`` and modules.
+        log_probs: (n, T) float32, log-probability of the action that the agent took, before a policy that squashes scales it
+            to the bounds of the space; None for ``dqn`` and modules.
         rewards: (n, T) float32, what the action earned; None for modules.
 
     Example:
@@ -219,7 +223,7 @@ def record_activity(
     An agent of Stable-Baselines3 plays the trials, as in `evaluate_policy`. Any other torch module is shown them, as in
     a data set: whole trials one after another, from a state of zero where the env's `carry` lets the state restart. Where
     its outputs fit the actions, they are recorded as logits, and the table says what the task's rule makes of them, as that
-    of `ngym_data.score`; not where what is shown depends on the actions.
+    of `ngym_data.score`; not where what is shown depends on the actions, by the task or by a wrapper such as `PassAction`.
 
     Args:
         model: An agent or policy of Stable-Baselines3, or a torch module that is called with observations
@@ -243,8 +247,10 @@ def record_activity(
     Raises:
         UnknownNameError: A layer that does not exist, or a condition that the task does not have.
         ValueError: More than `max_bytes` (the error says how to record less), fewer than one trial, units or steps that
-            do not exist, or a layer whose output is not one row for each step.
-        TypeError: A model that is neither an agent nor a module, or an env that `make_sb3_env` did not make.
+            do not exist, a layer whose output is not one row for each step or is compiled, or a module that keeps a state
+            of its own from call to call.
+        TypeError: A model that is neither an agent nor a module, an env that `make_sb3_env` did not make, or one whose
+            observations differ in shape from those of its trials.
 
     Example:
         >>> import torch
@@ -407,7 +413,9 @@ class _Readout:
 
     def log_probs(self, distribution: Any, actions: Array) -> Array:
         """Return the log-probabilities of actions, (n,)."""
-        taken = torch.as_tensor(actions, device=self.policy.device)
+        # What a policy that squashes its actions has drawn is scaled to the bounds of the space.
+        drawn = self.policy.scale_action(actions) if self.policy.squash_output else actions
+        taken = torch.as_tensor(drawn, device=self.policy.device)
         with torch.no_grad():
             found: Array = distribution.log_prob(taken).cpu().numpy()
         return found
@@ -484,6 +492,11 @@ def _record_module(
             trials = sample_as_data(env.vector_env.env, MODULE_BATCH_EPISODES * trials_per_sequence, draws, {})
             batches.append(trials)
             observations = [trial.ob for trial in trials]
+            if observations[0].shape[1:] != env.observation_space.shape:
+                raise TypeError(
+                    f"{env.vector_env.env} shows observations of shape {env.observation_space.shape}, but its trials have "
+                    f"shape {observations[0].shape[1:]}: its wrappers must define in `on_data` what a module is shown."
+                )
             sequences = [
                 np.concatenate(observations[i : i + trials_per_sequence])
                 for i in range(0, len(observations), trials_per_sequence)
@@ -507,14 +520,49 @@ def _record_module(
             table[f"condition_{name}" if name in MEASURED_COLUMNS else name] = values
     else:
         numbers = deal_trials(len(rows), MODULE_LANES)
-        given = GivenTrials(copy.deepcopy(env.vector_env.env), every, numbers)
+        given = GivenTrials(silent_copy(env.vector_env.env), every, numbers)
         table = play_trials(_Answers([shown_module.agent.act(one) for one in logits], numbers), given, numbers)
     return options.assemble(rows, periods, table, task.dt, {"logits": logits} if logits else {})
 
 
 def _can_be_asked(env: Any) -> bool:
     """Return whether the rule of a task can be asked about answers to trials that were shown as they are."""
-    return not (env.unwrapped.rule.is_interactive or is_one_at_a_time(env))
+    if is_one_at_a_time(env) or any(task.rule.is_interactive for task in tasks_of(env)):
+        return False
+    return not any(_shows_actions(layer) for layer in layers(silent_copy(env)) if isinstance(layer, TrialWrapper))
+
+
+def _shows_actions(wrapper: Any) -> bool:
+    """Return whether what a wrapper shows depends on actions, their rewards or performance.
+
+    Its `on_step` is called with the same observations and other actions, rewards and performance.
+    """
+    kind = type(wrapper)
+    if kind.step is not TrialWrapper.step or kind.paused is not TrialWrapper.paused:
+        return True
+    if kind.on_step is TrialWrapper.on_step:
+        return False
+    space, action_space = wrapper.env.observation_space, copy.deepcopy(wrapper.action_space)
+    n, lanes = TRIED_LANES, np.arange(TRIED_LANES)
+    action_space.seed(0)
+    found: list[list[Array]] = []
+    for outcome in (0.0, 1.0):
+        memory = wrapper.init_memory(n)
+        for lane in range(n):
+            wrapper.seed_memory(memory, lane, wrapper.own_draws(Draws(lane)))
+        batch = StepBatch.at_reset(lanes, np.zeros((n, *space.shape), space.dtype))
+        shown_here: list[Array] = []
+        try:
+            for step in range(TRIED_STEPS):
+                wrapper.on_step(memory, batch)
+                shown_here.append(batch.ob)
+                ob, actions = np.zeros((n, *space.shape), space.dtype), np.array([action_space.sample() for _ in range(n)])
+                earned, ended = np.full(n, outcome), np.full(n, step == TRIED_STEPS // 2)
+                batch = StepBatch(lanes, ob, earned, actions, np.zeros_like(actions), ended, earned.copy())
+        except Exception:  # it needs to know more of a step, and what it shows may depend on that
+            return True
+        found.append(shown_here)
+    return not all(np.array_equal(one, other, equal_nan=True) for one, other in zip(*found, strict=True))
 
 
 @dataclass
@@ -557,8 +605,12 @@ class _ShownModule:
         self.batch_first = batch_first
         if batch_first is None:
             self.batch_first = any(getattr(part, "batch_first", False) is True for part in module.modules())
-        with suppress(TypeError, ValueError):
+        try:
             self.agent = NetworkAgent(module, env.observation_space, env.action_space, batch_first=batch_first)
+        except KeepsStateError:  # its activity would depend on what it was shown before
+            raise
+        except (TypeError, ValueError):
+            pass
 
     def run(self, sequences: list[Array], read_output: Callable[[], Array]) -> tuple[Array, Array | None]:
         """Return the layer's output, (sequences, steps, units), and the module's own, (sequences, steps, k), or None."""
@@ -624,6 +676,11 @@ def _hook_layer(module: nn.Module, layer: str | None) -> Iterator[Callable[[], A
         array: Array = outputs.pop().detach().cpu().numpy()
         return array
 
+    if isinstance(modules[layer], torch.jit.ScriptModule):
+        raise ValueError(
+            f"The layer {layer!r} of {type(module).__name__} is compiled by torch.jit and does not show its output: record "
+            "the module that was compiled."
+        )
     handle = modules[layer].register_forward_hook(keep_output)
     try:
         yield read_output

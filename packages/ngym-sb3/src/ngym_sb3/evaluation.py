@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, Flag, Keywords, Seed, checked, explained
+from ngym_core.playing import check_agent
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.vec_env import make_sb3_env, unwrap_vec_env
@@ -122,7 +123,7 @@ class Evaluator:
 
     Raises:
         ValueError: Fewer than one trial, or an agent made for other observations or actions.
-        TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``.
+        TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``, such as a class.
     """
 
     @checked
@@ -131,13 +132,7 @@ class Evaluator:
             raise TypeError(f"The model {type(model).__name__} has no `predict`, as agents of Stable-Baselines3 have.")
         self.env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
         self.vec_env = unwrap_vec_env(self.env, "Without a task id, an evaluation")
-        for name in ("observation_space", "action_space"):
-            made_for = getattr(model, name, None)
-            if made_for is not None and made_for != getattr(self.env, name):
-                raise ValueError(
-                    f"The agent was made for the {name} {made_for}, and {self.vec_env.task_name} has "
-                    f"{getattr(self.env, name)}; give it the task (and the wrappers) it was trained on."
-                )
+        check_agent(model, self.env, self.vec_env.task_name)
         if seed is not None:
             self.env.seed(seed)
         self.model, self.deterministic = model, deterministic

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import ngym_core as ngym
 from ngym_core.arguments import Count, Keywords, Seed, checked, explained
 from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
-from ngym_core.sampling import layers
+from ngym_core.sampling import layers, silent_copy
 from ngym_core.state import describe_stack, open_state, seal_state
 from ngym_core.wrappers import FixConditions
 from ngym_sb3.lane_infos import LaneInfos, StepEnds, split_info
@@ -274,7 +273,7 @@ class NgymVecEnv(VecEnv):
             yield self
             return
         own, counts = self.vector_env, {name: getattr(self, name).copy() for name in COUNTS}
-        fixed = FixConditions(copy.deepcopy(own.env), conditions)
+        fixed = FixConditions(silent_copy(own.env), conditions)
         self.vector_env = ngym.TrialVectorEnv(fixed, self.num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
         self.vector_env.trials_per_episode, self.vector_env.max_episode_steps = own.trials_per_episode, own.max_episode_steps
         try:

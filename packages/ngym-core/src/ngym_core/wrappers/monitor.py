@@ -160,6 +160,8 @@ class Monitor(TrialWrapper):
     def on_step(self, memory: TrialRecorder, batch: StepBatch) -> None:
         """Record the step, and save if it is time."""
         recording = self._recording
+        if recording.is_silent:
+            return
         recording.begin_life_after_fork()
         memory.add(batch)
         if recording.run is not None:
@@ -187,6 +189,10 @@ class Monitor(TrialWrapper):
         if files and self._recording.run:
             files.append(self._draw(self._recording.run))
         return files
+
+    def _record_nothing(self) -> None:
+        """Record nothing from now on, nor in copies of this, see `ngym_core.sampling.silent_copy`."""
+        self._recording.is_silent = True
 
     def close(self) -> None:
         """Save the remaining trials and close the env, which is closed also if they cannot be saved."""
@@ -240,6 +246,7 @@ class _Recording:
             self.asked = (self.working_dir / self.asked).resolve()
         self.recorder: TrialRecorder | None = None
         self.lanes = 0
+        self.is_silent = False
         self._begin_life()
 
     def _begin_life(self) -> None:
@@ -255,7 +262,7 @@ class _Recording:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy has in common with this."""
-        names = ("config", "name", "task", "asked", "working_dir", "recorder", "lanes")
+        names = ("config", "name", "task", "asked", "working_dir", "recorder", "lanes", "is_silent")
         return {name: vars(self)[name] for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
