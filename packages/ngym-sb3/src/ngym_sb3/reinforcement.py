@@ -12,6 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 import ngym_core as ngym
 from ngym_core.arguments import Finite, Flag, Index, InstanceOf, Number, TaskId, Text, check_arguments, checked
 from ngym_core.certificates import SHARE, Measure, Recipe, Trained
+from ngym_core.curriculum import as_curriculum
 from ngym_core.plugins.registry import full_name, task_spec
 from ngym_sb3.config import TrainingConfig, make_model
 from ngym_sb3.evaluation import evaluate_policy
@@ -112,7 +113,7 @@ class RLRecipe(Recipe):
         config = {name: value for name, value in vars(self.config).items() if name != "seed"}
         changed = {name: value for name, value in config.items() if value != getattr(default, name) or name == "steps"}
         if self.config.curriculum is not None:
-            changed["curriculum"] = self.config.curriculum.to_dict()
+            changed["curriculum"] = as_curriculum(self.config.curriculum).to_dict()
         return {**changed, "measure": self.measure, "share": self.share, "random_chance": self.random_chance}
 
     def make_env(self) -> Any:
