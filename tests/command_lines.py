@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TASK = "perceptualdecisionmaking-V0"
 """A task that exists; any case is taken."""
+NO_SUCH_OPTION = "No such option"
+"""What an error says of an unknown option; how it goes on differs between versions of click."""
 
 WRONG_TASKS = [
     ("Nothing", "Unknown task 'Nothing'. Valid: 'AngleReproduction-v0', "),
@@ -57,8 +59,8 @@ WRONG_CHANGES = [
     (["--condition", "coh=nan"], "The condition 'coh' is forced to nan, which is not finite."),
     (["--condition", "coh=[]"], "The condition 'coh' is fixed to one of no values; give at least one."),
     (["--condition", "ground_truth=2"], "The condition 'ground_truth' is forced to 2. Valid: '0', '1'."),
-    (["--sett", "sigma=1"], "No such option '--sett'."),
-    (["--wraper", "Noise"], "No such option '--wraper'. Did you mean '--wrapper'?"),
+    (["--sett", "sigma=1"], NO_SUCH_OPTION),
+    (["--wraper", "Noise"], NO_SUCH_OPTION),
 ]
 """Options of all commands that change a task, and what the error says of `TASK`; each is an error of usage."""
 

@@ -15,7 +15,7 @@ from ngym_core.info import facts_of
 from ngym_core.plugins import registry
 from ngym_core.testing import Check
 
-from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS
+from ..command_lines import NO_SUCH_OPTION, TASK, WRONG_CHANGES, WRONG_TASKS
 from .plugins.sites import install
 from .plugins.sites import run as run_with
 
@@ -178,7 +178,7 @@ def test_main_can_be_called_again(monkeypatch, capsys):
         (["check"], 2, "Name tasks to check, or give --all."),
         (["check", "GoNogo", "PerceptualDecisionMaking", "--set", "sigma=1"], 2, "GoNogo-v0: GoNogo.__init__() got"),
         (["check", "yang19", "--set", "raction=1"], 2, "unexpected keyword argument 'raction'. Did you mean 'reaction'"),
-        (["check", "GoNogo", "--jsn"], 2, "No such option '--jsn'."),
+        (["check", "GoNogo", "--jsn"], 2, NO_SUCH_OPTION),
         (["certify"], 2, "Name tasks to certify, or give --all."),
         (["certify", "--all", "GoNogo"], 2, "give it or TASKS"),
         (["certify", "GoNogo", "Nothing"], 2, "Unknown task 'Nothing'"),
@@ -187,7 +187,7 @@ def test_main_can_be_called_again(monkeypatch, capsys):
         (["certify", "GoNogo", "--workers", "nan"], 2, "'--workers'"),
         (["certify", "GoNogo", "--seed", "-1"], 2, "'--seed'"),
         (["certify", "GoNogo", "--seed", str(2**32)], 2, "'--seed'"),
-        (["certify", "GoNogo", "--set", "sigma=1"], 2, "No such option '--set'."),
+        (["certify", "GoNogo", "--set", "sigma=1"], 2, NO_SUCH_OPTION),
         (["certify", "GoNogo", "--out", "file/c.json"], 1, "file: Not a directory."),
         (["new-pack", "My Pack"], 2, "is not the name of a package"),
         (["new-pack", "my_pack", "--out", "file"], 1, "file holds something already"),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ngym_plot.cli import gallery, plot
 
-from ..command_lines import TASK, WRONG_CHANGES, WRONG_TASKS, WRONG_WORDS
+from ..command_lines import NO_SUCH_OPTION, TASK, WRONG_CHANGES, WRONG_TASKS, WRONG_WORDS
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -136,7 +136,7 @@ def test_gallery_command_writes_a_page_and_reports_failing_tasks(tmp_path, monke
             2,
             "GoNogo-v0: GoNogo.__init__() got an unexpected keyword",
         ),
-        ([TASK, "--otu", "new"], 2, "No such option '--otu'."),
+        ([TASK, "--otu", "new"], 2, NO_SUCH_OPTION),
         ([TASK, "--out"], 2, "Option '--out' requires an argument."),
         ([TASK, "--out", ""], 1, ". holds something already; name a new folder."),
         ([TASK, "--out", "full"], 1, "full holds something already; name a new folder."),

@@ -15,7 +15,7 @@ from ngym_sb3.cells import CELLS
 from ngym_sb3.cli import ALGORITHM_NAMES, POLICY_NAMES, _progress, train
 from ngym_sb3.config import ALGORITHMS, TrainingConfig, load_model
 
-from ..command_lines import TASK, WRONG_WORDS
+from ..command_lines import NO_SUCH_OPTION, TASK, WRONG_WORDS
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -130,7 +130,7 @@ def test_train_changes_the_task_and_saves_to_a_stated_folder(command, tmp_path):
     ("words", "code", "message"),
     [
         *WRONG_WORDS,
-        ([TASK, "--stpes", "9"], 2, "No such option '--stpes'."),
+        ([TASK, "--stpes", "9"], 2, NO_SUCH_OPTION),
         ([TASK, "--algo", "pppo"], 2, "'pppo' is not one of 'recurrent-ppo', 'ppo', 'a2c', 'dqn'."),
         ([TASK, "--policy", "lsmt"], 2, "'lsmt' is not one of 'rnn', 'gru', 'lstm', 'ctrnn', 'ei-ctrnn', 'mlp'."),
         ([TASK, "--algo", "ppo", "--policy", "gru"], 2, "Unknown policy of ppo 'gru'. Valid: 'mlp'."),
