@@ -238,7 +238,7 @@ class OneEpisode(VecEnvWrapper):
         return self.venv.reset()
 
     def step_wait(self):
-        observations, rewards, dones, infos = self.venv.step_wait()
+        observations, rewards, _, infos = self.venv.step_wait()
         self.steps += 1
         return observations, 0 * rewards, np.array([False, self.steps % 5 == 0, False, False]), infos
 

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecNormalize, VecVideoRecorder
 
 import ngym_core as ngym
 from ngym_core.arguments import Count, Keywords, Seed, checked, explained
@@ -23,7 +23,16 @@ from ngym_core.state import describe_stack, open_state, seal_state
 from ngym_core.wrappers import FixConditions
 from ngym_sb3.lane_infos import LaneInfos, StepEnds, split_info
 
-__all__ = ["Carry", "EpisodeEnd", "NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
+__all__ = [
+    "Carry",
+    "EpisodeEnd",
+    "NgymVecEnv",
+    "evaluation_env",
+    "get_task",
+    "make_sb3_env",
+    "normalizers",
+    "unwrap_vec_env",
+]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
@@ -273,16 +282,17 @@ class NgymVecEnv(VecEnv):
         if not conditions:
             yield self
             return
-        own, counts = self.vector_env, {name: getattr(self, name).copy() for name in COUNTS}
+        # What is counted, and what `seed` and `set_options` have left for the next reset.
+        kept = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+        own = self.vector_env
         fixed = FixConditions(copy.deepcopy(own.env), conditions)
         self.vector_env = ngym.TrialVectorEnv(fixed, self.num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
         self.vector_env.trials_per_episode, self.vector_env.max_episode_steps = own.trials_per_episode, own.max_episode_steps
+        self._reset_options()  # which may force other conditions
         try:
             yield self
         finally:
-            self.vector_env = own
-            for name, count in counts.items():
-                setattr(self, name, count)
+            vars(self).update(kept)
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
         """Return an image of the trial so far of each lane, see `ngym_core.TrialEnv.render`; `render` tiles them.
@@ -397,6 +407,70 @@ def unwrap_vec_env(env: Any, caller: str) -> NgymVecEnv:
     if not isinstance(innermost, NgymVecEnv):
         raise TypeError(f"{caller} needs an env made by make_sb3_env, not {type(innermost).__name__}.")
     return innermost
+
+
+@contextmanager
+def evaluation_env(env: Any, conditions: Mapping[str, Any] | None, caller: str) -> Iterator[Any]:
+    """Within ``with``, give an env to evaluate an agent in, in which no `VecNormalize` trains its statistics.
+
+    Args:
+        env: The vector env of `make_sb3_env`, with or without wrappers.
+        conditions: Conditions to fix, see `NgymVecEnv.conditions_fixed`; the env and its wrappers then stay as they are.
+        caller: What needs it, for error messages.
+
+    Returns:
+        The env itself, or, where conditions are fixed, one in copies of its wrappers.
+
+    Raises:
+        TypeError: `make_sb3_env` did not make it, or conditions are to be fixed and a wrapper cannot be copied.
+        UnknownNameError: A condition that the task does not have.
+        ValueError: A value that the condition cannot have.
+    """
+    with unwrap_vec_env(env, caller).conditions_fixed(conditions):
+        played = _copy_wrappers(env, {}) if conditions else env
+        trained = [layer for layer in normalizers(played) if layer.training]
+        for layer in trained:
+            layer.training = False
+        try:
+            yield played
+        finally:
+            for layer in trained:
+                layer.training = True
+
+
+def normalizers(env: VecEnv) -> list[VecNormalize]:
+    """Return the `VecNormalize` wrappers of an env, the outermost first."""
+    found = []
+    while isinstance(env, VecEnvWrapper):
+        if isinstance(env, VecNormalize):
+            found.append(env)
+        env = env.venv
+    return found
+
+
+def _copy_wrappers(env: VecEnv, memo: dict[int, Any]) -> Any:
+    """Return copies of the wrappers of an env around the innermost one, without those that record to files.
+
+    Args:
+        env: The env.
+        memo: Copies by the identity of what was copied, see `copy.deepcopy`.
+    """
+    if not isinstance(env, VecEnvWrapper):
+        return memo.setdefault(id(env), env)
+    inside = _copy_wrappers(env.venv, memo)
+    if isinstance(env, (VecMonitor, VecVideoRecorder)):
+        return memo.setdefault(id(env), inside)
+    copied = memo[id(env)] = object.__new__(type(env))
+    memo[id(env.class_attributes)] = env.class_attributes
+    for name, value in vars(env).items():
+        try:
+            vars(copied)[name] = copy.deepcopy(value, memo)
+        except TypeError as error:
+            raise TypeError(
+                f"Conditions are fixed in copies of the wrappers, and `{name}` of {type(env).__name__} cannot be copied "
+                f"({error}); give them to make_sb3_env (conditions=...)."
+            ) from error
+    return copied
 
 
 @explained
