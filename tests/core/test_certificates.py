@@ -222,6 +222,24 @@ def test_page_has_a_row_for_each_certificate_and_its_note(certificate):
     assert "1. Hard." in page
 
 
+def test_command_tells_errors_from_scores_that_are_too_low(monkeypatch, certificate):
+    def renew(names, *args, on_done, **kwargs):
+        on_done("GoNogo-v0", "rl", replace(certificate, scores=[0.0]))
+        on_done("VisualSearch-v0", "rl", ValueError("no such network"))
+        return [certificate]
+
+    monkeypatch.setattr("ngym_core.certificates.renew", renew)
+    run = CliRunner().invoke(cli.cli, ["certify", "GoNogo"])
+    assert run.exit_code == 1
+    assert "no such network" in next(line for line in run.output.splitlines() if line.startswith("VisualSearch-v0  rl: "))
+    assert "1 recipes miss their criterion: GoNogo-v0 (rl); 1 recipes could not be followed, " in run.output
+
+
+def test_certify_refuses_a_seed_that_is_given_twice():
+    with pytest.raises(ValueError, match=r"seeds=\[7, 8, 7\] must differ"):
+        certify(Guess(), [7, 8, 7])
+
+
 def test_command_says_what_is_missing(monkeypatch):
     run = CliRunner().invoke(cli.cli, ["certify"])
     assert run.exit_code == 2
