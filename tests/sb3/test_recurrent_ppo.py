@@ -176,6 +176,39 @@ def test_settings_of_the_parent_are_heeded(settings):
         assert model.logger.name_to_value["train/clip_range_vf"] == 0.1
 
 
+@pytest.mark.parametrize("network", ["gru", "LSTM of sb3-contrib"])
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"n_steps": 0}, ValueError, "n_steps=0 must be an integer from 1"),
+        ({"n_steps": None}, TypeError, "n_steps=None must be an integer from 1"),
+        ({"n_steps": 8.5}, TypeError, "n_steps=8.5 must be an integer from 1"),
+        ({"batch_size": 0}, ValueError, "batch_size=0 must be"),
+        ({"batch_size": 10.5}, TypeError, "batch_size=10.5 must be"),
+        ({"n_epochs": 0}, ValueError, "n_epochs=0 must be"),
+        ({"lstm_hidden_size": 8.5}, TypeError, "lstm_hidden_size=8.5 must be"),
+        ({"lstm_hidden_size": 0}, ValueError, "lstm_hidden_size=0 must be"),
+        ({"n_lstm_layers": 0}, ValueError, "n_lstm_layers=0 must be"),
+    ],
+)
+def test_numbers_that_there_cannot_be_are_refused(network, settings, error, message):
+    policy, kwargs = NETWORKS[network]
+    sizes = {name: value for name, value in settings.items() if "lstm" in name}
+    with pytest.raises(error, match=message):
+        agent(network=(policy, {**kwargs, **sizes}), **{name: v for name, v in settings.items() if name not in sizes})
+
+
+def test_numbers_of_numpy_are_taken():
+    sizes = {"lstm_hidden_size": np.int64(8), "n_lstm_layers": np.int32(1)}
+    for network in ("gru", "LSTM of sb3-contrib"):
+        policy, kwargs = NETWORKS[network]
+        model = agent(
+            network=(policy, {**kwargs, **sizes}), n_steps=np.int64(8), batch_size=np.int64(16), n_epochs=np.int8(1)
+        )
+        assert model.learn(32).num_timesteps == 32
+    assert type(sizes["lstm_hidden_size"]) is np.int64
+
+
 def test_envs_in_wrappers_of_stable_baselines3_are_learned_from():
     env = VecNormalize(make_sb3_env(ID, 4, seed=0, **SHORT))
     ours = collected(agent(env=env))

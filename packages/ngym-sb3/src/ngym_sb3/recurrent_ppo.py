@@ -16,6 +16,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from torch import Tensor
 
+from ngym_core.arguments import Amount
 from ngym_sb3.lane_infos import LaneInfos, StepEnds
 from ngym_sb3.policies import MlpRnnPolicy
 from ngym_sb3.rollout_buffer import Minibatch, SequenceRolloutBuffer
@@ -26,6 +27,8 @@ __all__ = ["RecurrentPPO"]
 Array: TypeAlias = NDArray[Any]
 State: TypeAlias = tuple[Tensor, Tensor]
 
+COUNT = Amount(1)
+"""What a number of steps, epochs, units or layers may be."""
 KNOWN_METHODS: dict[str, tuple[Any, ...]] = {
     **{
         name: (getattr(RecurrentActorCriticPolicy, name),)
@@ -53,6 +56,10 @@ class RecurrentPPO(ParentPPO):
     A policy that has a `forward`, `evaluate_actions`, `_process_sequence` or the like of its own, or hooks, is trained by
     the parent's methods.
 
+    Raises:
+        ValueError: Numbers of steps, epochs, units or layers below 1.
+        TypeError: Numbers of these that are no integers.
+
     Example:
         >>> from ngym_sb3 import MlpRnnPolicy, RecurrentPPO, make_sb3_env
         >>> env = make_sb3_env("GoNogo-v0", n_envs=4, seed=0)
@@ -71,6 +78,7 @@ class RecurrentPPO(ParentPPO):
     _last_episode_starts: Any
 
     def _setup_model(self) -> None:
+        self._check_numbers()
         super()._setup_model()
         if _is_standard(self.policy):
             self.rollout_buffer = SequenceRolloutBuffer(
@@ -83,6 +91,19 @@ class RecurrentPPO(ParentPPO):
                 n_envs=self.n_envs,
                 batch_size=self.batch_size,
             )
+
+    def _check_numbers(self) -> None:
+        """Check the numbers of steps, epochs, units and layers, which the parent takes as they are; make them Python's."""
+        for name in ("n_steps", "batch_size", "n_epochs"):
+            if getattr(self, name) is not None or name != "batch_size":
+                COUNT.check(name, getattr(self, name))
+                setattr(self, name, int(getattr(self, name)))
+        sizes = {
+            name: self.policy_kwargs[name] for name in ("lstm_hidden_size", "n_lstm_layers") if name in self.policy_kwargs
+        }
+        for name, size in sizes.items():
+            COUNT.check(name, size)
+        self.policy_kwargs = {**self.policy_kwargs, **{name: int(size) for name, size in sizes.items()}}
 
     def collect_rollouts(self, env: Any, callback: Any, rollout_buffer: Any, n_rollout_steps: int) -> bool:
         """Fill the buffer with steps of the env, as the parent does.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecNormalize, VecVideoRecorder
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Keywords, Seed, checked, explained
+from ngym_core.arguments import Count, Keywords, Seed, check_attributes, checked, explained, shown
 from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers
@@ -82,7 +82,7 @@ def make_sb3_env(
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper, or condition.
         ValueError: Fewer than one lane, fewer than one trial in an episode, or another `carry` or `episode_end`.
-        TypeError: Wrappers or parameters beside an env, which has them already.
+        TypeError: Wrappers or parameters beside an env, which has them already, or an env that is no task of ngym.
 
     Example:
         >>> import numpy as np
@@ -99,6 +99,8 @@ def make_sb3_env(
         task = ngym.make(task, wrappers=[*wrappers, *fixed], **kwargs)
     elif wrappers or kwargs:
         raise TypeError(f"{task} is an env already; wrappers and {sorted(kwargs)} can be given with a task id only.")
+    elif not isinstance(getattr(task, "unwrapped", None), ngym.TrialEnv):
+        raise TypeError(f"task={shown(task)} must be the id of a task, or a task of ngym (a TrialEnv) with its wrappers.")
     elif conditions:
         task = FixConditions(task, conditions)
     # Stable-Baselines3 resets in the step that ends an episode, and expects the new episode's first observation from it.
@@ -341,7 +343,7 @@ class NgymVecEnv(VecEnv):
     def _described(self) -> dict[str, Any]:
         """Return what a state must agree in with this env."""
         described = describe_stack(self.vector_env.env)
-        return {**described, "number": self.num_envs, "episodes": [self.trials_per_episode, self.carry]}
+        return {**described, "number": self.num_envs, "episodes": [self.trials_per_episode, self.carry, self.episode_end]}
 
     @explained
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
@@ -391,6 +393,9 @@ class NgymVecEnv(VecEnv):
         # Stable-Baselines3 warns where Monitor is missing, but the infos here have its episode statistics already.
         wrapped = wrapper_class is Monitor or any(isinstance(layer, wrapper_class) for layer in layers(self.vector_env.env))
         return [wrapped] * len(list(self._get_indices(indices)))
+
+
+check_attributes(NgymVecEnv)
 
 
 def unwrap_vec_env(env: Any, caller: str) -> NgymVecEnv:
