@@ -269,7 +269,7 @@ def test_evaluate_policy_rejects_invalid_arguments():
 def test_evaluation_fixes_conditions_in_an_env_of_any_kind():
     env = make_sb3_env(ID, 3)
     model = PPO("MlpPolicy", env, device="cpu", seed=0)
-    for given in (ID, env, VecNormalize(env, training=False)):
+    for given in (ID, env, VecNormalize(env, norm_obs=False)):
         table = evaluate_policy(model, given, 12, seed=1, conditions={"coh": [6.4, 12.8]})
         assert set(table["coh"].tolist()) == {6.4, 12.8}
         assert len(set(evaluate_policy(model, given, 30, seed=1)["coh"].tolist())) > 2

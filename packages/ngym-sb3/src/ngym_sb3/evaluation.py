@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ngym_core.arguments import Count, Flag, Keywords, Seed, checked, explained
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
+from ngym_sb3.trained_on import warn_of_another_env
 from ngym_sb3.vec_env import evaluation_env, make_sb3_env, unwrap_vec_env
 
 __all__ = ["DEFAULT_LANES", "Evaluator", "evaluate_policy", "interleave_lanes", "make_step_batch", "seeded_actions"]
@@ -40,6 +41,7 @@ def evaluate_policy(
 
     All lanes play the same number of trials (the last ones are cut off), so that short trials are not over-represented.
     The agent keeps its recurrent state for as long as the env's `carry` says, as in training.
+    Where the agent was trained on another task, or keeps its state for longer or shorter here, a warning says so.
     The env is reset: use another one than the agent is trained on. `VecNormalize` goes on with the statistics that it has.
 
     Args:
@@ -140,6 +142,7 @@ class Evaluator:
                     f"The agent was made for the {name} {made_for}, and {self.vec_env.task_name} has "
                     f"{getattr(self.env, name)}; give it the task (and the wrappers) it was trained on."
                 )
+        warn_of_another_env(model, self.env)
         if seed is not None:
             self.env.seed(seed)
         self.model, self.deterministic = model, deterministic

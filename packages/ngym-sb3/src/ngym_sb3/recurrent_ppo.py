@@ -21,6 +21,7 @@ from ngym_sb3.lane_infos import LaneInfos, StepEnds
 from ngym_sb3.policies import MlpRnnPolicy
 from ngym_sb3.rollout_buffer import Minibatch, SequenceRolloutBuffer
 from ngym_sb3.scan import CellRun, run_cells
+from ngym_sb3.trained_on import record_of, warn_of_another_env
 
 __all__ = ["RecurrentPPO"]
 
@@ -56,6 +57,9 @@ class RecurrentPPO(ParentPPO):
     A policy that has a `forward`, `evaluate_actions`, `_process_sequence` or the like of its own, or hooks, is trained by
     the parent's methods.
 
+    Attributes:
+        trained_on: What the env is that it learns from, see `ngym_sb3.trained_on`; it is saved with the agent.
+
     Raises:
         ValueError: Numbers of steps, epochs, units or layers below 1.
         TypeError: Numbers of these that are no integers.
@@ -70,6 +74,7 @@ class RecurrentPPO(ParentPPO):
         128
     """
 
+    trained_on: dict[str, Any] | None = None
     policy: Any
     rollout_buffer: Any
     action_space: Any
@@ -80,6 +85,7 @@ class RecurrentPPO(ParentPPO):
     def _setup_model(self) -> None:
         self._check_numbers()
         super()._setup_model()
+        self._note_env()
         if _is_standard(self.policy):
             self.rollout_buffer = SequenceRolloutBuffer(
                 self.n_steps,
@@ -91,6 +97,18 @@ class RecurrentPPO(ParentPPO):
                 n_envs=self.n_envs,
                 batch_size=self.batch_size,
             )
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Set the env to learn from, as the parent does; where it differs from the one before, that is said in a warning."""
+        super().set_env(env, force_reset)
+        self._note_env()
+
+    def _note_env(self) -> None:
+        """Keep what the env is that is learned from, with a warning where the agent had another one."""
+        if (record := record_of(self.env)) is not None:
+            if self.trained_on is not None:
+                warn_of_another_env(self, self.env, self.trained_on, learning=True)
+            self.trained_on = record
 
     def _check_numbers(self) -> None:
         """Check the numbers of steps, epochs, units and layers, which the parent takes as they are; make them Python's."""
