@@ -17,7 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
-from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked, explained
+from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked, explained, shown
 from ngym_core.curriculum import as_curriculum
 from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
@@ -283,7 +283,7 @@ class Trainer:
         except (ValueError, TypeError, AttributeError) as error:
             raise FileExistsError(f"{folder / SETTINGS} is damaged ({error}); name a new folder.") from error
         if differing:
-            changes = ", ".join(f"{k} {saved.get(k)!r} (now {settings.get(k)!r})" for k in sorted(differing))
+            changes = ", ".join(f"{k} {shown(saved.get(k))} (now {shown(settings.get(k))})" for k in sorted(differing))
             raise FileExistsError(f"{folder} holds training with other settings: {changes}. Name a new folder.")
         if (folder / MODEL).exists() and not (folder / CHECKPOINT).exists():
             raise FileExistsError(f"{folder} holds an agent, but no {CHECKPOINT} to go on from; name a new folder.")
