@@ -272,26 +272,28 @@ def test_page_has_a_row_for_each_certificate_and_its_note(certificate):
     assert "1. Hard." in page
 
 
+def test_command_tells_errors_from_scores_that_are_too_low(monkeypatch, certificate):
+    def renew(names, *args, on_done, **kwargs):
+        on_done("GoNogo-v0", "rl", replace(certificate, scores=[0.0, 0.0, 0.0]))
+        on_done("VisualSearch-v0", "rl", ValueError("no such network"))
+        return [certificate]
+
+    monkeypatch.setattr("ngym_core.certificates.renew", renew)
+    run = CliRunner().invoke(cli.cli, ["certify", "GoNogo"])
+    assert run.exit_code == 1
+    assert "no such network" in next(line for line in run.output.splitlines() if line.startswith("VisualSearch-v0  rl: "))
+    assert "1 recipes miss their criterion: GoNogo-v0 (rl); 1 recipes could not be followed, " in run.output
+
+
+def test_certify_refuses_a_seed_that_is_given_twice():
+    with pytest.raises(ValueError, match=r"seeds=\[7, 8, 7\] must differ"):
+        certify(Guess(), [7, 8, 7])
+
+
 def test_command_says_what_is_missing(monkeypatch):
     run = CliRunner().invoke(cli.cli, ["certify"])
     assert run.exit_code == 2
     assert "Name tasks to certify, or give --all." in run.output
-
-
-def test_command_tells_missed_criteria_from_recipes_that_could_not_be_followed(certificate, monkeypatch):
-    results = {"supervised": replace(certificate, scores=[0, 0, 0]), "rl": OSError("no room")}
-
-    def renewed(tasks, path, *, kinds, seeds, workers, on_done):
-        assert seeds == [7]
-        for kind in kinds:
-            on_done(tasks[0], kind, results[kind])
-        return [certificate]
-
-    monkeypatch.setattr("ngym_core.certificates.renew", renewed)
-    run = CliRunner().invoke(cli.cli, ["certify", "GoNogo", "--seed", "7", "--seed", "7"])
-    assert run.exit_code == 1
-    words = "1 recipes missed the criterion: GoNogo-v0 (supervised); 1 recipes could not be followed: GoNogo-v0 (rl)"
-    assert words in run.output
 
 
 NAMED = [

@@ -186,6 +186,7 @@ def test_main_can_be_called_again(monkeypatch, capsys):
         (["certify", "GoNogo", "--workers", "0"], 2, "'--workers'"),
         (["certify", "GoNogo", "--workers", "nan"], 2, "'--workers'"),
         (["certify", "GoNogo", "--seed", "-1"], 2, "'--seed'"),
+        (["certify", "GoNogo", "--seed", "7", "--seed", "7"], 2, "--seed 7 is given twice"),
         (["certify", "GoNogo", "--seed", str(2**32)], 2, "'--seed'"),
         (["certify", "GoNogo", "--set", "sigma=1"], 2, NO_SUCH_OPTION),
         (["certify", "GoNogo", "--out", "file/c.json"], 1, "file: Not a directory."),

@@ -9,6 +9,7 @@ import pytest
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import DummyVecEnv, VecCheckNan, VecMonitor, VecNormalize
 
 import ngym_core as ngym
 from ngym_sb3 import EvaluationCallback, NgymVecEnv, TrialCallback, evaluate_policy, make_sb3_env
@@ -108,6 +109,23 @@ class LoggedKeys(BaseCallback):
         self.keys = set(self.logger.name_to_value)
 
 
+@pytest.mark.parametrize(
+    "make", [lambda: make_sb3_env(ID, 4, seed=0, **TASK), lambda: DummyVecEnv([lambda: ngym.make(ID, **TASK)])]
+)
+def test_trial_callback_logs_rewards_of_the_task_where_those_of_training_are_scaled(make):
+    logged = []
+    for scales in (False, True):
+        env = make()
+        env.seed(0)
+        env = VecNormalize(env, norm_obs=False) if scales else env
+        # With a learning rate of 0 both agents act alike.
+        model = PPO("MlpPolicy", env, n_steps=256, batch_size=256, n_epochs=1, learning_rate=0.0, device="cpu", seed=0)
+        model.learn(256, callback=TrialCallback(), log_interval=None)
+        logged.append({name: value for name, value in model.logger.name_to_value.items() if name.startswith("trial/")})
+    assert logged[0] == pytest.approx(logged[1], rel=1e-5)
+    assert logged[1]["trial/abort_rate"] > 0
+
+
 def test_trial_callback_rejects_envs_that_are_not_tasks_of_ngym():
     model = PPO("MlpPolicy", gymnasium.make("CartPole-v1"), n_steps=8, batch_size=8, device="cpu")
     with pytest.raises(TypeError, match=r"is not a task of ngym \(a TrialEnv\), so it reports no trials"):
@@ -163,6 +181,35 @@ def test_evaluation_callback_rejects_invalid_arguments(kwargs, error, message, t
         TypeError, match="EvaluationCallback needs an env made by make_sb3_env, not PerceptualDecisionMaking"
     ):
         EvaluationCallback(ngym.make(ID))
+
+
+@pytest.mark.parametrize("wrap", [lambda env: env, VecMonitor, VecCheckNan])
+@pytest.mark.filterwarnings("ignore:The environment is already wrapped")
+def test_evaluation_callback_takes_over_the_statistics_of_training(wrap):
+    train, test = VecNormalize(wrap(make_sb3_env(ID, 4, seed=1))), VecNormalize(make_sb3_env(ID, 4, seed=2))
+    model = PPO("MlpPolicy", train, n_steps=32, batch_size=64, n_epochs=1, device="cpu", seed=0)
+    model.learn(256, callback=EvaluationCallback(test, every=256, num_trials=8))
+    assert test.obs_rms.mean == pytest.approx(train.obs_rms.mean)
+    assert test.obs_rms.count == train.obs_rms.count
+    assert test.training
+
+
+def test_evaluation_callback_refuses_the_env_of_training_and_one_that_is_scaled_otherwise():
+    train = VecNormalize(make_sb3_env(ID, 2))
+    model = PPO("MlpPolicy", train, n_steps=8, batch_size=16, device="cpu")
+    for env in (train, train.venv):
+        with pytest.raises(ValueError, match="EvaluationCallback got the env of training, which it would reset"):
+            model.learn(8, callback=EvaluationCallback(env))
+    with pytest.raises(ValueError, match="training has 1 VecNormalize that scale observations, .* EvaluationCallback 0;"):
+        model.learn(8, callback=EvaluationCallback(make_sb3_env(ID, 2)))
+
+
+def test_evaluation_callback_evaluates_agents_of_images():
+    train, test = (make_sb3_env("RandomDotMotion-v0", 2, seed=seed) for seed in (0, 1))
+    model = PPO("MlpPolicy", train, n_steps=4, batch_size=8, n_epochs=1, device="cpu", policy_kwargs={"net_arch": []})
+    callback = EvaluationCallback(test, every=8, num_trials=2)
+    model.learn(8, callback=callback)
+    assert len(callback.table["performance"]) == 2
 
 
 def test_trial_callback_logs_stages_and_levels_that_are_numbers(tmp_path):

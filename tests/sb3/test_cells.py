@@ -40,6 +40,32 @@ class NoSize(torch.nn.Module):
         super().__init__()
 
 
+class Flat(torch.nn.LSTM):
+    """A cell that leaves out an axis."""
+
+    def forward(self, inputs, state):
+        outputs, state = super().forward(inputs, state)
+        return outputs[0], state
+
+
+def test_cells_that_are_given_are_tried_and_left_as_they_are():
+    class Counts(torch.nn.LSTM):
+        calls = 0
+
+        def forward(self, inputs, state=None):
+            Counts.calls += 1
+            assert not self.training
+            return super().forward(inputs, state)
+
+    torch.manual_seed(0)
+    cell, after = make_cell(Counts, 3, 12, 2, {"dropout": 0.5}), torch.rand(1)
+    torch.manual_seed(0)
+    torch.nn.LSTM(3, 12, 2)
+    assert torch.equal(torch.rand(1), after)
+    assert Counts.calls == 1
+    assert cell.training
+
+
 @pytest.mark.parametrize(
     ("cell", "cell_kwargs", "error", "message"),
     [
@@ -49,6 +75,10 @@ class NoSize(torch.nn.Module):
         ("ctrnn", {"nonlinearity": "x"}, ValueError, "nonlinearity='x' must be one of 'tanh', 'relu'"),
         ("rnn", {"nonlinearity": "x"}, ValueError, "nonlinearity='x' must be"),
         ("ei-ctrnn", {"excitatory": 1}, ValueError, "excitatory=1 of 12 units leaves 12 excitatory ones"),
+        (torch.nn.GRU, {}, TypeError, r"GRU'> must map inputs .* and a state \(h, c\) to .*The cells by name .*gru"),
+        (torch.nn.RNN, {}, TypeError, r"RNN'> must map inputs .* and a state \(h, c\) to"),
+        (torch.nn.LSTM, {"batch_first": True}, TypeError, r"LSTM'> must map inputs \(steps, batch, 3\)"),
+        (Flat, {}, TypeError, r"Flat'> must return .* shapes \[\(3, 2, 12\), .* not \[\(2, 12\),"),
         (NoSize, {}, TypeError, "must make a torch module that has input_size=3, as torch.nn.LSTM does"),
     ],
 )

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from gymnasium.spaces import Box
+from sb3_contrib import QRDQN
+from stable_baselines3.common.torch_layers import NatureCNN
 
 from ngym_sb3 import TrainingConfig, load_model, make_sb3_env
-from ngym_sb3.config import make_model
+from ngym_sb3.config import ALGORITHMS, make_model, sees_images
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -33,6 +37,31 @@ def test_load_model_rejects_missing_damaged_and_other_files(tmp_path):
     with pytest.raises(ValueError, match="Observation spaces do not match"):
         load_model(tmp_path / "ppo.zip", "ppo", make_sb3_env("ContextDecisionMaking-v0", 4))
     assert load_model(tmp_path / "ppo.zip", "ppo", make_sb3_env(ID, 7)).n_envs == 7
+
+
+def test_load_model_refuses_what_another_algorithm_saved(tmp_path):
+    for algo in ALGORITHMS:
+        config = TrainingConfig(algo=algo, envs=2, rollout=4, batch_size=8, units=4)
+        make_model(config, config.make_env(ID)).save(tmp_path / f"{algo}.zip")
+    for saved in ALGORITHMS:
+        for algo in ALGORITHMS:
+            if algo == saved:
+                assert type(load_model(tmp_path / f"{saved}.zip", algo)) is ALGORITHMS[algo]
+                continue
+            with pytest.raises(ValueError, match=f"{saved}.zip is not a model that {algo} saved, but one of {saved}"):
+                load_model(tmp_path / f"{saved}.zip", algo)
+    QRDQN("MlpPolicy", make_sb3_env(ID), buffer_size=10, device="cpu").save(tmp_path / "qrdqn.zip")
+    with pytest.raises(ValueError, match="not a model that dqn saved, but one of another algorithm"):
+        load_model(tmp_path / "qrdqn.zip", "dqn")
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_agents_of_images_have_convolutions(algo):
+    config = TrainingConfig(algo=algo, envs=2, rollout=4, batch_size=8, units=4)
+    model = make_model(config, config.make_env("RandomDotMotion-v0"))
+    assert any(isinstance(module, NatureCNN) for module in model.policy.modules())
+    assert not sees_images(Box(0, 255, (35, 100, 3), np.uint8))
+    assert not sees_images(Box(0, 1, (100, 100, 3)))
 
 
 @pytest.mark.parametrize(

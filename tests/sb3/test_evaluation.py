@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.vec_env import VecEnvWrapper, VecFrameStack, VecMonitor, VecNormalize
 
 import ngym_core as ngym
 from ngym_core.scheduler import RandomSchedule
 from ngym_core.wrappers import ScheduleEnvs
-from ngym_sb3 import MlpRnnPolicy, evaluate_policy, make_sb3_env
+from ngym_sb3 import MlpRnnPolicy, evaluate_policy, make_sb3_env, record_activity
 
 ID = "PerceptualDecisionMaking-v0"
 
@@ -172,6 +174,83 @@ def test_evaluate_policy_accepts_a_task_id():
     assert evaluate_policy(model, ID, 20)["lane"].tolist() == [*range(16), 0, 1, 2, 3]
 
 
+def test_evaluate_policy_shows_images_as_the_agent_saw_them():
+    task = "RandomDotMotion-v0"
+    model = PPO("MlpPolicy", make_sb3_env(task, 2), device="cpu", policy_kwargs={"net_arch": []})
+    assert model.observation_space.shape == (3, 100, 100)
+    for env in (task, make_sb3_env(task, 2), model.get_env()):
+        assert len(evaluate_policy(model, env, 2)["performance"]) == 2
+    with pytest.raises(ValueError, match=r"observation_space .*\(3, 100, 100\).* and PerceptualDecisionMaking has .*\(3,\)"):
+        evaluate_policy(model, ID, 2)
+
+
+class Chooses:
+    """Makes one choice at each step."""
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=True):
+        return np.ones(len(ob), int), state
+
+
+class Unpickled(VecEnvWrapper):
+    """A wrapper that holds what cannot be copied."""
+
+    def __init__(self, venv):
+        super().__init__(venv)
+        self.lock = threading.Lock()
+
+    def reset(self):
+        return self.venv.reset()
+
+    def step_wait(self):
+        return self.venv.step_wait()
+
+
+def stack(env):
+    return VecFrameStack(VecNormalize(VecMonitor(env)), 3)
+
+
+@pytest.mark.filterwarnings("ignore:The environment is already wrapped")
+@pytest.mark.parametrize("evaluate", [evaluate_policy, record_activity])
+def test_env_and_its_wrappers_are_left_as_they_are_where_conditions_are_fixed(evaluate):
+    env, same = (stack(make_sb3_env(ID, 2, seed=0)) for _ in range(2))
+    model = PPO("MlpPolicy", env, device="cpu", seed=0)
+    for one in (env, same):
+        one.reset()
+        for _ in range(5):
+            one.step(np.zeros(2, int))
+        one.seed(7)
+        one.set_options({"conditions": {"coh": 51.2}})
+    for again in (False, True):
+        before = [info["trial"]["coh"] for info in env.unwrapped.reset_infos]
+        table = evaluate(model, env, 6, conditions={"coh": 12.8})
+        assert set((table if isinstance(table, dict) else table.table)["coh"]) == {12.8}
+        assert [info["trial"]["coh"] for info in env.unwrapped.reset_infos] == before
+        if again:  # the seed and the options that waited count now
+            assert np.array_equal(env.reset(), same.reset())
+            assert [info["trial"]["coh"] for info in env.unwrapped.reset_infos] == [51.2] * 2
+        for _ in range(30):
+            steps = [one.step(np.zeros(2, int)) for one in (env, same)]
+            assert all(np.array_equal(own, other) for own, other in zip(steps[0][:3], steps[1][:3], strict=True))
+
+
+def test_conditions_are_not_fixed_in_wrappers_that_cannot_be_copied():
+    env = Unpickled(make_sb3_env(ID, 2))
+    assert len(evaluate_policy(Chooses(), env, 4)["coh"]) == 4
+    with pytest.raises(TypeError, match=r"`lock` of Unpickled cannot be copied .*; give them to make_sb3_env"):
+        evaluate_policy(Chooses(), env, 4, conditions={"coh": 12.8})
+
+
+@pytest.mark.parametrize("conditions", [None, {"coh": 12.8}])
+def test_evaluation_trains_no_statistics(conditions):
+    env = VecNormalize(make_sb3_env(ID, 2))
+    model = PPO("MlpPolicy", env, device="cpu", n_steps=8, batch_size=16).learn(32)
+    before = env.obs_rms.count, env.obs_rms.mean.copy()
+    evaluate_policy(model, env, 8, conditions=conditions)
+    assert env.obs_rms.count == before[0]
+    assert np.array_equal(env.obs_rms.mean, before[1])
+    assert env.training
+
+
 def test_evaluate_policy_rejects_invalid_arguments():
     env = make_sb3_env(ID, 2)
     with pytest.raises(TypeError, match="The model function has no `predict`"):
@@ -190,7 +269,7 @@ def test_evaluate_policy_rejects_invalid_arguments():
 def test_evaluation_fixes_conditions_in_an_env_of_any_kind():
     env = make_sb3_env(ID, 3)
     model = PPO("MlpPolicy", env, device="cpu", seed=0)
-    for given in (ID, env, VecNormalize(env, training=False)):
+    for given in (ID, env, VecNormalize(env, norm_obs=False)):
         table = evaluate_policy(model, given, 12, seed=1, conditions={"coh": [6.4, 12.8]})
         assert set(table["coh"].tolist()) == {6.4, 12.8}
         assert len(set(evaluate_policy(model, given, 30, seed=1)["coh"].tolist())) > 2

@@ -7,7 +7,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnvWrapper, VecNormalize
 
 from ngym_core.errors import StateError
 from ngym_sb3 import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO, TrialCallback, make_sb3_env
@@ -176,6 +176,39 @@ def test_settings_of_the_parent_are_heeded(settings):
         assert model.logger.name_to_value["train/clip_range_vf"] == 0.1
 
 
+@pytest.mark.parametrize("network", ["gru", "LSTM of sb3-contrib"])
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"n_steps": 0}, ValueError, "n_steps=0 must be an integer from 1"),
+        ({"n_steps": None}, TypeError, "n_steps=None must be an integer from 1"),
+        ({"n_steps": 8.5}, TypeError, "n_steps=8.5 must be an integer from 1"),
+        ({"batch_size": 0}, ValueError, "batch_size=0 must be"),
+        ({"batch_size": 10.5}, TypeError, "batch_size=10.5 must be"),
+        ({"n_epochs": 0}, ValueError, "n_epochs=0 must be"),
+        ({"lstm_hidden_size": 8.5}, TypeError, "lstm_hidden_size=8.5 must be"),
+        ({"lstm_hidden_size": 0}, ValueError, "lstm_hidden_size=0 must be"),
+        ({"n_lstm_layers": 0}, ValueError, "n_lstm_layers=0 must be"),
+    ],
+)
+def test_numbers_that_there_cannot_be_are_refused(network, settings, error, message):
+    policy, kwargs = NETWORKS[network]
+    sizes = {name: value for name, value in settings.items() if "lstm" in name}
+    with pytest.raises(error, match=message):
+        agent(network=(policy, {**kwargs, **sizes}), **{name: v for name, v in settings.items() if name not in sizes})
+
+
+def test_numbers_of_numpy_are_taken():
+    sizes = {"lstm_hidden_size": np.int64(8), "n_lstm_layers": np.int32(1)}
+    for network in ("gru", "LSTM of sb3-contrib"):
+        policy, kwargs = NETWORKS[network]
+        model = agent(
+            network=(policy, {**kwargs, **sizes}), n_steps=np.int64(8), batch_size=np.int64(16), n_epochs=np.int8(1)
+        )
+        assert model.learn(32).num_timesteps == 32
+    assert type(sizes["lstm_hidden_size"]) is np.int64
+
+
 def test_envs_in_wrappers_of_stable_baselines3_are_learned_from():
     env = VecNormalize(make_sb3_env(ID, 4, seed=0, **SHORT))
     ours = collected(agent(env=env))
@@ -205,7 +238,52 @@ class OwnForward(MlpRnnPolicy):
         return super().forward(obs, lstm_states, episode_starts, True)
 
 
-def test_policy_with_a_forward_pass_of_its_own_is_trained_by_the_parent():
-    model = agent(network=(OwnForward, {"cell": "gru"}))
+class OwnSequences(MlpRnnPolicy):
+    """A policy that runs its cell in a way of its own."""
+
+    @staticmethod
+    def _process_sequence(features, lstm_states, episode_starts, lstm):
+        outputs, states = MlpRnnPolicy._process_sequence(features, lstm_states, episode_starts, lstm)
+        return outputs + 1, states
+
+
+@pytest.mark.parametrize("policy", [OwnForward, OwnSequences])
+def test_policy_with_methods_of_its_own_is_trained_by_the_parent(policy):
+    model = agent(network=(policy, {"cell": "gru"}))
     assert not isinstance(model.rollout_buffer, SequenceRolloutBuffer)
     assert model.learn(64).num_timesteps == 64
+
+
+def test_policy_with_hooks_is_trained_by_the_parent():
+    class Hooked(MlpRnnPolicy):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.register_forward_hook(lambda module, inputs, outputs: outputs)
+
+    assert not isinstance(agent(network=(Hooked, {"cell": "gru"})).rollout_buffer, SequenceRolloutBuffer)
+
+
+class OneEpisode(VecEnvWrapper):
+    """Goes on where the env that it wraps ends episodes, and ends one in lane 1 at every fifth step."""
+
+    def reset(self):
+        self.steps = 0
+        return self.venv.reset()
+
+    def step_wait(self):
+        observations, rewards, _, infos = self.venv.step_wait()
+        self.steps += 1
+        return observations, 0 * rewards, np.array([False, self.steps % 5 == 0, False, False]), infos
+
+
+def test_ends_of_episodes_are_those_that_wrappers_say():
+    buffers, successes = [], []
+    for learner in (RecurrentPPO, PARENT):
+        model = collected(agent(learner, env=OneEpisode(make_sb3_env(ID, 4, seed=0, **SHORT))))
+        buffers.append(model.rollout_buffer)
+        successes.append(list(model.ep_success_buffer))
+    ours, parents = buffers
+    assert not ours.rewards[:, [0, 2, 3]].any()
+    assert ours.rewards == pytest.approx(parents.rewards.reshape(ours.rewards.shape), abs=1e-5)
+    assert ours.returns == pytest.approx(parents.returns.reshape(ours.returns.shape), abs=1e-5)
+    assert successes[0] == successes[1]

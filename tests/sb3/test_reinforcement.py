@@ -62,6 +62,7 @@ def test_settings_are_those_that_differ_from_the_default():
         "random_chance": False,
     }
     assert recipe.network == "RNN of 8 units, recurrent-ppo"
+    assert recipe_of("RandomDotMotion-v0").network == "convolutions and a GRU of 64 units, recurrent-ppo"
 
 
 def test_rl_recipe_rejects_invalid_settings():

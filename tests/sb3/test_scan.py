@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ngym_sb3.cells import CELLS, CTRNN, GRU, make_cell
+from ngym_sb3.cells import CELLS, CTRNN, GRU, NONLINEARITIES, make_cell
 from ngym_sb3.scan import _run_step_by_step, run_cells
 
 KINDS = {**{name: {} for name in CELLS}, "relu": {"nonlinearity": "relu"}, "slow": {"tau": 300}}
@@ -67,6 +67,54 @@ def test_cells_of_other_kinds_run_beside_each_other_and_unknown_ones_step_by_ste
         assert torch.allclose(run.outputs, other.outputs, atol=1e-6)
     for own, others in zip(learned, wanted, strict=True):
         assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(own, others, strict=True))
+
+
+class LearnedTimeConstant(CTRNN):
+    """A leaky cell that learns its time constant: one, or one of each unit."""
+
+    def __init__(self, *args, shape=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.alpha = nn.Parameter(torch.full(shape, 0.4))
+
+
+class OtherNonlinearity(CTRNN):
+    """A leaky cell with a nonlinearity that it has added."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.nonlinearity = "sigmoid"
+
+
+def cells_with_hooks():
+    """Return a cell that halves its outputs, and one whose weights are made before each forward pass."""
+    halves, normalised = GRU(3, UNITS), GRU(3, UNITS)
+    halves.register_forward_hook(lambda module, inputs, result: (result[0] / 2, result[1]))
+    normalised.layers.register_forward_pre_hook(lambda module, inputs: (module.weight_hh_l0.data.clamp_(-0.1, 0.1), None)[1])
+    return [halves, normalised]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: [LearnedTimeConstant(3, UNITS) for _ in range(2)],
+        lambda: [LearnedTimeConstant(3, UNITS, shape=(UNITS,)) for _ in range(2)],
+        lambda: [OtherNonlinearity(3, UNITS)],
+        cells_with_hooks,
+    ],
+)
+def test_cells_that_differ_from_those_that_are_known_run_step_by_step(make, monkeypatch):
+    monkeypatch.setitem(NONLINEARITIES, "sigmoid", torch.sigmoid)
+    torch.manual_seed(0)
+    cells, starts = make(), (torch.rand(STEPS, N) < 0.3).float()
+    state = torch.get_rng_state()
+    (runs, learned), _ = both(cells, [3] * len(cells), starts)
+    torch.manual_seed(0)
+    others = make()
+    torch.set_rng_state(state)
+    _, (wanted_runs, wanted) = both(others, [3] * len(cells), starts)
+    for run, other, own, gradients in zip(runs, wanted_runs, learned, wanted, strict=True):
+        assert torch.allclose(run.outputs, other.outputs, atol=1e-6)
+        assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(own, gradients, strict=True))
 
 
 def test_states_after_some_steps_are_those_that_a_cell_goes_on_from():

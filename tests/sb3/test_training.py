@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 import ngym_core as ngym
 from ngym_core.trial_table import load_trial_table
 from ngym_sb3 import EvaluationReport, Trainer, TrainingConfig, evaluate_policy, load_model, make_sb3_env, training
+from ngym_sb3.training import _named
 
 ID = "PerceptualDecisionMaking-v0"
 SHORT = {"timing": {"stimulus": 300}}
@@ -239,3 +242,55 @@ def test_trainer_evaluates_in_a_curriculum_with_its_columns():
     table = evaluate_policy(Trainer(ID, TrainingConfig(**SMALL)).model, env, 12)
     assert set(table["stage"]) == {0}
     assert table["level"].tolist() == table["coh"].tolist()
+
+
+def test_trainer_trains_and_evaluates_agents_of_images():
+    trainer = Trainer("RandomDotMotion-v0", TrainingConfig(steps=8, envs=2, rollout=4, batch_size=8, units=4))
+    trainer.train()
+    assert len(trainer.evaluate(2).table["performance"]) == 2
+
+
+SETTINGS_WITH_CODE = """
+import functools
+import sys
+import numpy as np
+from ngym_sb3.training import Trainer, TrainingConfig
+
+class Delay:
+    def __call__(self):
+        return 100
+
+def half(length):
+    return length / 2
+
+def later():
+    return 200
+
+timing = {"delay": eval(sys.argv[1]), "stimulus": functools.partial(half, 400)}
+wrappers = [("FixConditions", {"conditions": {"ground_truth": np.zeros(2000, int)}})]
+config = TrainingConfig(
+    steps=16, envs=2, rollout=8, batch_size=8, units=4, task_kwargs={"timing": timing}, wrappers=wrappers
+)
+Trainer("GoNogo-v0", config, out="run")
+"""
+
+
+def test_trainer_knows_functions_in_settings_again_in_another_process(tmp_path):
+    def run(delay):
+        command = [sys.executable, "-c", SETTINGS_WITH_CODE, delay]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    for delay in ("later", "later", "Delay()", "lambda: 100"):
+        found = run(delay)
+        assert (found.returncode == 0) == (delay == "later"), found.stderr
+    assert "holds training with other settings: task_kwargs" in found.stderr
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert settings["task_kwargs"]["timing"]["delay"] == "__main__.later"
+    assert settings["task_kwargs"]["timing"]["stimulus"] == {"function": "__main__.half", "args": [400], "kwargs": {}}
+    assert len(settings["wrappers"][0][1]["conditions"]["ground_truth"]) == 2000
+
+
+def test_settings_have_no_addresses_in_memory():
+    assert "0x" not in json.dumps({"a": Ellipsis, "b": object(), "c": {3, 1}, "d": np.float32(2)}, default=_named)
+    assert _named({3, 1}) == [1, 3]
+    assert _named(Trainer) == "ngym_sb3.training.Trainer"

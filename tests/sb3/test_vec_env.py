@@ -240,6 +240,7 @@ def test_vec_env_refuses_other_states():
     cases = [
         (make_sb3_env(ID, 3, seed=0), "goes with other number: 2, here 3"),
         (make_sb3_env(ID, 2, carry="trial"), "goes with other episodes"),
+        (make_sb3_env(ID, 2, episode_end="terminal"), "goes with other episodes"),
         (make_sb3_env("GoNogo-v0", 2), "goes with other layers"),
     ]
     for other, message in cases:
@@ -406,3 +407,21 @@ def test_reset_forces_conditions_of_one_trial_by_options():
     env.set_options([{"conditions": {"coh": 12.8}}, {}])
     with pytest.raises(ValueError, match="set_options must give all the same options"):
         env.reset()
+
+
+def test_make_sb3_env_refuses_what_is_no_task():
+    for wrong in (gymnasium.make("CartPole-v1"), None, ngym.make_vec(ID, 2), type(ngym.make(ID))):
+        with pytest.raises(TypeError, match=r"^task=.* must be the id of a task, or a task of ngym \(a TrialEnv\)"):
+            make_sb3_env(wrong)
+
+
+def test_carry_and_episode_end_are_checked_when_they_are_assigned():
+    env = make_sb3_env(ID, 2, trials_per_episode=2)
+    env.carry, env.episode_end = "trial", "terminal"
+    env.reset()
+    infos = next(infos for infos in iter(lambda: env.step(np.zeros(2, int))[3], None) if infos[0]["new_trial"])
+    assert infos[0]["TimeLimit.truncated"] is False
+    for name in ("carry", "episode_end"):
+        with pytest.raises(ValueError, match=f"{name}='foo' must be one of"):
+            setattr(env, name, "foo")
+    assert (env.carry, copy.deepcopy(env).episode_end) == ("trial", "terminal")

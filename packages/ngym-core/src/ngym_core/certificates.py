@@ -337,8 +337,10 @@ def certify(recipe: Found, seeds: Integers = SEEDS, on_progress: Callback = lamb
         The certificate. That it exists does not say that the criterion was reached: see `Certificate.reached`.
 
     Raises:
-        ValueError: A seed with which the settings of the recipe were chosen.
+        ValueError: A seed with which the settings of the recipe were chosen, or one that is given twice.
     """
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds={shown(seeds)} must differ: each network has a seed of its own.")
     if known := set(seeds) & set(recipe.tuned):
         raise ValueError(
             f"The settings for {recipe.task} were chosen with the seeds {sorted(recipe.tuned)}; seeds={shown(seeds)} must "

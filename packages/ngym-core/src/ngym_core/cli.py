@@ -257,11 +257,13 @@ def certify(
     """Train networks on TASKS, each by its recipe, and say what they reach; the name of a collection stands for its tasks.
 
     Recipes come from packs: ngym-data (supervised) and ngym-sb3 (rl) have some for all tasks. Fails if a network
-    misses its criterion.
+    misses its criterion, or could not be trained.
     """
     from ngym_core.certificates import KINDS, Certificate, renew
 
     names = _names(tasks, everything, "certify")
+    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+        raise click.UsageError(f"--seed {twice[0]} is given twice; each network has a seed of its own.")
     if out is not None:
         require_writable_file(out)  # before networks are trained
     missed, failed = [], []
@@ -278,10 +280,10 @@ def certify(
             failed.append(f"{task} ({of_kind})")
 
     kinds: Sequence[Kind] = KINDS if kind is None else (kind,)
-    made = renew(names, out, kinds=kinds, seeds=list(dict.fromkeys(seeds)) or None, workers=workers, on_done=show)
-    what_failed = {"missed the criterion": missed, "could not be followed": failed}
-    if parts := [f"{len(recipes)} recipes {what}: {', '.join(recipes)}" for what, recipes in what_failed.items() if recipes]:
-        raise click.ClickException("; ".join(parts))
+    made = renew(names, out, kinds=kinds, seeds=seeds or None, workers=workers, on_done=show)
+    results = {"miss their criterion": missed, "could not be followed, see the errors above": failed}
+    if bad := [f"{len(of)} recipes {what}: {', '.join(of)}" for what, of in results.items() if of]:
+        raise click.ClickException("; ".join(bad))
     if not made:
         raise click.ClickException("No installed pack has a recipe: pip install ngym-data ngym-sb3.")
 

@@ -45,7 +45,7 @@ from ngym_core.trials import Trials, concatenate, select
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 from ngym_sb3.cells import CELLS
 from ngym_sb3.evaluation import DEFAULT_LANES, Evaluator, interleave_lanes, seeded_actions
-from ngym_sb3.vec_env import NgymVecEnv, make_sb3_env, unwrap_vec_env
+from ngym_sb3.vec_env import NgymVecEnv, evaluation_env, make_sb3_env
 
 __all__ = ["Activity", "record_activity"]
 
@@ -268,8 +268,8 @@ def record_activity(
     options = _RecordingOptions(num_trials, layer, units, steps, max_bytes)
     env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
     if isinstance(model, (BaseAlgorithm, BasePolicy)):
-        with seeded_actions(model, seed), unwrap_vec_env(env, "Without a task id, a recording").conditions_fixed(conditions):
-            return _record_agent(model, env, options, seed, deterministic)
+        with seeded_actions(model, seed), evaluation_env(env, conditions, "Without a task id, a recording") as played:
+            return _record_agent(model, played, options, seed, deterministic)
     if not isinstance(model, nn.Module):
         raise TypeError(
             f"Activity is recorded of agents and torch modules, not of {type(model).__name__}: model={shown(model)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,13 +10,14 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ngym_core.arguments import Count, Flag, Index, PathTo, Seed, checked
 from ngym_core.files import atomic_write
 from ngym_core.plain_data import decode, encode
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_sb3.evaluation import evaluate_policy, make_step_batch
-from ngym_sb3.vec_env import get_task, unwrap_vec_env
+from ngym_sb3.vec_env import NgymVecEnv, get_task, normalizers, unwrap_vec_env
 
 __all__ = ["EvaluationCallback", "TrialCallback"]
 
@@ -36,7 +38,8 @@ class TrialCallback(BaseCallback):
       curriculum, see `ngym_core.wrappers.FollowCurriculum`;
     * ``trial/trials``: number of trials that have ended since training began.
 
-    The env is that of `make_sb3_env`, or any other vector env of Stable-Baselines3 around tasks of ngym.
+    The env is that of `make_sb3_env`, or any other vector env of Stable-Baselines3 around tasks of ngym. Rewards are those
+    of the task, also where `VecNormalize` scales what the agent learns from.
 
     Args:
         verbose: As for all callbacks of Stable-Baselines3.
@@ -90,17 +93,25 @@ class TrialCallback(BaseCallback):
         assert self._recorder is not None
         # Algorithms clip actions to the bounds of a Box before the env gets them, under this name.
         actions = self.locals.get("clipped_actions", self.locals["actions"])
-        batch = make_step_batch(self.locals["new_obs"], self.locals["rewards"], actions, self.locals["infos"])
+        batch = make_step_batch(self.locals["new_obs"], self._rewards(), actions, self.locals["infos"])
         self._recorder.add(batch)
         if self._abort_reward is not None and batch.gt.ndim == 1:  # type: ignore[union-attr]
             acted_early = (batch.action != 0) & (batch.gt == 0)
-            # Rewards are float32 here, so the reward `abort` is not found by equality.
+            # Rewards may be float32, so the reward `abort` is not found by equality.
             self._fixation_broken |= acted_early & np.isclose(batch.reward, self._abort_reward)
             self._aborted_trials += int(self._fixation_broken[batch.ended].sum())
             self._fixation_broken[batch.ended] = False
         if self._recorder.num_pending >= TRIALS_PER_LANE_BEFORE_LOG * len(batch.ended):
             self._log()
         return True
+
+    def _rewards(self) -> Any:
+        """Return the rewards of the last step as the task gave them, (N,): `VecNormalize` scales those of the algorithm."""
+        innermost = self.training_env.unwrapped
+        if isinstance(innermost, NgymVecEnv):
+            return innermost.last_rewards
+        scaling = normalizers(self.training_env)
+        return scaling[-1].get_original_reward() if scaling else self.locals["rewards"]
 
     def _on_rollout_end(self) -> None:
         if self._recorder is not None and self._recorder.num_pending:
@@ -132,6 +143,11 @@ def _numbers(column: NDArray[Any]) -> NDArray[np.float64]:
     return np.array([value if isinstance(value, (int, float, np.number)) else np.nan for value in column], float)
 
 
+def _observation_normalizers(env: VecEnv) -> list[VecNormalize]:
+    """Return the `VecNormalize` wrappers of an env that scale observations, the outermost first."""
+    return [layer for layer in normalizers(env) if layer.norm_obs]
+
+
 class EvaluationCallback(BaseCallback):
     """Evaluates an agent at intervals while it is trained, and saves the best one.
 
@@ -139,7 +155,8 @@ class EvaluationCallback(BaseCallback):
     mean performance, or, where that is equal, mean reward.
 
     Args:
-        env: The vector env of `make_sb3_env`, not the one of training.
+        env: The vector env of `make_sb3_env`, not the one of training. Where that has a `VecNormalize` that scales
+            observations, it needs one too, which takes over the statistics of training before each evaluation.
         every: Time steps (over all lanes) between two evaluations.
         num_trials: Number of trials in an evaluation.
         seed: Seed of these trials, which are the same each time.
@@ -153,7 +170,8 @@ class EvaluationCallback(BaseCallback):
 
     Raises:
         TypeError: An env that `make_sb3_env` did not make.
-        ValueError: Fewer than one step, or a file whose name does not end in ``.zip``.
+        ValueError: Fewer than one step, or a file whose name does not end in ``.zip``; when training begins, the env of
+            training itself, or one whose observations are not scaled as those of training.
         FileExistsError: The file exists.
 
     Example:
@@ -189,6 +207,16 @@ class EvaluationCallback(BaseCallback):
         self.best_score = (-np.inf, -np.inf)
         self._next_evaluation = every
 
+    def _on_training_start(self) -> None:
+        if self.env.unwrapped is self.training_env.unwrapped:
+            raise ValueError("EvaluationCallback got the env of training, which it would reset; make another one for it.")
+        scaled, scaled_here = (len(_observation_normalizers(env)) for env in (self.training_env, self.env))
+        if scaled != scaled_here:
+            raise ValueError(
+                f"The env of training has {scaled} VecNormalize that scale observations, and that of EvaluationCallback "
+                f"{scaled_here}; wrap both alike: VecNormalize(env, training=False)."
+            )
+
     def _on_step(self) -> bool:
         if self.num_timesteps >= self._next_evaluation:
             # At multiples of `every`, whatever the number of lanes and wherever training began.
@@ -197,6 +225,10 @@ class EvaluationCallback(BaseCallback):
         return True
 
     def _evaluate(self) -> None:
+        # Not `sync_envs_normalization`, which fails where other wrappers differ, such as the VecTransposeImage that only
+        # the env of training gets from Stable-Baselines3.
+        for trained, own in zip(*map(_observation_normalizers, (self.training_env, self.env)), strict=True):
+            own.obs_rms, own.ret_rms = copy.deepcopy(trained.obs_rms), copy.deepcopy(trained.ret_rms)
         table = self.table = evaluate_policy(
             self.model, self.env, self.num_trials, seed=self.seed, deterministic=self.deterministic
         )

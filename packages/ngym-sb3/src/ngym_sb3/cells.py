@@ -282,7 +282,7 @@ def make_cell(cell: Any, input_size: int, hidden_size: int, num_layers: int, kwa
 
     Raises:
         UnknownNameError: A cell that does not exist.
-        TypeError: A parameter that the cell does not have, or a class without the interface of an LSTM.
+        TypeError: A parameter that the cell does not have, or a class without the interface of an LSTM: it is tried.
     """
     if isinstance(cell, str) and cell not in CELLS:
         raise unknown_name("cell", cell, CELLS)
@@ -294,4 +294,30 @@ def make_cell(cell: Any, input_size: int, hidden_size: int, num_layers: int, kwa
     for name, value in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
         if not isinstance(module, nn.Module) or getattr(module, name, None) != value:
             raise TypeError(f"cell={cell!r} must make a torch module that has {name}={value}, as torch.nn.LSTM does.")
+    if not isinstance(cell, str):
+        _try(module, cell)
     return module
+
+
+def _try(module: Any, cell: Any) -> None:
+    """Raise if a module does not take and return what `torch.nn.LSTM` does; random numbers that it draws are restored."""
+    layers, units = module.num_layers, module.hidden_size
+    rest, training = torch.zeros(layers, 2, units), module.training
+    expected = [(3, 2, units), (layers, 2, units), (layers, 2, units)]
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            outputs, (h, c) = module.eval()(torch.zeros(3, 2, module.input_size), (rest, rest))
+        found = [tuple(array.shape) for array in (outputs, h, c)]
+    except Exception as error:
+        raise TypeError(
+            f"cell={cell!r} must map inputs (steps, batch, {module.input_size}) and a state (h, c) to outputs and the next "
+            f"state (h, c), as torch.nn.LSTM does; {type(error).__name__}: {error}. The cells by name "
+            f"({', '.join(CELLS)}) do."
+        ) from error
+    finally:
+        module.train(training)
+    if found != expected:
+        raise TypeError(
+            f"cell={cell!r} must return outputs and a state (h, c) of the shapes {expected} from inputs "
+            f"{(3, 2, module.input_size)}, as torch.nn.LSTM does, not {found}."
+        )

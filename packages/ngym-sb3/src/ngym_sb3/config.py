@@ -11,7 +11,12 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from gymnasium import spaces
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.save_util import load_from_zip_file
+from stable_baselines3.dqn.policies import DQNPolicy
 
 from ngym_core.arguments import (
     AnyEnv,
@@ -33,11 +38,11 @@ from ngym_core.arguments import (
 from ngym_core.curriculum import GivenCurriculum, as_curriculum
 from ngym_core.errors import UnknownNameError, unknown_name
 from ngym_sb3.cells import CELLS
-from ngym_sb3.policies import MlpRnnPolicy
+from ngym_sb3.policies import CnnRnnPolicy, MlpRnnPolicy
 from ngym_sb3.recurrent_ppo import RecurrentPPO
 from ngym_sb3.vec_env import Carry, EpisodeEnd, NgymVecEnv, make_sb3_env
 
-__all__ = ["ALGORITHMS", "Algorithm", "TrainingConfig", "load_model", "load_settings", "make_model"]
+__all__ = ["ALGORITHMS", "Algorithm", "TrainingConfig", "load_model", "load_settings", "make_model", "sees_images"]
 
 SETTINGS, MODEL = "config.json", "model.zip"
 """Files of a training folder: settings and agent."""
@@ -46,6 +51,8 @@ Algorithm: TypeAlias = Literal["recurrent-ppo", "ppo", "a2c", "dqn"]
 """Name of an algorithm."""
 ALGORITHMS: dict[str, Any] = {"recurrent-ppo": RecurrentPPO, "ppo": PPO, "a2c": A2C, "dqn": DQN}
 """The algorithms by name."""
+SMALLEST_IMAGE = 36
+"""Pixels of the smaller side of an image, at least, for the convolutions of Stable-Baselines3."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +206,7 @@ def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
 
     Args:
         config: Its settings.
-        env: The vector env that it is trained on.
+        env: The vector env that it is trained on. Images go through the convolutions of Stable-Baselines3 first.
 
     Returns:
         An algorithm of Stable-Baselines3 with its agent.
@@ -212,6 +219,7 @@ def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
             f"dqn needs Discrete actions, and those of {env.task_name} are {env.action_space}; "
             "use recurrent-ppo, ppo or a2c."
         )
+    images = sees_images(env.observation_space)
     settings: dict[str, Any] = {
         "learning_rate": config.learning_rate,
         "gamma": config.gamma,
@@ -220,7 +228,7 @@ def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
     }
     if config.algo == "dqn":
         settings |= {
-            "buffer_size": 50_000,  # steps, as are the next ones
+            "buffer_size": 5_000 if images else 50_000,  # steps, as are the next ones
             "learning_starts": 1_000,
             "target_update_interval": 1_000,
             "train_freq": 1,
@@ -237,9 +245,14 @@ def make_model(config: TrainingConfig, env: NgymVecEnv) -> Any:
         # Leaky cells have a time constant of two steps, whatever the task's time step is.
         cell_kwargs = {"dt": dt, "tau": 2 * dt} if config.policy in ("ctrnn", "ei-ctrnn") else {}
         network: dict[str, Any] = {"cell": config.policy, "cell_kwargs": cell_kwargs, "lstm_hidden_size": config.units}
-        return RecurrentPPO(MlpRnnPolicy, env, policy_kwargs=network, **settings)
+        return RecurrentPPO(CnnRnnPolicy if images else MlpRnnPolicy, env, policy_kwargs=network, **settings)
     network = {"net_arch": [config.units, config.units]}
-    return ALGORITHMS[config.algo]("MlpPolicy", env, policy_kwargs=network, **settings)
+    return ALGORITHMS[config.algo]("CnnPolicy" if images else "MlpPolicy", env, policy_kwargs=network, **settings)
+
+
+def sees_images(space: spaces.Space[Any]) -> bool:
+    """Return whether observations are images that the convolutions of Stable-Baselines3 take: of 36 x 36 pixels or more."""
+    return is_image_space(space) and sorted(space.shape or ())[1] >= SMALLEST_IMAGE
 
 
 @checked
@@ -275,11 +288,25 @@ def load_model(path: FilePath, algo: Algorithm | None = None, env: AnyEnv | None
         raise FileNotFoundError(f"There is no model file {path}.")
     algo = algo or "recurrent-ppo"
     try:
-        model = ALGORITHMS[algo].load(path, device="cpu")
+        saved_by = _saved_by(path)
+        model = ALGORITHMS[algo].load(path, device="cpu") if saved_by == algo else None
     except Exception as error:
         raise ValueError(f"{path} is not a model that {algo} saved, or is damaged: {error}") from error
+    if model is None:
+        raise ValueError(f"{path} is not a model that {algo} saved, but one of {saved_by or 'another algorithm'}.")
     # Loaded again with the env, outside of `try`: an env that does not fit has an error of its own.
     return model if env is None else ALGORITHMS[algo].load(path, env=env, device="cpu")
+
+
+def _saved_by(path: Path) -> Algorithm | None:
+    """Return the algorithm that saved a file: its policy's class and its settings tell; None if it is another."""
+    settings: dict[str, Any] = load_from_zip_file(path, device="cpu")[0] or {}
+    policy = settings["policy_class"]
+    if issubclass(policy, RecurrentActorCriticPolicy):
+        return "recurrent-ppo"
+    if issubclass(policy, ActorCriticPolicy):
+        return "ppo" if "clip_range" in settings else "a2c"
+    return "dqn" if issubclass(policy, DQNPolicy) else None
 
 
 def _algorithm_of(folder: Path) -> Algorithm:

@@ -10,12 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 
 from ngym_core.arguments import Count, Flag, Keywords, Seed, checked, explained
 from ngym_core.playing import check_agent
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
-from ngym_sb3.vec_env import make_sb3_env, unwrap_vec_env
+from ngym_sb3.trained_on import warn_of_another_env
+from ngym_sb3.vec_env import evaluation_env, make_sb3_env, unwrap_vec_env
 
 __all__ = ["DEFAULT_LANES", "Evaluator", "evaluate_policy", "interleave_lanes", "make_step_batch", "seeded_actions"]
 
@@ -39,7 +42,8 @@ def evaluate_policy(
 
     All lanes play the same number of trials (the last ones are cut off), so that short trials are not over-represented.
     The agent keeps its recurrent state for as long as the env's `carry` says, as in training.
-    The env is reset: use another one than the agent is trained on.
+    Where the agent was trained on another task, or keeps its state for longer or shorter here, a warning says so.
+    The env is reset: use another one than the agent is trained on. `VecNormalize` goes on with the statistics that it has.
 
     Args:
         model: The agent: ``predict(observations, state, episode_start, deterministic)``, as in Stable-Baselines3.
@@ -50,7 +54,7 @@ def evaluate_policy(
             random streams of the env continue.
         deterministic: Whether the agent takes its best action instead of drawing one.
         conditions: Conditions of the trials, name -> a value, or a list of values one of which is drawn for each trial.
-            They are played in lanes of their own: the env is left as it is.
+            They are played in lanes of their own, and in copies of the wrappers: the env is left as it is.
 
     Returns:
         Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURED_COLUMNS`.
@@ -72,9 +76,8 @@ def evaluate_policy(
         (6,)
     """
     env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
-    fixed = unwrap_vec_env(env, "Without a task id, an evaluation").conditions_fixed(conditions)
-    with seeded_actions(model, seed), fixed:
-        evaluator = Evaluator(model, env, num_trials, seed, deterministic)
+    with seeded_actions(model, seed), evaluation_env(env, conditions, "Without a task id, an evaluation") as played:
+        evaluator = Evaluator(model, played, num_trials, seed, deterministic)
         while not evaluator.finished:
             evaluator.step()
     table = evaluator.recorder.pop()
@@ -132,7 +135,9 @@ class Evaluator:
             raise TypeError(f"The model {type(model).__name__} has no `predict`, as agents of Stable-Baselines3 have.")
         self.env = make_sb3_env(env, DEFAULT_LANES) if isinstance(env, str) else env
         self.vec_env = unwrap_vec_env(self.env, "Without a task id, an evaluation")
+        self.env = _with_channels_first(self.env, getattr(model, "observation_space", None))
         check_agent(model, self.env, self.vec_env.task_name)
+        warn_of_another_env(model, self.env)
         if seed is not None:
             self.env.seed(seed)
         self.model, self.deterministic = model, deterministic
@@ -162,6 +167,17 @@ class Evaluator:
         self.recorder.add(batch)
         self.trials_played += batch.ended
         return batch.ended
+
+
+def _with_channels_first(env: VecEnv, made_for: Any) -> VecEnv:
+    """Return an env whose images have their channels first, if an agent was made for these, else the env.
+
+    Stable-Baselines3 does the same to the env of training.
+    """
+    if made_for is None or made_for == env.observation_space:
+        return env
+    wrapped = BaseAlgorithm._wrap_env(env, monitor_wrapper=False)
+    return wrapped if wrapped.observation_space == made_for else env
 
 
 def make_step_batch(observations: Any, rewards: Array, actions: Array, infos: list[dict[str, Any]]) -> StepBatch:

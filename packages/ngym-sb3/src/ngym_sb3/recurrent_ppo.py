@@ -16,17 +16,28 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from torch import Tensor
 
-from ngym_sb3.lane_infos import LaneInfos
+from ngym_core.arguments import Amount
+from ngym_sb3.lane_infos import LaneInfos, StepEnds
+from ngym_sb3.policies import MlpRnnPolicy
 from ngym_sb3.rollout_buffer import Minibatch, SequenceRolloutBuffer
 from ngym_sb3.scan import CellRun, run_cells
+from ngym_sb3.trained_on import record_of, warn_of_another_env
 
 __all__ = ["RecurrentPPO"]
 
 Array: TypeAlias = NDArray[Any]
 State: TypeAlias = tuple[Tensor, Tensor]
 
-OWN_FORWARD = ("forward", "evaluate_actions", "predict_values", "_get_action_dist_from_latent", "extract_features")
-"""Methods of sb3-contrib's policies that the rollouts and updates here stand in for."""
+COUNT = Amount(1)
+"""What a number of steps, epochs, units or layers may be."""
+KNOWN_METHODS: dict[str, tuple[Any, ...]] = {
+    **{
+        name: (getattr(RecurrentActorCriticPolicy, name),)
+        for name in ("forward", "evaluate_actions", "predict_values", "_get_action_dist_from_latent", "extract_features")
+    },
+    "_process_sequence": (RecurrentActorCriticPolicy._process_sequence, MlpRnnPolicy._process_sequence),
+}
+"""Methods of policies that the rollouts and updates here stand in for, in the forms that they stand in for."""
 
 
 class RecurrentPPO(ParentPPO):
@@ -43,7 +54,15 @@ class RecurrentPPO(ParentPPO):
     * The ends of episodes are read from arrays of the lanes where the env is that of `make_sb3_env`; where it is
       another one, or in a wrapper of Stable-Baselines3, they are read from its infos.
 
-    A policy that has a `forward`, `evaluate_actions` or the like of its own is trained by the parent's methods.
+    A policy that has a `forward`, `evaluate_actions`, `_process_sequence` or the like of its own, or hooks, is trained by
+    the parent's methods.
+
+    Attributes:
+        trained_on: What the env is that it learns from, see `ngym_sb3.trained_on`; it is saved with the agent.
+
+    Raises:
+        ValueError: Numbers of steps, epochs, units or layers below 1.
+        TypeError: Numbers of these that are no integers.
 
     Example:
         >>> from ngym_sb3 import MlpRnnPolicy, RecurrentPPO, make_sb3_env
@@ -55,6 +74,7 @@ class RecurrentPPO(ParentPPO):
         128
     """
 
+    trained_on: dict[str, Any] | None = None
     policy: Any
     rollout_buffer: Any
     action_space: Any
@@ -63,7 +83,9 @@ class RecurrentPPO(ParentPPO):
     _last_episode_starts: Any
 
     def _setup_model(self) -> None:
+        self._check_numbers()
         super()._setup_model()
+        self._note_env()
         if _is_standard(self.policy):
             self.rollout_buffer = SequenceRolloutBuffer(
                 self.n_steps,
@@ -75,6 +97,31 @@ class RecurrentPPO(ParentPPO):
                 n_envs=self.n_envs,
                 batch_size=self.batch_size,
             )
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Set the env to learn from, as the parent does; where it differs from the one before, that is said in a warning."""
+        super().set_env(env, force_reset)
+        self._note_env()
+
+    def _note_env(self) -> None:
+        """Keep what the env is that is learned from, with a warning where the agent had another one."""
+        if (record := record_of(self.env)) is not None:
+            if self.trained_on is not None:
+                warn_of_another_env(self, self.env, self.trained_on, learning=True)
+            self.trained_on = record
+
+    def _check_numbers(self) -> None:
+        """Check the numbers of steps, epochs, units and layers, which the parent takes as they are; make them Python's."""
+        for name in ("n_steps", "batch_size", "n_epochs"):
+            if getattr(self, name) is not None or name != "batch_size":
+                COUNT.check(name, getattr(self, name))
+                setattr(self, name, int(getattr(self, name)))
+        sizes = {
+            name: self.policy_kwargs[name] for name in ("lstm_hidden_size", "n_lstm_layers") if name in self.policy_kwargs
+        }
+        for name, size in sizes.items():
+            COUNT.check(name, size)
+        self.policy_kwargs = {**self.policy_kwargs, **{name: int(size) for name, size in sizes.items()}}
 
     def collect_rollouts(self, env: Any, callback: Any, rollout_buffer: Any, n_rollout_steps: int) -> bool:
         """Fill the buffer with steps of the env, as the parent does.
@@ -176,10 +223,10 @@ class RecurrentPPO(ParentPPO):
 
     def _update_info_buffer(self, infos: Any, dones: Array | None = None) -> None:
         """Note reward, length and success of the episodes that ended."""
-        if dones is None or not isinstance(infos, LaneInfos) or infos.read:
+        ends = None if dones is None else _unread_ends(infos, dones)
+        if ends is None:
             super()._update_info_buffer(infos, dones)
             return
-        ends = infos.ends
         self.ep_info_buffer.extend(ends.episodes())  # type: ignore[union-attr]
         self.ep_success_buffer.extend(ends.success.tolist())  # type: ignore[union-attr]
 
@@ -275,8 +322,8 @@ class _TruncatedEpisodes:
 
     def add(self, step: int, dones: Array, infos: Any) -> None:
         """Note the episodes that ended in a step."""
-        if isinstance(infos, LaneInfos) and not infos.read:
-            ends = infos.ends
+        ends = _unread_ends(infos, dones)
+        if ends is not None:
             lanes = ends.done_lanes[ends.truncated.astype(bool)]
             self.steps += [step] * len(lanes)
             self.lanes += lanes.tolist()
@@ -300,7 +347,16 @@ class _TruncatedEpisodes:
 def _is_standard(policy: Any) -> bool:
     """Return whether a policy computes what sb3-contrib's do, with whatever extractors and cells."""
     kind = type(policy)
-    return all(getattr(kind, name) is getattr(RecurrentActorCriticPolicy, name) for name in OWN_FORWARD)
+    return not (policy._forward_hooks or policy._forward_pre_hooks) and all(
+        getattr(kind, name) in known and name not in vars(policy) for name, known in KNOWN_METHODS.items()
+    )
+
+
+def _unread_ends(infos: Any, dones: Array) -> StepEnds | None:
+    """Return what ended in a step as arrays; None where only the infos tell: wrappers have read them or changed "done"."""
+    if not isinstance(infos, LaneInfos) or infos.read or not np.array_equal(np.flatnonzero(dones), infos.ends.done_lanes):
+        return None
+    return infos.ends
 
 
 def _map(function: Any, observations: Any) -> Any:

@@ -14,7 +14,7 @@ from ngym_core.arguments import Finite, Flag, Index, InstanceOf, Number, TaskId,
 from ngym_core.certificates import SHARE, Measure, Recipe, Trained
 from ngym_core.curriculum import as_curriculum
 from ngym_core.plugins.registry import full_name, task_spec
-from ngym_sb3.config import TrainingConfig, make_model
+from ngym_sb3.config import TrainingConfig, make_model, sees_images
 from ngym_sb3.evaluation import evaluate_policy
 
 __all__ = ["RLRecipe", "recipe_of"]
@@ -104,7 +104,8 @@ class RLRecipe(Recipe):
         """The network in words."""
         cell = {"gru": "GRU", "rnn": "RNN", "lstm": "LSTM", "ctrnn": "CTRNN", "ei-ctrnn": "CTRNN under Dale's principle"}
         network = cell.get(str(self.config.policy), "perceptron")
-        return f"{network} of {self.config.units} units, {self.config.algo}"
+        images = "convolutions and a " if sees_images(self.make_env().observation_space) else ""
+        return f"{images}{network} of {self.config.units} units, {self.config.algo}"
 
     @property
     def settings(self) -> dict[str, Any]:

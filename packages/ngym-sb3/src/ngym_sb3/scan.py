@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -19,6 +20,9 @@ from ngym_sb3.cells import CTRNN, GRU, RNN
 __all__ = ["CellRun", "run_cells"]
 
 State: TypeAlias = tuple[Tensor, Tensor]
+
+LEAKY = ("tanh", "relu")
+"""Nonlinearities of leaky and vanilla cells of which the backward pass is known."""
 
 
 class CellRun(NamedTuple):
@@ -102,8 +106,12 @@ def run_cells(cells: Sequence[Any], inputs: Sequence[Tensor], states: Sequence[S
 def _kind(cell: Any) -> Any:
     """Return what cells must agree in to run together; None for one of which nothing is known but its interface."""
     size = cell.hidden_size, cell.num_layers
+    if any(hooks for part in (cell, getattr(cell, "layers", cell)) for hooks in _hooks(part)):
+        return None  # called with the forward pass of the module, which does not happen here
     if isinstance(cell, CTRNN) and type(cell).forward is CTRNN.forward:
-        return type(cell), size, cell.alpha, cell.nonlinearity
+        # An alpha that is learned, or of each unit, and another f: the backward pass here knows neither.
+        known = isinstance(cell.alpha, Real) and cell.nonlinearity in LEAKY
+        return (type(cell), size, cell.alpha, cell.nonlinearity) if known else None
     if type(cell) is RNN:
         return RNN, size, cell.layers.nonlinearity
     plain = (
@@ -112,6 +120,11 @@ def _kind(cell: Any) -> Any:
         and not (cell.batch_first or cell.dropout or cell.bidirectional or cell.proj_size)
     )
     return (type(cell), size) if plain or type(cell) is GRU else None
+
+
+def _hooks(module: nn.Module) -> tuple[Any, ...]:
+    """Return the hooks of a module, in dictionaries."""
+    return module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
 
 
 def _run_step_by_step(cell: Any, inputs: Tensor, state: State, keep: Tensor) -> CellRun:

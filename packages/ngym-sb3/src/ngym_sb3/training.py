@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -15,7 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import ngym_core as ngym
-from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked, explained
+from ngym_core.arguments import Callback, Count, FilePath, InstanceOf, TaskId, checked, explained, shown
 from ngym_core.curriculum import as_curriculum
 from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
@@ -126,6 +128,19 @@ def _numeric_order(text: str) -> tuple[float, str]:
 
 Report: TypeAlias = Annotated[EvaluationReport, InstanceOf(EvaluationReport, "an EvaluationReport")]
 """Summary of an agent's test trials."""
+
+
+def _named(value: Any) -> Any:
+    """Return what JSON cannot hold as text, or as a list, that is the same in the next process: no address in memory."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
+    if hasattr(value, "__qualname__"):  # a function, a method or a class
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, functools.partial):
+        return {"function": value.func, "args": list(value.args), "kwargs": value.keywords}
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))
 
 
 class _TableWriter(KVWriter):
@@ -252,7 +267,7 @@ class Trainer:
 
     def _settings(self) -> dict[str, Any]:
         """Return task and config as they are read back from JSON."""
-        settings: dict[str, Any] = json.loads(json.dumps({"task": self.task, **asdict(self.config)}, default=str))
+        settings: dict[str, Any] = json.loads(json.dumps({"task": self.task, **asdict(self.config)}, default=_named))
         return settings
 
     def _described(self) -> dict[str, Any]:
@@ -268,7 +283,7 @@ class Trainer:
         except (ValueError, TypeError, AttributeError) as error:
             raise FileExistsError(f"{folder / SETTINGS} is damaged ({error}); name a new folder.") from error
         if differing:
-            changes = ", ".join(f"{k} {saved.get(k)!r} (now {settings.get(k)!r})" for k in sorted(differing))
+            changes = ", ".join(f"{k} {shown(saved.get(k))} (now {shown(settings.get(k))})" for k in sorted(differing))
             raise FileExistsError(f"{folder} holds training with other settings: {changes}. Name a new folder.")
         if (folder / MODEL).exists() and not (folder / CHECKPOINT).exists():
             raise FileExistsError(f"{folder} holds an agent, but no {CHECKPOINT} to go on from; name a new folder.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,10 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecNormalize, VecVideoRecorder
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Keywords, Seed, checked, explained
+from ngym_core.arguments import Count, Keywords, Seed, check_attributes, checked, explained, shown
 from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers, silent_copy
@@ -22,7 +23,16 @@ from ngym_core.state import describe_stack, open_state, seal_state
 from ngym_core.wrappers import FixConditions
 from ngym_sb3.lane_infos import LaneInfos, StepEnds, split_info
 
-__all__ = ["Carry", "EpisodeEnd", "NgymVecEnv", "get_task", "make_sb3_env", "unwrap_vec_env"]
+__all__ = [
+    "Carry",
+    "EpisodeEnd",
+    "NgymVecEnv",
+    "evaluation_env",
+    "get_task",
+    "make_sb3_env",
+    "normalizers",
+    "unwrap_vec_env",
+]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = int | Iterable[int] | None
@@ -72,7 +82,7 @@ def make_sb3_env(
         UnknownTaskError: There is no such task.
         UnknownNameError: There is no such wrapper, or condition.
         ValueError: Fewer than one lane, fewer than one trial in an episode, or another `carry` or `episode_end`.
-        TypeError: Wrappers or parameters beside an env, which has them already.
+        TypeError: Wrappers or parameters beside an env, which has them already, or an env that is no task of ngym.
 
     Example:
         >>> import numpy as np
@@ -89,6 +99,8 @@ def make_sb3_env(
         task = ngym.make(task, wrappers=[*wrappers, *fixed], **kwargs)
     elif wrappers or kwargs:
         raise TypeError(f"{task} is an env already; wrappers and {sorted(kwargs)} can be given with a task id only.")
+    elif not isinstance(getattr(task, "unwrapped", None), ngym.TrialEnv):
+        raise TypeError(f"task={shown(task)} must be the id of a task, or a task of ngym (a TrialEnv) with its wrappers.")
     elif conditions:
         task = FixConditions(task, conditions)
     # Stable-Baselines3 resets in the step that ends an episode, and expects the new episode's first observation from it.
@@ -272,16 +284,17 @@ class NgymVecEnv(VecEnv):
         if not conditions:
             yield self
             return
-        own, counts = self.vector_env, {name: getattr(self, name).copy() for name in COUNTS}
+        # What is counted, and what `seed` and `set_options` have left for the next reset.
+        kept = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+        own = self.vector_env
         fixed = FixConditions(silent_copy(own.env), conditions)
         self.vector_env = ngym.TrialVectorEnv(fixed, self.num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
         self.vector_env.trials_per_episode, self.vector_env.max_episode_steps = own.trials_per_episode, own.max_episode_steps
+        self._reset_options()  # which may force other conditions
         try:
             yield self
         finally:
-            self.vector_env = own
-            for name, count in counts.items():
-                setattr(self, name, count)
+            vars(self).update(kept)
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
         """Return an image of the trial so far of each lane, see `ngym_core.TrialEnv.render`; `render` tiles them.
@@ -330,7 +343,7 @@ class NgymVecEnv(VecEnv):
     def _described(self) -> dict[str, Any]:
         """Return what a state must agree in with this env."""
         described = describe_stack(self.vector_env.env)
-        return {**described, "number": self.num_envs, "episodes": [self.trials_per_episode, self.carry]}
+        return {**described, "number": self.num_envs, "episodes": [self.trials_per_episode, self.carry, self.episode_end]}
 
     @explained
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
@@ -382,6 +395,9 @@ class NgymVecEnv(VecEnv):
         return [wrapped] * len(list(self._get_indices(indices)))
 
 
+check_attributes(NgymVecEnv)
+
+
 def unwrap_vec_env(env: Any, caller: str) -> NgymVecEnv:
     """Return the `NgymVecEnv` inside the wrappers of Stable-Baselines3.
 
@@ -396,6 +412,70 @@ def unwrap_vec_env(env: Any, caller: str) -> NgymVecEnv:
     if not isinstance(innermost, NgymVecEnv):
         raise TypeError(f"{caller} needs an env made by make_sb3_env, not {type(innermost).__name__}.")
     return innermost
+
+
+@contextmanager
+def evaluation_env(env: Any, conditions: Mapping[str, Any] | None, caller: str) -> Iterator[Any]:
+    """Within ``with``, give an env to evaluate an agent in, in which no `VecNormalize` trains its statistics.
+
+    Args:
+        env: The vector env of `make_sb3_env`, with or without wrappers.
+        conditions: Conditions to fix, see `NgymVecEnv.conditions_fixed`; the env and its wrappers then stay as they are.
+        caller: What needs it, for error messages.
+
+    Returns:
+        The env itself, or, where conditions are fixed, one in copies of its wrappers.
+
+    Raises:
+        TypeError: `make_sb3_env` did not make it, or conditions are to be fixed and a wrapper cannot be copied.
+        UnknownNameError: A condition that the task does not have.
+        ValueError: A value that the condition cannot have.
+    """
+    with unwrap_vec_env(env, caller).conditions_fixed(conditions):
+        played = _copy_wrappers(env, {}) if conditions else env
+        trained = [layer for layer in normalizers(played) if layer.training]
+        for layer in trained:
+            layer.training = False
+        try:
+            yield played
+        finally:
+            for layer in trained:
+                layer.training = True
+
+
+def normalizers(env: VecEnv) -> list[VecNormalize]:
+    """Return the `VecNormalize` wrappers of an env, the outermost first."""
+    found = []
+    while isinstance(env, VecEnvWrapper):
+        if isinstance(env, VecNormalize):
+            found.append(env)
+        env = env.venv
+    return found
+
+
+def _copy_wrappers(env: VecEnv, memo: dict[int, Any]) -> Any:
+    """Return copies of the wrappers of an env around the innermost one, without those that record to files.
+
+    Args:
+        env: The env.
+        memo: Copies by the identity of what was copied, see `copy.deepcopy`.
+    """
+    if not isinstance(env, VecEnvWrapper):
+        return memo.setdefault(id(env), env)
+    inside = _copy_wrappers(env.venv, memo)
+    if isinstance(env, (VecMonitor, VecVideoRecorder)):
+        return memo.setdefault(id(env), inside)
+    copied = memo[id(env)] = object.__new__(type(env))
+    memo[id(env.class_attributes)] = env.class_attributes
+    for name, value in vars(env).items():
+        try:
+            vars(copied)[name] = copy.deepcopy(value, memo)
+        except TypeError as error:
+            raise TypeError(
+                f"Conditions are fixed in copies of the wrappers, and `{name}` of {type(env).__name__} cannot be copied "
+                f"({error}); give them to make_sb3_env (conditions=...)."
+            ) from error
+    return copied
 
 
 @explained
