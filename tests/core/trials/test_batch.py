@@ -53,3 +53,12 @@ def test_trials_reject_the_index_of_no_trial():
 def test_trials_are_of_a_task():
     with pytest.raises(TypeError, match="^task=5 must be a task.$"):
         ngym.Trials(5, 3, ngym.Draws(0))
+
+
+@pytest.mark.parametrize("value", [[1, 2, 3], np.zeros((5, 2))])
+def test_a_condition_is_set_to_one_value_for_each_trial(value):
+    trials = equal_trials(4)
+    with pytest.raises(ValueError, match=f"The condition 'side' is set to {len(value)} values for 4 trials"):
+        trials.set("side", value)
+    assert trials.set("side", np.zeros((4, 2))).shape == (4, 2)
+    assert trials.set("side", 1).tolist() == [1, 1, 1, 1]
