@@ -394,6 +394,24 @@ def test_whatever_a_pack_raises_costs_only_this_pack(tmp_path, options):
     assert len(err) < 20_000
 
 
+HALF = """
+import ngym_core as ngym
+
+class Double(ngym.FixateThenChoose):
+    def step_one(self, task, now, action):
+        reward, ends = super().step_one(task, now, action)
+        return 2 * reward, ends
+"""
+
+
+def test_pack_whose_rule_is_refused_costs_only_itself(tmp_path):
+    install(tmp_path, "half", HALF)
+    install(tmp_path, "zz_good_site", GOOD)
+    _, err = run(tmp_path, "-c", "import ngym_core as n; n.make('GoodSite-v0').reset()")
+    assert err.count("PluginWarning") == 1
+    assert "The ngym pack 'half' of half 1.0 is left out: TypeError: Double defines step_one but not step_many" in err
+
+
 PRINTS = """
 import os, subprocess, sys
 def shout(where):
