@@ -132,6 +132,12 @@ def test_produce_interval_pays_by_its_error(step, reward, performance):
     assert got == expected
 
 
+def test_every_rule_can_be_imported_from_ngym_core():
+    assert set(ngym.rules.__all__) <= set(ngym.__all__)
+    defined = {name for name, value in vars(ngym.rules).items() if isinstance(value, type) and issubclass(value, ngym.Rule)}
+    assert defined == set(ngym.rules.__all__)
+
+
 def test_rule_pays_nothing_by_default():
     assert ngym.Rule().step_one(TASK, None, 1) == (0, False)
     rewards, ends = ngym.Rule().step_many(TASK, None, np.zeros(3))
