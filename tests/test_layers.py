@@ -159,6 +159,32 @@ def test_package_dir_lists_public_names_and_modules_only(name):
         assert special or (not is_private(other) and importlib.util.find_spec(f"ngym_{name}.{other}")), other
 
 
+def types_of(package):
+    """What a package imports for type checkers alone (name -> module), and the names that it has at once."""
+    types, at_once = {}, set()
+    for node in ast.parse(Path(package.__file__).read_text()).body:
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            for part in (part for part in node.body if isinstance(part, ast.ImportFrom)):
+                types |= {alias.asname or alias.name: part.module for alias in part.names}
+        elif isinstance(node, ast.ImportFrom):
+            at_once |= {alias.asname or alias.name for alias in node.names}
+    return types, at_once
+
+
+@pytest.mark.parametrize("name", [*(f"ngym_{name}" for name in NAMES), "ngym_core.wrappers"])
+def test_type_checkers_see_the_lazy_names_of_a_package(name):
+    """A name that the block lacks is `Any` for mypy, without a word."""
+    package = importlib.import_module(name)
+    types, at_once = types_of(package)
+    listed = getattr(package, "__all__", None) or {
+        other for other in dir(package) if not other.startswith("__") and other not in vars(package)
+    }
+    assert set(types) == {other for other in listed if not other.startswith("__")} - at_once
+    for other, module in types.items():
+        home = importlib.import_module(module)
+        assert getattr(package, other) is getattr(home, other), other
+
+
 def test_public_name_in_two_packages_is_one_object():
     packages = [importlib.import_module(f"ngym_{name}") for name in NAMES]
     for one, other in combinations(packages, 2):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ngym_core as ngym
+from ngym_core.plugins import hookspecs
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -40,6 +41,11 @@ def test_a_task_with_a_hook_below_it_is_a_pack():
 def test_the_packs_project_file_is_one():
     (toml,) = (code for language, code in BLOCKS if language == "toml")
     assert tomllib.loads(toml)["project"]["entry-points"]["ngym"] == {"my-pack": "my_pack"}
+
+
+def test_every_hook_is_named():
+    text = (ROOT / "README.md").read_text()
+    assert set(re.findall(r"`(ngym_\w+)`", text)) >= set(hookspecs.__all__) - {"hookimpl", "ngym_tasks"}
 
 
 def test_the_commands_are_those_of_ci():

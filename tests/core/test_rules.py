@@ -134,11 +134,59 @@ def test_produce_interval_pays_by_its_error(step, reward, performance):
     assert got == expected
 
 
+def test_every_rule_can_be_imported_from_ngym_core():
+    assert set(ngym.rules.__all__) <= set(ngym.__all__)
+    defined = {name for name, value in vars(ngym.rules).items() if isinstance(value, type) and issubclass(value, ngym.Rule)}
+    assert defined == set(ngym.rules.__all__)
+
+
 def test_rule_pays_nothing_by_default():
     assert ngym.Rule().step_one(TASK, None, 1) == (0, False)
     rewards, ends = ngym.Rule().step_many(TASK, None, np.zeros(3))
     assert rewards.tolist() == [0, 0, 0]
     assert ends.tolist() == [False] * 3
+
+
+def method(self, *args):
+    """A method of a rule in a test."""
+
+
+class Twice:
+    """Not a rule itself: it changes what a rule beside it pays in single envs."""
+
+    def step_one(self, task, now, action):
+        reward, ends = super().step_one(task, now, action)
+        return 2 * reward, ends
+
+
+@pytest.mark.parametrize(
+    ("bases", "methods", "message"),
+    [
+        ((ngym.Rule,), ["step_one"], "Half defines step_one but not step_many, which lanes use: define both, so that they"),
+        ((ngym.FixateThenChoose,), ["step_many"], "Half defines step_many but not step_one, which single envs use"),
+        ((AnswerInSequence,), ["step_one"], "Half defines step_one but not step_many"),
+        ((Twice, ngym.FixateThenChoose), [], "Half defines step_one but not step_many"),
+        ((ngym.FixateThenChoose,), ["pay_one"], "Half defines pay_one but not pay_many, which lanes use"),
+        ((ngym.FixateThenChoose,), ["step_one", "step_many", "pay_many"], "Half defines pay_many but not pay_one"),
+    ],
+)
+def test_rule_that_pays_otherwise_in_lanes_is_refused(bases, methods, message):
+    with pytest.raises(TypeError, match=message):
+        type("Half", bases, dict.fromkeys(methods, method))
+
+
+@pytest.mark.parametrize(
+    ("bases", "methods"),
+    [
+        ((ngym.Rule,), ["step_one", "step_many"]),
+        ((ngym.FixateThenChoose,), ["pay_one", "pay_many"]),
+        ((ngym.FixateThenChoose,), ["prepare"]),
+        ((ngym.Rule,), ["pay_one"]),  # a helper of its own
+        ((Twice, ngym.Rule), ["step_many"]),
+    ],
+)
+def test_rule_may_change_what_is_paid_in_envs_and_lanes(bases, methods):
+    type("Whole", bases, dict.fromkeys(methods, method))
 
 
 @pytest.mark.parametrize(
@@ -219,3 +267,13 @@ def test_step_many_must_return_two_arrays(returned):
     env.reset(seed=0)
     with pytest.raises(TypeError, match=r"Wrong\.step_many must return two arrays, rewards \(n,\) and whether trials end"):
         env.step(np.zeros(2, int))
+
+
+def test_rule_that_is_a_class_is_refused():
+    class Task(Toy):
+        rule = ngym.FixateThenChoose
+
+    with pytest.raises(
+        TypeError, match=r"Task\.rule is the class FixateThenChoose; expected an object of it: rule = Fixate"
+    ):
+        Task()

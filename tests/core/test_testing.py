@@ -39,7 +39,39 @@ class PaysAnotherChoice(Toy):
             now.gt = 3 - now.gt if now.gt else 0
             return super().step_one(task, now, action)
 
+        def step_many(self, task, now, action):
+            now.gt = np.where(now.gt, 3 - now.gt, 0)
+            return super().step_many(task, now, action)
+
     rule = Other()
+
+
+class ScoresAnswers(Toy):
+    """Sets the performance of answers."""
+
+    right, wrong = 1.0, 0.0
+
+    def _step(self, action):
+        result = super()._step(action)
+        if result[4]["new_trial"]:
+            self.performance = self.right if action == result[4]["gt"] else self.wrong
+        return result
+
+
+class ScoresInPercent(ScoresAnswers):
+    right = 100.0
+
+
+class ScoresNoNumber(ScoresAnswers):
+    right = np.nan
+
+
+class ScoresMistakesBelowNothing(ScoresAnswers):
+    wrong = -1.0
+
+
+class ScoresMistakesAsInfinite(ScoresAnswers):
+    wrong = np.inf
 
 
 class PaysMoreForMistakes(Toy):
@@ -92,6 +124,9 @@ class LosesWhatIsForced(Toy):
 
 class LanesDisagree(Toy):
     class Stingy(ngym.FixateThenChoose):
+        def step_one(self, task, now, action):
+            return super().step_one(task, now, action)
+
         def step_many(self, task, now, action):
             reward, ends = super().step_many(task, now, action)
             return reward / 2, ends
@@ -268,6 +303,10 @@ class BreaksDown(Toy):
         (OtherType, "the observation .* is not in Box"),
         (TruthIsNoAction, r"the ground truth 7 is not in Discrete\(3\)"),
         (PaysAnotherChoice, r"the oracle's performance is 0 in trial 0 \(20 of 20 below 1\)"),
+        (ScoresInPercent, r"seed 0: the oracle scores 100 in trial 0 \(20 of 20 not from 0 to 1\): set `performance` to"),
+        (ScoresNoNumber, r"seed 0: the oracle scores nan in trial 0 \(20 of 20 not from 0 to 1\)"),
+        (ScoresMistakesBelowNothing, r"- random actions score -1 in trial \d+ \(\d+ of 600 not from 0 to 1\)"),
+        (ScoresMistakesAsInfinite, r"- random actions score inf in trial \d+"),
         (PaysMoreForMistakes, r"random actions earn [.\d]+ in trial \d+, the oracle 1"),
         (NeverEnds, "trial 0 of the oracle does not end within 20000 steps"),
         (IgnoresItsSeed, "seed 0 does not replay in a new env"),

@@ -9,13 +9,12 @@ import pytest
 from PIL import Image
 
 import ngym_plot as p
+from ngym_core.errors import UnknownNameError
 
-from .figures import BASELINE, FIGURES, difference, figure_of, run, session, to_image
+from . import figures
+from .figures import BASELINE, FIGURES, TOLERANCE, difference, figure_of, read_image, run, session, to_image, write_images
 from .observers import recording, table
 from .tasks import Plain
-
-TOLERANCE = 6.0
-"""Root mean square difference, from 0 to 255. Another font makes 0, an older matplotlib (3.9) up to 5."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +24,7 @@ def _no_figure_stays_open():
 
 
 def baseline(name):
-    with Image.open(BASELINE / f"{name}.png") as image:
-        return np.asarray(image.convert("RGB"))
+    return read_image(BASELINE / f"{name}.png")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -72,3 +70,21 @@ def test_comparison_detects_changed_colours():
     for line in figure.axes[0].lines:
         line.set_color("black")
     assert difference(to_image(figure), baseline("psychometric")) > TOLERANCE
+
+
+def test_images_are_written_where_they_are_missing_or_differ(tmp_path, monkeypatch):
+    names = ["run", "session", "trial"]
+    monkeypatch.setattr(figures, "FIGURES", {name: FIGURES[name] for name in names})
+    files = {name: tmp_path / f"{name}.png" for name in names}
+    assert write_images(folder=tmp_path) == list(files.values())
+    drawn = {name: read_image(file) for name, file in files.items()}
+    near, far = drawn["run"] ^ 1, 255 - drawn["session"]  # what another version of matplotlib draws; another figure
+    Image.fromarray(near).save(files["run"])
+    Image.fromarray(far).save(files["session"])
+    assert write_images(folder=tmp_path) == [files["session"]]
+    np.testing.assert_array_equal(read_image(files["session"]), drawn["session"])
+    np.testing.assert_array_equal(read_image(files["run"]), near)
+    assert write_images("run", folder=tmp_path) == [files["run"]]
+    np.testing.assert_array_equal(read_image(files["run"]), drawn["run"])
+    with pytest.raises(UnknownNameError, match="Unknown figure 'rum'. Did you mean 'run'"):
+        write_images("trial", "rum", folder=tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 
 import click
@@ -13,6 +14,7 @@ import pytest
 import ngym_core as ngym
 from ngym_core.plugins import manager as manager_module
 
+from ...conftest import PACKS
 from .sites import GOOD, install, run, start
 
 BAD = {
@@ -52,7 +54,8 @@ def test_pack_appears_on_the_command_line(python):
     pack = next(p for p in json.loads(ngym_command("plugins", "--json")) if p["name"] == "good")
     assert (pack["distribution"], pack["version"], pack["state"]) == ("ngym-good-pack", "1.2.3", "ok")
     assert pack["tasks"] == ["Flash-v0", "OldFlash-v0"]
-    assert pack["hooks"] == ["ngym_commands", "ngym_tags", "ngym_tasks", "ngym_wrappers"]
+    hooks = re.findall(r"^@hookimpl\ndef (\w+)", (PACKS / "good" / "good_pack.py").read_text(), re.MULTILINE)
+    assert pack["hooks"] == sorted(hooks) != []
 
 
 @pytest.mark.parametrize("pack", BAD)
@@ -392,6 +395,24 @@ def test_whatever_a_pack_raises_costs_only_this_pack(tmp_path, options):
     for name in RAISED:
         assert err.count(f"The ngym pack '{name}' of {name} 1.0 is left out: ") == 1
     assert len(err) < 20_000
+
+
+HALF = """
+import ngym_core as ngym
+
+class Double(ngym.FixateThenChoose):
+    def step_one(self, task, now, action):
+        reward, ends = super().step_one(task, now, action)
+        return 2 * reward, ends
+"""
+
+
+def test_pack_whose_rule_is_refused_costs_only_itself(tmp_path):
+    install(tmp_path, "half", HALF)
+    install(tmp_path, "zz_good_site", GOOD)
+    _, err = run(tmp_path, "-c", "import ngym_core as n; n.make('GoodSite-v0').reset()")
+    assert err.count("PluginWarning") == 1
+    assert "The ngym pack 'half' of half 1.0 is left out: TypeError: Double defines step_one but not step_many" in err
 
 
 PRINTS = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from ngym_core.cli import cli
-from ngym_core.plugins import new_pack
+from ngym_core.plugins import hookspecs, new_pack
 from ngym_core.plugins.new_pack import write_pack
 
 from .sites import run
@@ -59,6 +60,8 @@ def test_write_pack_returns_the_files_it_writes(tmp_path, monkeypatch):
     assert project["project"]["entry-points"]["ngym"] == {"two_lights": "two_lights"}
     for name, text in contents(tmp_path / "pack").items():
         assert b"$" not in text.replace(b"${{ matrix.python }}", b""), name
+    readme = (tmp_path / "pack" / "README.md").read_text()
+    assert set(re.findall(r"`(ngym_\w+)`", readme)) == set(hookspecs.__all__) - {"hookimpl"}
     monkeypatch.chdir(tmp_path)
     assert str(write_pack("two_lights")[0]) == "two_lights/README.md"
 

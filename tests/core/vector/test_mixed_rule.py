@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.rules import prepare_trials
 from ngym_core.vector.backends import LoopBackend, RuleBackend
 
 MIXED = {
@@ -50,6 +52,24 @@ def test_lanes_of_a_mixture_are_stepped_by_the_rule_of_each_task(name):
     env.name = name
     assert isinstance(env._backend, RuleBackend)
     assert play(env, 600, seed=3) > 20
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_mixed_rule_pays_one_action_as_those_of_lanes(name):
+    env = ngym.TrialVectorEnv(mixture(name), 40)
+    env.reset(seed=0)
+    rule, task = env._backend.rule, env._backend.task
+    trials = env.env.sample_trials(40, seed=1)
+    facts = {key: np.array(value) for key, value in prepare_trials(task, trials, rule).items()}
+    step = trials.lengths - 1
+    columns = {"step": step, "gt": trials.gt[np.arange(40), step], **facts}
+    ones = [SimpleNamespace(**{key: value[i].item() for key, value in columns.items()}) for i in range(40)]
+    now, action = SimpleNamespace(**columns), np.arange(40) % 3
+    rewards, ends = rule.step_many(task, now, action)
+    assert len(set(rewards.tolist())) > 2
+    for i, one in enumerate(ones):
+        reward, end = rule.step_one(task, one, int(action[i]))
+        assert (reward, bool(end), one.performance) == (rewards[i], ends[i], now.performance[i])
 
 
 def test_lanes_of_a_mixture_go_on_from_a_state_and_as_copies():

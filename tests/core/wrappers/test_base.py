@@ -70,6 +70,34 @@ def test_wrapper_draws_from_another_stream_than_an_inner_one_of_its_kind():
     assert not np.array_equal(*seen)
 
 
+@pytest.mark.parametrize(
+    ("reports", "error", "message"),
+    [
+        ("tired", TypeError, r"Tired\.reports='tired' must be a tuple of names, such as \('time_out',\)"),
+        (("tired", 3), TypeError, r"Tired\.reports=\('tired', 3\) must be a tuple of names"),
+        ({"tired"}, TypeError, r"Tired\.reports=\{'tired'\} must be"),
+        (
+            ("gt",),
+            ValueError,
+            "Tired.reports has 'gt', under which `info` has a value of the task: take a name",
+        ),
+        (["tired", "ended_trial"], ValueError, "Tired.reports has 'ended_trial'"),
+        (("_new_trial",), ValueError, "Tired.reports has '_new_trial'"),  # which lanes have `new_trial`
+    ],
+)
+def test_wrapper_may_not_report_under_names_that_info_has(reports, error, message):
+    with pytest.raises(error, match=message):
+        type("Tired", (ngym.TrialWrapper,), {"reports": reports})
+
+
+def test_names_of_info_are_all_refused_as_reports():
+    env = ngym.TrialVectorEnv(Toy(), 2)
+    for info in (env.reset(seed=0)[1], env.step(np.zeros(2, int))[4]):
+        for name in info:
+            with pytest.raises(ValueError, match=f"reports has '{name}'"):
+                type("Tired", (ngym.TrialWrapper,), {"reports": (name,)})
+
+
 def test_wrapper_rejects_one_dictionary_from_draw_conditions():
     class OneDictionary(ngym.TrialWrapper):
         def draw_conditions(self, n, draws, forced):

@@ -75,9 +75,11 @@ def play(env, steps=300):
 
 
 def test_values_of_all_parameters_are_tried():
-    assert {name.removesuffix("-v0") for name in ngym.all_wrappers()} == set(VALUES) | OTHERS
+    missing = {name.removesuffix("-v0") for name in ngym.all_wrappers()} ^ (set(VALUES) | OTHERS)
+    assert missing == set(), "Give other values of their parameters in VALUES, or name them in OTHERS."
     for name, values in VALUES.items():
-        assert set(inspect.signature(getattr(ngym.wrappers, name)).parameters) - {"env", "envs"} == set(values), name
+        parameters = set(inspect.signature(getattr(ngym.wrappers, name)).parameters) - {"env", "envs"}
+        assert parameters == set(values), f"Give another value of each parameter of {name} in VALUES."
 
 
 @pytest.mark.parametrize(("name", "parameter", "value"), CASES)

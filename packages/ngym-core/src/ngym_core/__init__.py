@@ -43,7 +43,15 @@ if TYPE_CHECKING:
     from ngym_core.mixtures import mix
     from ngym_core.random import Draws, TruncExp
     from ngym_core.rollout import run_env
-    from ngym_core.rules import AnswerAtOnce, FixateThenChoose, ProduceInterval, RespondWhenDue, Rule, TakeAtOnce
+    from ngym_core.rules import (
+        AnswerAtOnce,
+        AnswerInSequence,
+        FixateThenChoose,
+        ProduceInterval,
+        RespondWhenDue,
+        Rule,
+        TakeAtOnce,
+    )
     from ngym_core.state import get_state, load_state, save_state, set_state
     from ngym_core.testing import check_task
     from ngym_core.trial_table import load_trial_table
@@ -55,6 +63,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AnswerAtOnce",
+    "AnswerInSequence",
     "Curriculum",
     "Draws",
     "FixateThenChoose",
@@ -127,7 +136,15 @@ __getattr__, __dir__ = attach(
         ".mixtures": ["mix"],
         ".random": ["Draws", "TruncExp"],
         ".rollout": ["run_env"],
-        ".rules": ["AnswerAtOnce", "FixateThenChoose", "ProduceInterval", "RespondWhenDue", "Rule", "TakeAtOnce"],
+        ".rules": [
+            "AnswerAtOnce",
+            "AnswerInSequence",
+            "FixateThenChoose",
+            "ProduceInterval",
+            "RespondWhenDue",
+            "Rule",
+            "TakeAtOnce",
+        ],
         ".state": ["get_state", "load_state", "save_state", "set_state"],
         ".testing": ["check_task"],
         ".trial_table": ["load_trial_table"],

@@ -193,6 +193,9 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         timing: Timing = None,
         render_mode: RenderMode = None,
     ) -> None:
+        if isinstance(self.rule, type):
+            name = self.rule.__name__
+            raise TypeError(f"{type(self).__name__}.rule is the class {name}; expected an object of it: rule = {name}().")
         self.dt = dt
         self.metadata = {**self.metadata, "render_fps": frames_per_second(dt)}
         self.r_tmax = r_tmax

@@ -38,7 +38,7 @@ __all__ = ["AnswerAtOnce", "AnswerInSequence", "FixateThenChoose", "ProduceInter
 class Rule:
     """Base of all rules: no action earns anything and none ends a trial.
 
-    A subclass defines `step_one` and `step_many`, which must agree (`testing.check_task` compares them), and
+    A subclass defines both `step_one` and `step_many`, which must agree (`testing.check_task` compares them), and
     `prepare` if it needs to know more about a trial than its ground truth.
 
     Attributes:
@@ -46,6 +46,9 @@ class Rule:
         is_interactive: Whether actions change what the agent sees or should do later in the trial.
         pays_ground_truth: Whether an action is right if it equals the ground truth, and withholding is where that
             is 0, so that wrappers may change the ground truth.
+
+    Raises:
+        TypeError: A subclass that defines only one of `step_one` and `step_many`.
 
     Example:
         >>> import numpy as np, ngym_core as ngym
@@ -62,6 +65,11 @@ class Rule:
     optional_rewards: ClassVar[tuple[str, ...]] = ()
     is_interactive: ClassVar[bool] = False
     pays_ground_truth: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Require that single envs and lanes pay the same."""
+        super().__init_subclass__(**kwargs)
+        _require_both(cls, Rule, "step_one", "step_many")
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Return what `step_one` and `step_many` need to know about each trial.
@@ -118,6 +126,21 @@ class Rule:
             Rewards, (N,) float64, and which trials end, (N,) bool.
         """
         return np.zeros(len(action)), np.zeros(len(action), bool)
+
+
+def _require_both(cls: type[Rule], owner: type[Rule], for_one: str, for_many: str) -> None:
+    """Raise if a subclass of `owner` replaces only one of two methods that must agree.
+
+    Raises:
+        TypeError: It replaces that for single envs but not that for lanes, or the other way round.
+    """
+    extended = next(base for base in cls.__mro__[1:] if issubclass(base, owner))
+    own = [name for name in (for_one, for_many) if getattr(cls, name) is not getattr(extended, name)]
+    if len(own) == 1:
+        missing, users = (for_many, "lanes use") if own == [for_one] else (for_one, "single envs use")
+        raise TypeError(
+            f"{cls.__name__} defines {own[0]} but not {missing}, which {users}: define both, so that they pay the same."
+        )
 
 
 def facts_of(rule: Rule, task: Any, trials: Trials) -> Mapping[str, Any]:
@@ -239,6 +262,11 @@ class FixateThenChoose(Rule):
     pays_withholding: bool = False
     optional_rewards: ClassVar[tuple[str, ...]] = ("abort", "correct", "fail", "miss")
     pays_ground_truth = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Require that single envs and lanes pay an answer the same."""
+        super().__init_subclass__(**kwargs)
+        _require_both(cls, FixateThenChoose, "pay_one", "pay_many")
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Return the edges of both periods, and in which trials a response is due."""

@@ -103,9 +103,9 @@ def check_task(
 
     Whole trials are played with the oracle agent (which plays the ground truth: full performance in every
     trial, and at least the reward of any random agent), and with random agents (the stated chance
-    level). The task must replay from `reset(seed)`, keep to its spaces and types at every step, generate
-    the same trials one at a time, many at a time and in lanes, apply forced conditions, share no
-    array or dictionary between returns, and pass Gymnasium's own checker without a warning.
+    level). Performance is from 0 to 1. The task must replay from `reset(seed)`, keep to its spaces and types at
+    every step, generate the same trials one at a time, many at a time and in lanes, apply forced conditions,
+    share no array or dictionary between returns, and pass Gymnasium's own checker without a warning.
 
     It must also be what it is for: have a ground truth that stands where its rule pays it, and a reward to
     earn; write to every channel, and show what decides the answer (a simple classifier must predict it from
@@ -146,7 +146,8 @@ def check_task(
     def check_chance() -> Iterator[str]:
         measured["chance"] = getattr(build(), "chance", None)
         measured["random"] = _performance(build, seeds, random_trials // len(seeds), _play_randomly)
-        yield from _check_chance(measured["chance"], measured["random"])
+        breaches = list(_check_scale("random actions score", measured["random"]))
+        yield from breaches or _check_chance(measured["chance"], measured["random"])
 
     # Name -> a check, and those whose breach would break it too: a mistake is named once.
     checks: dict[str, tuple[Callable[[], Iterator[str]], tuple[str, ...]]] = {
@@ -393,6 +394,10 @@ def _check_oracle(build: Callable[[], Any], seeds: Sequence[int], trials: int) -
                 'return {"new_trial": True} from `_step`, or shorten the periods'
             )
             return
+        breach = next(_check_scale(f"seed {seed}: the oracle scores", oracle.performance), None)
+        if breach is not None:
+            yield breach
+            return
         short = np.nonzero(oracle.performance < 1 - 1e-9)[0]
         if len(short):
             yield (
@@ -410,6 +415,16 @@ def _check_oracle(build: Callable[[], Any], seeds: Sequence[int], trials: int) -
                     "ground truth the most, or say `sure_rewards = False` in the class if chance decides"
                 )
                 return
+
+
+def _check_scale(scores: str, performance: Array) -> Iterator[str]:
+    """Check that performance is from 0 to 1 in every trial; the message begins with whose it is."""
+    off = np.nonzero(~((performance >= -1e-9) & (performance <= 1 + 1e-9)))[0]  # what is no number is neither
+    if len(off):
+        yield (
+            f"{scores} {performance[off[0]]:g} in trial {off[0]} ({len(off)} of {len(performance)} not from 0 to 1): set "
+            "`performance` to the part of the trial that was right, 1 if all of it was"
+        )
 
 
 def _check_rewards(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from string import Template
 from ngym_core import __version__
 from ngym_core.arguments import FilePath, Text, checked
 from ngym_core.files import atomic_write, claim_folder
-from ngym_core.plugins import registry
+from ngym_core.plugins import hookspecs, registry
 
 __all__ = ["write_pack"]
 
@@ -56,6 +56,7 @@ def write_pack(name: Text, folder: FilePath | None = None) -> list[Path]:
     _check_name(name, f"{task}-v0")
     names = {"module": name, "distribution": name.replace("_", "-"), "task": task, "task_id": f"{task}-v0"}
     names["version"] = __version__
+    names["hooks"] = ", ".join(f"`{hook}`" for hook in hookspecs.__all__ if hook not in ("hookimpl", "ngym_tasks"))
     folder = Path(name if folder is None else folder).expanduser()
     templates = files("ngym_core.plugins").joinpath("pack_template")
     written: list[Path] = []

@@ -57,6 +57,11 @@ class MixedRule(Rule):
             facts["timeout"][rows] += self._tasks[i].r_tmax - task.r_tmax  # that of `task` is added for all
         return {**facts, "_task": index.astype(np.int64)}
 
+    def step_one(self, task: Any, now: Any, action: Any) -> tuple[float, bool]:
+        """Evaluate one action, by the rule of the task that is played."""
+        played = self._tasks[int(now._task)]
+        return played.rule.step_one(played, now, action)  # type: ignore[no-any-return]
+
     def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         reward, ends, index = np.zeros(len(action)), np.zeros(len(action), bool), now._task

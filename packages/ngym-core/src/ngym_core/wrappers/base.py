@@ -171,8 +171,22 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Record which hooks the wrapper defines."""
+        """Record which hooks the wrapper defines, and check the names under which it reports.
+
+        Raises:
+            TypeError: `reports` is not a tuple or list of texts.
+            ValueError: It has a name of which `info` has a value already.
+        """
         super().__init_subclass__(**kwargs)
+        if not isinstance(cls.reports, (tuple, list)) or not all(isinstance(name, str) for name in cls.reports):
+            raise TypeError(f"{cls.__name__}.reports={cls.reports!r} must be a tuple of names, such as ('time_out',).")
+        taken = ("new_trial", "gt", "performance", "trial", "ended_trial")
+        for name in cls.reports:
+            if name.removeprefix("_") in taken:  # with an underscore it says in which lanes the value is
+                raise ValueError(
+                    f"{cls.__name__}.reports has {name!r}, under which `info` has a value of the task: take a name that is "
+                    f"none of {', '.join(taken)}."
+                )
         cls._one_at_a_time = cls.new_trial is not TrialWrapper.new_trial
         cls._changes_steps = cls.on_step is not TrialWrapper.on_step
         cls._pauses = cls.paused is not TrialWrapper.paused
