@@ -394,6 +394,58 @@ def test_env_is_made_again_from_its_spec():
     assert other.get_wrapper_attr("curriculum") == env.curriculum
 
 
+def four_seconds():
+    return 4000
+
+
+DURATIONS = [
+    (ngym.TruncExp(500, 200, 900), ngym.TruncExp(3000, 2000, 5000)),
+    (500, four_seconds),
+    (four_seconds, ngym.TruncExp(500, 200, 900)),
+]
+
+
+def of_two_durations(a, b, pooled=True, **kwargs):
+    first = Stage({"timing": {"stimulus": a}}, until=Gate("performance", 0, window=1))
+    curriculum = Curriculum([first, Stage({"timing": {"stimulus": b}})], pooled)
+    return ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": curriculum})], **kwargs)
+
+
+@pytest.mark.parametrize("pooled", [None, True, False])
+@pytest.mark.parametrize(("a", "b"), DURATIONS)
+def test_state_has_the_distributions_and_functions_of_its_stage(a, b, pooled, tmp_path):
+    def play_on(env, steps):
+        return [env.step(0 if pooled is None else np.zeros(3, int)) for _ in range(steps)]
+
+    def build():
+        return of_two_durations(a, b) if pooled is None else ngym.TrialVectorEnv(of_two_durations(a, b, pooled), 3)
+
+    one, two = build(), build()
+    one.reset(seed=0)
+    play_on(one, 90)
+    two.set_state(load_state(save_state(tmp_path / "state", one.get_state())))
+    if pooled is not False:  # the parameters of each lane are its own
+        assert two.get_wrapper_attr("stage") == 1 if pooled is None else two.env.stage == 1
+        assert (two if pooled is None else two.env).unwrapped.timing["stimulus"] == b
+    assert _equal(play_on(one, 150), play_on(two, 150))
+
+
+def test_state_has_a_function_that_the_curriculum_replaces_for_a_while():
+    envs = [of_two_durations(300, 400, timing={"delay": four_seconds}) for _ in range(2)]
+    for env in envs:
+        env.curriculum = Curriculum([Stage({"timing": {"delay": 100}}, until=Gate("steps", 0, window=1)), Stage()])
+    envs[0].reset(seed=0)
+    envs[1].set_state(envs[0].get_state())
+    play(envs[1], 2)
+    assert envs[1].unwrapped.timing["delay"] is four_seconds
+
+
+def test_state_of_a_distribution_with_other_numbers_is_refused():
+    one, two = (of_two_durations(ngym.TruncExp(500, 200, most), 500) for most in (900, 901))
+    with pytest.raises(ngym.StateError, match=r"stimulus: TruncExp\[500\.0, 200\.0, 900\.0\].*, here .*901\.0\]"):
+        two.set_state(one.get_state())
+
+
 def test_state_of_another_curriculum_is_refused():
     env = make()
     env.reset(seed=0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -126,6 +127,11 @@ def _numeric_order(text: str) -> tuple[float, str]:
 
 Report: TypeAlias = Annotated[EvaluationReport, InstanceOf(EvaluationReport, "an EvaluationReport")]
 """Summary of an agent's test trials."""
+
+
+def _text(value: Any) -> str:
+    """Return what JSON cannot hold as a text that is the same in every process."""
+    return value.__qualname__ if isinstance(value, FunctionType) else str(value)
 
 
 class _TableWriter(KVWriter):
@@ -252,7 +258,7 @@ class Trainer:
 
     def _settings(self) -> dict[str, Any]:
         """Return task and config as they are read back from JSON."""
-        settings: dict[str, Any] = json.loads(json.dumps({"task": self.task, **asdict(self.config)}, default=str))
+        settings: dict[str, Any] = json.loads(json.dumps({"task": self.task, **asdict(self.config)}, default=_text))
         return settings
 
     def _described(self) -> dict[str, Any]:
