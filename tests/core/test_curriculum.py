@@ -130,6 +130,17 @@ def test_reminder_ends_by_a_gate_of_its_own_and_trials_count_on():
     assert never_back == [0] * 6  # no reminder, whose gate would have been open
 
 
+def test_reminder_does_not_end_by_the_gate_of_its_stage():
+    first = Stage(until=Gate("performance", 0.6, window=3), again=Gate("performance", 1.0, window=6))
+    middle = Stage(back=Gate("performance", 0.0, window=3), until=Gate("performance", 1.0, window=50))
+    curriculum, found = Curriculum([first, middle, Stage()]), []
+    progress = curriculum.begin()
+    for right in (1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1):
+        progress = curriculum.advance(progress, {"performance": [right]})
+        found.append((progress.stage, progress.trials))
+    assert found == [(0, 1), (0, 2), *[(1, i) for i in range(3)], *[(0, i) for i in range(3, 9)], (1, 9)]
+
+
 def test_stage_that_is_gone_back_to_without_a_gate_for_it_begins_anew():
     first = Stage(until=Gate("performance", 1, window=3))
     curriculum = Curriculum([first, *reminding().stages[1:]])

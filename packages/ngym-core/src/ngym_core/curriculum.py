@@ -244,8 +244,8 @@ class Stage:
         conditions: Conditions to force, name -> a value, or a list of values one of which is drawn for each trial.
         until: What leads to the next stage: a gate, or several that must all be open. The last stage has none.
         back: What leads back to the stage before; it is looked at first.
-        again: What leads forward again after the next stage has led back to this one, as a reminder. Trials, and days, count
-            on through a reminder as if the stage were the same.
+        again: What leads forward again after the next stage has led back to this one, as a reminder, in place of `until`.
+            Trials, and days, count on through a reminder as if the stage were the same.
         staircase: A parameter or condition that follows the answers.
 
     Raises:
@@ -489,7 +489,9 @@ class Curriculum:
             for name, before in progress.scores.items()
         }
         progress = replace(progress, trials=progress.trials + int(here.sum()), scores=scores)
-        progress = self._through(self._through(progress, ["back", "again"]), ["until"])
+        progress = self._through(progress, ["back", "again"])
+        if not progress.reminded:
+            progress = self._through(progress, ["until"])
         staircase = self.stages[progress.stage].staircase
         if staircase is None:
             return progress
