@@ -113,6 +113,13 @@ def test_all_of_several_gates_must_be_open():
     assert Stage(until=[GATE]) == Stage(until=GATE)
 
 
+def test_gate_tolerates_rounding():
+    assert Gate("performance", 0.7, window=3).is_open(np.array([0.7] * 3), 3)
+    assert Gate("reward", 1.0, window=3).is_open([0.9999999999999999, 1, 1], 3)
+    assert Gate("reward", 0, window=2, below=True).is_open([0.1 + 0.2, -0.3], 2)
+    assert not Gate("reward", 1.0, window=3).is_open([0.999999, 1, 1], 3)
+
+
 def reminding(**kwargs):
     """Three stages, the second of which leads back to the first, as a reminder."""
     again = Gate("performance", 0.5, window=4)
@@ -234,6 +241,17 @@ WRONG = [
     ),
     (lambda: Stage(back=Gate("correct", -0.1)), ValueError, "threshold=-0.1: this gate can never open, since correct is"),
     (lambda: Gate("performance", 1.2, below=False), ValueError, "can never open"),
+    (
+        lambda: Gate("steps", -1, below=True),
+        ValueError,
+        "threshold=-1: this gate can never open, since steps is a",
+    ),
+    (lambda: Gate("steps", 0.5, below=True), ValueError, "threshold=0.5: this gate can never open, since steps is a number"),
+    (
+        lambda: Stage(back=Gate("reaction_time", -5)),
+        ValueError,
+        "threshold=-5: this gate can never open, since reaction_time is a number from 0",
+    ),
     (lambda: Gate("reward", np.nan), ValueError, "threshold=nan must be a finite number"),
     (lambda: Gate("reward", 1, window=0), ValueError, "window=0 must be an integer from 1"),
     (lambda: Stage(until=Gate("level", 3)), ValueError, "can never open, since its stage has no staircase"),

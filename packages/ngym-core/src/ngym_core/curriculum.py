@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from ngym_core.arguments import (
     InstanceOf,
     Integer,
     Keywords,
+    Number,
     Text,
     check_arguments,
     checked,
@@ -59,6 +61,10 @@ SHARES = ("performance", "correct")
 """Metrics from 0 to 1."""
 GATES = ("until", "back", "again")
 """What a stage calls its gates."""
+LEAST = {"steps": 1, "reaction_time": 0}
+"""Least value of other metrics."""
+ROUNDING = 1e-9
+"""Relative error up to which a mean is its threshold: sums of rewards are rounded."""
 PARTS = ("parameters", "conditions")
 """Where the path of a staircase begins."""
 
@@ -107,6 +113,8 @@ class Gate:
             raise unknown_name("metric of a gate", self.metric, METRICS)
         if self.metric in SHARES:
             self._check_reachable(0, 1, f"{self.metric} is a number from 0 to 1")
+        if self.metric in LEAST:
+            self._check_reachable(LEAST[self.metric], math.inf, f"{self.metric} is a number from {LEAST[self.metric]}")
         if self.day is None and self.days > 1:
             raise ValueError(f"days={self.days!r} needs `day`, the number of trials in one.")
         if self.day is not None and self.day < (least := max(self.window, self.at_least)):
@@ -139,8 +147,13 @@ class Gate:
         return all(len(window) and self.reached_by(window.mean()) for window in windows)
 
     def reached_by(self, mean: float) -> bool:
-        """Return whether a mean reaches the threshold."""
-        return bool(mean <= self.threshold if self.below else mean >= self.threshold)
+        """Return whether a mean reaches the threshold, but for rounding."""
+        return self.is_met_by(mean) or bool(mean < self.threshold if self.below else mean > self.threshold)
+
+    @checked
+    def is_met_by(self, mean: Annotated[float, Number(infinite=True)]) -> bool:
+        """Return whether a mean is the threshold, but for rounding."""
+        return math.isclose(mean, self.threshold, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
 
 Gates: TypeAlias = Annotated[
