@@ -150,6 +150,52 @@ def test_conditions_of_a_caller_prevail():
     assert set(make().sample_trials(20, seed=0, coh=6.4).conditions["coh"]) == {6.4}
 
 
+def forcing(values):
+    """An env whose first stage has two coherences, and its second a staircase, with coherences that are fixed outside."""
+    given = [
+        Stage({}, {"coh": [51.2, 12.8]}, until=Gate("performance", 0.5, window=2)),
+        Stage(staircase=Staircase("conditions.coh", LEVELS)),
+    ]
+    env = make(given=given)
+    return ngym.wrappers.FixConditions(env, {"coh": values})
+
+
+@pytest.mark.parametrize("values", [6.4, [6.4, 0.0]])
+def test_trials_that_are_forced_to_be_others_count_for_nothing(values):
+    env = forcing(values)
+    env.reset(seed=0)
+    found = play(env, 8)
+    assert column(found, "stage") == [-1] * 8
+    assert np.isnan(column(found, "level")).all()
+    assert env.stage == 0
+    env.env.progress = env.curriculum.enter(1)
+    assert column(play(env, 8), "stage")[1:] == [-1] * 7
+    assert env.level == 51.2
+
+
+def test_trials_that_are_forced_to_a_value_of_their_stage_count():
+    env = forcing([12.8, 51.2])
+    env.reset(seed=0)
+    assert column(play(env, 3), "stage") == [0] * 3
+    found = play(env, 30)
+    assert env.stage == 1
+    assert set(column(found, "stage")) == {-1, 1}
+    assert all(row["coh"] == row["level"] for row in found if row["stage"] == 1)
+
+
+def test_forced_trials_of_lanes_and_of_a_single_reset_count_for_nothing():
+    vector = ngym.TrialVectorEnv(forcing([6.4, 51.2]), 4)
+    vector.reset(seed=0)
+    seen = [step[4]["trial"] for step in step_lanes(vector, 30, p=0)]
+    stage, coh = (np.concatenate([trial[name] for trial in seen]) for name in ("stage", "coh"))
+    assert ((stage == -1) == (coh == 6.4)).all()
+    assert set(stage.tolist()) == {-1, 0}
+    env = make()
+    trial = env.reset(seed=0, options={"conditions": {"coh": 3.2}})[1]["trial"]
+    assert (trial["stage"], env.reset()[1]["trial"]["stage"]) == (-1, 0)
+    assert env.sample_trials(3, seed=0, coh=[3.2, 25.6, 51.2]).conditions["stage"].tolist() == [-1, 0, 0]
+
+
 def test_what_an_inner_layer_records_as_stage_does_not_count():
     curriculum = Curriculum([Stage(until=Gate("performance", 0.5, window=3)), Stage()])
     env = ngym.make("CVLearning", stages=[2, 4], wrappers=[("FollowCurriculum", {"curriculum": curriculum})])

@@ -439,6 +439,11 @@ class Curriculum:
         """Whether any stage has a staircase."""
         return any(stage.staircase is not None for stage in self.stages)
 
+    @property
+    def conditions(self) -> set[str]:
+        """Names of the conditions that any stage sets."""
+        return {name for stage in self.stages for name in stage.flat_conditions(NO_LEVEL)}
+
     def begin(self) -> Progress:
         """Return the progress before the first trial."""
         return self.enter(0)

@@ -9,17 +9,19 @@ from typing import Any, Self
 
 import gymnasium
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.arguments import checked, given_arguments
 from ngym_core.changes import PLAYED
-from ngym_core.curriculum import Curriculum, GivenCurriculum, Progress, Stage, as_curriculum
+from ngym_core.curriculum import NO_LEVEL, Curriculum, GivenCurriculum, Progress, Stage, as_curriculum
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
-from ngym_core.sampling import layers, sample_trials, tasks_of
+from ngym_core.sampling import conditions_of_trial, layers, sample_trials, tasks_of
 from ngym_core.trial_table import TrialRecorder
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
+NO_STAGE = -1
+"""The stage of a trial that is forced to be another than its stage has."""
 FIXED = frozenset({*PLAYED, "dt", "observation_space", "action_space", "timing", "rewards", "num_tr_exp", "r_tmax"})
 """Public attributes of a task that no stage can set."""
 
@@ -54,7 +56,8 @@ class FollowCurriculum(TrialWrapper):
     Each trial has its `stage` (an index) as a condition, and so as a column of trial tables, and the `level` of the stage's
     staircase if the curriculum has any (NaN in stages without one). When a trial ends, the next one has begun already, in
     one env and in lanes alike: another stage or level counts from the trial after that one on, and trials that had begun
-    before count for no gate and no staircase (rewards that a stage sets are paid at once, as always).
+    before count for no gate and no staircase (rewards that a stage sets are paid at once, as always). Nor does a trial whose
+    conditions a caller or a wrapper outside forces to other values than the stage has: its `stage` is -1, its `level` NaN.
 
     The lanes of a vector env follow a curriculum together: the trials of all count, in the order of their steps and lanes,
     and all get the next stage with their next trial. It begins anew when the first lane is seeded. With ``pooled=False``
@@ -236,8 +239,24 @@ class FollowCurriculum(TrialWrapper):
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the conditions of the stage, and record it, with its level if there are any."""
-        level = {"level": float(self.level)} if self.curriculum.has_levels else {}
-        return {**self._conditions(n, draws), **forced}, {"stage": self.stage, **level}
+        recorded: dict[str, Any] = {"stage": self.stage}
+        if self.curriculum.has_levels:
+            recorded["level"] = float(self.level)
+        if (other := self._plays_other(n, forced)).any():
+            unknown = {"stage": NO_STAGE, "level": NO_LEVEL}
+            recorded = {name: np.where(other, unknown[name], value) for name, value in recorded.items()}
+        return {**self._conditions(n, draws), **forced}, recorded
+
+    def _plays_other(self, n: int, forced: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """Return which of n trials are forced to have another condition than the stage gives them, (n,)."""
+        other = np.zeros(n, bool)
+        for name, value in self.curriculum.stages[self.stage].flat_conditions(self.level).items():
+            if name not in forced:
+                continue
+            options = value if isinstance(value, (list, tuple)) else [value]
+            given = [conditions_of_trial({name: forced[name]}, i, n)[name] for i in range(n)]
+            other |= [not any(np.array_equal(one, option) for option in options) for one in given]
+        return other
 
     # ---- what changes the stage ------------------------------------------------------------------
 
