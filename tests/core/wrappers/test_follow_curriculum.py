@@ -141,6 +141,8 @@ def test_progress_that_is_assigned_is_gone_on_from():
     env.progress = env.curriculum.enter(1)
     assert column(play(env, 3), "stage") == [0, 1, 1]
     assert (env.stage, env.level, env.unwrapped.sigma) == (1, 25.6, 0)
+    with pytest.raises(ValueError, match="This progress is that of another curriculum: it has stage 4 of 4"):
+        env.progress = Curriculum([*stages()[:-1], *stages()[2:]]).enter(4)
     with pytest.raises(TypeError, match=r"progress=1 must be a Progress, such as env\.curriculum\.enter\(1\)"):
         env.progress = 1
     assert env.stage == 1
@@ -194,6 +196,17 @@ def test_forced_trials_of_lanes_and_of_a_single_reset_count_for_nothing():
     trial = env.reset(seed=0, options={"conditions": {"coh": 3.2}})[1]["trial"]
     assert (trial["stage"], env.reset()[1]["trial"]["stage"]) == (-1, 0)
     assert env.sample_trials(3, seed=0, coh=[3.2, 25.6, 51.2]).conditions["stage"].tolist() == [-1, 0, 0]
+
+
+def test_what_an_inner_layer_records_as_level_is_no_level():
+    class Named(ngym.TrialWrapper):
+        def draw_conditions(self, n, draws, forced):
+            return forced, {"level": np.full(n, "low")}
+
+    curriculum = Curriculum([Stage(until=Gate("steps", 1, window=2)), Stage()])
+    env = FollowCurriculum(Named(ngym.make(ID)), curriculum)
+    env.reset(seed=0)
+    assert column(play(env, 4), "stage") == [0, 0, 0, 1]
 
 
 def test_what_an_inner_layer_records_as_stage_does_not_count():
@@ -534,10 +547,26 @@ def test_scores_drive_what_is_sampled():
     assert set(env.sample_trials(5, seed=0).conditions["stage"]) == {1}
     env.score([1.0, 1.0])
     assert env.level == 25.6
+    env.score(np.array([True, False]))
+    env.score([])
     steps = Curriculum([Stage(until=Gate("steps", 5)), Stage()])
     env = ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": steps})])
     with pytest.raises(UnknownNameError, match="Unknown metric of these trials, which a gate needs: 'steps'"):
         env.score(1.0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "kind"),
+    [
+        *((scores, ValueError) for scores in (85, -1, float("nan"), [0.5, 1.5], [[1.0]], [0.5, np.nan])),
+        *((scores, TypeError) for scores in (None, "a", ["a"], [0.5, None], [[1], [1, 2]], 1j)),
+    ],
+)
+def test_scores_that_are_none_are_refused(scores, kind):
+    env = make()
+    with pytest.raises(kind, match="performance=.* must be a number from 0 to 1, or a list of one for each trial"):
+        env.score(scores)
+    assert env.progress.trials == 0
 
 
 # ---- what is refused -----------------------------------------------------------------------------------
@@ -558,6 +587,22 @@ WRONG = [
     ([Stage(conditions={"ground_truth": 7})], ValueError, "Stage 0: .*7"),
     ([Stage(staircase=Staircase("conditions.cohh", LEVELS))], KeyError, "Stage 0: Unknown condition"),
     ([Stage(staircase=Staircase("parameters.timing.stimulis", LEVELS))], KeyError, "Stage 0: Unknown timing key 'stimulis'"),
+    ([Stage(conditions={"ground_truth": [0, 0, 0, 7]})], ValueError, "Stage 0: The condition 'ground_truth' is forced to 7"),
+    (
+        [Stage(conditions={"coh": 0, "ground_truth": (0, 1, 7)})],
+        ValueError,
+        "Stage 0: The condition 'ground_truth' is forced",
+    ),
+    (
+        [Stage(staircase=Staircase("conditions.ground_truth", [0, 7, 1]))],
+        ValueError,
+        "Stage 0: The condition 'ground_truth' is forced to 7",
+    ),
+    (
+        [Stage(staircase=Staircase("parameters.sigma", [1, -1, 2]))],
+        ValueError,
+        "Stage 0: sigma=-1 must be a finite number from 0",
+    ),
     (
         [Stage(staircase=Staircase("parameters.sigma", [1, -1]))],
         ValueError,
@@ -593,6 +638,24 @@ def test_what_a_wrapper_inside_decides_and_a_second_curriculum_are_refused():
         FollowCurriculum(make(), Curriculum([Stage()]))
     with pytest.raises(TypeError, match="curriculum=5 must be a Curriculum, a dictionary of its parts, or a TOML file"):
         FollowCurriculum(ngym.make(ID), 5)
+
+
+def test_period_that_a_modifier_sets_is_refused():
+    def follow(id_, period):
+        stage = Stage(staircase=Staircase(f"parameters.timing.{period}", [100, 1000]))
+        return ngym.make(id_, wrappers=[("FollowCurriculum", {"curriculum": Curriculum([stage])})])
+
+    message = "Stage 0: parameters='timing.delay': Delay sets this period, whatever its timing is"
+    for id_ in ("yang19.dlygo-v0+delay=500", "yang19.dlygo-v0+delay=500+sequence"):
+        with pytest.raises(ValueError, match=message):
+            follow(id_, "delay")
+        assert follow(id_, "stimulus").level == 100
+
+
+def test_whole_numbers_that_are_written_as_floats_are_whole_numbers():
+    env = make(given=[Stage(staircase=Staircase("conditions.ground_truth", [0.0, 1.0], down=1))])
+    env.reset(seed=0)
+    assert column(play(env, 3), "ground_truth") == [0, 0, 1]
 
 
 def test_stages_of_an_env_with_several_tasks_set_conditions_only():
@@ -631,3 +694,9 @@ dcision = 100
         UnknownNameError, match=r"curriculum\.toml, line 4: Unknown condition of .* 'cohs'. Did you mean 'coh'"
     ):
         FollowCurriculum(ngym.make(ID), str(path))
+    path.write_text('[[stages]]\nparameters.sigma = 0.5\nstaircase = {path = "conditions.cohh", levels = [1, 2]}\n')
+    with pytest.raises(UnknownNameError, match=r"curriculum\.toml, line 3: Unknown condition of .* 'cohh'"):
+        FollowCurriculum(ngym.make(ID), path)
+    path.write_text('[[stages]]\n[stages.staircase]\npath = "parameters.sigma"\nlevels = [1, -2]\n')
+    with pytest.raises(ValueError, match=r"curriculum\.toml, line 4: sigma=-2 must be"):
+        FollowCurriculum(ngym.make(ID), path)
