@@ -113,6 +113,13 @@ def test_all_of_several_gates_must_be_open():
     assert Stage(until=[GATE]) == Stage(until=GATE)
 
 
+def test_gate_tolerates_rounding():
+    assert Gate("performance", 0.7, window=3).is_open(np.array([0.7] * 3), 3)
+    assert Gate("reward", 1.0, window=3).is_open([0.9999999999999999, 1, 1], 3)
+    assert Gate("reward", 0, window=2, below=True).is_open([0.1 + 0.2, -0.3], 2)
+    assert not Gate("reward", 1.0, window=3).is_open([0.999999, 1, 1], 3)
+
+
 def reminding(**kwargs):
     """Three stages, the second of which leads back to the first, as a reminder."""
     again = Gate("performance", 0.5, window=4)
@@ -128,6 +135,17 @@ def test_reminder_ends_by_a_gate_of_its_own_and_trials_count_on():
     assert found == [0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 2]
     never_back = [stage for stage, _ in follow(reminding(), [0, 1, 1, 0, 1, 1])]
     assert never_back == [0] * 6  # no reminder, whose gate would have been open
+
+
+def test_reminder_does_not_end_by_the_gate_of_its_stage():
+    first = Stage(until=Gate("performance", 0.6, window=3), again=Gate("performance", 1.0, window=6))
+    middle = Stage(back=Gate("performance", 0.0, window=3), until=Gate("performance", 1.0, window=50))
+    curriculum, found = Curriculum([first, middle, Stage()]), []
+    progress = curriculum.begin()
+    for right in (1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1):
+        progress = curriculum.advance(progress, {"performance": [right]})
+        found.append((progress.stage, progress.trials))
+    assert found == [(0, 1), (0, 2), *[(1, i) for i in range(3)], *[(0, i) for i in range(3, 9)], (1, 9)]
 
 
 def test_stage_that_is_gone_back_to_without_a_gate_for_it_begins_anew():
@@ -208,8 +226,65 @@ def test_gate_looks_at_the_level_of_a_staircase():
     assert follow(curriculum, [1] * 6) == [(0, 1), (0, 2), (0, 3), (1, 0), (1, 0), (1, 0)]
 
 
+def test_arrays_and_ranges_of_conditions_are_lists():
+    stage = Stage(conditions={"coh": np.array([6.4, 12.8]), "ground_truth": range(2), "seed": np.int64(3)})
+    assert stage.conditions == {"coh": [6.4, 12.8], "ground_truth": [0, 1], "seed": 3}
+    assert json.loads(json.dumps(Curriculum([stage]).to_dict())) == Curriculum([stage]).to_dict()
+
+
+# ---- wrong trials --------------------------------------------------------------------------------------
+
+LEADING = Curriculum([Stage(until=Gate("performance", 0.5, window=2)), Stage()])
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "message"),
+    [
+        ({"perf": [1.0, 1.0]}, UnknownNameError, "Unknown metric of these trials, which a gate needs: 'performance'"),
+        ({"perf": 1.0}, UnknownNameError, "which a gate needs: 'performance'"),
+        ({"performance": 1.0}, TypeError, "performance=1.0 must be a sequence of numbers"),
+        ({"performance": [[1.0, 1.0]]}, ValueError, r"performance=\[\[1.0, 1.0\]\] must be a sequence of numbers"),
+        ({"performance": ["a"]}, TypeError, r"performance=\['a'\] must be a sequence of numbers"),
+        ({"performance": [0.5, 85]}, ValueError, "performance=85.0 must be a number from 0 to 1"),
+        ({"performance": [0.5], "correct": [-1]}, ValueError, "correct=-1.0 must be a number from 0 to 1"),
+        (
+            {"performance": [1, 1], "stage": [0]},
+            ValueError,
+            "of the same length.*not {'performance': 2, 'stage': 1}",
+        ),
+    ],
+)
+def test_wrong_trials_are_refused(rows, kind, message):
+    with pytest.raises(kind, match=message):
+        LEADING.advance(LEADING.begin(), rows)
+
+
+def test_trials_may_lack_values_and_have_any_other_column():
+    rows = {"name": ["a", "b"], "performance": [1.0, np.nan]}
+    assert LEADING.advance(LEADING.begin(), rows).stage == 1
+    assert LEADING.advance(LEADING.begin(), {}).trials == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (Curriculum([Stage(until=GATE), Stage(until=GATE), Stage()]).enter(2), "it has stage 2 of 2"),
+        (Curriculum([Stage(staircase=Staircase("conditions.coh", LEVELS, start=3))]).begin(), "it has level 3 in stage 0"),
+        (
+            Curriculum([Stage(until=Gate("steps", 1, window=2)), Stage()]).begin(),
+            r"it has scores \['level', .*'steps'\]",
+        ),
+        (Curriculum([Stage(until=GATE), Stage()]).begin(), r"it has scores of .*5.* trials; expected 2"),
+    ],
+)
+def test_progress_of_another_curriculum_is_refused(other, message):
+    with pytest.raises(ValueError, match=f"This progress is that of another curriculum: {message}"):
+        LEADING.advance(other, {"performance": [1.0]})
+
+
 # ---- wrong descriptions --------------------------------------------------------------------------------
 
+PAID = Curriculum([Stage(until=Gate("reward", 1)), Stage()])
 WRONG = [
     (
         lambda: Gate("performence", 0.8),
@@ -223,6 +298,20 @@ WRONG = [
     ),
     (lambda: Stage(back=Gate("correct", -0.1)), ValueError, "threshold=-0.1: this gate can never open, since correct is"),
     (lambda: Gate("performance", 1.2, below=False), ValueError, "can never open"),
+    (
+        lambda: Gate("steps", -1, below=True),
+        ValueError,
+        "threshold=-1: this gate can never open, since steps is a",
+    ),
+    (lambda: Gate("steps", 0.5, below=True), ValueError, "threshold=0.5: this gate can never open, since steps is a number"),
+    (
+        lambda: Stage(back=Gate("reaction_time", -5)),
+        ValueError,
+        "threshold=-5: this gate can never open, since reaction_time is a number from 0",
+    ),
+    (lambda: Stage(conditions={"coh": []}), ValueError, r"conditions\['coh'\]=\[\] must be a value, or a list of some"),
+    (lambda: Stage(conditions={"coh": ()}), ValueError, r"conditions\['coh'\]=\(\) must be a value, or a list of some"),
+    (lambda: Stage(conditions={"coh": np.array([])}), ValueError, r"conditions\['coh'\]=\[\] must be a value, or a list"),
     (lambda: Gate("reward", np.nan), ValueError, "threshold=nan must be a finite number"),
     (lambda: Gate("reward", 1, window=0), ValueError, "window=0 must be an integer from 1"),
     (lambda: Stage(until=Gate("level", 3)), ValueError, "can never open, since its stage has no staircase"),
@@ -263,10 +352,10 @@ WRONG = [
     ),
     (lambda: Curriculum.from_dict({"stages": [5]}), TypeError, "Stage 0: A stage must be a table of its arguments, not 5"),
     (lambda: Curriculum.from_dict({}), TypeError, "A curriculum needs 'stages'"),
+    (lambda: Curriculum.from_dict({"stages": {}}), TypeError, "^stages must be a list, in a file a table"),
+    (lambda: Curriculum.from_dict({"stages": [{}, {}]}), ValueError, "^Stage 0 has no gate `until`"),
     (
-        lambda: Curriculum([Stage(until=Gate("reward", 1)), Stage()]).advance(
-            Curriculum([Stage()]).begin(), {"performance": [1.0]}
-        ),
+        lambda: PAID.advance(PAID.begin(), {"performance": [1.0]}),
         UnknownNameError,
         "Unknown metric of these trials, which a gate needs: 'reward'",
     ),
@@ -401,7 +490,7 @@ MORE_MISTAKES = [
     ('"steps"', '"step"', 14, "Unknown metric of a gate 'step'. Did you mean 'steps'?"),
     ("threshold = 0.7}]", "treshold = 0.7}]", 15, "Unknown key of a gate 'treshold'. Did you mean 'threshold'?"),
     ('"performance", threshold = 0.7}]', '"perfomance", threshold = 0.7}]', 15, "Did you mean 'performance'?"),
-    ("threshold = 0.9\n", "threshold = 1.9\n", 17, "threshold=1.9: this gate can never open"),
+    ("threshold = 0.9\n", "threshold = 1.9\n", 20, "threshold=1.9: this gate can never open"),
     ("below = true\n\n", "below = 3\n\n", 24, "below=3 must be"),
     ("threshold = 400\n", "treshold = 400\n", 23, "Unknown key of a gate 'treshold'. Did you mean 'threshold'?"),
 ]
@@ -429,7 +518,7 @@ MISTAKES = [
     ("[stages.staircase]", "[stages.stairs]", 14, "Unknown key of a stage 'stairs'. Did you mean 'staircase'?"),
     ("  200,", '  "long",', 16, "levels=[100, 'long'] must be a sequence of one or more finite numbers"),
     ("down = 2", "donw = 2", 20, "Unknown key of a staircase 'donw'. Did you mean 'down'?"),
-    ("threshold = 150", "threshold = 250", 9, "can never open, since the levels go from 100 to 200"),
+    ("threshold = 150", "threshold = 250", 23, "can never open, since the levels go from 100 to 200"),
 ]
 
 
@@ -437,6 +526,35 @@ MISTAKES = [
 def test_mistake_in_a_file_is_named_with_its_line(tmp_path, right, wrong, line, message):
     assert right in TEXT
     assert_refused(written(tmp_path, TEXT.replace(right, wrong)), line, message)
+
+
+UNTIL = 'until = {metric = "performance", threshold = 0.8}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (f"[[stages]]\n{UNTIL}[[stages]]\n[[stages]]\n{UNTIL}", 3, "Stage 1 has no gate `until`"),
+        (f"[[stages]]\n{UNTIL}\n[[stages]]\n{UNTIL}", 5, "Stage 1 is the last one and has a gate `until`"),
+        (f"[[stages]]\n{UNTIL}back = {{metric = 'reward', threshold = 0}}\n[[stages]]\n", 3, "Stage 0 is the first one"),
+        (f"[[stages]]\n{UNTIL}again = {{metric = 'reward', threshold = 0}}\n[[stages]]\n", 3, "Stage 0 has a gate `again`"),
+        ("[[stages]]\nuntil = {metric = 'performance', threshold = 1.8}\n[[stages]]\n", 2, "threshold=1.8: this gate can"),
+        (
+            f"[[stages]]\n{UNTIL}[[stages]]\nback = {{metric = 'correct', threshold = -1}}\n",
+            4,
+            "threshold=-1: this gate can",
+        ),
+        ("[[stages]]\nconditions.seed = 3\nconditions.coh = []\n", 3, "conditions['coh']=[] must be a value"),
+        ("[[stages]]\n[stages.parameters]\nsigma = 1\ntiming = 5\n", 4, "parameters['timing']=5 must be a dictionary"),
+        (
+            "# one\n[stages]\nconditions.coh = 3\n",
+            2,
+            "stages must be a list, in a file a table [[stages]] for each",
+        ),
+    ],
+)
+def test_mistake_that_parts_show_together_is_named_with_its_line(tmp_path, text, line, message):
+    assert_refused(written(tmp_path, text), line, message)
 
 
 def test_mistake_in_the_name_of_the_stages_is_named_with_its_line(tmp_path):

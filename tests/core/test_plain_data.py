@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from collections import OrderedDict, deque
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from ngym_core.errors import StateError
 from ngym_core.plain_data import Decoder, checksum, decode, encode
+from ngym_core.random import TruncExp
 
 numbers = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
 values = st.recursive(
@@ -85,6 +87,26 @@ def test_decode_makes_new_objects_and_keeps_who_shares_them():
 def test_decode_keeps_what_is_no_data():
     current = {"f": len, "space": np}
     assert decode(encode({"f": print, "space": json}), current) == current
+
+
+def test_decode_makes_values_whatever_there_was():
+    plain = json.loads(json.dumps(encode(TruncExp(500, 200), frozenset()), default=np.ndarray.tolist))
+    for current in (None, 5, len, TruncExp(3)):
+        assert decode(plain, current) == TruncExp(500, 200)
+
+
+def test_decode_keeps_values_of_dictionaries_whose_keys_are_no_texts():
+    current = {(1, 2): len, 3: np}
+    assert decode(encode({3: json, (1, 2): print}), current) == current
+
+
+def test_decode_takes_a_function_from_the_first_place_that_has_it():
+    assert decode(encode([print, {"f": print}]), [len, {"f": 5}]) == [len, {"f": len}]
+    with pytest.raises(StateError, match="The state has a function where there is 5 here"):
+        decode(encode(print), 5)
+    draws = functools.partial(np.random.default_rng(0).random)
+    with pytest.raises(StateError, match="where there is one that draws from other generators here"):
+        decode(encode(draws), print)
 
 
 class Counter:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import ngym_core as ngym
 from ngym_core.errors import StateError
+from ngym_core.plain_data import checksum
 from ngym_core.state import get_state, load_state, save_state, set_state
 from ngym_core.testing import _equal
 
@@ -305,6 +306,43 @@ def test_get_state_refuses_what_has_no_value():
     env.unwrapped.order = iter([1, 2, 3])
     with pytest.raises(TypeError, match=r"state of .* cannot be taken: .* is an iterator"):
         env.get_state()
+
+
+def test_state_includes_a_distribution_that_was_assigned():
+    env, other = ngym.make(PDM), ngym.make(PDM)
+    env.reset(seed=0)
+    env.timing["stimulus"] = ngym.TruncExp(800, 200, 900)
+    other.set_state(env.get_state())
+    assert other.timing["stimulus"] == ngym.TruncExp(800, 200, 900)
+    assert _equal(play(env, 100), play(other, 100))
+
+
+def test_state_with_a_function_where_there_is_none_is_refused():
+    for function in (lambda: 4000, functools.partial(np.random.default_rng(0).uniform, 100, 900)):
+        env, other = ngym.make(PDM), ngym.make(PDM)
+        env.timing["stimulus"] = function
+        for value in (500, ngym.TruncExp(800, 200, 900)):
+            other.timing["stimulus"] = value
+            with pytest.raises(StateError, match="has a function where there is .*: give the env the same one first"):
+                other.set_state(env.get_state())
+            assert other.timing["stimulus"] == value
+
+
+def test_state_that_was_saved_without_the_numbers_of_distributions_is_read():
+    def make():
+        return ngym.make(PDM, timing={"stimulus": ngym.TruncExp(800, 200, 900)})
+
+    env, other = make(), make()
+    env.reset(seed=0)
+    state = env.get_state()
+    (name, text), *_ = ((n, t) for n, t in state["parameters"].items() if "TruncExp" in t)
+    state["parameters"][name] = text.replace("TruncExp[800.0, 200.0, 900.0]", "TruncExp")
+    timing = state["content"]["layers"][-1]["timing"]["state"]
+    generator = timing["stimulus"]["attributes"]["rng"]
+    timing["stimulus"] = {"$": "function", "held": [None, None, None, generator]}
+    state["checksum"] = checksum({name: part for name, part in state.items() if name != "checksum"})
+    other.set_state(state)
+    assert _equal(play(env, 100), play(other, 100))
 
 
 def test_state_includes_generators_that_functions_have_taken():

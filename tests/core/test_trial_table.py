@@ -117,6 +117,47 @@ def test_recorder_state_holds_unfinished_trials_and_no_recorded_ones():
     assert recorder.num_trials == 1
 
 
+def test_recorder_keeps_the_first_answer_of_a_trial_that_goes_on():
+    """Of a sequence of answers: the first is given two steps after a response is due, in one lane before that too."""
+    recorder = TrialRecorder(3, 50)
+    due, actions = [0, 0, 1, 1, 1, 1], [[0, 0, 0, 0, 3, 4], [0, 2, 0, 0, 3, 0], [0, 1, 0, 0, 0, 0]]
+    for i in range(6):
+        step = batch([0, 1, 2], [i == 5] * 3)
+        step.action, step.gt = np.array([lane[i] for lane in actions]), np.full(3, due[i])
+        recorder.add(step)
+        if i == 4:  # the answer is part of the state; earlier states lack it
+            state = recorder.state
+    table = recorder.pop()
+    assert np.array_equal(table["reaction_time"], [100, 100, np.nan], equal_nan=True)
+    assert table["choice"].tolist() == [4, 0, 0]
+    for given, times in (
+        (state, [100, 100, np.nan]),
+        ({k: v for k, v in state.items() if k != "answered"}, [150] + [np.nan] * 2),
+    ):
+        recorder.state = given
+        recorder.add(step)
+        assert np.array_equal(recorder.pop()["reaction_time"], times, equal_nan=True)
+
+
+def test_reaction_time_of_a_sequence_is_that_of_its_first_answer():
+    env = ngym.make("yang19.go-v0+sequence")
+    times = []
+    for late in range(3):
+        recorder = TrialRecorder(1, env.unwrapped.dt)
+        env.reset(seed=0)
+        waited, ended = 0, False
+        while not ended:
+            gt = env.unwrapped.gt_now
+            waited += gt != 0
+            action = gt if waited > late else 0
+            ended = env.step(action)[4]["new_trial"]
+            step = batch([0], [ended])
+            step.action, step.gt = np.array([action]), np.array([gt])
+            recorder.add(step)
+        times += recorder.pop()["reaction_time"].tolist()
+    assert times == [late * env.unwrapped.dt for late in range(3)]
+
+
 def test_recorder_put_lanes_sets_some_lanes_and_keeps_the_number_of_trials():
     recorder = TrialRecorder(2, 100)
     recorder.add(batch([0, 1], [True, False]))

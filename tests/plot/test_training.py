@@ -63,6 +63,9 @@ def test_plot_training_draws_stages_and_levels_on_the_right(tmp_path):
     assert (stages.get_ylabel(), levels.get_ylabel()) == ("Stage (dashed)", "Level (dotted)")
     assert stages.lines[0].get_ydata().tolist() == stage.tolist()
     assert levels.lines[0].get_xdata().tolist() == list(range(51, 101))
+    smooth = plot_training({**table, "stage": np.where(np.arange(100) == 9, -1, stage)}, window=40).figure.axes
+    assert smooth[1].lines[0].get_ydata().tolist() == np.delete(stage, 9).tolist()
+    assert {axes.lines[0].get_drawstyle() for axes in smooth[1:]} == {"steps-pre"}
     plot_training({"performance": np.ones(9), "stage": np.zeros(9)}, window=1, ax=ax)
     assert [len(axes.lines) for axes in ax.figure.axes] == [4, 2, 1]
     assert len(plot_training(table, "level", window=1).figure.axes) == 2

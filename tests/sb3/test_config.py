@@ -70,6 +70,11 @@ def test_agents_of_images_have_convolutions(algo):
         ({"algo": "recurent-ppo"}, ValueError, "algo='recurent-ppo' must be one of .*Did you mean 'recurrent-ppo'"),
         ({"algo": "dqn", "policy": "gru"}, KeyError, "Unknown policy of dqn 'gru'. Valid: 'mlp'"),
         ({"policy": "mlp"}, KeyError, "Unknown policy of recurrent-ppo 'mlp'. Valid: 'ctrnn', 'ei-ctrnn', 'gru'"),
+        (
+            {"conditions": {"coh": 51.2}, "curriculum": {"stages": [{"conditions": {"coh": [51.2]}}]}},
+            ValueError,
+            r"conditions=\{'coh': 51.2\}: stages of the curriculum set 'coh' too, and would not be played: leave it to one",
+        ),
         ({"steps": 0}, ValueError, "steps=0 must be an integer from 1"),
         ({"carry": "always"}, ValueError, "carry='always'"),
     ],

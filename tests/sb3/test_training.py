@@ -205,6 +205,22 @@ def test_trainer_without_a_folder_cannot_save():
         Trainer(ID, TrainingConfig(envs=2)).save(object.__new__(training.EvaluationReport))
 
 
+def test_training_goes_on_with_a_function_made_anew(tmp_path):
+    """As in another process, where it has another address."""
+
+    def stages():
+        def short():
+            return 200
+
+        later = ngym.Stage({"timing": {"stimulus": short, "delay": ngym.TruncExp(300, 100, 400)}})
+        return ngym.Curriculum([ngym.Stage(until=ngym.Gate("performance", 0, window=1)), later])
+
+    for steps in (64, 128):
+        trainer = Trainer(ID, TrainingConfig(steps=steps, curriculum=stages(), **SMALL), out=tmp_path / "run")
+        trainer.train()
+    assert (trainer.steps, trainer.stage) == (128, 1)
+
+
 def test_training_goes_on_with_settings_that_numpy_wrote(tmp_path):
     small = {"algo": "a2c", "policy": "mlp", "envs": 2, "seed": 0}
     Trainer("GoNogo-v0", TrainingConfig(steps=np.int64(64), **{**small, "seed": np.int64(0)}), tmp_path / "run")

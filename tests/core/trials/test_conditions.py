@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import ngym_core as ngym
+
 from ..toy import Toy
 
 
@@ -16,6 +18,15 @@ def test_conditions_are_drawn_or_forced():
     assert forced.end["decision"].tolist() == free.end["decision"].tolist()
     assert (forced.gt.max(axis=1) == 2).all()
     assert forced[3].conditions == {"ground_truth": 1, "strength": pytest.approx(3 / 19)}
+
+
+@pytest.mark.parametrize("value", [1.0, np.float32(1), np.int8(1), [0.0, 1.0, 1.0]])
+def test_forced_values_have_the_type_of_the_options(value):
+    truth = Toy().sample_trials(3, seed=0, ground_truth=value).conditions["ground_truth"]
+    assert (truth == value).all()
+    assert truth.dtype == Toy().sample_trials(3, seed=0).conditions["ground_truth"].dtype
+    ring = ngym.make("yang19.go-v0+anti")
+    assert ring.sample_trials(2, seed=0, ground_truth=3.0).conditions["ground_truth"].tolist() == [3, 3]
 
 
 @pytest.mark.parametrize(

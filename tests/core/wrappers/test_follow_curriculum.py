@@ -141,6 +141,8 @@ def test_progress_that_is_assigned_is_gone_on_from():
     env.progress = env.curriculum.enter(1)
     assert column(play(env, 3), "stage") == [0, 1, 1]
     assert (env.stage, env.level, env.unwrapped.sigma) == (1, 25.6, 0)
+    with pytest.raises(ValueError, match="This progress is that of another curriculum: it has stage 4 of 4"):
+        env.progress = Curriculum([*stages()[:-1], *stages()[2:]]).enter(4)
     with pytest.raises(TypeError, match=r"progress=1 must be a Progress, such as env\.curriculum\.enter\(1\)"):
         env.progress = 1
     assert env.stage == 1
@@ -148,6 +150,63 @@ def test_progress_that_is_assigned_is_gone_on_from():
 
 def test_conditions_of_a_caller_prevail():
     assert set(make().sample_trials(20, seed=0, coh=6.4).conditions["coh"]) == {6.4}
+
+
+def forcing(values):
+    """An env whose first stage has two coherences, and its second a staircase, with coherences that are fixed outside."""
+    given = [
+        Stage({}, {"coh": [51.2, 12.8]}, until=Gate("performance", 0.5, window=2)),
+        Stage(staircase=Staircase("conditions.coh", LEVELS)),
+    ]
+    env = make(given=given)
+    return ngym.wrappers.FixConditions(env, {"coh": values})
+
+
+@pytest.mark.parametrize("values", [6.4, [6.4, 0.0]])
+def test_trials_that_are_forced_to_be_others_count_for_nothing(values):
+    env = forcing(values)
+    env.reset(seed=0)
+    found = play(env, 8)
+    assert column(found, "stage") == [-1] * 8
+    assert np.isnan(column(found, "level")).all()
+    assert env.stage == 0
+    env.env.progress = env.curriculum.enter(1)
+    assert column(play(env, 8), "stage")[1:] == [-1] * 7
+    assert env.level == 51.2
+
+
+def test_trials_that_are_forced_to_a_value_of_their_stage_count():
+    env = forcing([12.8, 51.2])
+    env.reset(seed=0)
+    assert column(play(env, 3), "stage") == [0] * 3
+    found = play(env, 30)
+    assert env.stage == 1
+    assert set(column(found, "stage")) == {-1, 1}
+    assert all(row["coh"] == row["level"] for row in found if row["stage"] == 1)
+
+
+def test_forced_trials_of_lanes_and_of_a_single_reset_count_for_nothing():
+    vector = ngym.TrialVectorEnv(forcing([6.4, 51.2]), 4)
+    vector.reset(seed=0)
+    seen = [step[4]["trial"] for step in step_lanes(vector, 30, p=0)]
+    stage, coh = (np.concatenate([trial[name] for trial in seen]) for name in ("stage", "coh"))
+    assert ((stage == -1) == (coh == 6.4)).all()
+    assert set(stage.tolist()) == {-1, 0}
+    env = make()
+    trial = env.reset(seed=0, options={"conditions": {"coh": 3.2}})[1]["trial"]
+    assert (trial["stage"], env.reset()[1]["trial"]["stage"]) == (-1, 0)
+    assert env.sample_trials(3, seed=0, coh=[3.2, 25.6, 51.2]).conditions["stage"].tolist() == [-1, 0, 0]
+
+
+def test_what_an_inner_layer_records_as_level_is_no_level():
+    class Named(ngym.TrialWrapper):
+        def draw_conditions(self, n, draws, forced):
+            return forced, {"level": np.full(n, "low")}
+
+    curriculum = Curriculum([Stage(until=Gate("steps", 1, window=2)), Stage()])
+    env = FollowCurriculum(Named(ngym.make(ID)), curriculum)
+    env.reset(seed=0)
+    assert column(play(env, 4), "stage") == [0, 0, 0, 1]
 
 
 def test_what_an_inner_layer_records_as_stage_does_not_count():
@@ -394,6 +453,58 @@ def test_env_is_made_again_from_its_spec():
     assert other.get_wrapper_attr("curriculum") == env.curriculum
 
 
+def four_seconds():
+    return 4000
+
+
+DURATIONS = [
+    (ngym.TruncExp(500, 200, 900), ngym.TruncExp(3000, 2000, 5000)),
+    (500, four_seconds),
+    (four_seconds, ngym.TruncExp(500, 200, 900)),
+]
+
+
+def of_two_durations(a, b, pooled=True, **kwargs):
+    first = Stage({"timing": {"stimulus": a}}, until=Gate("performance", 0, window=1))
+    curriculum = Curriculum([first, Stage({"timing": {"stimulus": b}})], pooled)
+    return ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": curriculum})], **kwargs)
+
+
+@pytest.mark.parametrize("pooled", [None, True, False])
+@pytest.mark.parametrize(("a", "b"), DURATIONS)
+def test_state_has_the_distributions_and_functions_of_its_stage(a, b, pooled, tmp_path):
+    def play_on(env, steps):
+        return [env.step(0 if pooled is None else np.zeros(3, int)) for _ in range(steps)]
+
+    def build():
+        return of_two_durations(a, b) if pooled is None else ngym.TrialVectorEnv(of_two_durations(a, b, pooled), 3)
+
+    one, two = build(), build()
+    one.reset(seed=0)
+    play_on(one, 90)
+    two.set_state(load_state(save_state(tmp_path / "state", one.get_state())))
+    if pooled is not False:  # the parameters of each lane are its own
+        assert two.get_wrapper_attr("stage") == 1 if pooled is None else two.env.stage == 1
+        assert (two if pooled is None else two.env).unwrapped.timing["stimulus"] == b
+    assert _equal(play_on(one, 150), play_on(two, 150))
+
+
+def test_state_has_a_function_that_the_curriculum_replaces_for_a_while():
+    envs = [of_two_durations(300, 400, timing={"delay": four_seconds}) for _ in range(2)]
+    for env in envs:
+        env.curriculum = Curriculum([Stage({"timing": {"delay": 100}}, until=Gate("steps", 0, window=1)), Stage()])
+    envs[0].reset(seed=0)
+    envs[1].set_state(envs[0].get_state())
+    play(envs[1], 2)
+    assert envs[1].unwrapped.timing["delay"] is four_seconds
+
+
+def test_state_of_a_distribution_with_other_numbers_is_refused():
+    one, two = (of_two_durations(ngym.TruncExp(500, 200, most), 500) for most in (900, 901))
+    with pytest.raises(ngym.StateError, match=r"stimulus: TruncExp\[500\.0, 200\.0, 900\.0\].*, here .*901\.0\]"):
+        two.set_state(one.get_state())
+
+
 def test_state_of_another_curriculum_is_refused():
     env = make()
     env.reset(seed=0)
@@ -436,10 +547,26 @@ def test_scores_drive_what_is_sampled():
     assert set(env.sample_trials(5, seed=0).conditions["stage"]) == {1}
     env.score([1.0, 1.0])
     assert env.level == 25.6
+    env.score(np.array([True, False]))
+    env.score([])
     steps = Curriculum([Stage(until=Gate("steps", 5)), Stage()])
     env = ngym.make(ID, wrappers=[("FollowCurriculum", {"curriculum": steps})])
     with pytest.raises(UnknownNameError, match="Unknown metric of these trials, which a gate needs: 'steps'"):
         env.score(1.0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "kind"),
+    [
+        *((scores, ValueError) for scores in (85, -1, float("nan"), [0.5, 1.5], [[1.0]], [0.5, np.nan])),
+        *((scores, TypeError) for scores in (None, "a", ["a"], [0.5, None], [[1], [1, 2]], 1j)),
+    ],
+)
+def test_scores_that_are_none_are_refused(scores, kind):
+    env = make()
+    with pytest.raises(kind, match="performance=.* must be a number from 0 to 1, or a list of one for each trial"):
+        env.score(scores)
+    assert env.progress.trials == 0
 
 
 # ---- what is refused -----------------------------------------------------------------------------------
@@ -460,6 +587,22 @@ WRONG = [
     ([Stage(conditions={"ground_truth": 7})], ValueError, "Stage 0: .*7"),
     ([Stage(staircase=Staircase("conditions.cohh", LEVELS))], KeyError, "Stage 0: Unknown condition"),
     ([Stage(staircase=Staircase("parameters.timing.stimulis", LEVELS))], KeyError, "Stage 0: Unknown timing key 'stimulis'"),
+    ([Stage(conditions={"ground_truth": [0, 0, 0, 7]})], ValueError, "Stage 0: The condition 'ground_truth' is forced to 7"),
+    (
+        [Stage(conditions={"coh": 0, "ground_truth": (0, 1, 7)})],
+        ValueError,
+        "Stage 0: The condition 'ground_truth' is forced",
+    ),
+    (
+        [Stage(staircase=Staircase("conditions.ground_truth", [0, 7, 1]))],
+        ValueError,
+        "Stage 0: The condition 'ground_truth' is forced to 7",
+    ),
+    (
+        [Stage(staircase=Staircase("parameters.sigma", [1, -1, 2]))],
+        ValueError,
+        "Stage 0: sigma=-1 must be a finite number from 0",
+    ),
     (
         [Stage(staircase=Staircase("parameters.sigma", [1, -1]))],
         ValueError,
@@ -495,6 +638,24 @@ def test_what_a_wrapper_inside_decides_and_a_second_curriculum_are_refused():
         FollowCurriculum(make(), Curriculum([Stage()]))
     with pytest.raises(TypeError, match="curriculum=5 must be a Curriculum, a dictionary of its parts, or a TOML file"):
         FollowCurriculum(ngym.make(ID), 5)
+
+
+def test_period_that_a_modifier_sets_is_refused():
+    def follow(id_, period):
+        stage = Stage(staircase=Staircase(f"parameters.timing.{period}", [100, 1000]))
+        return ngym.make(id_, wrappers=[("FollowCurriculum", {"curriculum": Curriculum([stage])})])
+
+    message = "Stage 0: parameters='timing.delay': Delay sets this period, whatever its timing is"
+    for id_ in ("yang19.dlygo-v0+delay=500", "yang19.dlygo-v0+delay=500+sequence"):
+        with pytest.raises(ValueError, match=message):
+            follow(id_, "delay")
+        assert follow(id_, "stimulus").level == 100
+
+
+def test_whole_numbers_that_are_written_as_floats_are_whole_numbers():
+    env = make(given=[Stage(staircase=Staircase("conditions.ground_truth", [0.0, 1.0], down=1))])
+    env.reset(seed=0)
+    assert column(play(env, 3), "ground_truth") == [0, 0, 1]
 
 
 def test_stages_of_an_env_with_several_tasks_set_conditions_only():
@@ -533,3 +694,9 @@ dcision = 100
         UnknownNameError, match=r"curriculum\.toml, line 4: Unknown condition of .* 'cohs'. Did you mean 'coh'"
     ):
         FollowCurriculum(ngym.make(ID), str(path))
+    path.write_text('[[stages]]\nparameters.sigma = 0.5\nstaircase = {path = "conditions.cohh", levels = [1, 2]}\n')
+    with pytest.raises(UnknownNameError, match=r"curriculum\.toml, line 3: Unknown condition of .* 'cohh'"):
+        FollowCurriculum(ngym.make(ID), path)
+    path.write_text('[[stages]]\n[stages.staircase]\npath = "parameters.sigma"\nlevels = [1, -2]\n')
+    with pytest.raises(ValueError, match=r"curriculum\.toml, line 4: sigma=-2 must be"):
+        FollowCurriculum(ngym.make(ID), path)

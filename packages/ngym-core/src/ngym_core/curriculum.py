@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,8 @@ from ngym_core.arguments import (
     InstanceOf,
     Integer,
     Keywords,
+    Number,
+    NumbersOrMissing,
     Text,
     check_arguments,
     checked,
@@ -46,6 +49,8 @@ Table: TypeAlias = Annotated[Mapping[str, ArrayLike], InstanceOf(Mapping, "a dic
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys that lead to a value in nested dictionaries and lists: ``("stages", 0, "until", "window")``."""
 
+ExceptionT = TypeVar("ExceptionT", bound=Exception)
+
 METRICS = {
     "performance": "score of a trial from 0 to 1",
     "correct": "whether performance was full, 0 or 1",
@@ -55,10 +60,16 @@ METRICS = {
     "level": "level of the stage's staircase, as a value",
 }
 """Columns of trial tables that a gate can look at, and their meaning."""
+SCORES = NumbersOrMissing()
+"""What a column of trials must be."""
 SHARES = ("performance", "correct")
 """Metrics from 0 to 1."""
 GATES = ("until", "back", "again")
 """What a stage calls its gates."""
+LEAST = {"steps": 1, "reaction_time": 0}
+"""Least value of other metrics."""
+ROUNDING = 1e-9
+"""Relative error up to which a mean is its threshold: sums of rewards are rounded."""
 PARTS = ("parameters", "conditions")
 """Where the path of a staircase begins."""
 
@@ -107,6 +118,8 @@ class Gate:
             raise unknown_name("metric of a gate", self.metric, METRICS)
         if self.metric in SHARES:
             self._check_reachable(0, 1, f"{self.metric} is a number from 0 to 1")
+        if self.metric in LEAST:
+            self._check_reachable(LEAST[self.metric], math.inf, f"{self.metric} is a number from {LEAST[self.metric]}")
         if self.day is None and self.days > 1:
             raise ValueError(f"days={self.days!r} needs `day`, the number of trials in one.")
         if self.day is not None and self.day < (least := max(self.window, self.at_least)):
@@ -139,8 +152,13 @@ class Gate:
         return all(len(window) and self.reached_by(window.mean()) for window in windows)
 
     def reached_by(self, mean: float) -> bool:
-        """Return whether a mean reaches the threshold."""
-        return bool(mean <= self.threshold if self.below else mean >= self.threshold)
+        """Return whether a mean reaches the threshold, but for rounding."""
+        return self.is_met_by(mean) or bool(mean < self.threshold if self.below else mean > self.threshold)
+
+    @checked
+    def is_met_by(self, mean: Annotated[float, Number(infinite=True)]) -> bool:
+        """Return whether a mean is the threshold, but for rounding."""
+        return math.isclose(mean, self.threshold, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
 
 Gates: TypeAlias = Annotated[
@@ -240,12 +258,13 @@ class Stage:
 
     Args:
         parameters: Attributes of the task, name -> value, and under ``timing`` and ``rewards`` a dictionary of some of their
-            values. What a stage does not name is as it was before the curriculum.
+            values. What a stage does not name is as it was before the curriculum. Mind that an attribute may be a multiple
+            of the argument of this name: most tasks keep ``sigma`` as the noise per step, the argument / sqrt(dt).
         conditions: Conditions to force, name -> a value, or a list of values one of which is drawn for each trial.
         until: What leads to the next stage: a gate, or several that must all be open. The last stage has none.
         back: What leads back to the stage before; it is looked at first.
-        again: What leads forward again after the next stage has led back to this one, as a reminder. Trials, and days, count
-            on through a reminder as if the stage were the same.
+        again: What leads forward again after the next stage has led back to this one, as a reminder, in place of `until`.
+            Trials, and days, count on through a reminder as if the stage were the same.
         staircase: A parameter or condition that follows the answers.
 
     Raises:
@@ -271,23 +290,43 @@ class Stage:
         check_arguments(type(self), vars(self))
         for name in ("timing", "rewards"):
             if not isinstance(self.parameters.get(name, {}), Mapping):
-                raise TypeError(
-                    f"parameters[{name!r}]={self.parameters[name]!r} must be a dictionary of some of its values."
+                raise _at(
+                    TypeError(f"parameters[{name!r}]={self.parameters[name]!r} must be a dictionary of some of its values."),
+                    *("parameters", name),
                 )
+        conditions = {name: _plain_condition(value) for name, value in self.conditions.items()}
+        for name, value in conditions.items():
+            if isinstance(value, (list, tuple)) and not value:
+                raise _at(
+                    ValueError(f"conditions[{name!r}]={value!r} must be a value, or a list of some."), "conditions", name
+                )
+        # The dataclass is frozen; this is its only way to set a field.
+        object.__setattr__(self, "conditions", conditions)
         for name in GATES:
             given = getattr(self, name)
             gates = () if given is None else (given,) if isinstance(given, Gate) else tuple(given)
             if given is not None and not (gates and _are(Gate, gates)):
                 raise TypeError(f"{name}={given!r} must be a Gate, a list of gates, or None.")
-            gates = tuple(replace(gate, below=name == "back") if gate.below is None else gate for gate in gates)
-            # The dataclass is frozen; this is its only way to set a field.
-            object.__setattr__(self, name, gates if len(gates) > 1 else next(iter(gates), None))
-        for name, gate in [(name, gate) for name, gates in self.gates.items() for gate in gates]:
-            if gate.metric == "level" and self.staircase is None:
-                raise ValueError(f"{name}={gate}: this gate can never open, since its stage has no staircase.")
-            if gate.metric == "level":
-                levels = self.staircase.levels  # type: ignore[union-attr]
-                gate._check_reachable(min(levels), max(levels), f"the levels go from {min(levels)!r} to {max(levels)!r}")
+            checked_gates = []
+            for i, gate in enumerate(gates):
+                keys = (name,) if isinstance(given, Gate) else (name, i)
+                try:
+                    checked_gates.append(self._check_gate(name, gate))
+                except ValueError as error:
+                    part = ("threshold",) if str(error).startswith("threshold=") else ()
+                    raise _at(error, *keys, *part) from None
+            object.__setattr__(self, name, tuple(checked_gates) if len(gates) > 1 else next(iter(checked_gates), None))
+
+    def _check_gate(self, name: str, gate: Gate) -> Gate:
+        """Return one of its gates, which leads below its threshold if it leads back, after a check that it can open."""
+        if gate.below is None:
+            gate = replace(gate, below=name == "back")
+        if gate.metric == "level" and self.staircase is None:
+            raise ValueError(f"{name}={gate}: this gate can never open, since its stage has no staircase.")
+        if gate.metric == "level":
+            levels = self.staircase.levels  # type: ignore[union-attr]
+            gate._check_reachable(min(levels), max(levels), f"the levels go from {min(levels)!r} to {max(levels)!r}")
+        return gate
 
     @property
     def gates(self) -> dict[str, tuple[Gate, ...]]:
@@ -394,16 +433,20 @@ class Curriculum:
         last = len(self.stages) - 1
         for i, stage in enumerate(self.stages):
             if i < last and stage.until is None:
-                raise ValueError(f"Stage {i} has no gate `until`, so that the stages after it are never reached.")
+                error = ValueError(f"Stage {i} has no gate `until`, so that the stages after it are never reached.")
+                raise _at(error, "stages", i)
         if self.stages[-1].until is not None:
-            raise ValueError(f"Stage {last} is the last one and has a gate `until`, which leads to no stage.")
+            error = ValueError(f"Stage {last} is the last one and has a gate `until`, which leads to no stage.")
+            raise _at(error, "stages", last, "until")
         if self.stages[0].back is not None:
-            raise ValueError("Stage 0 is the first one and has a gate `back`, which leads to no stage.")
+            error = ValueError("Stage 0 is the first one and has a gate `back`, which leads to no stage.")
+            raise _at(error, "stages", 0, "back")
         for i, stage in enumerate(self.stages):
             if stage.again is not None and (i == last or self.stages[i + 1].back is None):
-                raise ValueError(
+                error = ValueError(
                     f"Stage {i} has a gate `again`, but no stage after it has a gate `back`, which leads to it."
                 )
+                raise _at(error, "stages", i, "again")
 
     @property
     def gates(self) -> list[Gate]:
@@ -426,6 +469,11 @@ class Curriculum:
         """Whether any stage has a staircase."""
         return any(stage.staircase is not None for stage in self.stages)
 
+    @property
+    def conditions(self) -> set[str]:
+        """Names of the conditions that any stage sets."""
+        return {name for stage in self.stages for name in stage.flat_conditions(NO_LEVEL)}
+
     def begin(self) -> Progress:
         """Return the progress before the first trial."""
         return self.enter(0)
@@ -436,9 +484,33 @@ class Curriculum:
         if stage >= len(self.stages):
             raise ValueError(f"stage={stage!r} must be an index of one of the {len(self.stages)} stages.")
         staircase = self.stages[stage].staircase
-        metrics = ["performance", "level", *(gate.metric for gate in self.gates)]
-        scores = {metric: np.full(self.window, np.nan) for metric in metrics}
+        scores = {metric: np.full(self.window, np.nan) for metric in self._metrics}
         return Progress(stage, 0 if staircase is None else staircase.start, 0, 0, False, scores)
+
+    @property
+    def _metrics(self) -> list[str]:
+        """Metrics whose last values a progress has."""
+        return ["performance", "level", *(gate.metric for gate in self.gates)]
+
+    @checked
+    def check_progress(self, progress: Annotated[Progress, InstanceOf(Progress, "a Progress")]) -> None:
+        """Raise if a progress cannot be one in this curriculum.
+
+        Raises:
+            ValueError: Such a progress.
+        """
+        stages, window = self.stages, self.window
+        if not 0 <= progress.stage < len(stages):
+            wrong = f"stage {progress.stage!r} of {len(stages)}"
+        elif not 0 <= progress.level < len(getattr(stages[progress.stage].staircase, "levels", (0,))):
+            wrong = f"level {progress.level!r} in stage {progress.stage}"
+        elif set(progress.scores) != set(self._metrics):
+            wrong = f"scores {sorted(progress.scores)}; expected {sorted(set(self._metrics))}"
+        elif any(np.shape(scores) != (window,) for scores in progress.scores.values()):
+            wrong = f"scores of {[np.shape(scores) for scores in progress.scores.values()]} trials; expected {window}"
+        else:
+            return
+        raise ValueError(f"This progress is that of another curriculum: it has {wrong}.")
 
     @checked
     def level(self, progress: Annotated[Progress, InstanceOf(Progress, "a Progress")]) -> float:
@@ -457,11 +529,13 @@ class Curriculum:
 
         Raises:
             UnknownNameError: A metric that a gate of the stage needs, and that is no column.
+            TypeError: A column that is no sequence of numbers.
+            ValueError: Columns of different lengths, a performance that is not from 0 to 1, or the progress of another
+                curriculum.
         """
-        columns = {name: np.asarray(rows[name], float) for name in (*METRICS, "stage") if name in rows}
-        if "performance" in columns:
-            columns.setdefault("correct", columns["performance"] >= 1)
-        m = len(next(iter(columns.values()), ()))
+        self.check_progress(progress)
+        columns = _checked_columns(rows)
+        m = len(next(iter(columns.values()), np.ravel(next(iter(rows.values()), ()))))
         columns.setdefault("stage", np.full(m, progress.stage))
         columns.setdefault("level", np.full(m, self.level(progress)))
         while (later := self._after_the_day(progress, columns["stage"])) is not None:  # so that no end of a day is missed
@@ -482,14 +556,17 @@ class Curriculum:
         if not here.any():
             return progress
         gates = self.stages[progress.stage].gates.values()
-        columns |= {gate.metric: _column(columns, gate.metric) for several in gates for gate in several}
+        for gate in [gate for several in gates for gate in several]:
+            _column(columns, gate.metric)
         missing = np.full(len(here), np.nan)
         scores = {
             name: np.concatenate([before, columns.get(name, missing)[here]])[-len(before) :]
             for name, before in progress.scores.items()
         }
         progress = replace(progress, trials=progress.trials + int(here.sum()), scores=scores)
-        progress = self._through(self._through(progress, ["back", "again"]), ["until"])
+        progress = self._through(progress, ["back", "again"])
+        if not progress.reminded:
+            progress = self._through(progress, ["until"])
         staircase = self.stages[progress.stage].staircase
         if staircase is None:
             return progress
@@ -600,10 +677,38 @@ def as_curriculum(given: GivenCurriculum) -> Curriculum:
     return Curriculum.from_dict(given) if isinstance(given, Mapping) else load_curriculum(given)
 
 
+def _checked_columns(rows: Mapping[str, Any]) -> dict[str, Array]:
+    """Return the columns of trials that a curriculum looks at, (m,) each, after a check."""
+    columns: dict[str, Array] = {}
+    for name in [name for name in (*METRICS, "stage") if name in rows]:
+        SCORES.check(name, rows[name])
+        columns[name] = np.asarray(rows[name], float)
+        outside = columns[name][~np.isnan(columns[name]) & ((columns[name] < 0) | (columns[name] > 1))]
+        if name in SHARES and len(outside):
+            raise ValueError(f"{name}={outside[0].item()!r} must be a number from 0 to 1.")
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = {name: len(column) for name, column in columns.items()}
+        raise ValueError(f"rows must have columns of the same length, one value for each trial, not {lengths}.")
+    if "performance" in columns:
+        columns.setdefault("correct", columns["performance"] >= 1)
+    return columns
+
+
 def _column(columns: Mapping[str, Array], name: str) -> Array:
     if name not in columns:
         raise unknown_name("metric of these trials, which a gate needs:", name, columns)
     return columns[name]
+
+
+def _at(error: ExceptionT, *keys: str | int) -> ExceptionT:
+    """Return an error that keeps which key of a curriculum or of its part is at fault, for `_build`."""
+    vars(error)["keys"] = keys
+    return error
+
+
+def _plain_condition(value: Any) -> Any:
+    """Return a condition's value, or a list of its values: arrays and ranges become lists."""
+    return list(value) if isinstance(value, range) else value.tolist() if hasattr(value, "tolist") else value
 
 
 def _without_defaults(part: Any) -> dict[str, Any]:
@@ -646,6 +751,9 @@ def _build(kind: Any, data: Any, path: KeyPath, source: Source) -> Any:
     given = dict(data)
     for key in data:
         part = KINDS.get((*(p for p in path if isinstance(p, str)), key))
+        if part is Stage and isinstance(data[key], Mapping):
+            error = TypeError("stages must be a list, in a file a table [[stages]] for each, and not one table.")
+            raise _located(error, source, (*path, key))
         if part in (Stage, Gate) and isinstance(data[key], (list, tuple)):
             given[key] = [
                 item if isinstance(item, part) else _build(part, item, (*path, key, i), source)
@@ -659,8 +767,8 @@ def _build(kind: Any, data: Any, path: KeyPath, source: Source) -> Any:
         missing = re.search(r"missing \d+ required positional arguments?: (.*)", str(error))
         if missing:
             error = TypeError(f"A {noun} needs {missing[1]}.")
-        wrong = next((key for key in data if str(error).startswith((f"{key}=", f"{key}["))), None)
-        raise _located(error, source, path if wrong is None else (*path, wrong)) from None
+        wrong = next(((key,) for key in data if str(error).startswith((f"{key}=", f"{key}["))), ())
+        raise _located(error, source, (*path, *vars(error).get("keys", wrong))) from None
 
 
 def _located(error: Exception, source: Source, path: KeyPath) -> Exception:
@@ -669,7 +777,8 @@ def _located(error: Exception, source: Source, path: KeyPath) -> Exception:
     if file:
         return type(error)(f"{file}, line {_line_of(text, path)}: {error}")
     stage = next((key for key in path if isinstance(key, int)), None)
-    return error if stage is None else type(error)(f"Stage {stage}: {error}")
+    named = stage is None or str(error).startswith(f"Stage {stage} ")
+    return error if named else type(error)(f"Stage {stage}: {error}")
 
 
 def _line_of(text: str, path: KeyPath) -> int:

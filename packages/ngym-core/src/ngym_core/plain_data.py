@@ -17,14 +17,16 @@ import numpy as np
 
 from ngym_core.errors import StateError
 
-__all__ = ["Decoder", "checksum", "decode", "encode"]
+__all__ = ["VALUES", "Decoder", "checksum", "decode", "encode"]
 
 KIND = "$"
 """Key of a dictionary that stands for a value of another kind."""
 KEPT = {KIND: "kept"}
-"""Stands for what is no data, such as a space or a function: the object that has it keeps its own."""
+"""Stands for what is no data, such as a space: the object that has it keeps its own."""
 SEQUENCES: dict[str, Callable[..., Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 GENERATORS = (np.random.Generator, np.random.RandomState)
+VALUES: dict[str, type[Any]] = {}
+"""Classes, by name, whose objects are values: they are made from plain data whatever there was before."""
 
 
 def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, Any] | None = None) -> Any:
@@ -32,7 +34,7 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
 
     Tuples, sets, NumPy's scalars, random generators and objects become dictionaries that say what they are. An object is its
     `state` if it has such a property that can be set, else its attributes. Functions, classes, spaces, envs, and objects of
-    foreign packages are no data: they become a mark.
+    foreign packages are no data: they become a mark, that of a function with the generators that it draws from.
 
     Args:
         value: The value.
@@ -83,15 +85,17 @@ def encode(value: Any, packages: frozenset[str] = frozenset(), seen: dict[int, A
         # a RandomState makes normal numbers in pairs, and keeps the second
         state = value.get_state(legacy=False) if isinstance(value, np.random.RandomState) else value.bit_generator.state
         return {KIND: "generator", "class": kind.__name__, "state": encode(state)}
-    if callable(value) and not _has_state(value) and any(isinstance(held, GENERATORS) for held in _held(value)):
-        return {KIND: "function", "held": parts(held if isinstance(held, GENERATORS) else None for held in _held(value))}
     if hasattr(kind, "__next__"):
         raise TypeError(f"{value!r} is an iterator: its position is no value that can be saved.")
-    if not _is_data(value, packages):
+    function, data = _is_function(value), _is_data(value, packages)
+    if not function and not data:
         return dict(KEPT)
     if id(value) in seen:
         return {KIND: "seen", "number": seen[id(value)][0]}
     seen[id(value)] = (number := len(seen), value)  # the value too: no other object can get its address
+    if function:
+        held = [item if isinstance(item, GENERATORS) else None for item in _held(value)]
+        return {KIND: "function", "number": number, "held": parts(held) if any(item is not None for item in held) else []}
     if _has_state(value):
         content = {"state": encode(value.state, packages, seen)}
     else:
@@ -115,9 +119,17 @@ def _held(function: Any) -> list[Any]:
     return [owner] if isinstance(owner, GENERATORS) else list(getattr(owner, "__dict__", {}).values())
 
 
+def _is_function(value: Any) -> bool:
+    """Return whether a value is a function, or an object that is called like one; a class is none."""
+    kind = type(value)
+    return callable(value) and not isinstance(value, type) and kind not in VALUES.values() and not hasattr(kind, "state")
+
+
 def _is_data(value: Any, packages: frozenset[str]) -> bool:
     """Return whether an object is taken apart."""
     kind = type(value)
+    if kind in VALUES.values():
+        return True
     if isinstance(value, (gymnasium.Env, gymnasium.Space, Enum, type)) or (callable(value) and not hasattr(kind, "state")):
         return False
     own = kind.__module__.partition(".")[0] in packages | {"ngym_core"} or kind is SimpleNamespace or is_dataclass(value)
@@ -155,10 +167,11 @@ class Decoder:
         Args:
             plain: What `encode` returned; lists may have come from JSON.
             current: The value in the same place of what is to get the data. It says the class of objects; those with a
-                `state` stay the same ones, as does what is no data.
+                `state` stay the same ones, as does what is no data. What was in two places is what the first of them has.
 
         Raises:
-            StateError: Data that `encode` did not make, or that do not go with the current value.
+            StateError: Data that `encode` did not make, or that do not go with the current value, such as a function with a
+                number.
         """
         if isinstance(plain, np.ndarray):
             same = isinstance(current, np.ndarray) and current.dtype == plain.dtype and np.array_equal(current, plain)
@@ -190,7 +203,8 @@ class Decoder:
         if kind == "scalar":
             return plain["value"][()]
         if kind == "dict":
-            return dict(zip(self._items(plain["keys"], None), self._items(plain["values"], None), strict=True))
+            keys, old = self._items(plain["keys"], None), current if isinstance(current, Mapping) else {}
+            return dict(zip(keys, self._items(plain["values"], [old.get(key) for key in keys]), strict=True))
         if kind == "deque":
             return deque(self._items(plain["items"], current), plain["most"])
         if kind in SEQUENCES:
@@ -206,16 +220,33 @@ class Decoder:
             _set_generator_state(made, state)
             return made
         if kind == "function":
-            for held, own in zip(plain["held"], _held(current), strict=True):
-                if held is not None:
-                    self._later.append(partial(_set_generator_state, own, self.decode(held["state"])))
-            return current
+            return self._function(plain, current)
         if kind == "object":
             return self._object(plain, current)
         raise StateError(f"The state is damaged: there is no kind of value {kind!r}.")
 
+    def _function(self, plain: Mapping[str, Any], current: Any) -> Any:
+        """Return the current function, which gets the state of the generators that it draws from."""
+        own = _held(current) if callable(current) else []
+        fits = len(own) == len(plain["held"]) and all(
+            held is None or isinstance(generator, GENERATORS) for held, generator in zip(plain["held"], own, strict=True)
+        )
+        if not (fits if plain["held"] else _is_function(current) or current is None):
+            here = "one that draws from other generators here" if _is_function(current) else f"{current!r} here"
+            raise StateError(
+                f"The state has a function where there is {here}. A function is no data: give the env the same one first."
+            )
+        for held, generator in zip(plain["held"], own, strict=False):
+            if held is not None:
+                self._later.append(partial(_set_generator_state, generator, self.decode(held["state"])))
+        if "number" in plain:
+            self._made[plain["number"]] = current
+        return current
+
     def _object(self, plain: Mapping[str, Any], current: Any) -> Any:
-        """Return an object of the class of the current one: that itself if it has a `state`, else a new one."""
+        """Return an object of the class of the current one, or a value: the same one if it has a `state`, else a new one."""
+        if kind := VALUES.get(plain["class"]):
+            current = current if type(current) is kind else object.__new__(kind)
         if type(current).__name__ != plain["class"]:
             raise StateError(f"The state has a {plain['class']} where there is {type(current).__name__} here.")
         if "state" in plain:

@@ -30,7 +30,7 @@ from ngym_core.arguments import (
     sums_to_one,
 )
 from ngym_core.errors import nearest
-from ngym_core.plain_data import decode, encode
+from ngym_core.plain_data import VALUES, decode, encode
 
 __all__ = ["Draws", "Sampled", "TruncExp", "random_number_fn", "random_number_name", "trunc_exp"]
 
@@ -467,6 +467,9 @@ class TruncExp:
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Draw n durations in ms, one uniform number each, shape (n,)."""
         return _invert(rng.random(n), self.vmean, self.vmin, self.vmax)
+
+
+VALUES[TruncExp.__name__] = TruncExp  # states have its numbers, though it can be called
 
 
 @checked

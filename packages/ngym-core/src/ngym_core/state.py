@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ from ngym_core.arguments import explained
 from ngym_core.errors import StateError
 from ngym_core.files import atomic_write
 from ngym_core.plain_data import Decoder, checksum, encode
-from ngym_core.random import Draws, plain_state
+from ngym_core.random import Draws, TruncExp, plain_state
 from ngym_core.sampling import layers, outermost_trial_layer, session_of
 
 __all__ = [
@@ -154,9 +155,16 @@ def open_state(kind: str, described: Mapping[str, Any], state: Any) -> Any:
     if not intact:
         raise StateError("The state is damaged: its checksum differs.")
     for name, expected in described.items():
-        if state.get(name) != expected:
+        if state.get(name) != expected and state.get(name) != _without_numbers(expected):
             raise StateError(f"The state goes with other {name}: {_difference(state.get(name), expected)}.")
     return state["content"]
+
+
+def _without_numbers(described: Any) -> Any:
+    """Return a description whose texts lack the numbers of `TruncExp`, as in earlier states."""
+    if isinstance(described, Mapping):
+        return {name: _without_numbers(item) for name, item in described.items()}
+    return re.sub(r"TruncExp\[.*?\]", "TruncExp", described) if isinstance(described, str) else described
 
 
 def _shortened(value: Any) -> str:
@@ -204,6 +212,8 @@ def _text(value: Any) -> str:
         return f"{{{', '.join(f'{name}: {_text(item)}' for name, item in sorted(value.items(), key=str))}}}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, TruncExp):
+        return f"TruncExp{_text([value.vmean, value.vmin, value.vmax])}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return repr(float(value))
     return str(value) if isinstance(value, (str, bool, type(None))) else getattr(value, "__name__", type(value).__name__)

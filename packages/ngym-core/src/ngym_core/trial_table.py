@@ -40,7 +40,7 @@ MEASURED_COLUMNS = {
     "correct": "whether performance was full",
     "performance": "score from 0 to 1",
     "reaction_time": "ms from when a response was due (the ground truth is not 0), or from what the task or a "
-    "wrapper counts from; NaN without a response",
+    "wrapper counts from, to the first action other than 0; NaN without a response",
     "reward": "sum over the trial",
     "cumulative_reward": "sum over all trials of the lane so far",
     "steps": "number of steps",
@@ -67,6 +67,7 @@ class TrialRecorder:
         self.num_pending = 0
         self._steps = np.zeros(n, np.int64)
         self._due = np.full(n, -1)  # the step from which a response is due; -1 before
+        self._answered = np.full(n, -1)  # the step of the first action other than 0 from then on; -1 before
         self._reward, self._total = np.zeros(n), np.zeros(n)
         self._parts: list[TrialTable] = []
 
@@ -80,6 +81,9 @@ class TrialRecorder:
         axes = tuple(range(1, batch.gt.ndim))
         response_due = (batch.gt != 0).any(axis=axes)
         self._due[lanes] = np.where((self._due[lanes] < 0) & response_due, self._steps[lanes], self._due[lanes])
+        if batch.action.ndim == 1:
+            answers = (batch.action != 0) & (self._due[lanes] >= 0) & (self._answered[lanes] < 0)
+            self._answered[lanes[answers]] = self._steps[lanes[answers]]
         self._steps[lanes] += 1
         self._reward[lanes] += batch.reward
         self._total[lanes] += batch.reward
@@ -90,9 +94,8 @@ class TrialRecorder:
     def _rows(self, batch: StepBatch, which: Array) -> TrialTable:
         lanes = batch.lanes[which]
         action, gt = batch.action[which], batch.gt[which]  # type: ignore[index]
-        elapsed = (self._steps[lanes] - 1 - self._due[lanes]) * float(self.dt)
-        responded = (action != 0) & (self._due[lanes] >= 0) if action.ndim == 1 else np.zeros(len(which), bool)
-        reaction_time = np.where(responded, elapsed, np.nan)
+        elapsed = (self._answered[lanes] - self._due[lanes]) * float(self.dt)
+        reaction_time = np.where(self._answered[lanes] >= 0, elapsed, np.nan)
         if "reaction_time" in batch.info:  # the task or a wrapper measures it from another event, in these lanes
             measured = batch.info.get("_reaction_time", np.ones(len(batch.lanes), bool))[which]
             reaction_time = np.where(measured, batch.info["reaction_time"][which], reaction_time)
@@ -116,7 +119,8 @@ class TrialRecorder:
         }
 
     def _start_trials(self, lanes: Array) -> None:
-        self._steps[lanes], self._reward[lanes], self._due[lanes] = 0, 0.0, -1
+        self._steps[lanes], self._reward[lanes] = 0, 0.0
+        self._due[lanes], self._answered[lanes] = -1, -1
 
     def pop(self) -> TrialTable:
         """Return the trials recorded since the last call and drop them here.
@@ -143,12 +147,13 @@ class TrialRecorder:
     @explained
     def take_lanes(self, lanes: Array) -> dict[str, Any]:
         """Return the number of trials, and what the unfinished trials of some lanes, (m,), have accumulated."""
-        columns = {name: getattr(self, f"_{name}")[lanes] for name in ("steps", "due", "reward", "total")}
+        columns = {name: getattr(self, f"_{name}")[lanes] for name in ("steps", "due", "answered", "reward", "total")}
         return {"num_trials": self.num_trials, **columns}
 
     def put_lanes(self, lanes: Array, part: Mapping[str, Any]) -> None:
         """Set what `take_lanes` returned. The number of trials is set only with all lanes, whose trials it counts."""
-        for name in ("steps", "due", "reward", "total"):
+        part = {"answered": -1, **part}  # which earlier states lack
+        for name in ("steps", "due", "answered", "reward", "total"):
             getattr(self, f"_{name}")[lanes] = part[name]
         if len(lanes) == len(self._steps):
             self.num_trials = int(part["num_trials"])

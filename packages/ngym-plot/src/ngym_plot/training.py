@@ -44,7 +44,7 @@ def plot_training(
 
     The stage of a curriculum, and the level of its staircases, have axes of their own on the right, where the source has
     columns of these names (``trial/stage`` and ``trial/level`` in ``progress.csv``); see
-    `ngym_core.wrappers.FollowCurriculum`.
+    `ngym_core.wrappers.FollowCurriculum`. They are drawn as they are, in steps; a stage of -1 is none.
 
     Args:
         source: A trial table, or a file or folder with one of: the tables of `Monitor` (``trials-*.npz``), the
@@ -117,7 +117,7 @@ def _draw_trials(ax: Axes, table: Table, measure: str, window: float, label: str
     # Of a task that has a condition of this name, it may be texts or rows.
     columns = {name: np.asarray(table[name]) for name in _RIGHT_AXES if name in table and name != measure}
     found = {name: column for name, column in columns.items() if column.ndim == 1 and column.dtype.kind in "biuf"}
-    _draw_curriculum(ax, trials, {name: running_mean(column, width) for name, column in found.items()}, line.get_color())
+    _draw_curriculum(ax, trials, found, line.get_color())
     ax.set(xlabel="Trial", ylabel=f"Mean {measure.replace('_', ' ')} of {width} trials")
     if np.nanmin(values) >= 0 and np.nanmax(values) <= 1:
         ax.set_ylim(-0.05, 1.05)
@@ -141,14 +141,14 @@ def _draw_progress(ax: Axes, path: Path, measure: str | None, label: str | None)
 
 
 def _draw_curriculum(ax: Axes, x: Array, columns: Mapping[str, Array], color: Any) -> None:
-    """Draw stages and levels, (n,) each, into axes of their own on the right."""
+    """Draw stages and levels, (n,) each, as steps into axes of their own on the right."""
     for name, column in columns.items():
-        known = ~np.isnan(column)
+        known = ~np.isnan(column) & ((name != "stage") | (column >= 0))
         if not known.any():
             continue
         label, linestyle, position = _RIGHT_AXES[name]
         right = _right_axes(ax, name)
-        right.plot(x[known], column[known], color=color, linestyle=linestyle, linewidth=1)
+        right.plot(x[known], column[known], color=color, linestyle=linestyle, linewidth=1, drawstyle="steps-pre")
         right.set_ylabel(label)
         right.spines["right"].set(visible=True, position=("axes", position))
         if name == "stage":

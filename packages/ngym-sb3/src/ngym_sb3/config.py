@@ -34,6 +34,7 @@ from ngym_core.arguments import (
     check_arguments,
     checked,
     explained,
+    shown,
 )
 from ngym_core.curriculum import GivenCurriculum, as_curriculum
 from ngym_core.errors import UnknownNameError, unknown_name
@@ -86,7 +87,8 @@ class TrainingConfig:
         UnknownNameError: A policy that the algorithm does not have.
         TypeError: A value of another kind.
         ValueError: A value that a setting cannot have: an unknown algorithm, a number of steps, lanes, units or epochs below
-            1, a learning rate that is not above 0 and at most 1, or a discount factor outside 0 to 1.
+            1, a learning rate that is not above 0 and at most 1, or a discount factor outside 0 to 1; a condition that
+            stages of the curriculum set too.
 
     Example:
         >>> from ngym_sb3 import TrainingConfig
@@ -124,7 +126,13 @@ class TrainingConfig:
             if isinstance(value, np.generic):  # which JSON and Stable-Baselines3's seeds do not take
                 object.__setattr__(self, name, value.item())
         if self.curriculum is not None:
-            object.__setattr__(self, "curriculum", as_curriculum(self.curriculum))
+            curriculum = as_curriculum(self.curriculum)
+            object.__setattr__(self, "curriculum", curriculum)
+            if both := sorted(curriculum.conditions & set(self.conditions)):
+                raise ValueError(
+                    f"conditions={shown(self.conditions)}: stages of the curriculum set {both[0]!r} too, and would not be "
+                    "played: leave it to one of them."
+                )
         if self.policy is None:
             object.__setattr__(self, "policy", "ctrnn" if self.algo == "recurrent-ppo" else "mlp")
         elif self.policy not in policies:

@@ -30,7 +30,7 @@ class Beyond(Gate):
 
     def reached_by(self, mean: float) -> bool:
         """Return whether a mean is beyond the threshold."""
-        return mean != self.threshold and super().reached_by(mean)
+        return not self.is_met_by(mean) and super().reached_by(mean)
 
 
 @dataclass(frozen=True)

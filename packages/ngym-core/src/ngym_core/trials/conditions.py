@@ -78,7 +78,7 @@ class Conditions:
                     f"or {drawn.shape}."
                 ) from None
             if options is not None:
-                _check_options(name, drawn, np.asarray(options))
+                drawn = _as_options(name, drawn, np.asarray(options))
         elif not drawn.flags.writeable:
             drawn = drawn.copy()  # a view of the options: the caller may change what it gets
         self.values[name] = drawn
@@ -90,9 +90,7 @@ class Conditions:
         if name not in self._forced:
             return None
         value = np.broadcast_to(self._forced[name], self.n)
-        if options is not None:
-            _check_options(name, value, np.asarray(options))
-        return value
+        return value if options is None else _as_options(name, value, np.asarray(options))
 
     def is_forced(self, name: str) -> bool:
         """Whether the caller forces this condition."""
@@ -109,8 +107,8 @@ class Conditions:
                 raise unknown_name(f"condition of {task}", name, self.forceable)
 
 
-def _check_options(name: str, value: Array, options: Array) -> None:
-    """Raise if forced values (n, ...) or (n, size, ...) are none of the options (k, ...)."""
+def _as_options(name: str, value: Array, options: Array) -> Array:
+    """Return forced values (n, ...) or (n, size, ...) in the type of the options (k, ...); raise if they are none."""
     rows = value.reshape(-1, *options.shape[1:])
     if options.ndim == 1:
         found = np.isin(rows, options)
@@ -119,3 +117,4 @@ def _check_options(name: str, value: Array, options: Array) -> None:
     if not found.all():
         wrong = rows[~found][0].tolist()
         raise ValueError(f"The condition {name!r} is forced to {wrong!r}. {nearest(wrong, options.tolist())}")
+    return value.astype(options.dtype) if {value.dtype.kind, options.dtype.kind} <= set("biuf") else value

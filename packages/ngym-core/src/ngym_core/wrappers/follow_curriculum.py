@@ -9,17 +9,20 @@ from typing import Any, Self
 
 import gymnasium
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import checked, given_arguments
+from ngym_core.arguments import checked, given_arguments, shown
 from ngym_core.changes import PLAYED
-from ngym_core.curriculum import Curriculum, GivenCurriculum, Progress, Stage, as_curriculum
+from ngym_core.curriculum import NO_LEVEL, Curriculum, GivenCurriculum, KeyPath, Progress, Stage, as_curriculum
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
-from ngym_core.sampling import layers, sample_trials, tasks_of
+from ngym_core.sampling import conditions_of_trial, layers, sample_trials, tasks_of
 from ngym_core.trial_table import TrialRecorder
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
+from ngym_core.wrappers.modifiers.delay import Delay
 
+NO_STAGE = -1
+"""The stage of a trial that is forced to be another than its stage has."""
 FIXED = frozenset({*PLAYED, "dt", "observation_space", "action_space", "timing", "rewards", "num_tr_exp", "r_tmax"})
 """Public attributes of a task that no stage can set."""
 
@@ -39,6 +42,7 @@ class _ProgressAttribute:
         """Set stage, level and parameters, after a check."""
         if not isinstance(value, Progress):
             raise TypeError(f"progress={value!r} must be a Progress, such as env.curriculum.enter(1).")
+        instance.curriculum.check_progress(value)
         before = vars(instance).get("progress")
         vars(instance)["progress"] = value
         try:
@@ -54,7 +58,8 @@ class FollowCurriculum(TrialWrapper):
     Each trial has its `stage` (an index) as a condition, and so as a column of trial tables, and the `level` of the stage's
     staircase if the curriculum has any (NaN in stages without one). When a trial ends, the next one has begun already, in
     one env and in lanes alike: another stage or level counts from the trial after that one on, and trials that had begun
-    before count for no gate and no staircase (rewards that a stage sets are paid at once, as always).
+    before count for no gate and no staircase (rewards that a stage sets are paid at once, as always). Nor does a trial whose
+    conditions a caller or a wrapper outside forces to other values than the stage has: its `stage` is -1, its `level` NaN.
 
     The lanes of a vector env follow a curriculum together: the trials of all count, in the order of their steps and lanes,
     and all get the next stage with their next trial. It begins anew when the first lane is seeded. With ``pooled=False``
@@ -149,36 +154,47 @@ class FollowCurriculum(TrialWrapper):
         self.restart()
 
     def _check_stages(self, curriculum: Curriculum) -> None:
-        """Raise if the task cannot play a stage: each is tried with a trial, at the first and the last level."""
+        """Raise if the task cannot play a stage: a trial is made with each level and each value of a condition."""
         for i, stage in enumerate(curriculum.stages):
             for name, gate in [(name, gate) for name, gates in stage.gates.items() for gate in gates]:
                 try:
                     self._check_gate(gate.metric)
                 except ValueError as error:
                     raise curriculum.located(error, ("stages", i, name, "metric")) from None
-            for index in [0] if stage.staircase is None else [0, len(stage.staircase.levels) - 1]:
-                vars(self)["progress"] = replace(curriculum.enter(i), level=index)
-                self._try_stage(stage, ("stages", i))
+            levels = range(1 if stage.staircase is None else len(stage.staircase.levels))
+            values = [len(value) for value in stage.conditions.values() if isinstance(value, (list, tuple))]
+            for k in range(max(len(levels), *values, 1)):
+                vars(self)["progress"] = replace(curriculum.enter(i), level=levels[min(k, len(levels) - 1)])
+                self._try_stage(stage, ("stages", i), k)
 
-    def _try_stage(self, stage: Stage, path: tuple[str | int, ...]) -> None:
-        """Make a trial of the present stage; errors say which of its keys is at fault."""
-        conditions = stage.flat_conditions(self.level)
-        where = path
+    def _try_stage(self, stage: Stage, path: KeyPath, k: int) -> None:
+        """Make a trial of the present stage and level with the k-th of several values of each condition, or the last.
+
+        Errors say which of the keys of the stage is at fault.
+        """
+        conditions = {
+            name: value[min(k, len(value) - 1)] if isinstance(value, (list, tuple)) else value
+            for name, value in stage.flat_conditions(self.level).items()
+        }
+        where: KeyPath = ()
         try:
             for keys in stage.flat_parameters(self.level):
-                where = (*path, "parameters", *keys)
+                where = ("parameters", *keys)
                 self._remember(keys)
             for keys, value in self._parameters_now().items():
-                where = (*path, "parameters", *keys)
+                where = ("parameters", *keys)
                 self._assign(keys, value)
             for name in conditions:
-                where = (*path, "conditions", name)
+                where = ("conditions", name)
                 self._refuse_decided_inside([name])
-            where = path
-            sample_trials(self.env, 1, 0, None, self._conditions(1, Draws(0)))
+            where = ()
+            sample_trials(self.env, 1, 0, None, conditions)
         except (KeyError, TypeError, ValueError) as error:
             named = next((name for name in conditions if repr(name) in str(error)), None)
-            raise self.curriculum.located(error, where if named is None else (*path, "conditions", named)) from error
+            where = where if named is None else ("conditions", named)
+            if stage.staircase is not None and where == stage.staircase.keys:
+                where = ("staircase", "path" if isinstance(error, KeyError) else "levels")
+            raise self.curriculum.located(error, (*path, *where)) from error
 
     def _check_gate(self, metric: str) -> None:
         """Raise if a gate that looks at a metric can never open in this task."""
@@ -200,6 +216,11 @@ class FollowCurriculum(TrialWrapper):
                 f"parameters={'.'.join(keys)!r}: the env has several tasks, of which stages set conditions only."
             )
         if len(keys) == 2:
+            for layer in layers(self.env):
+                if isinstance(layer, Delay) and keys == ("timing", layer.replaced_period):
+                    raise ValueError(
+                        f"parameters={'.'.join(keys)!r}: {type(layer).__name__} sets this period, whatever its timing is."
+                    )
             values = getattr(self.task, keys[0])
             if keys[1] in values:
                 self._before[keys] = values[keys[1]]
@@ -236,8 +257,24 @@ class FollowCurriculum(TrialWrapper):
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the conditions of the stage, and record it, with its level if there are any."""
-        level = {"level": float(self.level)} if self.curriculum.has_levels else {}
-        return {**self._conditions(n, draws), **forced}, {"stage": self.stage, **level}
+        recorded: dict[str, Any] = {"stage": self.stage}
+        if self.curriculum.has_levels:
+            recorded["level"] = float(self.level)
+        if (other := self._plays_other(n, forced)).any():
+            unknown = {"stage": NO_STAGE, "level": NO_LEVEL}
+            recorded = {name: np.where(other, unknown[name], value) for name, value in recorded.items()}
+        return {**self._conditions(n, draws), **forced}, recorded
+
+    def _plays_other(self, n: int, forced: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """Return which of n trials are forced to have another condition than the stage gives them, (n,)."""
+        other = np.zeros(n, bool)
+        for name, value in self.curriculum.stages[self.stage].flat_conditions(self.level).items():
+            if name not in forced:
+                continue
+            options = value if isinstance(value, (list, tuple)) else [value]
+            given = [conditions_of_trial({name: forced[name]}, i, n)[name] for i in range(n)]
+            other |= [not any(np.array_equal(one, option) for option in options) for one in given]
+        return other
 
     # ---- what changes the stage ------------------------------------------------------------------
 
@@ -254,8 +291,19 @@ class FollowCurriculum(TrialWrapper):
 
         Raises:
             UnknownNameError: A gate of the stage looks at something else.
+            TypeError: No numbers.
+            ValueError: A number that is not from 0 to 1, or scores of more than one dimension.
         """
-        self._learn({"performance": np.atleast_1d(np.asarray(performance, float))})
+        expected = f"performance={shown(performance)} must be a number from 0 to 1, or a list of one for each trial."
+        try:
+            scores = np.asarray(performance)
+        except (TypeError, ValueError, RuntimeError):  # ragged lists; a tensor that needs a gradient
+            raise TypeError(expected) from None
+        if scores.dtype.kind not in "biuf":
+            raise TypeError(expected)
+        if scores.ndim > 1 or not ((scores >= 0) & (scores <= 1)).all():
+            raise ValueError(expected)
+        self._learn({"performance": np.atleast_1d(scores)})
 
     def _learn(self, rows: Mapping[str, Any]) -> None:
         progress = self.curriculum.advance(self.progress, rows)
@@ -281,9 +329,13 @@ class FollowCurriculum(TrialWrapper):
         if not batch.ended.any():
             return
         own = f"{type(self).__name__}_"  # before the name where a layer inside records one
-        conditions = {name: batch.conditions.get(own + name, batch.conditions.get(name)) for name in ("stage", "level")}
+        recorded = ("stage", "level") if self.curriculum.has_levels else ("stage",)
+        conditions = {name: batch.conditions.get(own + name, batch.conditions.get(name)) for name in recorded}
         rows = {name: column[batch.ended] for name, column in conditions.items() if column is not None}
-        rows |= memory.pop_parts()[0] | rows if measures else {"performance": batch.performance[batch.ended]}
+        rows["performance"] = batch.performance[batch.ended]
+        if measures:
+            table = memory.pop_parts()[0]
+            rows |= {name: table[name] for name in ("reward", "reaction_time", "steps")}
         self._learn(rows)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

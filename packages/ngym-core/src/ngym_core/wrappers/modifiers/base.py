@@ -181,9 +181,9 @@ class Modifier(TrialWrapper):
         if self._first_choice is None or "ground_truth" not in forced:
             return dict(forced)
         named = np.asarray(forced["ground_truth"])
-        if named.dtype.kind not in "iu" or not ((named >= self._first_choice) & (named < self._end)).all():
+        if named.dtype.kind not in "iuf" or not np.isin(named, np.arange(self._first_choice, self._end)).all():
             return dict(forced)  # the task says what is wrong with it
-        place: Any = named - self._first_choice - np.asarray(places)
+        place: Any = named.astype(np.int64) - self._first_choice - np.asarray(places)
         return {**forced, "ground_truth": place % len(self._choices) + self._first_choice}
 
     @property

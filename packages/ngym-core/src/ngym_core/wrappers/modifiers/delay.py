@@ -84,6 +84,11 @@ class Delay(Modifier):
             )
         self._ms = value
 
+    @property
+    def replaced_period(self) -> str | None:
+        """The period of the task that gets this duration instead of that of its `timing`; None where one is added."""
+        return self._period if self._before is None else None
+
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the duration of the delay, in ms, cut to whole steps."""
         dt = self.task.dt
