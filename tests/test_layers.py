@@ -19,8 +19,12 @@ PACKAGES = Path(__file__).parent.parent / "packages"
 NAMES = ["core", "data", "plot", "sb3"]
 HEAVY = {"matplotlib", "torch", "scipy", "stable_baselines3", "sb3_contrib", "pandas"}
 
-PRIVATE_IN_SB3 = {"_get_action_dist_from_latent", "_last_lstm_states", "_process_sequence"}
-"""Private attributes of Stable-Baselines3 that have no public counterpart, besides those listed in `model_state.py`."""
+PRIVATE_IN_SB3 = {
+    *("_get_action_dist_from_latent", "_last_lstm_states", "_process_sequence"),
+    *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
+}
+"""Private attributes of Stable-Baselines3, and of PyTorch's modules, that have no public counterpart, besides those listed
+in `model_state.py`."""
 
 
 def sources(name):

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage, is_vecenv_wrapped
 
 from ngym_core.arguments import Count, Flag, Keywords, Seed, checked, explained
 from ngym_core.playing import check_agent
@@ -174,9 +175,10 @@ def _with_channels_first(env: VecEnv, made_for: Any) -> VecEnv:
 
     Stable-Baselines3 does the same to the env of training.
     """
-    if made_for is None or made_for == env.observation_space:
+    known = made_for is None or made_for == env.observation_space or is_vecenv_wrapped(env, VecTransposeImage)
+    if known or not (isinstance(env.observation_space, spaces.Dict) or is_image_space(env.observation_space)):
         return env
-    wrapped = BaseAlgorithm._wrap_env(env, monitor_wrapper=False)
+    wrapped = VecTransposeImage(env)
     return wrapped if wrapped.observation_space == made_for else env
 
 
