@@ -117,7 +117,7 @@ def _is_missing(value: Any) -> bool:
 class ProbeDraws(ngym.Draws):
     """Draws that record what `choice` returned, to compare it with the conditions of the trials.
 
-    A layer may change a condition after it was drawn (`Anti` turns answers), or a task may draw something else under its name.
+    A layer may change a condition after it was drawn, as `Anti` turns answers.
 
     Args:
         seed: The seed.
@@ -157,10 +157,8 @@ class ProbeDraws(ngym.Draws):
         """
         calls = self._drawn.get(name, [])
         if all(rows is None for rows, _ in calls):  # one call for all trials, or one for each
-            parts = [(slice(None), np.concatenate([drawn for _, drawn in calls]))] if calls else []
-        else:
-            parts = [(slice(None) if rows is None else rows, drawn) for rows, drawn in calls]
-        return bool(parts) and all(np.array_equal(column[rows], drawn) for rows, drawn in parts)
+            return bool(calls) and np.array_equal(column, np.concatenate([drawn for _, drawn in calls]))
+        return all(np.array_equal(column if rows is None else column[rows], drawn) for rows, drawn in calls)
 
 
 class SplitDraws(ngym.Draws):
