@@ -133,6 +133,8 @@ def pairs(id_, kinds):
     found = [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
     found = [p for p in found if not (p[1] in MODIFIERS and p[0] in ("MultiEnvs", "ScheduleEnvs"))]
     found = [p for p in found if not (p[1] in ("Context", "GoCue") and p[0] in STEP)]
+    when_due = {"Delay", "Interval", "Sequence"}  # these and ReactionTime say when the answer is due
+    found = [p for p in found if not ("ReactionTime" in p and when_due & set(p))]
     draws_choice = any(type(layer).__name__ in CHOICE for layer in layers(ngym.make(id_)))
     kept_apart = ("MultiEnvs", "ScheduleEnvs", "Anti", "Interval")
     return [p for p in found if not (draws_choice and p[0] in kept_apart and p[1] in CHOICE)]

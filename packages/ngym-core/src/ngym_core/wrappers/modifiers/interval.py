@@ -37,7 +37,7 @@ class Interval(Delay):
     Args:
         env: A task with choices on a ring that shows something before a decision period.
         direction: Which way: ``right`` to higher numbers, ``left`` to lower ones.
-        ms: The delay in ms: any value that a `timing` may hold; by default one of 0, 100, ..., 1100.
+        ms: The delay in ms, see `Delay`; by default one of 0, 100, ..., 1100.
 
     Raises:
         ValueError: A task without these, another direction, or a duration that is none.
