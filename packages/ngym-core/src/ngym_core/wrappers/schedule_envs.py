@@ -73,7 +73,7 @@ class MultiEnvs(TrialWrapper):
     Example:
         >>> import ngym_core as ngym
         >>> from ngym_core.wrappers import MultiEnvs
-        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> tasks = [ngym.make(id_, dt=10) for id_ in ("PerceptualDecisionMaking-v0", "PulseDecisionMaking-v0")]
         >>> env = MultiEnvs(tasks, env_input=True)
         >>> env.set_i(1)
         >>> ob, info = env.reset(seed=0)
@@ -385,7 +385,7 @@ class ScheduleEnvs(MultiEnvs):
         >>> import ngym_core as ngym
         >>> from ngym_core.scheduler import SequentialBlockSchedule
         >>> from ngym_core.wrappers import ScheduleEnvs
-        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> tasks = [ngym.make(id_, dt=10) for id_ in ("PerceptualDecisionMaking-v0", "PulseDecisionMaking-v0")]
         >>> env = ScheduleEnvs(tasks, SequentialBlockSchedule(2, [3, 2]))
         >>> env.sample_trials(6, seed=0).conditions["i_env"].tolist()
         [0, 0, 0, 1, 1, 0]

@@ -80,6 +80,11 @@ class Modifier(TrialWrapper):
         """Return the period of the task's `timing` that the argument `ms` sets, if put around an env; None by default."""
         return None
 
+    @property
+    def added_periods(self) -> dict[str, Any]:
+        """Periods that trials have beside those of the task's `timing`: name -> duration in ms; none by default."""
+        return {}
+
     def probe(self, n: int = PROBED_TRIALS) -> Trials:
         """Return trials of the env inside that nobody plays."""
         return sample_trials(self.env, n, None, Draws(0), {})

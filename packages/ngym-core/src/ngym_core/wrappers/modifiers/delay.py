@@ -27,8 +27,13 @@ class Delay(Modifier):
     so does a task whose delay another such modifier sets (it is called `Delay_delay` then). In it the channels of stimuli
     show nothing, and all others what they showed before.
 
+    Periods (ms):
+        delay: `ms`. What was seen is to be remembered.
+        Delay_delay: `ms`. A further delay.
+
     Conditions:
         delay: The duration of the delay in ms.
+        Delay_delay: That of a further one.
 
     Args:
         env: A task that shows something before a decision period.
@@ -98,6 +103,11 @@ class Delay(Modifier):
             self._ms = value
         else:
             self.task.timing[self._of_timing] = value
+
+    @property
+    def added_periods(self) -> dict[str, Any]:
+        """The delay and its duration, where it is none of the task's `timing`."""
+        return {self._period: self.ms} if self._of_timing is None else {}
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the duration of the delay, in ms, cut to whole steps."""

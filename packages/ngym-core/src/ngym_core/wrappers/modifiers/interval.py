@@ -30,8 +30,13 @@ class Interval(Delay):
     The delay is that of `Delay`. What was seen before it stays where it was, and the answer is turned from where the task
     would have it, in all tasks alike.
 
+    Periods (ms):
+        delay: `ms`. How long it is says by how much the answer is turned.
+        Interval_delay: `ms`. A further delay. It turns the answer further.
+
     Conditions:
         delay: The duration of the delay in ms.
+        Interval_delay: That of a further one, which turns the answer further.
         ground_truth: The answer, turned.
 
     Args:

@@ -28,6 +28,10 @@ class Sequence(Modifier):
     The rule of the task becomes `AnswerInSequence`, which judges and pays each step of the decision. Where the task asks to
     withhold, that is right throughout. The condition `ground_truth` is the first answer.
 
+    Rewards:
+        correct: default of the task. For the whole sequence; each right answer earns its share, and the trial goes on.
+        fail: default of the task. For a decision without a right answer; each wrong one costs its share.
+
     Args:
         env: A task with choices on a ring and a decision period.
         direction: Which way: ``right`` to higher numbers, ``left`` to lower ones.
