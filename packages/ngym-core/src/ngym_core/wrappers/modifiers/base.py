@@ -126,8 +126,8 @@ class Modifier(TrialWrapper):
         """Return the number of channels that trials have, to which others may be added.
 
         Raises:
-            ValueError: Observations that are no vector of channels, or a wrapper inside that changes them at each step: it
-                would not know the added ones.
+            ValueError: Observations that are no vector of channels, or a wrapper inside that works step by step: it would
+                not know the added ones.
         """
         space = self.env.observation_space
         if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
@@ -135,8 +135,8 @@ class Modifier(TrialWrapper):
         for layer in layers(self.env):
             if getattr(layer, "_changes_steps", False):
                 raise ValueError(
-                    f"{type(self).__name__} adds channels to trials, which {type(layer).__name__} inside of it changes at "
-                    f"each step: put {type(layer).__name__} around it instead."
+                    f"{type(self).__name__} adds channels to trials, and {type(layer).__name__} inside of it works step by "
+                    f"step, without these: put {type(layer).__name__} around it instead."
                 )
         return int(space.shape[0])
 
