@@ -127,14 +127,18 @@ def goes_with(name, id_):
     return name not in NEEDS or bool(NEEDS[name](ngym.make(id_)))
 
 
+def both_time_answers(one, other):
+    """Whether both wrappers say when the answer is due, so that they refuse each other."""
+    return "ReactionTime" in (one, other) and bool({"Delay", "Interval", "Sequence"} & {one, other})
+
+
 def pairs(id_, kinds):
     """All pairs of wrappers of some kinds that go with a task and with each other, in both orders."""
     found = [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
     found = [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
     found = [p for p in found if not (p[1] in MODIFIERS and p[0] in ("MultiEnvs", "ScheduleEnvs"))]
     found = [p for p in found if not (p[1] in ("Context", "GoCue") and p[0] in STEP)]
-    when_due = {"Delay", "Interval", "Sequence"}  # these and ReactionTime say when the answer is due
-    found = [p for p in found if not ("ReactionTime" in p and when_due & set(p))]
+    found = [p for p in found if not both_time_answers(*p)]
     draws_choice = any(type(layer).__name__ in CHOICE for layer in layers(ngym.make(id_)))
     kept_apart = ("MultiEnvs", "ScheduleEnvs", "Anti", "Interval")
     return [p for p in found if not (draws_choice and p[0] in kept_apart and p[1] in CHOICE)]
