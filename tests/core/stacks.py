@@ -104,7 +104,10 @@ NEEDS = {  # what a task must have, for each wrapper that does not go with all
     "FixConditions": lambda env: bool(fixable(env)),
     "CatchTrials": lambda env: env.rule.pays_ground_truth,
     "VariableMapping": lambda env: env.rule.pays_ground_truth and 2 <= env.action_space.n - 1 <= 6,
-    "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).start),
+    "ReactionTime": lambda env: (
+        {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).start)
+        and not any(getattr(layer, "times_answer", False) for layer in layers(env))
+    ),
     **dict.fromkeys(
         ["RandomGroundTruth", "SideBias", "TrialHistory", "TrialHistoryV2"],
         lambda env: hasattr(env, "choices") and "ground_truth" in env.sample_trials(1, seed=0).forceable,
