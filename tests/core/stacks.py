@@ -104,7 +104,10 @@ NEEDS = {  # what a task must have, for each wrapper that does not go with all
     "FixConditions": lambda env: bool(fixable(env)),
     "CatchTrials": lambda env: env.rule.pays_ground_truth,
     "VariableMapping": lambda env: env.rule.pays_ground_truth and 2 <= env.action_space.n - 1 <= 6,
-    "ReactionTime": lambda env: {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).start),
+    "ReactionTime": lambda env: (
+        {"stimulus", "decision"} <= set(env.sample_trials(1, seed=0).start)
+        and not any(getattr(layer, "times_answer", False) for layer in layers(env))
+    ),
     **dict.fromkeys(
         ["RandomGroundTruth", "SideBias", "TrialHistory", "TrialHistoryV2"],
         lambda env: hasattr(env, "choices") and "ground_truth" in env.sample_trials(1, seed=0).forceable,
@@ -127,12 +130,18 @@ def goes_with(name, id_):
     return name not in NEEDS or bool(NEEDS[name](ngym.make(id_)))
 
 
+def both_time_answers(one, other):
+    """Whether both wrappers say when the answer is due, so that they refuse each other."""
+    return "ReactionTime" in (one, other) and bool({"Delay", "Interval", "Sequence"} & {one, other})
+
+
 def pairs(id_, kinds):
     """All pairs of wrappers of some kinds that go with a task and with each other, in both orders."""
     found = [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
     found = [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
     found = [p for p in found if not (p[1] in MODIFIERS and p[0] in ("MultiEnvs", "ScheduleEnvs"))]
     found = [p for p in found if not (p[1] in ("Context", "GoCue") and p[0] in STEP)]
+    found = [p for p in found if not both_time_answers(*p)]
     draws_choice = any(type(layer).__name__ in CHOICE for layer in layers(ngym.make(id_)))
     kept_apart = ("MultiEnvs", "ScheduleEnvs", "Anti", "Interval")
     return [p for p in found if not (draws_choice and p[0] in kept_apart and p[1] in CHOICE)]

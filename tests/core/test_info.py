@@ -146,6 +146,40 @@ def test_facts_of_a_task_are_what_it_is():
     assert [certificate["kind"] for certificate in facts["certificates"]] == ["supervised", "rl"]
 
 
+def test_facts_of_a_modified_task_are_those_of_the_env_as_it_is():
+    id_ = "yang19.go-v0+anti+delay=500+context+go_cue+sequence"
+    facts = facts_of(id_)
+    assert facts["modifiers"] == [
+        {"name": "anti", "meaning": "Asks for the answer across the ring."},
+        {"name": "delay=500", "meaning": "Lets the agent remember what it saw over a delay."},
+        {"name": "context", "meaning": "Shows two modalities, and a cue that says which one counts."},
+        {"name": "go_cue", "meaning": "Shows when to answer."},
+        {"name": "sequence", "meaning": "Asks for a sequence of answers."},
+    ]
+    assert named(facts["periods"])["delay"] == {
+        "name": "delay",
+        "duration": 500,
+        "meaning": "What was seen is to be remembered.",
+    }
+    assert named(facts["periods"])["decision"]["duration"] == 1000
+    assert "it ends the trial" not in named(facts["rewards"])["correct"]["meaning"]
+    channels = named(facts["observation"]["names"])
+    assert channels["context"]["meaning"] == "A one-hot cue throughout the trial: which modality counts."
+    assert channels["go_cue"]["meaning"] == "1 in the decision period, 0 before it."
+    assert "Modified by:\n  anti       Asks for the answer across the ring.\n  delay=500  Lets" in ngym.describe(id_)
+    assert facts_of("yang19.go")["modifiers"] == facts_of("modcog.dlygoseqr")["modifiers"] == []
+    assert "Modified" not in ngym.describe("yang19.go")
+
+
+def test_facts_of_a_modified_task_have_the_periods_that_it_adds():
+    facts = facts_of(ngym.make("yang19.dm1+delay=500+interval=left", wrappers=["PassReward"]))
+    assert [row["name"] for row in facts["modifiers"]] == ["delay=500", "interval=left"]
+    periods = named(facts["periods"])
+    assert (periods["delay"]["duration"], periods["delay"]["meaning"]) == (500, "What was seen is to be remembered.")
+    assert periods["Interval_delay"]["duration"].startswith("choice within [0, 100, ")
+    assert list(periods) == ["fixation", "stimulus", "decision", "delay", "Interval_delay"]
+
+
 @pytest.mark.parametrize("name", [*ngym.all_envs(collections=True), *ngym.all_wrappers(), "yang19", "modcog"])
 def test_facts_of_everything_are_json_and_are_in_the_text(name):
     facts = facts_of(name)

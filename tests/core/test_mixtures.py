@@ -118,8 +118,14 @@ def test_state_of_a_mixture_goes_on_as_the_mixture_would():
         ({"tasks": "yang20"}, ValueError, "Unknown collection of envs, yang20. Did you mean 'yang19'"),
         ({"tasks": ["yang19.goo-v0"]}, ngym.UnknownTaskError, "Did you mean 'yang19.go-v0'"),
         ({"tasks": THREE}, ValueError, "must have the same shape of observations and the same actions, unless pad=True"),
-        ({"tasks": TWO, "weights": [1, 2, 3]}, ValueError, "must be 2 numbers, one for each task"),
-        ({"tasks": TWO, "weights": [0, 0]}, ValueError, "must be 2 weights, at least 1 of them above 0"),
+        (
+            {"tasks": TWO, "weights": [1, 2, 3]},
+            ValueError,
+            r"^weights=\[1, 2, 3\] must be a sequence of 2 finite numbers from 0",
+        ),
+        ({"tasks": TWO, "weights": [np.inf, 1]}, ValueError, r"^weights=\[inf, 1\] must be a sequence of 2 finite numbers"),
+        ({"tasks": TWO, "weights": ["a", 1]}, TypeError, r"^weights=\['a', 1\] must be a sequence of 2 finite numbers"),
+        ({"tasks": TWO, "weights": [0, 0]}, ValueError, r"^weights=\[0, 0\] must have at least one number above 0"),
         ({"tasks": TWO, "block": [1, 2, 3]}, ValueError, r"block=\[1, 2, 3\] must have 2 lengths, one for each task"),
         ({"tasks": TWO, "block": 0}, ValueError, "must be an integer from 1"),
         ({"tasks": TWO, "cue": "onehot"}, ValueError, "cue='onehot' must be one of 'one_hot', 'parts', or None"),
@@ -129,11 +135,26 @@ def test_state_of_a_mixture_goes_on_as_the_mixture_would():
         ({"tasks": [ngym.make("GoNogo-v0")], "dt": 10}, TypeError, "dt: arguments go with ids"),
         ({"tasks": ["Bandit-v0", *TWO], "pad": True}, ValueError, "cannot give <Bandit> more actions"),
         (
-            {"tasks": ["Reaching1D-v0", "AnnubesEnv-v0", "MemoryRecall-v0"], "pad": True},
+            {"tasks": ["Reaching1D-v0", "AnnubesEnv-v0", "MemoryRecall-v0"], "pad": True, "dt": 100},
             ValueError,
             "pad=True needs tasks that choose",
         ),
-        ({"tasks": ["RandomDotMotion-v0", "GoNogo-v0"], "pad": True}, ValueError, "pad=True"),
+        ({"tasks": ["RandomDotMotion-v0", "GoNogo-v0"], "pad": True, "dt": 100}, ValueError, "pad=True"),
+        (
+            {"tasks": ["GoNogo-v0", "ReadySetGo-v0"], "pad": True},
+            ValueError,
+            r"^All envs must have the same time step; their dt are 100 ms \(<GoNogo>\), 80 ms \(<ReadySetGo>\)\.",
+        ),
+        (
+            {"tasks": [TWO[0], *TWO], "cue": "parts"},
+            ValueError,
+            "cue='parts' shows the same for the tasks 'yang19.go-v0' and 'yang19.go-v0', whose ids have the same parts",
+        ),
+        (
+            {"tasks": ["yang19.go+go_cue+anti", "yang19.go+anti+go_cue"], "cue": "parts"},
+            ValueError,
+            r"for the tasks 'yang19\.go-v0\+go_cue\+anti' and 'yang19\.go-v0\+anti\+go_cue'",
+        ),
     ],
 )
 def test_mix_rejects_invalid_arguments(arguments, error, message):
@@ -148,6 +169,51 @@ def test_cue_of_parts_has_a_channel_for_each_task_and_modifier():
     assert set(trials.conditions["task"]) == {"yang19.go-v0", "yang19.go-v0+anti", "yang19.dlygo-v0+anti"}
     cues = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1]])
     assert np.array_equal(trials.ob[:, 0, 33:], cues[trials.conditions["i_env"]])
+
+
+def test_envs_are_named_by_their_ids_with_modifiers():
+    ids = ["yang19.go-v0", "yang19.go-v0+anti", "yang19.go-v0+delay=500+interval=left"]
+    made = ngym.mix([ngym.make(id_, wrappers=["Noise"]) for id_ in ids], cue="parts")
+    assert made.names == ids
+    assert np.array_equal(made.cues, ngym.mix(ids, cue="parts").cues)
+    assert MultiEnvs([ngym.make(id_) for id_ in ids]).names == ids
+    drawn = ngym.make("yang19.go", wrappers=["Anti", ("Delay", {"ms": ("uniform", (200, 900))})])
+    assert MultiEnvs([drawn]).names == ["yang19.go-v0+anti+delay=uniform between 200 and 900"]
+    assert MultiEnvs([ngym.make("modcog.dlygointr-v0"), ngym.make("yang19.anti-v0")]).names == [
+        "modcog.dlygointr-v0",  # the modifiers that a task brings along belong to its id
+        "yang19.anti-v0",
+    ]
+
+
+def test_envs_of_other_time_steps_are_refused_also_in_a_mixture_inside():
+    inner = ngym.mix(TWO, dt=50, cue=None)
+    with pytest.raises(ValueError, match=r"their dt are 100 ms \(<Go>\), 50 ms \(<MatchSample>\)"):
+        ngym.mix([TWO[0], inner])
+    assert ngym.mix([ngym.make(TWO[0], dt=50), inner]).sample_trials(3, seed=0).n == 3
+
+
+def test_an_env_is_part_of_one_mixture_only():
+    env = ngym.make(TWO[0])
+    mixture = ngym.mix([env, TWO[1]])
+    for others in ([env, TWO[1]], [env]):
+        with pytest.raises(ValueError, match=r"The task <Go> of env 0 is part of a mixture already: make another env"):
+            ngym.mix(others)
+    twice = ngym.make(TWO[0])
+    with pytest.raises(ValueError, match="of env 1 is part of a mixture already"):
+        ngym.mix([twice, twice])
+    assert ngym.mix([mixture, ngym.mix(TWO)]).sample_trials(3, seed=0).n == 3
+
+
+def test_blocks_may_be_an_array_and_weights_large():
+    assert ngym.mix(TWO, block=np.array([2, 3])).schedule == ngym.mix(TWO, block=[2, 3]).schedule
+    assert ngym.mix(TWO, block=np.array(3)).schedule == ngym.mix(TWO, block=3).schedule
+    assert ngym.mix(TWO, weights=np.array([1e308, 1e308])).schedule.p.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("forced", [{"task": TWO}, {"i_env": [0, 1]}, {"modality": [0, 1]}])
+def test_forced_conditions_of_a_mixture_are_one_for_each_trial(forced):
+    with pytest.raises(ValueError, match=f"The condition {next(iter(forced))!r} is forced to 2 values for 4 trials"):
+        ngym.mix([TWO[0], "yang19.anti-v0"]).sample_trials(4, seed=0, **forced)
 
 
 def test_task_names_and_cues_must_fit_the_envs():

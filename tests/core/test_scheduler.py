@@ -151,10 +151,15 @@ def test_random_schedule_follows_its_weights():
     assert np.bincount(after_first)[1:] / len(after_first) == pytest.approx([3 / 6, 2 / 6, 1 / 6], abs=0.025)
 
 
-@pytest.mark.parametrize("p", [[1, 2], [1, -1, 1], [0, 0, 1], [np.nan, 1, 1]])
+@pytest.mark.parametrize("p", [[1, 2], [1, -1, 1], [0, 0, 1], [np.nan, 1, 1], [np.inf, 1, 1], ["a", 1, 1]])
 def test_random_schedule_rejects_invalid_weights(p):
-    with pytest.raises(ValueError, match="must be 3 weights, at least 2 of them above 0"):
+    message = "must have at least 2 of its 3 weights above 0" if p == [0, 0, 1] else "must be a sequence of 3 finite numbers"
+    with pytest.raises((TypeError, ValueError), match=rf"^p=\[.*\] {message}"):
         scheduler.RandomSchedule(3, p=p)
+
+
+def test_weights_may_be_so_large_that_their_sum_is_infinite():
+    assert scheduler.RandomSchedule(3, p=[1e308, 1e308, 0]).p.tolist() == [0.5, 0.5, 0]
 
 
 @pytest.mark.parametrize(

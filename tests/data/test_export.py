@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,42 @@ def test_export_with_holdout_and_crossed_conditions(tmp_path):
     trials = load_trials(manifest)
     assert set(trials.conditions["coh"].tolist()) == {12.8}
     assert trials.conditions["ground_truth"].tolist() == [0, 1] * 10
+    assert rerun(manifest).same
+
+
+STAIR = """
+[[stages]]
+conditions = {coh = 51.2}
+until = {metric = "performance", threshold = 0.8}
+
+[[stages]]
+parameters = {timing = {stimulus = 300}}
+"""
+
+
+@pytest.mark.parametrize("given", [str, Path, ngym.curriculum.load_curriculum])
+def test_export_keeps_the_curriculum_and_not_its_path(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    Path("stair.toml").write_text(STAIR)
+    parameters = {"wrappers": ["PassReward", ("followcurriculum", {"curriculum": given("stair.toml")})]}
+    _, manifest = export_trials("x.npz", "PerceptualDecisionMaking-v0", parameters, trials=5, seed=0)
+    assert set(load_trials(manifest).conditions["coh"].tolist()) == {51.2}
+    written = json.loads(manifest.read_text())["parameters"]["wrappers"][1]
+    assert written == ["followcurriculum", {"curriculum": ngym.curriculum.load_curriculum("stair.toml").to_dict()}]
+    Path("stair.toml").unlink()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert rerun(tmp_path / "x.json").same
+
+
+def test_export_keeps_the_settings_of_a_monitor_and_not_their_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("monitor.toml").write_text('interval = 7\nname = "away"\n')
+    parameters = {"wrappers": [("Monitor", {"config": "monitor.toml"})]}
+    _, manifest = export_trials("x.npz", "PerceptualDecisionMaking-v0", parameters, trials=5, seed=0)
+    written = json.loads(manifest.read_text())["parameters"]["wrappers"]
+    assert written == [["Monitor", {"config": {"interval": 7, "name": "away"}}]]
+    Path("monitor.toml").unlink()
     assert rerun(manifest).same
 
 

@@ -369,7 +369,7 @@ def test_dataset_wrappers_follow_changes():
 
 
 def test_dataset_follows_the_task_that_multi_envs_is_set_to():
-    env = ngym.wrappers.MultiEnvs([ngym.make(ID), ngym.make("PulseDecisionMaking-v0")])
+    env = ngym.wrappers.MultiEnvs([ngym.make(ID), ngym.make("PulseDecisionMaking-v0", dt=100)])
     dataset = Dataset(env, batch_size=1, seq_len=30, seed=0, info=True)
     assert set(dataset()[2]["conditions"]["i_env"].ravel()) == {0}
     env.set_i(1)

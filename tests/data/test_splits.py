@@ -62,6 +62,49 @@ def test_split_draws_discard_no_trial_of_a_drawn_condition():
     assert 0 < Dataset("PulseDecisionMaking", holdout={"ground_truth": 0}).streams.source.kept_share < 1
 
 
+def test_holdout_of_answers_that_a_layer_turns():
+    every = set(range(16))
+    for modifiers in ("+anti", "+interval", "+anti+interval=left"):
+        id_ = f"yang19.go-v0{modifiers}"
+        assert values("train", {"ground_truth": 3}, name="ground_truth", id_=id_) == every - {3}
+        assert values("holdout", {"ground_truth": 3}, name="ground_truth", id_=id_, trials=200) == {3}
+    held = TrialDataset("yang19.go-v0+interval", trials=300, seed=0, split="holdout", holdout={"ground_truth": 3})
+    assert set(held[:][2]["conditions"]["delay"].tolist()) == set(range(0, 1200, 100))
+    assert values("train", {"ground_truth": 0}, name="ground_truth", id_=f"{ID}+anti", trials=100) == {1}
+    assert values("train", {"anti": 0}, name="anti", id_=ngym.mix(["yang19.go-v0", "yang19.anti-v0"]), trials=100) == {1}
+
+
+def test_holdout_of_answers_that_a_layer_of_a_mixture_turns():
+    go, outer = (
+        "yang19.go-v0",
+        ngym.mix([ngym.mix(["yang19.go-v0", "yang19.go-v0+anti"], cue=None), "yang19.dm1-v0+interval"]),
+    )
+    for split, held in (("train", False), ("holdout", True)):
+        dataset = TrialDataset(outer, trials=600, seed=0, split=split, holdout={"ground_truth": 3})
+        found = dataset[:][2]["conditions"]
+        assert set(found["task"]) == {go, f"{go}+anti", "yang19.dm1-v0+interval"}
+        for task in set(found["task"]):
+            assert ((found["ground_truth"][found["task"] == task] == 3) == held).all()
+
+
+def test_holdout_of_a_condition_that_a_wrapper_of_the_user_changes():
+    class Twice(ngym.TrialWrapper):
+        def edit_trials(self, trials, draws):
+            trials.set("coh", 2 * trials.conditions["coh"])
+            return trials
+
+    env = ngym.make(ID, wrappers=[Twice])
+    assert values("train", {"coh": 25.6}, id_=env) == {2 * coh for coh in COHS} - {25.6}
+    assert values("holdout", {"coh": 25.6}, id_=env, trials=100) == {25.6}
+
+
+def test_split_draws_discard_no_trial_of_mixtures_whose_draws_stay():
+    env = ngym.mix(["yang19.go-v0", ngym.mix(["yang19.rtgo-v0", "yang19.dlygo-v0"], cue=None)])
+    assert TrialDataset(env, trials=10, seed=0, holdout={"ground_truth": 3}).source.kept_share == 1
+    with_delays = TrialDataset("yang19.go-v0+interval", trials=10, seed=0, holdout={"ground_truth": 3})
+    assert with_delays.source.kept_share < 1
+
+
 def test_holdout_of_several_conditions_is_of_their_combination():
     holdout = {"coh": [0, 51.2], "ground_truth": [1]}
     trials = {
@@ -146,6 +189,11 @@ def test_cross_conditions_of_a_stream_are_equally_likely():
             ValueError,
             "the condition 'coh' of <.*> never has the value 12.9. Did you mean '12.8'",
         ),
+        (
+            {"holdout": {"coh": float("nan")}},
+            ValueError,
+            "never has the value nan. Valid: '0.0', '12.8', '25.6', '51.2', '6.4'",
+        ),
         ({"holdout": {"coh": [12.8, "x"]}}, ValueError, "the condition 'coh' of <.*> never has the value"),
         ({"holdout": {"coh": sorted(COHS)}}, ValueError, "holdout=.* leaves no trial of <.*> for the split 'train'"),
         ({"conditions": {"coh": [12.8]}, "holdout": {"coh": 12.8}}, ValueError, "leave no combination in this split"),
@@ -155,3 +203,8 @@ def test_cross_conditions_of_a_stream_are_equally_likely():
 def test_splits_reject_invalid_splits_and_holdouts(kind, options, error, message):
     with pytest.raises(error, match=message):
         kind(ID, **options)
+
+
+def test_holdout_of_a_missing_value_names_the_values_that_there_are():
+    with pytest.raises(ValueError, match=r"never has the value nan. Valid: '1.0', 'True'"):
+        TrialDataset(ngym.mix([ID, "yang19.anti-v0"], pad=True), holdout={"anti": float("nan")})

@@ -54,6 +54,15 @@ def test_actions_panel_of_a_ring_of_choices_has_few_ticks():
     assert np.diff(ticks).min() >= np.ptp(ticks) / 8
 
 
+@pytest.mark.parametrize("id_", ["yang19.go-v0", "AntiReach-v0", ID])
+def test_actions_panel_shows_all_actions_that_there_are(id_):
+    env = ngym.make(id_)
+    low, high = panels(plot_env(env, 5, seed=0))["Action"].get_ylim()
+    assert low < 0 < env.action_space.n - 1 < high
+    padded = ngym.mix([ID, "yang19.go-v0"], pad=True)
+    assert panels(plot_env(padded, 5, seed=0))["Action"].get_ylim()[1] > 16
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3, 7, 40, 400])
 def test_images_panel_draws_images_side_by_side_inside_the_panel(steps):
     frames = np.random.default_rng(0).random((steps, 6, 6))

@@ -26,25 +26,29 @@ MENDED = tomllib.loads((Path(golden.__file__).parent / "divergences.toml").read_
 class GlobalDraws(ReferenceDraws):
     """The reference's draws; the delays of intervals come from another generator, which all of these share."""
 
-    def __init__(self, seed, global_rs):
+    def __init__(self, seed, global_rs, replaces_delay):
         super().__init__(seed)
-        self.global_rs = global_rs
+        self.global_rs, self.replaces_delay = global_rs, replaces_delay
 
     def child(self, name):
         child = super().child(name)
         if name.endswith("Interval"):
-            child.rs = self.global_rs
+            child.rs, child.replaces_delay = self.global_rs, False
         return child
+
+    def choice(self, name, n, options, *args, **kwargs):
+        if name == "timing/delay" and self.replaces_delay:  # what the interval replaces is not drawn there
+            return np.full(n, 500)
+        return super().choice(name, n, options, *args, **kwargs)
 
 
 def ours(name, n, *, timing=None, seed=0, global_seed=42):
     """Our trials by the reference's draws: two modalities in turn, each with a generator of its own."""
     reference = ModCog(name, seed=seed, global_seed=global_seed)
     env = ngym.make(f"modcog.{name}-v0", timing=timing)
-    if "int" in name and not isinstance(env.unwrapped, decision.Compare):
-        env.unwrapped.timing["delay"] = 500  # what the interval replaces is not drawn there
+    replaces_delay = "int" in name and not isinstance(env.unwrapped, decision.Compare)
     alternates = "modality" in env.sample_trials(1, seed=0).conditions
-    draws = [GlobalDraws(seed, reference.g) for _ in range(1 + alternates)]
+    draws = [GlobalDraws(seed, reference.g, replaces_delay) for _ in range(1 + alternates)]
     for k in range(n):
         m = k % len(draws)
         if reference.fixed_delays and "int" not in name:

@@ -74,3 +74,21 @@ def test_reaction_time_holds_fixation_where_a_period_varies():
     assert len(set(trials.start["stimulus"].tolist())) == 2
     assert np.array_equal(trials.end["fixation"], trials.start["stimulus"] + 1)
     assert np.array_equal(trials.end["fixation"], trials.start["decision"])
+
+
+@pytest.mark.parametrize("modifier", [("Delay", {"ms": 500}), "Interval", "Sequence"])
+def test_reaction_time_refuses_modifiers_that_say_when_the_answer_is_due(modifier):
+    name = modifier if isinstance(modifier, str) else modifier[0]
+    for wrappers, pair in (
+        ([modifier, "ReactionTime"], ("ReactionTime", name)),
+        (["ReactionTime", modifier], (name, "ReactionTime")),
+    ):
+        with pytest.raises(
+            ValueError, match="^{} says when the answer is due, and so does {}: use one of them".format(*pair)
+        ):
+            ngym.make("PerceptualDecisionMaking-v0", wrappers=wrappers)
+
+
+def test_reaction_time_refuses_a_mixture_with_a_task_of_sequences():
+    with pytest.raises(ValueError, match="ReactionTime says when the answer is due, and so does Sequence"):
+        ngym.wrappers.ReactionTime(ngym.mix(["modcog.dlygo-v0", "modcog.dlygoseqr-v0"]))

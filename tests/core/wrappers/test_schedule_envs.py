@@ -109,7 +109,7 @@ def test_multi_envs_draw_each_task_from_another_stream():
     ("envs", "arguments", "message"),
     [
         ([], {}, "There must be at least one env"),
-        (["PerceptualDecisionMaking", "ReadySetGo"], {}, "must have the same shape of observations and the same actions"),
+        (["PerceptualDecisionMaking", "yang19.go"], {}, "must have the same shape of observations and the same actions"),
         (["AngleReproduction"] * 2, {}, None),
     ],
 )
@@ -244,7 +244,7 @@ def test_a_task_that_is_not_in_the_mixture_is_refused(forced, message):
 
 
 def test_a_name_that_several_tasks_have_is_refused():
-    env = ngym.mix([ngym.make(GO, dt=dt) for dt in (50, 100)])
+    env = ngym.mix([ngym.make(GO, timing={"fixation": ms}) for ms in (300, 500)])
     with pytest.raises(ValueError, match=r"is the name of the envs \[0, 1\]: force 'i_env' instead\."):
         env.sample_trials(2, seed=0, task=GO)
 

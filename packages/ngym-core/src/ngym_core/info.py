@@ -16,7 +16,7 @@ from ngym_core.docstrings import Docstring, read_docstring
 from ngym_core.errors import UnknownTaskError
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable, isolated, reason
-from ngym_core.sampling import layers, sample_trials
+from ngym_core.sampling import layers, played_layers, sample_trials
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
 
@@ -124,7 +124,8 @@ def facts_of(obj_: Any) -> dict[str, Any]:
         obj_: An id, a wrapper's name, the name of a collection, or an env.
 
     Returns:
-        Of a task: `kind` ("task"), `id`, `purpose`, `text`, `paper`, `tags`, `dt` (ms), `observation` and `action` (with
+        Of a task: `kind` ("task"), `id`, `purpose`, `text`, `modifiers` (those around it, of whose task the purpose and the
+        text speak), `paper`, `tags`, `dt` (ms), `observation` and `action` (with
         `names`: channels or actions with their indices), `periods` (ms), `conditions` (see `condition_facts`; None if no
         trial can be drawn, and `problem` says why), `rewards`, `parameters` (see `parameter_facts`), `chance`,
         `certificates`. Of a wrapper: `kind` ("wrapper"), `name`, `purpose`, `text`, `paper`, `parameters`, `reports` (names
@@ -273,13 +274,23 @@ def _dtype_name(dtype: Any) -> str:
 
 
 def _task_facts(env: gymnasium.Env[Any, Any], spec: registry.TaskSpec | None = None) -> dict[str, Any]:
+    from ngym_core.wrappers.modifiers import modifier_of  # here: at import nothing that makes trials is loaded
+    from ngym_core.wrappers.modifiers.base import Modifier
+
     task: Any = env.unwrapped
     target = type(task) if spec is None else spec.load()
     docs = _docstrings(env, target)
+    modifiers = [layer for layer in reversed(played_layers(env)) if isinstance(layer, Modifier)]
+    added = {period: ms for layer in modifiers for period, ms in layer.added_periods.items()}
     facts: dict[str, Any] = {
         "kind": "task",
         "id": type(task).__name__ if spec is None else spec.id,
-        **_texts(docs[0], ""),
+        **_texts(read_docstring(target), ""),
+        "modifiers": [
+            {"name": modifier_of(layer) or type(layer).__name__, "meaning": layer.metadata.get("description") or ""}
+            for layer in modifiers
+            if not layer._comes_with_task
+        ],
         "paper": _paper(task.metadata),
         "tags": registry.check_tags(task.metadata.get("tags", ())),
         "dt": _plain(task.dt),
@@ -291,13 +302,13 @@ def _task_facts(env: gymnasium.Env[Any, Any], spec: registry.TaskSpec | None = N
                 "duration": _plain(value) if isinstance(value, (int, float)) else duration_name(value),
                 "meaning": _said(docs, "Periods (ms)", period),
             }
-            for period, value in task.timing.items()
+            for period, value in [*task.timing.items(), *added.items()]
         ],
         "rewards": [
             {"name": event, "reward": _plain(value), "meaning": _said(docs, "Rewards", str(event))}
             for event, value in _items(task.rewards)
         ],
-        "parameters": parameter_facts(target, docs),
+        "parameters": parameter_facts(target, _docstrings(env, target, modifiers=False)),
         "chance": _plain(getattr(env, "chance", None)),
         "conditions": None,
     }
@@ -318,13 +329,17 @@ def _task_facts(env: gymnasium.Env[Any, Any], spec: registry.TaskSpec | None = N
     return facts
 
 
-def _docstrings(env: Any, target: Any) -> list[Docstring]:
-    """Return the docstrings that speak of an env: of what makes it, of its task, of the task's bases, and of wrappers."""
+def _docstrings(env: Any, target: Any, modifiers: bool = True) -> list[Docstring]:
+    """Return the docstrings that speak of an env: of modifiers, of what makes it, of its task and its bases, of wrappers."""
     from ngym_core.env import TrialEnv
+    from ngym_core.wrappers.modifiers.base import Modifier
 
-    cls = type(env.unwrapped)
+    cls, wrappers = type(env.unwrapped), [type(layer) for layer in layers(env)]
     bases = [base for base in cls.__mro__ if issubclass(base, TrialEnv) and base is not TrialEnv]
-    return [read_docstring(found) for found in (target, *bases, *(type(layer) for layer in layers(env)))]
+    first = [
+        layer for layer in reversed(wrappers) if modifiers and issubclass(layer, Modifier)
+    ]  # they change what others say
+    return [read_docstring(found) for found in (*first, target, *bases, *wrappers)]
 
 
 def _texts(doc: Docstring, description: str) -> dict[str, str]:
@@ -445,7 +460,10 @@ def _number(value: Any) -> str:
 
 
 def _task_lines(facts: Mapping[str, Any]) -> list[str]:
-    lines = [facts["id"], facts["purpose"], "", _paper_line(facts["paper"]) or "Paper: none"]
+    lines = [facts["id"], facts["purpose"]]
+    if facts["modifiers"]:
+        lines += ["Modified by:", *_table([(modifier["name"], modifier["meaning"]) for modifier in facts["modifiers"]])]
+    lines += ["", _paper_line(facts["paper"]) or "Paper: none"]
     if facts["tags"]:
         lines += [f"Tags: {', '.join(facts['tags'])}."]
     lines += ["", f"Time step: {facts['dt']} ms"]

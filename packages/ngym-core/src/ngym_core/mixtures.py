@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Flag, Values, checked, shown
+from ngym_core.arguments import ArrayOf, Flag, Number, Values, checked, shown
 from ngym_core.plugins.registry import full_name, get_collection, make
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule, RandomSchedule, Schedule
 
@@ -43,7 +43,7 @@ def mix(
             their ids, such as `yang19.go-v0` and `anti` of ``yang19.go-v0+anti`` (``"parts"``: what a network learned of the
             parts may serve it in a task that it has not seen), or none.
         block: Number of consecutive trials of one task, see `SequentialBlockSchedule`: one number for all tasks, a pair
-            (least, greatest), or a list of one for each task.
+            (least, greatest), or a list (or an array) of one for each task.
         schedule: Which task each trial comes from, instead of weights and blocks.
         pad: Let tasks differ in the number of channels and actions, see `MultiEnvs`.
         **kwargs: Arguments of `make` for each id, such as `dt`.
@@ -52,8 +52,9 @@ def mix(
         The env.
 
     Raises:
-        ValueError: No task, an unknown collection, tasks with different spaces without `pad`, weights or blocks that are not
-            one for each task, or these together with a schedule.
+        ValueError: No task, an unknown collection, tasks with different spaces without `pad`, or with different time steps,
+            an env that is part of a mixture already, weights or blocks that are not one for each task, or these together
+            with a schedule, or tasks whose ids have the same parts with ``cue="parts"``.
         UnknownTaskError: An unknown id.
         TypeError: Arguments of `make` beside envs that are made already.
 
@@ -74,8 +75,11 @@ def mix(
     if ready and kwargs:
         raise TypeError(f"{', '.join(kwargs)}: arguments go with ids, and {ready[0]} is an env already.")
     envs = [make(task, **kwargs) if isinstance(task, str) else task for task in ids]
-    if weights is not None and np.shape(weights) != (len(envs),):
-        raise ValueError(f"weights={shown(weights)} must be {len(envs)} numbers, one for each task.")
+    if weights is not None:
+        ArrayOf(length=len(envs), each=Number(0)).check("weights", weights)
+        if not np.any(weights):
+            raise ValueError(f"weights={shown(weights)} must have at least one number above 0.")
+    block = block.tolist() if isinstance(block, np.ndarray) else block
     if isinstance(block, list) and len(block) != len(envs):
         raise ValueError(f"block={shown(block)} must have {len(envs)} lengths, one for each task.")
     if schedule is not None:
@@ -94,4 +98,12 @@ def mix(
 def _cues_of_parts(names: Sequence[str]) -> NDArray[np.float64]:
     """Return a cue for each id, (ids, parts): 1 for each part that it has, its task and each modifier."""
     parts = list(dict.fromkeys(part for name in names for part in name.split("+")))
-    return np.array([[part in name.split("+") for part in parts] for name in names], float)
+    cues = np.array([[part in name.split("+") for part in parts] for name in names], float)
+    for i, cue in enumerate(cues):
+        same = [names[j] for j in range(i + 1) if np.array_equal(cues[j], cue)]
+        if len(same) > 1:
+            raise ValueError(
+                f"cue='parts' shows the same for the tasks {same[0]!r} and {same[1]!r}, whose ids have the same parts: "
+                "choose other tasks, or cue='one_hot'."
+            )
+    return cues

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ngym_core._scan import scan_states
-from ngym_core.arguments import AnyDraws, ArrayOf, Expected, InstanceOf, Integer, Number, explained
+from ngym_core.arguments import AnyDraws, ArrayOf, Expected, InstanceOf, Integer, Number, explained, shown
 from ngym_core.random import Draws
 
 __all__ = ["BaseSchedule", "RandomBlockSchedule", "RandomSchedule", "SequentialBlockSchedule", "SequentialSchedule"]
@@ -360,12 +360,12 @@ def check_block_length(length: Any) -> tuple[float, float | None]:
 
 
 def _weights(p: ArrayLike, n: int, allow_repeat: bool) -> Any:
+    """Return weights (n,) as probabilities, after a check."""
+    ArrayOf(length=n, each=Number(0)).check("p", p)
     weights = np.asarray(p, float)
-    least = 1 if allow_repeat else 2
-    if (
-        weights.shape != (n,)
-        or not (np.isfinite(weights).all() and (weights >= 0).all())
-        or (weights > 0).sum() < min(least, n)
-    ):
-        raise ValueError(f"p={p!r} must be {n} weights, at least {least} of them above 0.")
-    return weights / weights.sum()
+    least = min(1 if allow_repeat else 2, n)
+    if (weights > 0).sum() < least:
+        raise ValueError(f"p={shown(p)} must have at least {least} of its {n} weights above 0.")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    return weights / total if np.isfinite(total) else _weights(weights / weights.max(), n, allow_repeat)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import platform
+import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Callback, Count, FilePath, Keywords, PathTo, Seed, TaskId, checked, explained
+from ngym_core.curriculum import Curriculum, as_curriculum
 from ngym_core.errors import nearest
 from ngym_core.files import atomic_write, claim_file, require_writable_folder
+from ngym_core.plugins.registry import wrapper_spec
 from ngym_data._streams import concatenate_conditions, object_array
 from ngym_data.splits import Conditions, Split
 from ngym_data.trial_dataset import Sample, TrialDataset
@@ -139,7 +142,8 @@ def export_trials(
     Args:
         file: The file, ``NAME.npz``.
         task: The task's id.
-        parameters: Parameters of the task, of types that JSON has.
+        parameters: Parameters of the task, of types that JSON has. Of a curriculum, or a file that an argument of a wrapper
+            names, the manifest has the contents.
         trials: Number of trials.
         seed: Seed of all trials; by default one from the operating system. The manifest holds it.
         split: See `TrialDataset`.
@@ -168,7 +172,7 @@ def export_trials(
     files = _file_and_manifest(Path(file))
     arguments = {
         "task": task,
-        "parameters": _json_values("parameters", parameters),
+        "parameters": _json_values("parameters", _without_files(parameters)),
         "trials": trials,
         "seed": seed,
         "split": split,
@@ -339,6 +343,28 @@ def _require_free(files: list[Path], arguments: Mapping[str, Any]) -> None:
             if all(left[name] == value for name, value in arguments.items()):
                 return
         raise FileExistsError(f"{manifest} exists already; name another file.")
+
+
+def _without_files(parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return parameters with the contents of files in place of their paths: `rerun` may be elsewhere, or later."""
+    found = dict(parameters or {})
+    if isinstance(found.get("wrappers"), list | tuple):
+        found["wrappers"] = [_wrapper_without_files(wrapper) for wrapper in found["wrappers"]]
+    return found
+
+
+def _wrapper_without_files(wrapper: Any) -> Any:
+    """Return a wrapper of `make` with the contents of the files that its arguments name."""
+    named = isinstance(wrapper, list | tuple) and len(wrapper) == 2 and isinstance(wrapper[0], str)
+    if not (named and isinstance(wrapper[1], Mapping)):
+        return wrapper
+    which, arguments = wrapper[0], dict(wrapper[1])
+    name = wrapper_spec(which).name
+    if name == "FollowCurriculum-v0" and isinstance(arguments.get("curriculum"), Curriculum | str | Path):
+        arguments["curriculum"] = as_curriculum(arguments["curriculum"]).to_dict()
+    if name == "Monitor-v0" and isinstance(arguments.get("config"), str | Path):
+        arguments["config"] = tomllib.loads(Path(arguments["config"]).read_text(encoding="utf-8"))
+    return which, arguments
 
 
 def _json_values(argument: str, values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -13,7 +14,7 @@ import ngym_core as ngym
 from ngym_core.arguments import InstanceOf, checked, explained
 from ngym_core.errors import nearest, unknown_name
 
-__all__ = ["SPLITS", "Conditions", "Holdout", "Split", "SplitDraws", "cross_conditions", "stream_seed"]
+__all__ = ["SPLITS", "Conditions", "Holdout", "ProbeDraws", "Split", "SplitDraws", "cross_conditions", "stream_seed"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -99,7 +100,7 @@ class Holdout:
         for name, held in self.values.items():
             if name not in conditions:
                 raise unknown_name(f"condition of {env}", name, conditions)
-            known = [*conditions[name], *options.get(name, ())]
+            known = [value for value in (*conditions[name], *options.get(name, ())) if not _is_missing(value)]
             for i, value in enumerate(held if conditions[name].ndim == held.ndim else [held]):
                 one = Holdout({name: held[i : i + 1]}, "train") if conditions[name].ndim == held.ndim else self
                 if not any(one.is_held_out(name, np.asarray([k])).any() for k in known):
@@ -108,33 +109,80 @@ class Holdout:
                     raise ValueError(f"{message} {nearest(value, valid)}")
 
 
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is NaN, which a mixture's trials have for a condition that their own task lacks."""
+    return isinstance(value, (float, np.floating)) and math.isnan(value)
+
+
+class ProbeDraws(ngym.Draws):
+    """Draws that record what `choice` returned, to compare it with the conditions of the trials.
+
+    A layer may change a condition after it was drawn, as `Anti` turns answers.
+
+    Args:
+        seed: The seed.
+
+    Attributes:
+        options: Name -> (k, ...) options of its last draw.
+    """
+
+    @explained
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.options: dict[str, Array] = {}
+        self._drawn: dict[str, list[tuple[Array | None, Array]]] = {}
+        self._rows: Array | None = None  # of the trials that are drawn, among all; None for all
+
+    def of_trials(self, rows: Array, n: int) -> ProbeDraws:
+        """Return the draws of some of n trials, (k,) ascending indices, see `Draws.of_trials`."""
+        part = copy.copy(self)
+        part._rows = rows if self._rows is None else self._rows[rows]
+        return part
+
+    @explained
+    def choice(self, name: str, n: int, options: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
+        """Draw among options, see `Draws.choice`."""
+        drawn = super().choice(name, n, options, p, size)
+        self.options[name] = np.asarray(options)
+        self._drawn.setdefault(name, []).append((self._rows, drawn))
+        return drawn
+
+    @explained
+    def decides(self, name: str, column: Array) -> bool:
+        """Return whether a condition is what was drawn under its name, in all trials for which something was drawn.
+
+        Args:
+            name: Name of the condition.
+            column: Its values in all trials that were made with these draws, (n, ...).
+        """
+        calls = self._drawn.get(name, [])
+        if all(rows is None for rows, _ in calls):  # one call for all trials, or one for each
+            return bool(calls) and np.array_equal(column, np.concatenate([drawn for _, drawn in calls]))
+        return all(np.array_equal(column if rows is None else column[rows], drawn) for rows, drawn in calls)
+
+
 class SplitDraws(ngym.Draws):
     """Draws that choose only among the options that a split has, so that fewer trials have to be discarded.
 
     Args:
         seed: The seed.
         holdout: The held-out conditions.
-
-    Attributes:
-        options: Held-out condition -> (k, ...) options of its last draw, if it was drawn by `choice`.
+        restricted: Names of those that are drawn among the options of the split only: see `ProbeDraws.decides`.
     """
 
     @explained
-    def __init__(self, seed: int, holdout: Holdout) -> None:
+    def __init__(self, seed: int, holdout: Holdout, restricted: Collection[str]) -> None:
         super().__init__(seed)
         self._holdout = holdout
         # of several conditions, the other splits may have the held-out values of one, beside other values of another
         exact = holdout.wants_held_out or len(holdout.values) == 1
-        self._restricted = set(holdout.values) if exact else set()
-        self.options: dict[str, Array] = {}
+        self._restricted = frozenset(restricted) if exact else frozenset()
 
     @explained
     def choice(self, name: str, n: int, options: ArrayLike, p: ArrayLike | None = None, size: int | None = None) -> Array:
         """Draw among the options that the split has, see `Draws.choice`. Ratios of their probabilities stay the same."""
-        options = np.asarray(options)
-        if name in self._holdout.values:
-            self.options[name] = options
         if name in self._restricted and size is None:
+            options = np.asarray(options)
             held = self._holdout.is_held_out(name, options)
             weights = np.where(held == self._holdout.wants_held_out, np.ones(len(options)) if p is None else p, 0.0)
             has_options = weights.sum(axis=-1, keepdims=True) > 0  # without any, the trial is discarded afterwards

@@ -34,7 +34,7 @@ from ngym_core.trials.durations import has_own_state
 from ngym_core.trials.periods import MAX_MEMORY_BYTES
 from ngym_core.vector import BatchedDraws, can_batch
 from ngym_data._chunks import Mark, StepChunk
-from ngym_data.splits import Conditions, Holdout, Split, SplitDraws, cross_conditions, stream_seed
+from ngym_data.splits import Conditions, Holdout, ProbeDraws, Split, SplitDraws, cross_conditions, stream_seed
 
 __all__ = ["MEMORY_BYTES", "LossWeights", "TrialSource", "require_memory"]
 
@@ -133,6 +133,7 @@ class TrialSource:
         self._forced, self.combinations = cross_conditions(conditions or {}, in_split)
         self.num_combinations = len(next(iter(self.combinations.values()))) if self.combinations else 0
         self.kept_share = 1.0
+        self._restricted: frozenset[str] = frozenset()
         self._check_holdout()
         probe = self._probe()
         chunk = StepChunk.split(probe, 1, None)[0]  # first: reading `ob` stores the trials densely
@@ -165,7 +166,7 @@ class TrialSource:
     def stream_draws(self, number: int) -> ngym.Draws:
         """Return the source of randomness of a stream, at its first trial."""
         seed = self.stream_seed(number)
-        draws = ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout)
+        draws = ngym.Draws(seed) if self._holdout is None else SplitDraws(seed, self._holdout, self._restricted)
         if self._own_env is self.env:  # the state of its attributes now: the env may be played before the first trial
             session_of(outermost_trial_layer(self.env), draws)
         return draws
@@ -389,12 +390,14 @@ class TrialSource:
             return  # `cross_conditions` has checked them
         n = HOLDOUT_PROBE_TRIALS * max(1, self.num_combinations)
         combination = np.arange(n) % max(1, self.num_combinations)
-        draws = SplitDraws(self.seed, self._holdout)
-        crossed = self._crossed_conditions(n, draws, combination)
-        # with plain draws for the check of values; with those of the split for the share of trials that it keeps
-        plain, restricted = (self._sample(n, d, crossed).conditions for d in (ngym.Draws(self.seed), draws))
-        self._holdout.check(plain, draws.options, self.env)
-        kept = self._holdout.in_split(restricted)
+        # with all draws for the check of values; with those of the split for the share of trials that it keeps
+        probe = ProbeDraws(self.seed)
+        crossed = self._crossed_conditions(n, probe, combination)
+        conditions = self._sample(n, probe, crossed).conditions
+        self._holdout.check(conditions, probe.options, self.env)
+        self._restricted = frozenset(name for name in self._holdout.values if probe.decides(name, conditions[name]))
+        split_draws = SplitDraws(self.seed, self._holdout, self._restricted)
+        kept = self._holdout.in_split(self._sample(n, split_draws, crossed).conditions)
         if len(np.unique(combination[kept])) < max(1, self.num_combinations):
             values = {name: held.tolist() for name, held in self._holdout.values.items()}
             raise ValueError(

@@ -189,7 +189,8 @@ def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None
     ticks = action_ticks(space)
     if ticks and not several:
         ax.set_yticks(list(ticks), list(ticks.values()))
-        ax.set_ylim(min(ticks) - 0.4, max(ticks) + 0.4)
+        first, last = _first_and_last(space, columns if gt_columns is None else np.concatenate([columns, gt_columns]))
+        ax.set_ylim(first - 0.4, last + 0.4)
     else:
         ax.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=columns.dtype.kind in "iu"))
     ax.set_ylabel("Action")
@@ -198,6 +199,14 @@ def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None
 def _legend_label(name: str, k: int, several: bool, label_each: bool) -> str:
     """Return the label of the k-th action; matplotlib leaves out what begins with an underscore."""
     return name if not several or (not label_each and k == 0) else f"{name} {k}" if label_each else "_"
+
+
+def _first_and_last(space: Any, shown: Array) -> tuple[float, float]:
+    """Return the ends of the range of all actions that a space has or that are shown, also those without a tick."""
+    named = [np.ravel(index) for index in names_of(space).values()]
+    start, n = getattr(space, "start", 0), getattr(space, "n", 0)
+    every = np.concatenate([*named, np.ravel(shown), np.arange(start, start + n)])
+    return float(np.nanmin(every)), float(np.nanmax(every))
 
 
 def action_ticks(space: Any) -> dict[int, str]:

@@ -49,7 +49,10 @@ def test_condition_that_counts_choices_from_1_is_turned_as_well():
             r"Turn needs choices on a ring: actions called 'choice', two or more.*<GoNogo> has the actions \{'fixation'",
         ),
         ("DelayComparison-v0", "as many angles"),
-        ("Bandit-v0", "Turn changes the ground truth. In <Bandit> more than that decides"),
+        (
+            "Bandit-v0",
+            "Turn needs a task in which an action is right if it equals the ground truth.* In <Bandit> more than that",
+        ),
     ],
 )
 def test_tasks_without_a_ring_are_refused(id_, message):

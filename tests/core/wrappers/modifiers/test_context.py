@@ -65,5 +65,5 @@ def test_context_refuses_what_makes_no_sense(id_, message):
 
 
 def test_context_refuses_a_wrapper_inside_that_changes_steps():
-    with pytest.raises(ValueError, match="Context adds channels to trials, which Noise inside of it changes at each step"):
+    with pytest.raises(ValueError, match="Context adds channels to trials, and Noise inside of it works step by step"):
         ngym.make("yang19.go-v0", wrappers=["Noise", "Context"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -46,6 +47,46 @@ def test_delay_inserts_steps_before_the_decision_without_a_stimulus(id_, n):
     assert len(delays) == 3 or n == 5
 
 
+def delays(env):
+    return sorted(set(env.sample_trials(40, seed=0).conditions["delay"].tolist()))
+
+
+@pytest.mark.parametrize("id_", ["yang19.go-v0+delay=500", "yang19.dlygo-v0+interval", "modcog.dlygointr-v0"])
+def test_delay_is_what_was_assigned_last_to_the_timing_or_to_the_modifier(id_):
+    env = ngym.make(id_)
+    env.timing["delay"] = 300
+    assert (env.ms, delays(env)) == (300, [300])
+    env.ms = ("choice", (200, 400))
+    assert (env.timing["delay"], delays(env)) == (("choice", (200, 400)), [200, 400])
+    env.timing["delay"] = lambda: 500
+    with pytest.raises(TypeError, match="not a function with a state of its own"):
+        env.sample_trials(1, seed=0)
+
+
+def test_delay_that_the_caller_gives_prevails_over_the_default_and_not_over_another_one():
+    timing = {"delay": 300}
+    env = ngym.make("yang19.go-v0+interval", timing=timing)
+    assert delays(env) == delays(ngym.make("yang19.go-v0", timing=timing, wrappers=["Interval"])) == [300]
+    assert delays(gymnasium.make(env.spec)) == [300]
+    for id_, wrappers, name in (
+        ("yang19.go-v0+delay=500", [], "delay=500"),
+        ("yang19.go-v0", [("Delay", {"ms": 5})], "Delay"),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"^timing={{'delay': 300}} and the modifier '{name}' both set the duration of 'd"
+        ):
+            ngym.make(id_, timing=timing, wrappers=wrappers)
+    both = ngym.make("yang19.go-v0+interval+delay=500", timing=timing).sample_trials(1, seed=0).conditions
+    assert (both["delay"].tolist(), both["Delay_delay"].tolist()) == ([300], [500])
+
+
+def test_delay_that_is_refused_leaves_the_task_as_it_is():
+    env = ngym.make("yang19.rtgo-v0")
+    with pytest.raises(ValueError, match="shows no stimulus before"):
+        ngym.wrappers.Delay(env, 700)
+    assert env.timing == ngym.make("yang19.rtgo-v0").timing
+
+
 def test_delays_add_up_where_another_modifier_has_set_one():
     trial = ngym.make("yang19.go-v0+delay=500+delay=300").sample_trials(1, seed=0)[0]
     assert trial.end["delay"] - trial.start["delay"] == 5
@@ -80,6 +121,8 @@ def test_delay_keeps_channels_that_other_modifiers_have_added():
         ("Detection-v0", 500, ValueError, "takes answers in a decision period.*<Detection> has the rule RespondWhenDue"),
         ("yang19.go-v0", "long", TypeError, "must be a number of ms"),
         ("yang19.go-v0", ("unifrom", (1, 2)), ValueError, "Did you mean 'uniform'"),
+        ("yang19.go-v0", lambda: 500, TypeError, "ms=<function .* not a function with a state of its own"),
+        ("yang19.dm1-v0", None, ValueError, "ms=None: <Decide1> has no duration of this delay in its timing; give a number"),
     ],
 )
 def test_delay_refuses_what_makes_no_sense(id_, ms, error, message):
@@ -89,4 +132,6 @@ def test_delay_refuses_what_makes_no_sense(id_, ms, error, message):
 
 def test_delay_of_more_steps_than_a_trial_may_have_is_refused():
     with pytest.raises(ValueError, match="10,000,000,000 steps of 'delay' a trial has .* at most 1,000,000 are possible"):
+        ngym.make("yang19.dm1-v0", wrappers=[("Delay", {"ms": 10**12})]).sample_trials(2, seed=0)
+    with pytest.raises(ValueError, match="2 trials of up to 10,000,000,015 steps .* The longest period is 'delay'"):
         ngym.make("yang19.go-v0", wrappers=[("Delay", {"ms": 10**12})]).sample_trials(2, seed=0)

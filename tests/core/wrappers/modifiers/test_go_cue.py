@@ -28,7 +28,14 @@ def test_go_cues_have_different_names():
     [
         ("Detection-v0+go_cue", "GoCue needs a task that takes answers in a decision period"),
         ("RandomDotMotion-v0+go_cue", "GoCue adds channels to a vector of them"),
-        ("priors.priors_v0-v0+go_cue", "which PassReward inside of it changes at each step: put PassReward around it"),
+        (
+            "Bandit-v0+go_cue",
+            "^GoCue needs a task in which an action is right if it equals the ground truth, such as one with",
+        ),
+        (
+            "priors.priors_v0-v0+go_cue",
+            "and PassReward inside of it works step by step, without these: put PassReward around it",
+        ),
     ],
 )
 def test_go_cue_refuses_what_makes_no_sense(id_, message):

@@ -24,10 +24,11 @@ def test_interval_turns_the_answer_by_the_delay(id_, direction, sign, dt):
     assert not trials.gt[np.arange(trials.gt.shape[1]) < trials.start["decision"][:, None]].any()
 
 
-def test_interval_takes_any_delay_and_the_nearest_place():
-    env = ngym.make("yang19.go-v0", wrappers=[("Interval", {"ms": 250})], dt=10)
+@pytest.mark.parametrize(("ms", "places"), [(240, 2), (250, 3), (260, 3), (350, 4), (450, 5), (950, 10)])
+def test_interval_takes_any_delay_and_the_nearest_place(ms, places):
+    env = ngym.make("yang19.go-v0", wrappers=[("Interval", {"ms": ms})], dt=10)
     plain = ngym.make("yang19.go-v0", dt=10).sample_trials(9, seed=0).conditions["ground_truth"]
-    np.testing.assert_array_equal(env.sample_trials(9, seed=0).conditions["ground_truth"], (plain + 2) % 16)
+    np.testing.assert_array_equal(env.sample_trials(9, seed=0).conditions["ground_truth"], (plain + places) % 16)
 
 
 def test_intervals_stack():

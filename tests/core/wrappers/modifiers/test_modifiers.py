@@ -27,7 +27,7 @@ def all_of(env, n=40, seed=0, **forced):
     [
         ("yang19.go-v0+anti", ["Anti"]),
         ("yang19.go+delay=500", [("Delay", {"ms": 500})]),
-        ("yang19.go-v0+delay=62.5", [("Delay", {"ms": 62.5})]),
+        ("yang19.go-v0+delay=162.5", [("Delay", {"ms": 162.5})]),
         ("yang19.go-v0+interval", ["Interval"]),
         ("yang19.go-v0+interval=left", [("Interval", {"direction": "left"})]),
         ("yang19.go-v0+sequence=left", [("Sequence", {"direction": "left"})]),

@@ -57,3 +57,15 @@ def test_sequence_refuses_what_makes_no_sense():
         ngym.make("DelayComparison-v0+sequence")
     with pytest.raises(ValueError, match=r"ms=0 must be a finite number of ms above 0"):
         ngym.make("yang19.go-v0", wrappers=[("Sequence", {"ms": 0})])
+
+
+def test_duration_of_the_decision_that_the_caller_gives_prevails_over_the_default():
+    env = ngym.make("yang19.go-v0+sequence", timing={"decision": 300})
+    trial = env.sample_trials(1, seed=0)[0]
+    assert (env.ms, env.timing["decision"], trial.end["decision"] - trial.start["decision"]) == (300, 300, 3)
+    env.timing["decision"] = 500
+    assert env.ms == 500
+    with pytest.raises(
+        ValueError, match="timing={'decision': 300} and the modifier 'Sequence' both set the duration of 'dec"
+    ):
+        ngym.make("yang19.go-v0", timing={"decision": 300}, wrappers=[("Sequence", {"ms": 600})])

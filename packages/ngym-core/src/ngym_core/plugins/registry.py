@@ -550,7 +550,7 @@ def make(
     for which, arguments in pairs:
         target = wrapper_spec(which).load() if isinstance(which, str) else which
         _check_parameters(target, arguments, parameters_of(target) if inspect.isclass(target) else None)
-        env = target(env, **arguments)
+        env = _put_around(env, target, arguments, kwargs.get("timing"), getattr(target, "__name__", str(target)))
     if render_mode is not None:
         record_trials(env, render_mode)
     return env if max_episode_steps is None else gymnasium.wrappers.TimeLimit(env, max_episode_steps)
@@ -576,9 +576,27 @@ def _make_task(spec: TaskSpec, episodes: dict[str, Any], render_mode: RenderMode
     for layer in layers(env):
         if isinstance(layer, gymnasium.Wrapper):
             layer._comes_with_task = True  # type: ignore[attr-defined]
-    for name, arguments in map(wrapper_of, spec.modifiers):
-        env = wrapper_spec(name).load()(env, **arguments)
+    for modifier in spec.modifiers:
+        name, arguments = wrapper_of(modifier)
+        env = _put_around(env, wrapper_spec(name).load(), arguments, kwargs.get("timing"), modifier)
     return env
+
+
+def _put_around(env: Any, target: Any, arguments: Mapping[str, Any], timing: Any, written: str) -> Any:
+    """Put a wrapper around an env; a duration that the caller gives in `timing` prevails over the default of a modifier.
+
+    Raises:
+        ValueError: The modifier is given a duration as well.
+    """
+    period = target.timed_period(env) if hasattr(target, "timed_period") else None
+    if period is not None and isinstance(timing, Mapping) and period in timing:
+        if arguments.get("ms") is not None:
+            raise ValueError(
+                f"timing={{{period!r}: {shown(timing[period])}}} and the modifier {written!r} both set the duration of "
+                f"{period!r}: give one of them."
+            )
+        arguments = {**arguments, "ms": None}
+    return target(env, **arguments)
 
 
 def _wrapper_pairs(wrappers: Sequence[Any]) -> list[tuple[Any, Mapping[str, Any]]]:

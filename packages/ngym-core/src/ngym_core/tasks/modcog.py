@@ -82,7 +82,7 @@ def _task(full_name: str) -> Any:
         env.metadata = {**env.metadata, **metadata}
         env = alternate(env) if alternates else env
         if suffix in INTERVALS:
-            env = Interval(env, direction, ms=env.timing["delay"])
+            env = Interval(env, direction, ms=None)
         return Sequence(env, direction, ms=None) if suffix in SEQUENCES else env
 
     periods = "".join(f"\n        {period}: {duration}." for period, duration in timing.items())

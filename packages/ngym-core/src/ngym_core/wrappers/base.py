@@ -281,8 +281,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         if not self.task.rule.pays_ground_truth or type(self.task)._step is not TrialEnv._step:
             raise ValueError(
-                f"{type(self).__name__} changes the ground truth. In {self.task} more than that decides which actions are "
-                "right; it needs a task with the rule FixateThenChoose or RespondWhenDue."
+                f"{type(self).__name__} needs a task in which an action is right if it equals the ground truth, such as one "
+                f"with the rule FixateThenChoose. In {self.task} more than that decides which actions are right."
             )
 
     # ---- trials ----------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ import numpy as np
 
 from ngym_core.arguments import Finite, Flag, Text
 from ngym_core.random import Draws
-from ngym_core.sampling import sample_trials
+from ngym_core.sampling import layers, sample_trials
 from ngym_core.trials import Trials, end_trials, set_period
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
+from ngym_core.wrappers.modifiers.base import WHEN_DUE
 
 
 class ReactionTime(TrialWrapper):
@@ -34,6 +35,7 @@ class ReactionTime(TrialWrapper):
 
     Raises:
         AttributeError: The task has no such periods.
+        ValueError: A modifier inside says when the answer is due: `Delay`, `Interval` or `Sequence`.
 
     Example:
         >>> import ngym_core as ngym
@@ -47,6 +49,7 @@ class ReactionTime(TrialWrapper):
     metadata = {"description": "Lets the agent answer from the second step of the stimulus on.", "paper_link": None}
     chance = None
     reports = ("tr_dur", "reaction_time")
+    moves_decision = True
 
     def __init__(
         self,
@@ -57,6 +60,9 @@ class ReactionTime(TrialWrapper):
         stimulus: Text = "stimulus",
         decision: Text = "decision",
     ) -> None:
+        for layer in layers(env):
+            if getattr(layer, "times_answer", False):
+                raise ValueError(f"{type(self).__name__} {WHEN_DUE} {type(layer).__name__}: use one of them.")
         super().__init__(env)
         if not {stimulus, decision} <= set(sample_trials(env, 1, None, Draws(0), {}).start):
             raise AttributeError(f"ReactionTime wrapper requires {stimulus!r} and {decision!r} periods.")

@@ -17,11 +17,12 @@ from ngym_core.env import TrialEnv
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.rendering import record_trials
-from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, sample_trials, tasks_of
+from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, played_layers, sample_trials, tasks_of
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, Discrete, names_of
 from ngym_core.trials import Trials, interleave, join_columns, set_period
 from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.wrappers.modifiers import modifier_of
 
 Cues: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=2)]
 """What the agent sees of which task it is, (tasks, channels)."""
@@ -56,7 +57,7 @@ class MultiEnvs(TrialWrapper):
         env_input: Show the agent which task it is, by further channels named `env`.
         pad: Let tasks differ in the number of channels and of actions: all get as many as the one that has the most. Further
             channels show 0, further actions are never right. Names of channels and actions stay as the tasks have them.
-        names: Name of each task; by default its id, or that of its class.
+        names: Name of each task; by default its id with the modifiers around it, or the name of its class.
         cues: What these channels show in the trials of each task, (tasks, k); by default one channel for each task.
 
     Attributes:
@@ -65,13 +66,14 @@ class MultiEnvs(TrialWrapper):
         chance: Performance of random actions, if it is known and the same in all tasks; else None.
 
     Raises:
-        ValueError: No task, tasks with different spaces, `env_input` or `pad` with observations that are no vector, or `pad`
-            with tasks that differ in their actions and whose rules do not compare these with the ground truth.
+        ValueError: No task, tasks with different spaces or time steps, an env that is part of a mixture already, `env_input`
+            or `pad` with observations that are no vector, or `pad` with tasks that differ in their actions and whose rules
+            do not compare these with the ground truth.
 
     Example:
         >>> import ngym_core as ngym
         >>> from ngym_core.wrappers import MultiEnvs
-        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> tasks = [ngym.make(id_, dt=10) for id_ in ("PerceptualDecisionMaking-v0", "PulseDecisionMaking-v0")]
         >>> env = MultiEnvs(tasks, env_input=True)
         >>> env.set_i(1)
         >>> ob, info = env.reset(seed=0)
@@ -92,36 +94,38 @@ class MultiEnvs(TrialWrapper):
     ) -> None:
         if not len(envs):
             raise ValueError(f"envs={shown(envs)}: There must be at least one env.")
-        self.envs = list(envs)
-        super().__init__(envs[0])
-        self._env_input, self._pad = env_input, pad
-        self.i_env = self.chosen = 0
-        self._index_name: str = "i_env"
-        self.action_space = envs[0].action_space
-        self.observation_space = space = envs[0].observation_space
-        self._num_channels: int | None = None
-        self._names = _names(envs, names)
-        chances = {getattr(env, "chance", None) for env in envs}
+        _refuse_shared(envs)
+        steps = {task.dt: task for env in envs for task in tasks_of(env)}
+        if len(steps) > 1:
+            times = ", ".join(f"{dt} ms ({task})" for dt, task in steps.items())
+            raise ValueError(f"All envs must have the same time step; their dt are {times}.")
+        task_names, shown_cues = _names(envs, names), np.eye(len(envs)) if cues is None else np.asarray(cues)
+        if len(shown_cues) != len(envs):
+            raise ValueError(f"cues={shown(cues)} must have {len(envs)} rows, one for each env.")
+        actions, space = envs[0].action_space, envs[0].observation_space
+        own_actions, chances = [env.action_space for env in envs], {getattr(env, "chance", None) for env in envs}
         if pad:
-            own_actions = [env.action_space for env in envs]
-            self.action_space = _pad_actions(envs)
-            if any(space != self.action_space for space in own_actions):
+            space, actions = _padded_observations(envs), _pad_actions(envs)
+            if any(own != actions for own in own_actions):
                 chances.add(None)  # who chooses at random chooses among more actions than the task has
-            self.observation_space = space = _padded_observations(envs)
-            self._num_channels = space.shape[0]
-        elif any(e.observation_space.shape != space.shape or e.action_space != self.action_space for e in envs):
+        elif any(e.observation_space.shape != space.shape or e.action_space != actions for e in envs):
             raise ValueError(
                 "All envs must have the same shape of observations and the same actions, unless pad=True: "
                 f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
             )
+        if env_input and (not isinstance(space, spaces.Box) or len(space.shape) != 1):
+            raise ValueError(f"env_input needs a vector of channels, not {space}.")
+        self.envs = list(envs)
+        super().__init__(envs[0])  # after all checks: it makes the envs part of this mixture
+        self._env_input, self._pad = env_input, pad
+        self.i_env = self.chosen = 0
+        self._index_name: str = "i_env"
+        self.action_space, self.observation_space = actions, space
+        self._num_channels: int | None = space.shape[0] if pad else None
+        self._names, self._cues = task_names, shown_cues
         self.chance: float | None = chances.pop() if len(chances) == 1 else None
-        self._cues = np.eye(len(envs)) if cues is None else np.asarray(cues)
-        if len(self._cues) != len(envs):
-            raise ValueError(f"cues={shown(cues)} must have {len(envs)} rows, one for each env.")
         if env_input:
-            if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-                raise ValueError(f"env_input needs a vector of channels, not {space}.")
-            k, last = space.shape[0], space.shape[0] + self._cues.shape[1]
+            k, last = space.shape[0], space.shape[0] + shown_cues.shape[1]
             of_inner = re.compile("(inner_)*env")
             named = {f"inner_{key}" if of_inner.fullmatch(key) else key: place for key, place in names_of(space).items()}
             self.observation_space = Box(-np.inf, np.inf, {**named, "env": range(k, last)}, shape=(last,))
@@ -193,6 +197,7 @@ class MultiEnvs(TrialWrapper):
         self, n: int, draws: Draws, forced: Mapping[str, Any]
     ) -> Trials:
         """Return n consecutive trials, those of each task made at once."""
+        self._check_forced(n, forced)
         i_env = self._forced_tasks(n, forced)
         i_env = self.take(n, self.own_draws(draws)) if i_env is None else i_env
         rows = [np.nonzero(i_env == i)[0] for i in range(len(self.envs))]
@@ -213,6 +218,13 @@ class MultiEnvs(TrialWrapper):
             set_period(trials, name, (0, 0))
         trials.set(self._index_name, i_env)
         return trials
+
+    def _check_forced(self, n: int, forced: Mapping[str, Any]) -> None:
+        """Raise if a condition that is one value in a trial is forced to several values, but not one for each trial."""
+        single = {name for name, empty in self._empty.items() if empty.ndim == 1 and empty.dtype != object}
+        for name in {self._index_name, "task", *single} & forced.keys():
+            if np.ndim(forced[name]) and np.shape(forced[name]) != (n,):
+                raise ValueError(f"The condition {name!r} is forced to {len(forced[name])} values for {n} trials.")
 
     def _forced_tasks(self, n: int, forced: Mapping[str, Any]) -> NDArray[np.int64] | None:
         """Return the index of the task of each of n trials, (n,), where it or the task's name is forced; else None.
@@ -273,10 +285,28 @@ class MultiEnvs(TrialWrapper):
             task._draw_from(draws)
 
 
+def _refuse_shared(envs: Sequence[gymnasium.Env[Any, Any]]) -> None:
+    """Raise if a task is in two of the envs, or in a mixture that is around them already.
+
+    Raises:
+        ValueError: There is such a task: which trial it plays could be said by one of them only.
+    """
+    seen: set[int] = set()
+    for i, env in enumerate(envs):
+        inside = layers(env)
+        for task in tasks_of(env):
+            others = [layer for layer in layers(task._top) if isinstance(layer, MultiEnvs)]
+            if id(task) in seen or any(other not in inside for other in others):
+                raise ValueError(f"The task {task} of env {i} is part of a mixture already: make another env for this one.")
+            seen.add(id(task))
+
+
 def task_name(env: gymnasium.Env[Any, Any]) -> str:
-    """Return the id of the task of an env, or the name of its class."""
-    task = env.unwrapped
-    return task.spec.id if task.spec else type(task).__name__
+    """Return the id of the task of an env, or the name of its class, with the modifiers around it."""
+    task: Any = env.unwrapped
+    around = [layer for layer in reversed(played_layers(env)) if not getattr(layer, "_comes_with_task", False)]
+    modifiers = [modifier for layer in around if (modifier := modifier_of(layer)) is not None]
+    return "+".join([task.spec.id if task.spec else type(task).__name__, *modifiers])
 
 
 def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None) -> list[str]:
@@ -355,7 +385,7 @@ class ScheduleEnvs(MultiEnvs):
         >>> import ngym_core as ngym
         >>> from ngym_core.scheduler import SequentialBlockSchedule
         >>> from ngym_core.wrappers import ScheduleEnvs
-        >>> tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("PulseDecisionMaking-v0")]
+        >>> tasks = [ngym.make(id_, dt=10) for id_ in ("PerceptualDecisionMaking-v0", "PulseDecisionMaking-v0")]
         >>> env = ScheduleEnvs(tasks, SequentialBlockSchedule(2, [3, 2]))
         >>> env.sample_trials(6, seed=0).conditions["i_env"].tolist()
         [0, 0, 0, 1, 1, 0]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ngym_core.errors import unknown_name
+from ngym_core.trials.durations import duration_name
 
-__all__ = ["MODIFIERS", "wrapper_of"]
+__all__ = ["MODIFIERS", "modifier_of", "wrapper_of"]
 
 # Name in ids -> the wrapper, and which of its arguments a value stands for.
 MODIFIERS: dict[str, tuple[str, str | None]] = {
@@ -57,3 +58,28 @@ def wrapper_of(modifier: str) -> tuple[str, dict[str, Any]]:
     except ValueError:
         raise ValueError(f"The modifier {modifier!r} must have a number of ms as its value, such as '{name}=500'.") from None
     return wrapper, {argument: int(ms) if ms.is_integer() else ms}
+
+
+def modifier_of(layer: Any) -> str | None:
+    """Return how a layer of an env is written in an id, or None if it is no modifier that ids have.
+
+    Args:
+        layer: The layer.
+
+    Returns:
+        ``name`` or ``name=value``; a delay that is drawn has its distribution in words, which ids cannot have.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.wrappers.modifiers import modifier_of
+        >>> modifier_of(ngym.make("yang19.go-v0+delay=500")), modifier_of(ngym.make("yang19.go-v0"))
+        ('delay=500', None)
+    """
+    if type(layer).__module__.rpartition(".")[0] != __name__:  # others, and tasks, may have classes of these names
+        return None
+    for name, (wrapper, argument) in MODIFIERS.items():
+        if wrapper == f"{type(layer).__name__}-v0":
+            value = layer._saved_kwargs.get(argument)
+            text = duration_name(value) if argument == "ms" else value
+            return name if value is None else f"{name}={text}"
+    return None

@@ -21,6 +21,8 @@ __all__ = ["Modifier"]
 Array: TypeAlias = NDArray[Any]
 PROBED_TRIALS = 32
 """Trials that a modifier looks at when it is made, to know what the task shows and asks for."""
+WHEN_DUE = "says when the answer is due, and so does"
+"""What a modifier with `times_answer` and `ReactionTime` have in common, for errors."""
 
 
 class Modifier(TrialWrapper):
@@ -35,9 +37,10 @@ class Modifier(TrialWrapper):
 
     Attributes:
         turns_answers: Whether the answer is another one than that of the env inside.
+        times_answer: Whether it says when the answer is due, or when each of several is, so that `ReactionTime` cannot.
 
     Raises:
-        ValueError: Another task, or several.
+        ValueError: Another task, or several, or `ReactionTime` inside of a modifier that says when the answer is due.
 
     Example:
         >>> import ngym_core as ngym
@@ -56,6 +59,7 @@ class Modifier(TrialWrapper):
     """
 
     turns_answers: ClassVar[bool] = False
+    times_answer: ClassVar[bool] = False
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
@@ -65,8 +69,21 @@ class Modifier(TrialWrapper):
                 "them."
             )
         self.require_ground_truth_rule()
+        for layer in layers(env):
+            if self.times_answer and getattr(layer, "moves_decision", False):
+                raise ValueError(f"{type(self).__name__} {WHEN_DUE} {type(layer).__name__}: use one of them.")
         self._choices: Array = np.zeros(0, np.int64)
         self._first_choice: int | None = None
+
+    @classmethod
+    def timed_period(cls, env: gymnasium.Env[Any, Any]) -> str | None:
+        """Return the period of the task's `timing` that the argument `ms` sets, if put around an env; None by default."""
+        return None
+
+    @property
+    def added_periods(self) -> dict[str, Any]:
+        """Periods that trials have beside those of the task's `timing`: name -> duration in ms; none by default."""
+        return {}
 
     def probe(self, n: int = PROBED_TRIALS) -> Trials:
         """Return trials of the env inside that nobody plays."""
@@ -109,8 +126,8 @@ class Modifier(TrialWrapper):
         """Return the number of channels that trials have, to which others may be added.
 
         Raises:
-            ValueError: Observations that are no vector of channels, or a wrapper inside that changes them at each step: it
-                would not know the added ones.
+            ValueError: Observations that are no vector of channels, or a wrapper inside that works step by step: it would
+                not know the added ones.
         """
         space = self.env.observation_space
         if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
@@ -118,8 +135,8 @@ class Modifier(TrialWrapper):
         for layer in layers(self.env):
             if getattr(layer, "_changes_steps", False):
                 raise ValueError(
-                    f"{type(self).__name__} adds channels to trials, which {type(layer).__name__} inside of it changes at "
-                    f"each step: put {type(layer).__name__} around it instead."
+                    f"{type(self).__name__} adds channels to trials, and {type(layer).__name__} inside of it works step by "
+                    f"step, without these: put {type(layer).__name__} around it instead."
                 )
         return int(space.shape[0])
 

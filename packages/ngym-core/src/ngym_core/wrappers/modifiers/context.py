@@ -22,10 +22,15 @@ MODALITIES = ("stimulus_mod1", "stimulus_mod2")
 class Context(Modifier):
     """Show a stimulus in each of two modalities, and a cue that says which one counts.
 
-    One modality shows the stimulus of the task, the other one the same turned on the ring by a random number of places,
-    which asks for another answer. A task with one ring of stimulus channels (`stimulus`) gets a second one,
+    One modality shows the stimulus of the task, the other one the same turned on the ring by a random number of places from
+    0 on, which asks for another answer unless it is 0: then (in one of k trials on a ring of k choices) both modalities show
+    the same. A task with one ring of stimulus channels (`stimulus`) gets a second one,
     `stimulus_mod2`; of a task with two (`stimulus_mod1` and `stimulus_mod2`), of which it uses one at a time, both are
     filled. Two further channels, `context`, are a one-hot cue throughout the trial.
+
+    Channels:
+        stimulus_mod2: behind those of the task. The stimulus in the other modality.
+        context: the last two. A one-hot cue throughout the trial: which modality counts.
 
     Conditions:
         context: The modality that counts, 0 or 1: that of the task, where it has the condition `modality`.

@@ -27,15 +27,23 @@ class Delay(Modifier):
     so does a task whose delay another such modifier sets (it is called `Delay_delay` then). In it the channels of stimuli
     show nothing, and all others what they showed before.
 
+    Periods (ms):
+        delay: `ms`. What was seen is to be remembered.
+        Delay_delay: `ms`. A further delay.
+
     Conditions:
         delay: The duration of the delay in ms.
+        Delay_delay: That of a further one.
 
     Args:
         env: A task that shows something before a decision period.
-        ms: Duration in ms: any value that a `timing` may hold.
+        ms: Duration in ms: any value that a `timing` may hold but a function. It becomes the value of the task's `timing`,
+            where that has the period, and a later one there counts; None leaves that as it is.
 
     Raises:
-        ValueError: A task that takes no decision, or shows nothing before it; a duration that is none.
+        ValueError: A task that takes no decision, or shows nothing before it; a duration that is none; None where the
+            task's `timing` does not have the period.
+        TypeError: A duration of another kind, or a function.
 
     Example:
         >>> import ngym_core as ngym
@@ -46,10 +54,10 @@ class Delay(Modifier):
     """
 
     metadata = {"description": "Lets the agent remember what it saw over a delay.", "paper_link": None}
+    times_answer = True
 
     def __init__(self, env: gymnasium.Env[Any, Any], ms: Any) -> None:
         super().__init__(env)
-        self.ms = ms
         decision = self.require_decision()
         trials = self.probe(SEEN_TRIALS)
         self._condition = self.condition_name("delay")
@@ -69,20 +77,37 @@ class Delay(Modifier):
                 f"{type(self).__name__} needs something to remember, but {self.task} shows no stimulus before "
                 f"{(self._before or self._period)!r}."
             )
+        self._of_timing = self.timed_period(env) if self._before is None else None
+        self._ms: Any = None  # where the period is none of the task's
+        self.ms = ms
+
+    @classmethod
+    def timed_period(cls, env: gymnasium.Env[Any, Any]) -> str | None:
+        """Return "delay" if the task's `timing` has it and no such modifier inside sets it already, else None."""
+        known = getattr(env.unwrapped, "timing", {})
+        return "delay" if "delay" in known and not any(isinstance(layer, Delay) for layer in layers(env)) else None
 
     @property
     def ms(self) -> Any:
-        """Duration of the delay in ms, any value that a `timing` may hold but a function."""
-        return self._ms
+        """Duration of the delay in ms, any value that a `timing` may hold but a function; see the argument."""
+        return self._ms if self._of_timing is None else self.task.timing[self._of_timing]
 
     @ms.setter
     def ms(self, value: Any) -> None:
+        if value is None and self._of_timing is None:
+            raise ValueError(f"ms=None: {self.task} has no duration of this delay in its timing; give a number of ms.")
+        value = self.ms if value is None else value
         check_duration("delay", value)
-        if has_own_state(value):
-            raise TypeError(
-                f"ms={shown(value)} must be a number of ms or a distribution, not a function with a state of its own."
-            )
-        self._ms = value
+        _require_distribution(value)
+        if self._of_timing is None:
+            self._ms = value
+        else:
+            self.task.timing[self._of_timing] = value
+
+    @property
+    def added_periods(self) -> dict[str, Any]:
+        """The delay and its duration, where it is none of the task's `timing`."""
+        return {self._period: self.ms} if self._of_timing is None else {}
 
     @property
     def replaced_period(self) -> str | None:
@@ -91,8 +116,9 @@ class Delay(Modifier):
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the duration of the delay, in ms, cut to whole steps."""
-        dt = self.task.dt
-        ms = to_steps(draw_duration("delay", self.ms, n, draws, 0), dt) * np.asarray(dt)
+        dt, value = self.task.dt, self.ms
+        _require_distribution(value)  # it may have been assigned to the task's `timing`
+        ms = to_steps(draw_duration("delay", value, n, draws, 0), dt) * np.asarray(dt)
         return forced, {self._condition: np.broadcast_to(ms, n)}
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
@@ -102,3 +128,11 @@ class Delay(Modifier):
             insert_period(trials, self._period, self._before)
         resize_period(trials, self._period, steps, self._blank, self.task.blank)
         return trials
+
+
+def _require_distribution(value: Any) -> None:
+    """Raise if a duration is a function, of which the task and the modifier would each take a value."""
+    if has_own_state(value):
+        raise TypeError(
+            f"ms={shown(value)} must be a number of ms or a distribution, not a function with a state of its own."
+        )

@@ -16,6 +16,9 @@ from ngym_core.wrappers.modifiers.base import Modifier
 class GoCue(Modifier):
     """Show when to answer: a further channel, `go_cue`, that is 1 in the decision period and 0 before it.
 
+    Channels:
+        go_cue: the last one. 1 in the decision period, 0 before it.
+
     Args:
         env: A task with a decision period, whose observation is a vector of channels.
 

@@ -19,6 +19,10 @@ MS_PER_PLACE = 100
 """Time in which an answer turns from one choice to the next, in ms: 0.01 choices per ms, as in Mod-Cog."""
 
 
+ROUNDING = 1e-9
+"""Added before a number of places is rounded: some sums of time steps are a little below what they should be."""
+
+
 def sign_of(direction: Direction) -> int:
     """Return 1 for the right, -1 for the left."""
     return 1 if direction == "right" else -1
@@ -28,16 +32,21 @@ class Interval(Delay):
     """Turn the answer by a delay, which the agent must time: by one choice on the ring for each 100 ms.
 
     The delay is that of `Delay`. What was seen before it stays where it was, and the answer is turned from where the task
-    would have it, in all tasks alike.
+    would have it, in all tasks alike. Halves are rounded up: 450 ms turn it by 5 choices.
+
+    Periods (ms):
+        delay: `ms`. How long it is says by how much the answer is turned.
+        Interval_delay: `ms`. A further delay. It turns the answer further.
 
     Conditions:
         delay: The duration of the delay in ms.
+        Interval_delay: That of a further one, which turns the answer further.
         ground_truth: The answer, turned.
 
     Args:
         env: A task with choices on a ring that shows something before a decision period.
         direction: Which way: ``right`` to higher numbers, ``left`` to lower ones.
-        ms: The delay in ms: any value that a `timing` may hold; by default one of 0, 100, ..., 1100.
+        ms: The delay in ms, see `Delay`; by default one of 0, 100, ..., 1100.
 
     Raises:
         ValueError: A task without these, another direction, or a duration that is none.
@@ -78,4 +87,4 @@ class Interval(Delay):
 
     def _turn(self, ms: Array) -> Array:
         """Return by how many choices delays turn the answer, (n,)."""
-        return sign_of(self.direction) * np.rint(ms / MS_PER_PLACE).astype(np.int64)
+        return sign_of(self.direction) * np.floor(ms / MS_PER_PLACE + 0.5 + ROUNDING).astype(np.int64)

@@ -28,10 +28,14 @@ class Sequence(Modifier):
     The rule of the task becomes `AnswerInSequence`, which judges and pays each step of the decision. Where the task asks to
     withhold, that is right throughout. The condition `ground_truth` is the first answer.
 
+    Rewards:
+        correct: default of the task. For the whole sequence; each right answer earns its share, and the trial goes on.
+        fail: default of the task. For a decision without a right answer; each wrong one costs its share.
+
     Args:
         env: A task with choices on a ring and a decision period.
         direction: Which way: ``right`` to higher numbers, ``left`` to lower ones.
-        ms: Duration of the decision period, a new value of the task's `timing`; None leaves it as it is.
+        ms: Duration of the decision period, a new value of the task's `timing`; None leaves that as it is.
 
     Raises:
         ValueError: A task without these, another direction, or a second sequence.
@@ -54,6 +58,8 @@ class Sequence(Modifier):
         "paper_link": "https://arxiv.org/abs/2207.03523",
     }
 
+    times_answer = True
+
     def __init__(self, env: gymnasium.Env[Any, Any], direction: Direction = "right", ms: Milliseconds | None = 1000) -> None:
         super().__init__(env)
         self.require_ring()
@@ -66,17 +72,21 @@ class Sequence(Modifier):
         self.ms = ms
         self.chance = 1 / int(task.action_space.n)  # type: ignore[attr-defined]
 
+    @classmethod
+    def timed_period(cls, env: gymnasium.Env[Any, Any]) -> str | None:
+        """Return the name of the decision period."""
+        return getattr(getattr(env.unwrapped, "rule", None), "decision", None)
+
     @property
-    def ms(self) -> float | None:
-        """Duration of the decision period in ms; None if it is that of the task."""
-        return self._ms
+    def ms(self) -> Any:
+        """Duration of the decision period, that of the task's `timing`; a number that is assigned becomes it."""
+        return self.task.timing[self._decision]
 
     @ms.setter
     def ms(self, value: float | None) -> None:
         if value is not None:
             MS.check("ms", value)
             self.task.timing[self._decision] = value
-        self._ms = value
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Let each step of the decision ask for an answer further on."""
