@@ -640,16 +640,13 @@ def test_what_a_wrapper_inside_decides_and_a_second_curriculum_are_refused():
         FollowCurriculum(ngym.make(ID), 5)
 
 
-def test_period_that_a_modifier_sets_is_refused():
-    def follow(id_, period):
-        stage = Stage(staircase=Staircase(f"parameters.timing.{period}", [100, 1000]))
-        return ngym.make(id_, wrappers=[("FollowCurriculum", {"curriculum": Curriculum([stage])})])
-
-    message = "Stage 0: parameters='timing.delay': Delay sets this period, whatever its timing is"
-    for id_ in ("yang19.dlygo-v0+delay=500", "yang19.dlygo-v0+delay=500+sequence"):
-        with pytest.raises(ValueError, match=message):
-            follow(id_, "delay")
-        assert follow(id_, "stimulus").level == 100
+@pytest.mark.parametrize("id_", ["yang19.dlygo-v0+delay=500", "yang19.go-v0+delay=500+sequence", "modcog.dlygointr-v0"])
+def test_staircase_over_a_period_that_a_modifier_sets(id_):
+    curriculum = Curriculum([Stage(staircase=Staircase("parameters.timing.delay", [200, 1000], down=1))])
+    env = ngym.make(id_, wrappers=[("FollowCurriculum", {"curriculum": curriculum})])
+    env.reset(seed=0)
+    rows = play(env, 3)
+    assert column(rows, "delay") == column(rows, "level") == [200, 200, 1000]
 
 
 def test_whole_numbers_that_are_written_as_floats_are_whole_numbers():

@@ -19,7 +19,6 @@ from ngym_core.random import Draws
 from ngym_core.sampling import conditions_of_trial, layers, sample_trials, tasks_of
 from ngym_core.trial_table import TrialRecorder
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
-from ngym_core.wrappers.modifiers.delay import Delay
 
 NO_STAGE = -1
 """The stage of a trial that is forced to be another than its stage has."""
@@ -216,11 +215,6 @@ class FollowCurriculum(TrialWrapper):
                 f"parameters={'.'.join(keys)!r}: the env has several tasks, of which stages set conditions only."
             )
         if len(keys) == 2:
-            for layer in layers(self.env):
-                if isinstance(layer, Delay) and keys == ("timing", layer.replaced_period):
-                    raise ValueError(
-                        f"parameters={'.'.join(keys)!r}: {type(layer).__name__} sets this period, whatever its timing is."
-                    )
             values = getattr(self.task, keys[0])
             if keys[1] in values:
                 self._before[keys] = values[keys[1]]

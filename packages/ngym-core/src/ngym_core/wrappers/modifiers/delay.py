@@ -109,11 +109,6 @@ class Delay(Modifier):
         """The delay and its duration, where it is none of the task's `timing`."""
         return {self._period: self.ms} if self._of_timing is None else {}
 
-    @property
-    def replaced_period(self) -> str | None:
-        """The period of the task that gets this duration instead of that of its `timing`; None where one is added."""
-        return self._period if self._before is None else None
-
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the duration of the delay, in ms, cut to whole steps."""
         dt, value = self.task.dt, self.ms
