@@ -63,3 +63,28 @@ def test_catch_trials_of_two_wrappers_are_all_reported():
 def test_period_is_a_name_or_several():
     with pytest.raises(TypeError, match="^period=5 must be a text, or a sequence of texts, or None.$"):
         ngym.make("GoNogo-v0", wrappers=[("CatchTrials", {"period": 5})])
+
+
+def test_catch_trials_empty_the_second_modality_of_context_and_keep_its_cue():
+    env = ngym.make("PerceptualDecisionMaking-v0+context", wrappers=[("CatchTrials", {"catch_prob": 0.5})])
+    names, trials = env.observation_space.name, env.sample_trials(20, seed=0)
+    catch = trials.conditions["catch"]
+    assert 0 < catch.sum() < 20
+    for name in ("stimulus", "stimulus_mod2"):
+        assert not trials.ob[catch][..., names[name]].any()
+        assert trials.ob[~catch][..., names[name]].any(axis=(1, 2)).all()
+    assert (trials.ob[:, 0, names["context"]].sum(axis=1) == 1).all()
+
+
+def test_catch_trials_around_a_mixture_empty_what_shows_stimuli_in_any_task():
+    tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("MultiSensoryIntegration-v0", timing={"stimulus": 300})]
+    env = ngym.wrappers.CatchTrials(ngym.mix(tasks, pad=True), catch_prob=0.5)
+    first = env.sample_trials(20, seed=1)
+    env.reset(seed=0)
+    while env.get_wrapper_attr("i_env") == 0:
+        env.new_trial()
+    again = env.sample_trials(20, seed=1)  # while the other task is played
+    assert np.array_equal(first.ob, again.ob)
+    stimuli = env.observation_space.name["stimulus"]
+    assert not first.ob[first.conditions["catch"]][..., stimuli].any()
+    assert first.ob[..., env.observation_space.name["env"]].any(axis=2)[first.mask].all()

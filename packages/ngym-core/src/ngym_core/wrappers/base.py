@@ -25,7 +25,9 @@ from ngym_core.sampling import (
     outermost_trial_layer,
     played_layers,
     sample_trials,
+    tasks_of,
 )
+from ngym_core.spaces import names_of
 from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
 
@@ -284,6 +286,18 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
                 f"{type(self).__name__} needs a task in which an action is right if it equals the ground truth, such as one "
                 f"with the rule FixateThenChoose. In {self.task} more than that decides which actions are right."
             )
+
+    def stimulus_channels(self) -> Array:
+        """Return the indices of the channels that show stimuli: all of the task but `fixation`, and those of `Context`.
+
+        Of several tasks, those that show stimuli in any of them; none where observations are no vectors.
+        """
+        found = [np.zeros(0, np.int64)]
+        for space in (task.observation_space for task in tasks_of(self.env)):
+            if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
+                found.append(np.setdiff1d(np.arange(space.shape[0]), names_of(space).get("fixation", [])))
+        found += [vars(layer)["_added_stimulus"] for layer in layers(self.env) if "_added_stimulus" in vars(layer)]
+        return np.unique(np.concatenate(found))
 
     # ---- trials ----------------------------------------------------------------------------------
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from ngym_core.arguments import Labels, Probability, Text
 from ngym_core.random import Draws
-from ngym_core.spaces import channels, names_of
+from ngym_core.sampling import tasks_of
+from ngym_core.spaces import channels
 from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
+
+Array: TypeAlias = NDArray[Any]
 
 
 class CatchTrials(TrialWrapper):
@@ -28,7 +32,8 @@ class CatchTrials(TrialWrapper):
         env: A task in which an answer is right if it equals the ground truth (`Rule.pays_ground_truth`).
         catch_prob: Probability that a trial is a catch trial.
         period: The period (or periods) in which nothing is shown; by default the whole trial.
-        where: The channels that are empty: a name or indices; by default all but the one called `fixation`.
+        where: The channels that are empty: a name or indices; by default all of the task but the one called `fixation`, and
+            those that `Context` adds.
 
     Raises:
         ValueError: A probability that is none, a task with another rule or with observations that are no box.
@@ -66,12 +71,26 @@ class CatchTrials(TrialWrapper):
         """Draw which trials are catch trials, and empty these."""
         catch = draws.random("catch", trials.n) < self.catch_prob
         trials.set("catch", catch | trials.conditions.get("catch", False))  # an inner wrapper may have emptied others
-        space, where = self.task.observation_space, self.where
-        fixation = names_of(space).get("fixation")
-        if where is None and fixation is not None:
-            where = np.setdiff1d(np.arange(space.shape[-1]), fixation)  # type: ignore[index]
+        where = self.where
+        if where is None and len(self.task.observation_space.shape or ()) == 1:
+            where = self.stimulus_channels()
+            # What a wrapper has added, or only some of several tasks have, is none of a task's channels.
+            size = min(task.observation_space.shape[0] for task in tasks_of(self.env))
+            self._empty(trials, catch, where[where >= size])
+            where = where[where < size]
         trials.multiply_ob(~catch, self.period, where)
         if self.task.blank:  # images are not empty where they are 0
             trials.add_ob(catch * self.task.blank, self.period, where)
         trials.gt[catch] = 0
         return trials
+
+    def _empty(self, trials: Trials, catch: Array, where: Array) -> None:
+        """Set channels (indices) to 0 in catch trials, in the period."""
+        if not len(where):
+            return
+        ob, steps = trials.ob, np.arange(trials.ob.shape[1])
+        names = [self.period] if isinstance(self.period, str) else self.period
+        whole = (np.zeros(trials.n, int), trials.lengths)
+        spans = [whole] if names is None else [(trials.start[name], trials.end[name]) for name in names]
+        inside = np.any([(steps >= start[:, None]) & (steps < end[:, None]) for start, end in spans], axis=0)
+        ob[(catch[:, None] & inside)[..., None] & np.isin(np.arange(ob.shape[2]), where)] = 0

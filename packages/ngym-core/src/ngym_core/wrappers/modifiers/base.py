@@ -154,15 +154,6 @@ class Modifier(TrialWrapper):
             )
         return rule.decision
 
-    def stimulus_channels(self) -> Array:
-        """Return the indices of the channels that show stimuli: all of the task but `fixation`, and those of `Context`."""
-        space: Any = self.task.observation_space
-        if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-            return np.zeros(0, np.int64)
-        found = [np.setdiff1d(np.arange(space.shape[0]), names_of(space).get("fixation", []))]
-        found += [vars(layer)["_added_stimulus"] for layer in layers(self.env) if "_added_stimulus" in vars(layer)]
-        return np.concatenate(found)
-
     def condition_name(self, name: str) -> str:
         """Return the name under which a condition of this wrapper is recorded, see `TrialWrapper`."""
         known = self.probe(1).conditions
