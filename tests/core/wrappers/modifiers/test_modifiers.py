@@ -141,3 +141,30 @@ def test_probabilities_of_answers_hold_outside_of_what_turns_them():
     assert abs((trials.gt[:, -1] == 1).mean() - 0.9) < 0.03
     with pytest.raises(ValueError, match="They combine where Anti is not between them"):
         ngym.make("PerceptualDecisionMaking-v0", wrappers=["RandomGroundTruth", "Anti", "RandomGroundTruth"])
+
+
+ZERO_OR_MORE = ("choice", (0, 300))
+
+
+@pytest.mark.parametrize(
+    ("id_", "wrappers"),
+    [
+        ("yang19.dlygo-v0+interval", []),
+        ("yang19.dlygo-v0+interval+sequence", []),
+        ("yang19.dlydm1-v0+interval=left", []),
+        ("yang19.dms-v0+interval+context", []),
+        ("yang19.go-v0", [("Delay", {"ms": ZERO_OR_MORE})]),
+        ("yang19.go-v0", [("Delay", {"ms": ZERO_OR_MORE}), ("Delay", {"ms": ZERO_OR_MORE}), "Context"]),
+        ("PerceptualDecisionMaking-v0", [("Delay", {"ms": ZERO_OR_MORE}), "GoCue"]),
+    ],
+)
+def test_trials_with_and_without_a_delay_are_the_same_in_any_number(id_, wrappers):
+    env, draws = ngym.make(id_, wrappers=wrappers), ngym.Draws(0)
+    many = env.sample_trials(120, seed=0)  # encoded, as few are not
+    delays = many.end["delay"] - many.start["delay"]
+    assert (delays == 0).any()
+    assert (delays > 0).any()
+    for one, other in zip(many, (env.sample_trials(1, draws=draws)[0] for _ in range(120)), strict=True):
+        assert np.array_equal(one.ob, other.ob)
+        assert np.array_equal(one.gt, other.gt)
+        assert (one.start, one.end) == (other.start, other.end)

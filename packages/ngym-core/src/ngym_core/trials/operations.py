@@ -328,8 +328,9 @@ class _Resized:
         counts: Number of steps of each run now, (m,).
         per_trial: Number of runs of each trial now, (n,).
         at: Before which part each trial has a further run, (n,); None: none has.
-        shown: The part that the further run shows as well, (n,); None likewise.
-        added: Indices of the further runs of trials in which the period had no steps; None likewise.
+        shown: The part that the further run of each trial shows as well, (n,); without further runs, what the added ones
+            show; None if there are none of either.
+        added: Indices of the runs that the period has got in trials in which it had no steps; None if it had some in all.
     """
 
     runs_counts: Array
@@ -356,9 +357,12 @@ class _Resized:
             return cls(runs.counts, parts, counts, per_trial)
         at = np.cumsum(per_trial) - per_trial + parts.before  # the new run of a trial stands before this part
         shown = np.clip(at - (parts.before > 0), 0, len(counts) - 1)
-        shown[trial] = inside[first]
         empty = np.ones(n, bool)
         empty[trial] = False
+        if parts.unused is not None and (parts.unused[empty] >= 0).all():  # all trials keep their number of runs
+            counts[inside[first]], counts[parts.unused[empty]] = steps[trial], steps[empty]
+            return cls(runs.counts, parts, counts, per_trial, None, shown[empty], parts.unused[empty])
+        shown[trial] = inside[first]
         added = (at + np.arange(n))[empty]
         return cls(runs.counts, parts, np.insert(counts, at, steps), per_trial + 1, at, shown, added)
 
@@ -366,7 +370,11 @@ class _Resized:
         """Return the value of each run now, of which run i showed value ``index[i]``, or i."""
         parts, at, shown = self.parts, self.at, self.shown
         if at is None or shown is None:
-            return parts.take(values, index)
+            taken = parts.take(values, index)
+            if shown is not None:
+                taken = taken.copy()
+                taken[self.added] = taken[shown]
+            return taken
         n, k, place = len(at), int(parts.per_trial[0]), int(at[0])
         same = parts.source is None and index is None and (parts.per_trial == k).all()
         if same and (at == np.arange(n) * k + place).all():
@@ -424,6 +432,7 @@ class _Parts:
         inside: Which parts lie in the period, (m,).
         per_trial: Number of parts of each trial, (n,).
         before: How many of them come before the period, (n,).
+        unused: A part of each trial that has no steps and stands where the period begins, (n,), or -1; None: not known.
     """
 
     source: Array | None
@@ -431,6 +440,7 @@ class _Parts:
     inside: Array
     per_trial: Array
     before: Array
+    unused: Array | None = None
 
     @classmethod
     def of(cls, runs: Runs, start: Array, stop: Array) -> _Parts:
@@ -445,7 +455,10 @@ class _Parts:
             begins_before = begin < starts
             if not ((begins_before & (starts < end)) | ((begin < stops) & (stops < end))).any():
                 inside = ~begins_before & (begin < stops)
-                return cls(None, runs.counts, inside.ravel(), per_trial, np.count_nonzero(begins_before, axis=1))
+                no_steps = (counts == 0) & (begin == starts)
+                unused = np.where(no_steps.any(axis=1), np.arange(n) * k + no_steps.argmax(axis=1), -1)
+                before = np.count_nonzero(begins_before, axis=1)
+                return cls(None, runs.counts, inside.ravel(), per_trial, before, unused)
             begin, end, trial = begin.ravel(), end.ravel(), np.arange(n).repeat(k)
         else:
             trial, end, last = np.arange(n).repeat(per_trial), np.cumsum(runs.counts), np.cumsum(per_trial)
