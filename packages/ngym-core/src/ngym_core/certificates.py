@@ -201,8 +201,7 @@ class Certificate:
 
     def __post_init__(self) -> None:
         """Check what files and packs may have wrong."""
-        if self.kind not in KINDS:
-            raise unknown_name("kind of certificate", self.kind, KINDS)
+        _require_kind(self.kind)
         for name in ("seeds", "scores", "steps", "seconds"):
             values = getattr(self, name)
             if len(values) != max(1, len(self.seeds)) or not all(isinstance(value, (int, float)) for value in values):
@@ -234,6 +233,12 @@ class Certificate:
             f"{self.oracle:.2f}) with {scores} by {self.network}, at most {max(self.steps):,} {self.unit}, "
             f"{max(self.seconds):.0f} s, {self.date}"
         )
+
+
+def _require_kind(kind: str) -> None:
+    """Raise UnknownNameError if there is no such kind."""
+    if kind not in KINDS:
+        raise unknown_name("kind of certificate", kind, KINDS)
 
 
 Certificates: TypeAlias = Annotated[
@@ -444,8 +449,7 @@ def renew(
     """
     names = [registry.full_name(task) for task in tasks]
     for kind in kinds:
-        if kind not in KINDS:
-            raise unknown_name("kind of certificate", kind, KINDS)
+        _require_kind(kind)
     kept = load_certificates(path) if path is not None and Path(path).exists() else []
     known = {(certificate.task, certificate.kind): certificate for certificate in kept}
     made: dict[tuple[str, str], Certificate] = {}

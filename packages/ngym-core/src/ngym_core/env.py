@@ -39,7 +39,7 @@ from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
 from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
-from ngym_core.rules import Rule, facts_of
+from ngym_core.rules import Rule, checked_facts
 from ngym_core.sampling import (
     IsolatedState,
     conditions_of_trial,
@@ -383,7 +383,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self.t_ind = 0
         self._started = True
         self._now = SimpleNamespace(performance=0.0, timeout=0.0)
-        for name, value in facts_of(self.rule, self, trials).items():
+        for name, value in checked_facts(self.rule, self, trials).items():
             setattr(self._now, name, _first_value(value))
         if not self._one_at_a_time:
             self.performance = self._now.performance

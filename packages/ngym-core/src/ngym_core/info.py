@@ -336,9 +336,8 @@ def _docstrings(env: Any, target: Any, modifiers: bool = True) -> list[Docstring
 
     cls, wrappers = type(env.unwrapped), [type(layer) for layer in layers(env)]
     bases = [base for base in cls.__mro__ if issubclass(base, TrialEnv) and base is not TrialEnv]
-    first = [
-        layer for layer in reversed(wrappers) if modifiers and issubclass(layer, Modifier)
-    ]  # they change what others say
+    # First modifiers, which change what others say.
+    first = [layer for layer in reversed(wrappers) if modifiers and issubclass(layer, Modifier)]
     return [read_docstring(found) for found in (*first, target, *bases, *wrappers)]
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Flag, InstanceOf, checked, explained, shown
 
-__all__ = ["KeepsStateError", "NetworkAgent", "NetworkState", "is_network"]
+__all__ = ["KeepsStateError", "NetworkAgent", "NetworkState", "is_network", "sizes_of_outputs"]
 
 Array: TypeAlias = NDArray[Any]
 Tensor: TypeAlias = Any
@@ -118,7 +118,7 @@ class NetworkAgent:
             raise TypeError(f"net={shown(net)} must be a torch module.")
         self.net = net
         self.observation_space, self.action_space = observation_space, action_space
-        self._sizes = _sizes_of_outputs(action_space)
+        self._sizes = sizes_of_outputs(action_space)
         with self._evaluating():
             self._find_out(batch_first)
 
@@ -564,11 +564,17 @@ class NetworkAgent:
         return self._same(outputs, np.array(answers), reshaped=True)
 
 
-def _sizes_of_outputs(space: Any) -> list[int]:
+def sizes_of_outputs(space: Any) -> list[int]:
     """Return the number of outputs for each choice of a space of actions; of a `Box`, for its numbers together.
 
     Raises:
         TypeError: A space of another kind.
+
+    Example:
+        >>> from gymnasium.spaces import Discrete, MultiDiscrete
+        >>> from ngym_core.networks import sizes_of_outputs
+        >>> sizes_of_outputs(Discrete(3)), sizes_of_outputs(MultiDiscrete([2, 3]))
+        ([3], [2, 3])
     """
     if isinstance(space, spaces.Box):
         return [int(np.prod(space.shape))]

@@ -143,7 +143,7 @@ def _require_both(cls: type[Rule], owner: type[Rule], for_one: str, for_many: st
         )
 
 
-def facts_of(rule: Rule, task: Any, trials: Trials) -> Mapping[str, Any]:
+def checked_facts(rule: Rule, task: Any, trials: Trials) -> Mapping[str, Any]:
     """Return what `Rule.prepare` says of n trials, after a check: name -> one value, or (n, ...).
 
     Raises:
@@ -166,7 +166,7 @@ def facts_of(rule: Rule, task: Any, trials: Trials) -> Mapping[str, Any]:
 
 def prepare_trials(task: Any, trials: Trials, rule: Rule | None = None) -> dict[str, NDArray[Any]]:
     """Return what a rule, by default the task's, needs to know about n trials: name -> (n, ...), see `Rule.prepare`."""
-    facts = {"performance": 0.0, "timeout": 0.0, **facts_of(rule or task.rule, task, trials)}
+    facts = {"performance": 0.0, "timeout": 0.0, **checked_facts(rule or task.rule, task, trials)}
     return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
 
 

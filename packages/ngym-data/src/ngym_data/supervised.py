@@ -24,7 +24,7 @@ from ngym_core.arguments import (
     checked,
 )
 from ngym_core.certificates import SHARE, Measure, Recipe, Trained
-from ngym_core.networks import NetworkAgent
+from ngym_core.networks import NetworkAgent, sizes_of_outputs
 from ngym_core.playing import Carry
 from ngym_core.plugins.registry import full_name
 from ngym_core.vector import TrialVectorEnv
@@ -281,21 +281,18 @@ class SupervisedRecipe(Recipe):
 
 def _outputs(space: Any) -> int:
     """Return the number of outputs for a space of actions."""
-    if isinstance(space, spaces.MultiDiscrete):
-        return int(space.nvec.sum())
-    return int(space.n) if isinstance(space, spaces.Discrete) else int(np.prod(space.shape))
+    return sum(sizes_of_outputs(space))
 
 
 def _loss(network: nn.Module, inputs: Tensor, target: Tensor, weight: Tensor, space: Any) -> Tensor:
     """Return the weighted mean of the losses of all steps."""
-    outputs = network(inputs)
-    if isinstance(space, spaces.Discrete):
-        losses = nn.functional.cross_entropy(outputs.flatten(0, 1), target.flatten().long(), reduction="none")
-    elif isinstance(space, spaces.MultiDiscrete):
-        parts = zip(outputs.flatten(0, 1).split(space.nvec.tolist(), dim=1), target.flatten(0, 1).long().T, strict=True)
-        losses = torch.stack([nn.functional.cross_entropy(*part, reduction="none") for part in parts]).sum(dim=0)
-    else:
+    outputs: Tensor = network(inputs)
+    if isinstance(space, spaces.Box):
         losses = ((outputs - target.flatten(2).float()) ** 2).mean(dim=2).flatten()
+    else:  # of one choice, or of several side by side
+        logits = torch.split(outputs.flatten(0, 1), sizes_of_outputs(space), dim=1)
+        parts = zip(logits, target.reshape(-1, len(logits)).long().unbind(1), strict=True)
+        losses = torch.stack([nn.functional.cross_entropy(*part, reduction="none") for part in parts]).sum(dim=0)
     return (losses * weight.flatten()).sum() / weight.sum()
 
 

@@ -510,9 +510,10 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """
         names = set(batch.info)
         self.on_step(memory, batch)
-        left = {"batch.reward": batch.reward, **{f"batch.info[{name!r}]": batch.info.get(name) for name in self.reports}}
-        for what, value in left.items():
+        for reported in (None, *self.reports):
+            value = batch.reward if reported is None else batch.info.get(reported)
             if value is not None and np.shape(value)[:1] != (len(batch.lanes),):
+                what = "batch.reward" if reported is None else f"batch.info[{reported!r}]"
                 raise ValueError(
                     f"{type(self).__name__}.on_step must leave {what} an array of one number for each of the lanes "
                     f"({len(batch.lanes)}), not {shown(value)}."
