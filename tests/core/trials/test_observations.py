@@ -355,3 +355,26 @@ def test_periods_are_names_or_steps(verb):
     trials = ngym.make("GoNogo-v0").sample_trials(2, seed=0)
     with pytest.raises(TypeError, match="^period=5 must be the name of a period, several, a pair of steps, or None.$"):
         getattr(trials, verb)(0, 5)
+
+
+@pytest.mark.parametrize("n", [31, 32, 400])
+def test_add_randn_in_a_period_that_others_overlap_draws_new_noise_in_each_step(n):
+    class Flash(ngym.TrialEnv):
+        """A flash of one step at a random time in a noisy window of three steps."""
+
+        default_timing = {"fixation": 100, "wait": ("choice", (0, 100, 200)), "flash": 100, "window": 300}
+
+        def __init__(self):
+            super().__init__()
+            self.observation_space = ngym.spaces.Box(-np.inf, np.inf, {"stimulus": 0}, shape=(1,))
+            self.action_space = ngym.spaces.Discrete(2)
+
+        def _new_trials(self, trials):
+            trials.add_period(["fixation", "wait", "flash"])
+            trials.add_period("window", after="fixation")
+            trials.add_randn(0, 1, "window")
+
+    trials = Flash().sample_trials(n, seed=0)
+    window = trials.ob[:, 1:4, 0]
+    assert len(np.unique(window)) == window.size
+    assert np.array_equal(trials.ob[:31], Flash().sample_trials(31, seed=0).ob)

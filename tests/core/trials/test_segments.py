@@ -73,3 +73,13 @@ def test_between_is_none_where_edges_cross():
     assert segments.between((np.array([4, 4]), 9)) is None
     assert segments.between((3, 3)) is None
     assert segments.between((np.array([1, 1]), np.array([2, 2]))) == (1, 2)
+
+
+def test_split_into_steps_knows_segments_of_no_or_several_steps():
+    # Three segments in a span of three steps, of 0, 1 and 2 steps in the first trial, and of 1 each in the second one.
+    segments = Segments(2, 3, [(0, np.array([0, 1])), (0, np.array([1, 2]))])
+    segments.create("ob", (), float)
+    assert segments.number == 3
+    assert not segments.split_into_steps((0, 3), max_segments=9)
+    split = Segments(2, 3, [(0, np.array([1, 1])), (0, np.array([2, 2]))])
+    assert split.split_into_steps((0, 3), max_segments=9)

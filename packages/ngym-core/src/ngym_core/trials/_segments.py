@@ -146,14 +146,16 @@ class Segments:
             return False
         (start, stop), (first, last) = span, between
         steps = int(np.max(np.subtract(stop, start)))
-        if last - first != steps:
-            if last - first > 1 or self.number + steps - 1 > max_segments:
-                return False
-            shared = isinstance(start, int) and isinstance(stop, int)
-            self._edges[last:last] = [start + i if shared else np.minimum(start + i, stop) for i in range(1, steps)]
-            for columns in self._tables.values():
-                columns[last:last] = [columns[first]] * (steps - 1)
-            self._index = self._lengths = None
+        shared = isinstance(start, int) and isinstance(stop, int)
+        inner = [start + i if shared else np.minimum(start + i, stop) for i in range(1, steps)]
+        if last - first == steps:  # as many segments as steps, which may still have other lengths than one step each
+            return all(np.all(known == edge) for known, edge in zip(self._edges[first + 1 : last], inner, strict=True))
+        if last - first > 1 or self.number + steps - 1 > max_segments:
+            return False
+        self._edges[last:last] = inner
+        for columns in self._tables.values():
+            columns[last:last] = [columns[first]] * (steps - 1)
+        self._index = self._lengths = None
         return True
 
     def steps_of(self, name: str, span: Span) -> tuple[Array, Span]:
