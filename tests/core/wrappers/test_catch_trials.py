@@ -88,3 +88,19 @@ def test_catch_trials_around_a_mixture_empty_what_shows_stimuli_in_any_task():
     stimuli = env.observation_space.name["stimulus"]
     assert not first.ob[first.conditions["catch"]][..., stimuli].any()
     assert first.ob[..., env.observation_space.name["env"]].any(axis=2)[first.mask].all()
+
+
+def test_catch_trials_reject_a_mixture_in_which_any_task_decides_otherwise():
+    tasks = [ngym.make("PerceptualDecisionMaking-v0"), ngym.make("EconomicDecisionMaking-v0")]
+    with pytest.raises(ValueError, match="In <EconomicDecisionMaking> more than that decides which actions are right"):
+        ngym.wrappers.CatchTrials(ngym.mix(tasks, pad=True))
+
+
+def test_catch_trials_around_a_mixture_show_what_is_blank_in_each_task():
+    class Lit(type(ngym.make(PDM).unwrapped)):
+        blank = 7
+
+    env = ngym.wrappers.CatchTrials(ngym.mix([ngym.make(PDM), Lit()]), catch_prob=1.0)
+    trials = env.sample_trials(20, seed=0)
+    for i, blank in enumerate((0, 7)):
+        assert set(trials.ob[trials.conditions["i_env"] == i][..., 1:3].ravel().tolist()) == {blank}

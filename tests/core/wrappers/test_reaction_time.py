@@ -92,3 +92,27 @@ def test_reaction_time_refuses_modifiers_that_say_when_the_answer_is_due(modifie
 def test_reaction_time_refuses_a_mixture_with_a_task_of_sequences():
     with pytest.raises(ValueError, match="ReactionTime says when the answer is due, and so does Sequence"):
         ngym.wrappers.ReactionTime(ngym.mix(["modcog.dlygo-v0", "modcog.dlygoseqr-v0"]))
+
+
+@pytest.mark.parametrize("stimulus", [100, ("choice", [100, 500])])
+def test_reaction_time_refuses_trials_without_a_step_in_which_to_answer(stimulus):
+    with pytest.raises(ValueError, match=r"one step of 'stimulus' or less \(100 ms\) there is no step in which to answer"):
+        make("ReactionTime", timing={"stimulus": stimulus}).sample_trials(50, seed=0)
+    later = make(("ReactionTime", {"end_on_stimulus": False}), timing={"stimulus": stimulus}).sample_trials(50, seed=0)
+    assert later.gt.any(axis=1).all()  # they go on to the end of the decision
+
+
+def test_reaction_time_around_a_mixture_holds_fixation_in_the_periods_of_each_task():
+    class HoldsDelay(type(ngym.make(PDM).unwrapped)):
+        rule = ngym.FixateThenChoose(fixation=("fixation", "delay"))
+
+    parts = [ngym.make(PDM), HoldsDelay()]
+    env = ngym.wrappers.ReactionTime(ngym.mix(parts))
+    trials = env.sample_trials(40, seed=0)
+    holds = trials.conditions["i_env"] == 1
+    alone = [ngym.wrappers.ReactionTime(part).sample_trials(1, seed=0) for part in (ngym.make(PDM), HoldsDelay())]
+    for i, rows in enumerate((~holds, holds)):
+        for name in ("fixation", "delay"):
+            assert set(trials.end[name][rows].tolist()) == set(alone[i].end[name].tolist())
+    env.reset(options={"conditions": {"i_env": 1}})  # whichever task is played
+    assert np.array_equal(env.sample_trials(40, seed=0).end["fixation"], trials.end["fixation"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,25 @@ def outermost_trial_layer(env: gymnasium.Env[Any, Any]) -> Any:
 def tasks_of(env: gymnasium.Env[Any, Any]) -> list[Any]:
     """Return the tasks inside an env: one, or those of a wrapper that combines several, such as `MultiEnvs`."""
     return [layer for layer in layers(env) if layer.unwrapped is layer]
+
+
+def rows_of_tasks(env: gymnasium.Env[Any, Any], trials: Trials) -> Iterator[tuple[Any, NDArray[np.int64]]]:
+    """Yield each task inside an env that trials come from, and which ones do (indices), whichever it plays now."""
+    yield from _rows_of_tasks(env, trials, np.arange(trials.n))
+
+
+def _rows_of_tasks(
+    env: gymnasium.Env[Any, Any], trials: Trials, rows: NDArray[np.int64]
+) -> Iterator[tuple[Any, NDArray[np.int64]]]:
+    """Yield the tasks of the trials with some indices; see `rows_of_tasks`."""
+    mixture: Any = next((layer for layer in layers(env) if "envs" in vars(layer)), None)
+    if mixture is None:
+        yield env.unwrapped, rows
+        return
+    index = trials.conditions[mixture._index_name][rows]
+    for i, inner in enumerate(mixture.envs):
+        if (index == i).any():
+            yield from _rows_of_tasks(inner, trials, rows[index == i])
 
 
 def silent_copy(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:

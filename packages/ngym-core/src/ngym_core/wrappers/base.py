@@ -281,11 +281,12 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         Raises:
             ValueError: Such a task.
         """
-        if not self.task.rule.pays_ground_truth or type(self.task)._step is not TrialEnv._step:
-            raise ValueError(
-                f"{type(self).__name__} needs a task in which an action is right if it equals the ground truth, such as one "
-                f"with the rule FixateThenChoose. In {self.task} more than that decides which actions are right."
-            )
+        for task in tasks_of(self.env):
+            if not task.rule.pays_ground_truth or type(task)._step is not TrialEnv._step:
+                raise ValueError(
+                    f"{type(self).__name__} needs a task in which an action is right if it equals the ground truth, such as "
+                    f"one with the rule FixateThenChoose. In {task} more than that decides which actions are right."
+                )
 
     def stimulus_channels(self) -> Array:
         """Return the indices of the channels that show stimuli: all of the task but `fixation`, and those of `Context`.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Labels, Probability, Text
 from ngym_core.random import Draws
-from ngym_core.sampling import tasks_of
+from ngym_core.sampling import rows_of_tasks, tasks_of
 from ngym_core.spaces import channels
 from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
@@ -79,8 +79,11 @@ class CatchTrials(TrialWrapper):
             self._empty(trials, catch, where[where >= size])
             where = where[where < size]
         trials.multiply_ob(~catch, self.period, where)
-        if self.task.blank:  # images are not empty where they are 0
-            trials.add_ob(catch * self.task.blank, self.period, where)
+        blank = np.zeros(trials.n)  # images are not empty where they are 0
+        for task, rows in rows_of_tasks(self, trials):
+            blank[rows] = task.blank
+        if blank.any():
+            trials.add_ob(catch * blank, self.period, where)
         trials.gt[catch] = 0
         return trials
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import rewards_of_ground_truth
-from ngym_core.trials import Trials
+from ngym_core.sampling import rows_of_tasks
+from ngym_core.trials import Trials, select
 from ngym_core.wrappers._append import append_channels, append_previous_step, extend_space
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
@@ -50,9 +52,13 @@ class PassReward(TrialWrapper):
         Raises:
             TypeError: A task with a `_step` of its own, which can only be played.
         """
-        if type(self.task)._step is not TrialEnv._step:
-            raise TypeError(f"{self.task} has a `_step` of its own: its rewards are known only when it is played.")
-        return append_previous_step(trials, rewards_of_ground_truth(self.task, trials)[..., None], draws)
+        rewards = np.zeros(trials.gt.shape[:2])
+        for task, rows in rows_of_tasks(self, trials):
+            if type(task)._step is not TrialEnv._step:
+                raise TypeError(f"{task} has a `_step` of its own: its rewards are known only when it is played.")
+            earned = rewards_of_ground_truth(task, trials if len(rows) == trials.n else select(trials, rows))
+            rewards[rows, : earned.shape[1]] = earned
+        return append_previous_step(trials, rewards[..., None], draws)
 
     def on_step(self, memory: Any, batch: StepBatch) -> None:
         """Append the reward of this step."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ngym_core.arguments import Finite, Flag, Text
 from ngym_core.random import Draws
-from ngym_core.sampling import layers, sample_trials
+from ngym_core.sampling import layers, rows_of_tasks, sample_trials
 from ngym_core.trials import Trials, end_trials, set_period
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 from ngym_core.wrappers.modifiers.base import WHEN_DUE
@@ -75,13 +75,21 @@ class ReactionTime(TrialWrapper):
         stimulus, decision = trials.span(self.stimulus), trials.span(self.decision)
         answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
         end = stimulus[1] if self.end_on_stimulus else decision[1]
+        due, axes = answer != 0, tuple(range(1, answer.ndim))
+        if (due.any(axis=axes) & (np.asarray(end) <= stimulus[0] + 1)).any():
+            raise ValueError(
+                f"{self.task}: in a trial of one step of {self.stimulus!r} or less ({self.task.dt} ms) there is no step in "
+                f"which to answer, since {type(self).__name__} takes answers from the second step on: make the period longer."
+            )
         set_period(trials, self.decision, (stimulus[0] + 1, end))
-        fixation = getattr(self.task.rule, "fixation", None)  # the period, or periods one after another, of the task's rule
-        last = fixation[-1] if isinstance(fixation, tuple) else fixation
-        if last in trials.start:
-            begin, until = trials.span(last)
-            held = np.where(until == stimulus[0], stimulus[0] + 1, until)
-            set_period(trials, last, (begin, held if held.ndim else int(held)))
+        for task, rows in rows_of_tasks(self, trials):
+            fixation = getattr(task.rule, "fixation", None)  # the period, or periods one after another, of the task's rule
+            last = fixation[-1] if isinstance(fixation, tuple) else fixation
+            if last in trials.start:
+                begin, until = trials.span(last)
+                moves = np.isin(np.arange(trials.n), rows) & (until == stimulus[0])
+                held = np.where(moves, stimulus[0] + 1, until)
+                set_period(trials, last, (begin, int(held[0]) if (held == held[0]).all() else held))
         trials.set_groundtruth(answer, self.decision)
         if self.end_on_stimulus:
             end_trials(trials, end)
