@@ -197,6 +197,44 @@ def test_step_takes_integers_of_every_type(action):
     assert env.step(action)[1] == -0.1
 
 
+def to_the_end_of_an_episode(env):
+    truncated = False
+    while not truncated:
+        truncated = env.step(env.unwrapped.gt_now)[3]
+
+
+TASKS = {
+    "task": lambda: ngym.make("PerceptualDecisionMaking-v0"),
+    "mixture": lambda: ngym.mix(["yang19.go-v0", "yang19.anti-v0"]),
+}
+
+
+@pytest.mark.parametrize("make", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("seed", range(8))  # of a mixture either task may come next
+def test_reset_begins_a_trial_whatever_was_done_after_the_end_of_an_episode(make, seed):
+    def ended():
+        env = make()
+        for task in ngym.sampling.tasks_of(env):
+            task.num_tr_exp = 1
+        env.reset(seed=seed)
+        to_the_end_of_an_episode(env)
+        return env
+
+    env = ended()
+    begun = env.unwrapped.trial
+    env.reset()
+    assert env.unwrapped.trial == begun  # the first trial of the episode has begun already
+    for between in (lambda env: env.step(0), lambda env: (env.reset(seed=100 + seed), env.step(0), env.step(0))):
+        env = ended()
+        between(env)
+        env.reset()
+        assert env.unwrapped.t_ind == 0
+    env, fresh = ended(), make()
+    for other in (env, fresh):
+        other.get_wrapper_attr("seed")(5)
+    assert np.array_equal(env.reset()[0], fresh.reset()[0])
+
+
 def test_step_rejects_an_env_without_reset():
     with pytest.raises(ResetNeeded, match=r"<Toy>: call reset\(\) before step\(\)"):
         Toy().step(0)

@@ -37,7 +37,7 @@ def test_pass_reward_around_a_mixture_shows_in_data_what_each_task_pays(wrapper,
     for _ in range(60):
         ended = False
         while not ended:
-            ob, reward, _, _, info = env.step(env.unwrapped.gt_now)
+            _, reward, _, _, info = env.step(env.unwrapped.gt_now)
             ended = info["new_trial"]
             shown.add(round(reward, 6))
     channel = env.observation_space.name["reward"]

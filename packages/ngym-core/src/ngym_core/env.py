@@ -212,7 +212,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._ob_source: Any = self  # whose `ob` is shown: a wrapper in NeuroGym's style may replace the array
         self._now: Any = SimpleNamespace()  # what the rule knows of the trial, see `ngym_core.rules`
         self._started = False
-        self._has_next_trial = False  # an episode ended, and the first trial of the next has begun already
+        self._has_next_trial = False  # an episode ended, and no step of the next trial is taken
         self._ob_now: Any = None
         self._object_conditions: frozenset[str] = frozenset()  # of a mixture, see `copy_conditions`
         self._draw_from(Draws())
@@ -305,7 +305,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
 
     def _draw_from(self, draws: Draws) -> None:
         """Take all randomness from these draws, from the next trial on."""
-        self._draws = draws
+        self._draws, self._has_next_trial = draws, False
         for period, value in self.timing.items():
             if has_own_state(value) and hasattr(value, "seed"):
                 value.seed(int(draws.stream(f"timing/{period}/seed").integers(2**32)))
@@ -381,7 +381,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         # A list of Python numbers: a rule that gets these is faster than with NumPy's.
         self._gt_list: list[int] = one.gt.tolist() if one.gt.ndim == 1 else []
         self.t_ind = 0
-        self._started = True
+        self._started, self._has_next_trial = True, False
         self._now = SimpleNamespace(performance=0.0, timeout=0.0)
         for name, value in checked_facts(self.rule, self, trials).items():
             setattr(self._now, name, _first_value(value))
@@ -576,6 +576,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         """Take one step that is not recorded, see `step`."""
         if not self._started:
             raise gymnasium.error.ResetNeeded(f"{self}: call reset() before step().")
+        self._has_next_trial = False
         result = self._step(action)
         ob, reward, terminated, truncated, info = result if len(result) == 5 else self._five_values(result)
         ended = bool(info.get("new_trial", False))

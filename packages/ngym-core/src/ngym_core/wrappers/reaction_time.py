@@ -79,7 +79,7 @@ class ReactionTime(TrialWrapper):
         if (due.any(axis=axes) & (np.asarray(end) <= stimulus[0] + 1)).any():
             raise ValueError(
                 f"{self.task}: in a trial of one step of {self.stimulus!r} or less ({self.task.dt} ms) there is no step in "
-                f"which to answer, since {type(self).__name__} takes answers from the second step on: make the period longer."
+                f"which to answer: {type(self).__name__} takes answers from the second step on. Make the period longer."
             )
         set_period(trials, self.decision, (stimulus[0] + 1, end))
         for task, rows in rows_of_tasks(self, trials):

@@ -265,7 +265,6 @@ class MultiEnvs(TrialWrapper):
         if seed is not None:
             self.env = self.envs[0]
             self._share(Draws(seed))
-            self.task._has_next_trial = False
         return super().reset(options=options)
 
     def seed(self, seed: int | None = None) -> list[int | None]:
