@@ -104,7 +104,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         can_prefetch: Whether the next trials can be made in advance: False if they depend on what the agent does.
         dt: Time step in ms.
         timing: Period -> duration; a changed value counts from the next trial on.
-        rewards: Event -> reward; a changed value counts at once.
+        rewards: Event -> reward; a changed value counts at once, that of `miss` with the next trial.
         performance: Score of the trial so far, from 0 to 1; each trial starts anew.
         num_tr: Number of trials begun since the last reset.
         trial: Conditions of the trial that is being played, name -> value.

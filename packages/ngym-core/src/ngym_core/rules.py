@@ -105,7 +105,7 @@ class Rule:
         """Evaluate one action.
 
         Args:
-            task: The task; its rewards are read at each step, so that a changed reward counts at once.
+            task: The task; its rewards are read at each step, so that a changed reward counts at once (`miss` with the next trial).
             now: See the module.
             action: The action: an integer, or an array for a `Box`.
 
@@ -166,7 +166,8 @@ def checked_facts(rule: Rule, task: Any, trials: Trials) -> Mapping[str, Any]:
 
 def prepare_trials(task: Any, trials: Trials, rule: Rule | None = None) -> dict[str, NDArray[Any]]:
     """Return what a rule, by default the task's, needs to know about n trials: name -> (n, ...), see `Rule.prepare`."""
-    facts = {"performance": 0.0, "timeout": 0.0, **checked_facts(rule or task.rule, task, trials)}
+    facts: dict[str, Any] = {"performance": 0.0, "timeout": 0.0, **checked_facts(rule or task.rule, task, trials)}
+    facts |= {name: np.asarray(facts[name], float) for name in ("performance", "timeout")}  # also where rewards are integers
     return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
 
 

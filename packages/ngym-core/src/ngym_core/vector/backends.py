@@ -232,15 +232,17 @@ class RuleBackend(Backend):
         self._memory = memory
         self._prefetch_trials()
 
-    def _prefetch_trials(self, conditions: Mapping[str, Array] | None = None) -> None:
+    def _prefetch_trials(
+        self, conditions: Mapping[str, Array] | None = None, facts: Mapping[str, Array] | None = None
+    ) -> None:
         """Begin to prefetch, with the present parameters; all lanes must begin a trial or be set to one then.
 
         Args:
-            conditions: Conditions of the trials that lanes will be set to.
+            conditions, facts: Of the trials that lanes will be set to; what is kept has their types too.
         """
         env, n, inner = self.env, self.n, split_wrappers(self.env)[1]
         self.rule: Rule = self.task.rule if inner is self.task else _mixed_rule(inner)  # type: ignore[assignment]
-        self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, self.rule, conditions)
+        self._prefetch = Prefetcher(env, n, self._memory, self._shift_steps, self.rule, conditions, facts)
         self._lanes, self._ones = np.arange(n), np.ones(n, np.int64)  # adding an array is faster than adding a number
         self._conditions, self._facts = self._prefetch.conditions.empty_like(n), self._prefetch.facts.empty_like(n)
         self._condition_masks = [f"_{name}" for name in self._conditions.names]
@@ -307,7 +309,7 @@ class RuleBackend(Backend):
 
     def restart(self, lanes: dict[str, Any]) -> None:
         """Prefetch with the present parameters."""
-        self._prefetch_trials(decode(lanes["conditions"]))
+        self._prefetch_trials(decode(lanes["conditions"]), lanes["facts"])
 
     def _shift_steps(self, shift: Array) -> None:
         """Follow the prefetched steps when they move in memory."""
@@ -335,7 +337,7 @@ class RuleBackend(Backend):
             if not self._prefetch.conditions.holds(trials.conditions):  # a condition of another type than those drawn
                 present = self.get_lanes(self._lanes)
                 known = {name: self._conditions[name] for name in self._conditions.names}
-                self._prefetch_trials(promoted(known, trials.conditions))
+                self._prefetch_trials(promoted(known, trials.conditions), present["facts"])
                 self.set_lanes(self._lanes, present)
         return np.array([self._prefetch.install(lane, *one) for lane, one in zip(lanes.tolist(), begun, strict=True)])
 

@@ -42,8 +42,8 @@ class Prefetcher:
         memory: Bound of the memory of all trials in bytes.
         on_grow: Called when the store grows, with the shift (n, 2) of the steps of each buffer in the store.
         rule: The rule that evaluates actions; it says what has to be known of each trial.
-        conditions: Conditions of the trials that lanes are playing, name -> (n, ...), if a state is to be set: the tables
-            get their types too.
+        conditions, facts: Of the trials that lanes are playing, name -> (n, ...), if a state is to be set: the tables get
+            their types too.
 
     Attributes:
         buffer_trials: Trials in a buffer.
@@ -62,6 +62,7 @@ class Prefetcher:
         on_grow: Callable[[Array], None],
         rule: Rule,
         conditions: Mapping[str, Array] | None = None,
+        facts: Mapping[str, Array] | None = None,
     ) -> None:
         self.env, self.n, self._on_grow, self._rule = env, n, on_grow, rule
         probe = sample_trials(env, PROBE_TRIALS, None, Draws(0), {})
@@ -75,7 +76,7 @@ class Prefetcher:
         self._ob = np.empty((2 * n * self._buffer_steps, *probe.ob.shape[2:]), probe.ob.dtype)
         self._gt = np.empty((2 * n * self._buffer_steps, *probe.gt.shape[2:]), probe.gt.dtype)
         self.conditions = StructArray(promoted(probe.conditions, conditions or {}), 2 * self.buffer_trials * n)
-        self.facts = StructArray(self._facts(probe, probe.lengths), 2 * self.buffer_trials * n)
+        self.facts = StructArray(promoted(self._facts(probe, probe.lengths), facts or {}), 2 * self.buffer_trials * n)
         self.draws = [Draws() for _ in range(n)]
         slots = np.arange(2 * self.buffer_trials * n).reshape(n, -1)
         self.slot = slots[:, -1].copy()  # the next one is the first of the ring
