@@ -244,3 +244,20 @@ def test_infos_of_a_mixture_can_be_batched_in_any_order():
         assert all(isinstance(value, (int, str)) for value in truth)
         of_first.add(isinstance(truth[0], str))
     assert of_first == {True, False}
+
+
+def test_periods_of_a_mixture_have_one_order_in_every_batch_and_process():
+    names = ["yang19.dms-v0", "yang19.go-v0", "yang19.multidm-v0"]
+    expected = list(dict.fromkeys(period for name in names for period in ngym.make(name).sample_trials(1, seed=0).start))
+    for i in range(3):
+        assert list(ngym.mix(names).sample_trials(2, seed=0, i_env=i).start) == expected
+
+
+def test_forced_condition_of_several_numbers_is_not_dealt_out_to_trials():
+    mixture = ngym.mix(["DelayComparison-v0", ngym.make("DelayComparison-v0", sigma=0.5)])
+    for n in (2, 3):
+        assert (mixture.sample_trials(n, seed=0, vpair=[18, 10]).conditions["vpair"] == [18, 10]).all()
+    pairs = [[18, 10], [10, 18]]
+    assert mixture.sample_trials(2, seed=0, i_env=[1, 0], vpair=pairs).conditions["vpair"].tolist() == pairs
+    with pytest.raises(ValueError, match="The condition 'vpair' is forced to 2 values for 3 trials"):
+        mixture.sample_trials(3, seed=0, vpair=pairs)

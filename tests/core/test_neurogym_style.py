@@ -521,3 +521,28 @@ def test_parameters_of_a_task_can_be_read():
     assert env.dim_ring == copy.deepcopy(env).dim_ring == 4
     with pytest.raises(AttributeError, match="'PostDecisionWager' object has no attribute 'dim_rong'"):
         env.dim_rong  # noqa: B018
+
+
+def test_forced_condition_of_several_numbers_is_not_dealt_out_to_trials_in_neurogyms_style():
+    class Paired(ngym.TrialEnv):
+        default_timing = {"stimulus": 200}
+
+        def __init__(self):
+            super().__init__()
+            self.observation_space = ngym.spaces.Box(-1, 1, {"stimulus": [0]}, shape=(1,))
+            self.action_space = ngym.spaces.Discrete(2)
+
+        def _new_trial(self, **kwargs):
+            trial = {"pair": np.array([1, 2]), **kwargs}
+            self.add_period("stimulus")
+            self.add_ob(0)
+            return trial
+
+        def _step(self, action):
+            return self.ob_now, 0.0, False, False, {"new_trial": False, "gt": 0}
+
+    for n in (1, 2, 3):
+        assert np.asarray(Paired().sample_trials(n, seed=0, pair=[5, 6]).conditions["pair"]).tolist() == [[5, 6]] * n
+    assert Paired().sample_trials(2, seed=0, pair=[[5, 6], [7, 8]]).conditions["pair"].tolist() == [[5, 6], [7, 8]]
+    with pytest.raises(ValueError, match="The condition 'pair' is forced to 2 values for 3 trials"):
+        Paired().sample_trials(3, seed=0, pair=[[5, 6], [7, 8]])

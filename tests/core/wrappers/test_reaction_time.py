@@ -94,12 +94,29 @@ def test_reaction_time_refuses_a_mixture_with_a_task_of_sequences():
         ngym.wrappers.ReactionTime(ngym.mix(["modcog.dlygo-v0", "modcog.dlygoseqr-v0"]))
 
 
-@pytest.mark.parametrize("stimulus", [100, ("choice", [100, 500])])
-def test_reaction_time_refuses_trials_without_a_step_in_which_to_answer(stimulus):
-    with pytest.raises(ValueError, match=r"one step of 'stimulus' or less \(100 ms\) there is no step in which to answer"):
-        make("ReactionTime", timing={"stimulus": stimulus}).sample_trials(50, seed=0)
-    later = make(("ReactionTime", {"end_on_stimulus": False}), timing={"stimulus": stimulus}).sample_trials(50, seed=0)
-    assert later.gt.any(axis=1).all()  # they go on to the end of the decision
+@pytest.mark.parametrize("stimulus", [100, 0, ("choice", [100, 500])])
+@pytest.mark.parametrize("delay", [0, 300])
+def test_reaction_time_gives_one_step_to_answer_in_however_short_the_stimulus_is(stimulus, delay):
+    trials = make("ReactionTime", timing={"stimulus": stimulus, "delay": delay, "decision": 200}).sample_trials(50, seed=0)
+    start, end = trials.start["stimulus"], trials.end["stimulus"]
+    assert np.array_equal(trials.end["decision"], np.maximum(end, start + 2))
+    assert np.array_equal(trials.end["decision"], trials.lengths)
+    assert np.array_equal(trials.gt[np.arange(50), start + 1], trials.conditions["ground_truth"] + 1)
+
+
+def test_reaction_time_refuses_trials_that_end_with_the_first_step_of_the_stimulus():
+    with pytest.raises(ValueError, match="in a trial that ends with the first step of 'stimulus' there is no step in which"):
+        make("ReactionTime", timing={"stimulus": 0}).sample_trials(50, seed=0)
+
+
+def test_reaction_time_refuses_a_mixture_with_a_task_without_its_periods():
+    def tasks(*ids):
+        return [ngym.make(id_, dt=100) for id_ in ids]
+
+    nested = [*tasks(PDM), ngym.mix(tasks("Detection-v0", "GoNogo-v0"), pad=True)]
+    for parts in (tasks("Detection-v0", "GoNogo-v0"), nested):
+        with pytest.raises(AttributeError, match="requires 'stimulus' and 'decision' periods, unlike <Detection>"):
+            ngym.wrappers.ReactionTime(ngym.mix(parts, pad=True))
 
 
 def test_reaction_time_around_a_mixture_holds_fixation_in_the_periods_of_each_task():

@@ -44,6 +44,7 @@ from ngym_core.sampling import (
     IsolatedState,
     conditions_of_trial,
     is_one_at_a_time,
+    known_axes,
     refuse_overruled_conditions,
     refuse_unknown_conditions,
     sample_trials,
@@ -357,7 +358,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     def _generate(self, n: int, draws: Draws, forced: Mapping[str, Any]) -> Trials:
         """Return n consecutive trials; users call `sample_trials` or `new_trial`."""
         if self._one_at_a_time:
-            return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
+            one_by_one = (conditions_of_trial(forced, i, n, known_axes(self)) for i in range(n))
+            return concatenate([self._build_one(conditions) for conditions in one_by_one])
         trials = Trials(self, n, draws, forced)
         self._new_trials(trials)
         return trials._finish()

@@ -105,7 +105,8 @@ class Rule:
         """Evaluate one action.
 
         Args:
-            task: The task; its rewards are read at each step, so that a changed reward counts at once (`miss` with the next trial).
+            task: The task; its rewards are read at each step, so that a changed one counts at once (`miss` with the next
+                trial).
             now: See the module.
             action: The action: an integer, or an array for a `Box`.
 

@@ -113,7 +113,7 @@ def is_one_at_a_time(env: gymnasium.Env[Any, Any]) -> bool:
 
 PROBED_TRIALS = 8
 """Number of trials in NeuroGym's style that are looked at to know their conditions: some are in some trials only."""
-_known_conditions: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
+_known_conditions: WeakKeyDictionary[Any, dict[str, int | None]] = WeakKeyDictionary()  # task -> name -> see `axes_of`
 _locks: WeakKeyDictionary[Any, tuple[int, threading.RLock]] = WeakKeyDictionary()
 
 
@@ -235,9 +235,9 @@ def refuse_unknown_conditions(env: Any, forced: Mapping[str, Any]) -> None:
     if not forced or not is_one_at_a_time(env):
         return
     task = env.unwrapped
-    if not _known_conditions.get(task, frozenset()).issuperset(forced):
+    if not _known_conditions.get(task, {}).keys() >= forced.keys():
         # Again if there is an unknown one: what trials have may have changed with the task's parameters.
-        _known_conditions[task] = frozenset(sample_trials(env, PROBED_TRIALS, None, Draws(0), {}).conditions)
+        _known_conditions[task] = axes_of(sample_trials(env, PROBED_TRIALS, None, Draws(0), {}).conditions)
     for name in forced:
         if name not in _known_conditions[task]:
             raise unknown_name(f"condition of {task}", name, sorted(_known_conditions[task]))
@@ -296,11 +296,37 @@ def sample_as_data(env: AnyEnv, n: int, draws: Draws, conditions: Mapping[str, A
     return trials
 
 
-def conditions_of_trials(forced: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> dict[str, Any]:
-    """Return the conditions that are forced on the trials with these indices, of n."""
-    return {k: np.asarray(v)[rows] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}
+def axes_of(conditions: Mapping[str, NDArray[Any]]) -> dict[str, int | None]:
+    """Return how many axes one trial's value of each condition has, from those of n trials; None: any number of them."""
+    return {name: None if column.dtype == object else column.ndim - 1 for name, column in conditions.items()}
 
 
-def conditions_of_trial(forced: Mapping[str, Any], i: int, n: int) -> dict[str, Any]:
-    """Return the conditions that are forced on trial i of n."""
-    return {k: v[i] if np.ndim(v) and len(v) == n else v for k, v in forced.items()}
+def known_axes(task: Any) -> Mapping[str, int | None]:
+    """Return `axes_of` the conditions of a task in NeuroGym's style that were forced before, if any were."""
+    return _known_conditions.get(task, {})
+
+
+def conditions_of_trials(
+    forced: Mapping[str, Any], rows: NDArray[np.int64], n: int, axes: Mapping[str, int | None]
+) -> dict[str, Any]:
+    """Return the conditions that are forced on the trials with these indices, of n; `axes` as from `axes_of`."""
+    return {k: np.asarray(v)[rows] if is_by_trial(k, v, n, axes) else v for k, v in forced.items()}
+
+
+def conditions_of_trial(forced: Mapping[str, Any], i: int, n: int, axes: Mapping[str, int | None]) -> dict[str, Any]:
+    """Return the conditions that are forced on trial i of n; `axes` as from `axes_of`."""
+    return {k: v[i] if is_by_trial(k, v, n, axes) else v for k, v in forced.items()}
+
+
+def is_by_trial(name: str, value: Any, n: int, axes: Mapping[str, int | None]) -> bool:
+    """Return whether a forced value is one for each of n trials.
+
+    Raises:
+        ValueError: There are more or fewer of them.
+    """
+    number, own = np.ndim(value), axes.get(name)
+    if own is None or not number:
+        return number > 0 and len(value) == n
+    if number > own and len(value) != n:
+        raise ValueError(f"The condition {name!r} is forced to {len(value)} values for {n} trials.")
+    return number > own

@@ -6,6 +6,7 @@ from ngym_core.trials.batch import Trial, Trials
 from ngym_core.trials.operations import (
     add_channels,
     add_period_channel,
+    complete_periods,
     concatenate,
     end_trials,
     insert_period,
@@ -24,6 +25,7 @@ __all__ = [
     "Trials",
     "add_channels",
     "add_period_channel",
+    "complete_periods",
     "concatenate",
     "end_trials",
     "insert_period",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from ngym_core.trials.periods import MAX_STEPS
 __all__ = [
     "add_channels",
     "add_period_channel",
+    "complete_periods",
     "concatenate",
     "end_trials",
     "insert_period",
@@ -152,6 +153,13 @@ def select(trials: Trials, rows: Array) -> Trials:
 def set_period(trials: Trials, period: str, span: Span) -> None:
     """Change where a period begins and ends (steps, an integer or (n,)); what was painted stays as it is."""
     trials._periods.spans[period] = span
+
+
+@explained
+def complete_periods(trials: Trials, names: Iterable[str]) -> None:
+    """Let trials have these periods first, in this order; those that they lack begin and end with the first step."""
+    spans = trials._periods.spans
+    trials._periods.spans = {**{name: spans.get(name, (0, 0)) for name in names}, **spans}
 
 
 @explained

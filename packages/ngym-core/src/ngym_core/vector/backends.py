@@ -238,7 +238,8 @@ class RuleBackend(Backend):
         """Begin to prefetch, with the present parameters; all lanes must begin a trial or be set to one then.
 
         Args:
-            conditions, facts: Of the trials that lanes will be set to; what is kept has their types too.
+            conditions: Of the trials that lanes will be set to; what is kept has their types too.
+            facts: The same of what the rule knows of them.
         """
         env, n, inner = self.env, self.n, split_wrappers(self.env)[1]
         self.rule: Rule = self.task.rule if inner is self.task else _mixed_rule(inner)  # type: ignore[assignment]

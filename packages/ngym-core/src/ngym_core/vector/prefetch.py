@@ -42,8 +42,9 @@ class Prefetcher:
         memory: Bound of the memory of all trials in bytes.
         on_grow: Called when the store grows, with the shift (n, 2) of the steps of each buffer in the store.
         rule: The rule that evaluates actions; it says what has to be known of each trial.
-        conditions, facts: Of the trials that lanes are playing, name -> (n, ...), if a state is to be set: the tables get
-            their types too.
+        conditions: Conditions of the trials that lanes are playing, name -> (n, ...), if a state is to be set: the tables
+            get their types too.
+        facts: The same of what the rule knows of these trials.
 
     Attributes:
         buffer_trials: Trials in a buffer.

@@ -21,6 +21,7 @@ from ngym_core.sampling import (
     conditions_of_trial,
     is_one_at_a_time,
     is_same_value,
+    known_axes,
     layers,
     outermost_trial_layer,
     played_layers,
@@ -338,7 +339,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             factors: Probabilities of the choices from outer wrappers, see `ChoiceWrapper`.
         """
         if self._one_at_a_time:
-            return concatenate([self._build_one(conditions_of_trial(forced, i, n)) for i in range(n)])
+            one_by_one = (conditions_of_trial(forced, i, n, known_axes(self.task)) for i in range(n))
+            return concatenate([self._build_one(conditions) for conditions in one_by_one])
         to_force, recorded, factors = self._decide(n, draws, dict(forced), factors)
         decided = {name: value for name, value in to_force.items() if name not in forced}
         self._refuse_decided_inside(decided)  # before any trial is made

@@ -266,7 +266,8 @@ class FollowCurriculum(TrialWrapper):
             if name not in forced:
                 continue
             options = value if isinstance(value, (list, tuple)) else [value]
-            given = [conditions_of_trial({name: forced[name]}, i, n)[name] for i in range(n)]
+            axes = {name: np.ndim(options[0])}
+            given = [conditions_of_trial({name: forced[name]}, i, n, axes)[name] for i in range(n)]
             other |= [not any(np.array_equal(one, option) for option in options) for one in given]
         return other
 

@@ -64,8 +64,10 @@ class ReactionTime(TrialWrapper):
             if getattr(layer, "times_answer", False):
                 raise ValueError(f"{type(self).__name__} {WHEN_DUE} {type(layer).__name__}: use one of them.")
         super().__init__(env)
-        if not {stimulus, decision} <= set(sample_trials(env, 1, None, Draws(0), {}).start):
-            raise AttributeError(f"ReactionTime wrapper requires {stimulus!r} and {decision!r} periods.")
+        parts = [part for layer in layers(env) for part in vars(layer).get("envs", [])]  # of mixtures
+        for part in [env, *parts]:
+            if not {stimulus, decision} <= set(sample_trials(part, 1, None, Draws(0), {}).start):
+                raise AttributeError(f"ReactionTime wrapper requires {stimulus!r} and {decision!r} periods, unlike {part}.")
         self.urgency = urgency
         self.stimulus, self.decision = stimulus, decision
         self.end_on_stimulus = end_on_stimulus
@@ -75,12 +77,14 @@ class ReactionTime(TrialWrapper):
         stimulus, decision = trials.span(self.stimulus), trials.span(self.decision)
         answer = trials.gt[np.arange(trials.n), np.minimum(decision[0], trials.gt.shape[1] - 1)]
         end = stimulus[1] if self.end_on_stimulus else decision[1]
-        due, axes = answer != 0, tuple(range(1, answer.ndim))
-        if (due.any(axis=axes) & (np.asarray(end) <= stimulus[0] + 1)).any():
+        latest = np.minimum(np.maximum(end, stimulus[0] + 2), trials.lengths)  # one step to answer in, whatever the stimulus
+        due = (answer != 0).any(axis=tuple(range(1, answer.ndim)))
+        if (due & (latest < stimulus[0] + 2)).any():
             raise ValueError(
-                f"{self.task}: in a trial of one step of {self.stimulus!r} or less ({self.task.dt} ms) there is no step in "
-                f"which to answer: {type(self).__name__} takes answers from the second step on. Make the period longer."
+                f"{self.task}: in a trial that ends with the first step of {self.stimulus!r} there is no step in which to "
+                f"answer: {type(self).__name__} takes answers from the second step on. Make a period longer."
             )
+        end = latest if (latest > end).any() else end
         set_period(trials, self.decision, (stimulus[0] + 1, end))
         for task, rows in rows_of_tasks(self, trials):
             fixation = getattr(task.rule, "fixation", None)  # the period, or periods one after another, of the task's rule

@@ -17,10 +17,19 @@ from ngym_core.env import TrialEnv
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
 from ngym_core.rendering import record_trials
-from ngym_core.sampling import conditions_of_trials, layers, outermost_trial_layer, played_layers, sample_trials, tasks_of
+from ngym_core.sampling import (
+    axes_of,
+    conditions_of_trials,
+    is_by_trial,
+    layers,
+    outermost_trial_layer,
+    played_layers,
+    sample_trials,
+    tasks_of,
+)
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, Discrete, names_of
-from ngym_core.trials import Trials, interleave, join_columns, set_period
+from ngym_core.trials import Trials, complete_periods, interleave, join_columns
 from ngym_core.wrappers.base import TrialWrapper
 from ngym_core.wrappers.modifiers import modifier_of
 
@@ -151,7 +160,7 @@ class MultiEnvs(TrialWrapper):
         self._empty = _empty_columns([probe.conditions for probe in probes])
         for task in tasks_of(self):
             task._object_conditions = frozenset(name for name, empty in self._empty.items() if empty.dtype == object)
-        self._periods = frozenset(name for probe in probes for name in probe.start)
+        self._periods = dict.fromkeys(name for probe in probes for name in probe.start)  # in this order in all trials
 
     env_input: Any = _fixed("env_input", "Whether the agent sees which task it is.", "the observation space")
     pad: Any = _fixed("pad", "Whether tasks may differ in channels and actions.", "the observation space")
@@ -197,7 +206,6 @@ class MultiEnvs(TrialWrapper):
         self, n: int, draws: Draws, forced: Mapping[str, Any]
     ) -> Trials:
         """Return n consecutive trials, those of each task made at once."""
-        self._check_forced(n, forced)
         i_env = self._forced_tasks(n, forced)
         i_env = self.take(n, self.own_draws(draws)) if i_env is None else i_env
         rows = [np.nonzero(i_env == i)[0] for i in range(len(self.envs))]
@@ -207,32 +215,26 @@ class MultiEnvs(TrialWrapper):
             own = draws.child(f"env {i}").of_trials(rows[i], n)
             env, taken = outermost_trial_layer(self.envs[i]), (self._index_name, None if i in self._mixed else "task")
             inside = {name: value for name, value in forced.items() if name not in taken}
-            parts.append(env._generate(len(rows[i]), own, conditions_of_trials(inside, rows[i], n)))
+            parts.append(env._generate(len(rows[i]), own, conditions_of_trials(inside, rows[i], n, axes_of(self._empty))))
             if "task" not in parts[-1].conditions:  # of such wrappers one in another the inner one knows it
                 parts[-1].set("task", self.names[i])
         cues = self._cues[played] if self.env_input else None
         trials = interleave(parts, [rows[i] for i in played], self._num_channels, cues)
         for name, empty in self._empty.items():  # conditions that only other tasks have are missing
             trials.conditions[name] = join_columns([trials.conditions.get(name), empty], [n, 0])
-        for name in self._periods.difference(trials.start):  # and periods that only other tasks have have no steps
-            set_period(trials, name, (0, 0))
+        complete_periods(trials, self._periods)  # and periods that only other tasks have have no steps
         trials.set(self._index_name, i_env)
         return trials
-
-    def _check_forced(self, n: int, forced: Mapping[str, Any]) -> None:
-        """Raise if a condition that is one value in a trial is forced to several values, but not one for each trial."""
-        single = {name for name, empty in self._empty.items() if empty.ndim == 1 and empty.dtype != object}
-        for name in {self._index_name, "task", *single} & forced.keys():
-            if np.ndim(forced[name]) and np.shape(forced[name]) != (n,):
-                raise ValueError(f"The condition {name!r} is forced to {len(forced[name])} values for {n} trials.")
 
     def _forced_tasks(self, n: int, forced: Mapping[str, Any]) -> NDArray[np.int64] | None:
         """Return the index of the task of each of n trials, (n,), where it or the task's name is forced; else None.
 
         Raises:
             UnknownNameError: There is no task of a name.
-            ValueError: Several tasks of a name, or an index and the name of another task.
+            ValueError: Several tasks of a name, an index and the name of another task, or not one for each trial.
         """
+        for name in {self._index_name, "task"} & forced.keys():
+            is_by_trial(name, forced[name], n, {name: 0})
         index = None
         if self._index_name in forced:
             index = self._checked(np.broadcast_to(forced[self._index_name], n))
