@@ -6,6 +6,7 @@ from gymnasium.vector import SyncVectorEnv
 
 import ngym_core as ngym
 from ngym_core.plugins.registry import get_collection
+from ngym_core.sampling import sample_as_data
 from ngym_core.scheduler import SequentialSchedule
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
@@ -13,6 +14,7 @@ from ngym_core.wrappers import MultiEnvs
 
 from .comparison import compare_with_single_envs
 
+PDM = "PerceptualDecisionMaking-v0"
 TWO = ["yang19.go-v0", "yang19.dms-v0"]
 THREE = ["PerceptualDecisionMaking-v0", "yang19.go-v0", "GoNogo-v0"]
 
@@ -261,3 +263,46 @@ def test_forced_condition_of_several_numbers_is_not_dealt_out_to_trials():
     assert mixture.sample_trials(2, seed=0, i_env=[1, 0], vpair=pairs).conditions["vpair"].tolist() == pairs
     with pytest.raises(ValueError, match="The condition 'vpair' is forced to 2 values for 3 trials"):
         mixture.sample_trials(3, seed=0, vpair=pairs)
+
+
+def test_wrappers_inside_a_mixture_change_its_data_as_they_change_steps():
+    def mixture(cue):
+        noisy = ngym.make(PDM, sigma=0, cohs=[0], wrappers=[("Noise", {"std_noise": 1.0})])
+        return ngym.mix([noisy, ngym.make("DelayMatchSample-v0", sigma=0)], pad=True, cue=cue)
+
+    for env in (mixture(None), mixture("one_hot"), ngym.mix([mixture(None), ngym.make(PDM, sigma=0, cohs=[0])], pad=True)):
+        trials = sample_as_data(env, 300, ngym.Draws(0), {})
+        plain = env.sample_trials(300, seed=0)
+        index = "inner_i_env" if "inner_i_env" in trials.conditions else "i_env"
+        noisy = trials.conditions[index] == 0
+        assert noisy.any()
+        assert (~noisy).any()
+        added = (trials.ob - plain.ob)[..., :3]
+        mask = trials.mask & noisy[:, None]
+        assert np.std(added[mask]) == pytest.approx(1, abs=0.05)
+        assert not added[trials.mask & ~noisy[:, None]].any()
+        assert not trials.ob[~trials.mask].any()
+        assert np.array_equal(trials.ob[..., 3:], plain.ob[..., 3:])  # other channels and the cue
+        assert list(trials.conditions) == list(plain.conditions)
+        assert list(trials.start) == list(plain.start)
+
+
+def test_channels_that_wrappers_inside_a_mixture_append_come_before_its_cue_in_data_too():
+    parts = [ngym.make(PDM, wrappers=["PassReward"], rewards={"correct": pay}) for pay in (1.0, 5.0)]
+    env = ngym.mix(parts)
+    assert env.observation_space.name["reward"] == 3
+    trials = sample_as_data(env, 40, ngym.Draws(0), {})
+    assert trials.ob.shape[2] == env.observation_space.shape[0]
+    assert set(np.unique(trials.ob[..., 3])) == {0, 1, 5}
+    assert (trials.ob[..., 4:].sum(axis=2)[trials.mask] == 1).all()
+    with pytest.raises(
+        ValueError, match=r"wrapper of <PassReward<.*>> adds others behind them step by step: put that wrapper"
+    ):
+        ngym.mix([ngym.make(PDM, wrappers=["PassReward"]), ngym.make("GoNogo-v0", wrappers=["PassReward"])], pad=True)
+
+
+def test_mixture_that_is_refused_leaves_the_tasks_as_they_are():
+    tasks = [ngym.make(id_) for id_ in (PDM, "Bandit-v0", "yang19.go-v0")]
+    with pytest.raises(ValueError, match="pad=True cannot give <Bandit> more actions"):
+        ngym.mix(tasks, pad=True)
+    assert tasks[0].action_space.n == 3

@@ -104,3 +104,24 @@ def test_catch_trials_around_a_mixture_show_what_is_blank_in_each_task():
     trials = env.sample_trials(20, seed=0)
     for i, blank in enumerate((0, 7)):
         assert set(trials.ob[trials.conditions["i_env"] == i][..., 1:3].ravel().tolist()) == {blank}
+
+
+def test_catch_trials_around_a_mixture_need_the_period_and_the_channels_in_all_tasks():
+    def mixture():
+        return ngym.mix([PDM, "yang19.go-v0", "yang19.rtgo-v0"], pad=True)
+
+    with pytest.raises(
+        AttributeError, match="CatchTrials wrapper requires 'stimulus' period, unlike <ScheduleAttr<ReactionGo"
+    ):
+        ngym.wrappers.CatchTrials(mixture(), period="stimulus")
+    with pytest.raises(ngym.UnknownNameError, match="Unknown channel 'stimulus'. Did you mean 'stimulus_mod2' or"):
+        ngym.wrappers.CatchTrials(mixture(), where="stimulus")
+    parts = [ngym.make("yang19.go-v0"), ngym.make("yang19.dm1-v0")]
+    env = ngym.wrappers.CatchTrials(ngym.mix(parts), 0.5, period="stimulus", where="stimulus_mod1")
+    trials = env.sample_trials(40, seed=0)
+    steps = np.arange(trials.ob.shape[1])
+    inside = (steps >= trials.start["stimulus"][:, None]) & (steps < trials.end["stimulus"][:, None])
+    channels = env.observation_space.name["stimulus_mod1"]
+    catch = trials.conditions["catch"]
+    assert not trials.ob[catch[:, None] & inside][:, channels].any()
+    assert trials.ob[~catch[:, None] & inside][:, channels].any()

@@ -291,3 +291,15 @@ def test_a_wrapper_of_ones_own_needs_to_state_its_probabilities_only():
     product = np.array(HISTORY) * P
     assert np.allclose(together["probs"], (product / product.sum(axis=1, keepdims=True))[together["previous"]])
     compare(lambda: ngym.make(PDM, wrappers=[OftenTheSame], num_trials_before_reset=3), "SameStep", steps=100)
+
+
+@pytest.mark.parametrize(
+    "wrapper", [("SideBias", {"probs": [[0.5, 0.5]]}), ("TrialHistoryV2", {"probs": np.eye(2)}), "RandomGroundTruth"]
+)
+def test_choice_wrappers_refuse_a_mixture_of_tasks_with_other_choices(wrapper):
+    name, arguments = (wrapper, {}) if isinstance(wrapper, str) else wrapper
+    mixture = ngym.mix(["PerceptualDecisionMaking-v0", "yang19.go-v0"], pad=True)
+    with pytest.raises(
+        ValueError, match=r"decides among the choices .*0, 1.* of <Perc.*>, and <Go> has others, .*: put it around"
+    ):
+        getattr(ngym.wrappers, name)(mixture, **arguments)

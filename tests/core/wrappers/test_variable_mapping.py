@@ -47,3 +47,11 @@ def test_variable_mapping_refuses_another_of_other_actions():
     inner = VariableMapping(env, choice="choice")
     with pytest.raises(ValueError, match=r"must change the same actions, not \[2, 3\] and \[1, 2\]"):
         VariableMapping(inner, choice="late")
+
+
+def test_variable_mapping_refuses_a_mixture_in_which_a_task_lacks_the_answers():
+    mixture = ngym.mix(["PerceptualDecisionMaking-v0", "GoNogo-v0"], pad=True)
+    with pytest.raises(
+        ValueError, match=r"would give the answers \[1, 2\] to <GoNogo>, which has the actions {.*'go': 1}: put"
+    ):
+        ngym.wrappers.VariableMapping(mixture)

@@ -86,6 +86,11 @@ def _rows_of_tasks(
             yield from _rows_of_tasks(inner, trials, rows[index == i])
 
 
+def parts_of(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:
+    """Return the env, and those that a wrapper inside combines, such as `MultiEnvs`, with theirs."""
+    return [env, *(part for layer in layers(env) for part in vars(layer).get("envs", []))]
+
+
 def silent_copy(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
     """Return a copy of an env for trials that are only looked at: what its wrappers record of the env stays as it is.
 
@@ -285,15 +290,16 @@ def sample_as_data(env: AnyEnv, n: int, draws: Draws, conditions: Mapping[str, A
         >>> trials.ob.shape, trials[0].ob.shape  # the last channel shows the reward of the step before
         ((5, 22, 4), (22, 4))
     """
-    trials = sample_trials(env, n, None, draws, conditions)
-    wrappers: list[Any] = []
-    # Down to a wrapper that combines several tasks: `on_data` of what it wraps is for each task, see `MultiEnvs`.
-    while hasattr(env, "on_data") and "envs" not in vars(env):
-        wrappers.append(env)
-        env = env.env
-    for wrapper in reversed(wrappers):
-        trials = wrapper.on_data(trials, wrapper.own_draws(draws))
-    return trials
+    return shown_as_data(env, sample_trials(env, n, None, draws, conditions), draws)
+
+
+def shown_as_data(env: Any, trials: Trials, draws: Draws) -> Trials:
+    """Return trials of an env with what its wrappers change step by step, the inner ones first, see `sample_as_data`."""
+    if not hasattr(env, "on_data"):
+        return trials
+    if "envs" in vars(env):
+        return env._shown_as_data(trials, draws)  # type: ignore[no-any-return]
+    return env.on_data(shown_as_data(env.env, trials, draws), env.own_draws(draws))  # type: ignore[no-any-return]
 
 
 def axes_of(conditions: Mapping[str, NDArray[Any]]) -> dict[str, int | None]:

@@ -24,6 +24,7 @@ from ngym_core.sampling import (
     known_axes,
     layers,
     outermost_trial_layer,
+    parts_of,
     played_layers,
     sample_trials,
     tasks_of,
@@ -287,6 +288,19 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
                 raise ValueError(
                     f"{type(self).__name__} needs a task in which an action is right if it equals the ground truth, such as "
                     f"one with the rule FixateThenChoose. In {task} more than that decides which actions are right."
+                )
+
+    def require_periods(self, *names: str) -> None:
+        """Raise if trials do not have these periods: of a mixture, those of each task.
+
+        Raises:
+            AttributeError: There is such a task.
+        """
+        for part in parts_of(self.env):
+            if not set(names) <= set(sample_trials(part, 1, None, Draws(0), {}).start):
+                quoted = " and ".join(map(repr, names))
+                raise AttributeError(
+                    f"{type(self).__name__} wrapper requires {quoted} period{'s' if len(names) > 1 else ''}, unlike {part}."
                 )
 
     def stimulus_channels(self) -> Array:

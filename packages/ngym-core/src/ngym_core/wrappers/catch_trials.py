@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Labels, Probability, Text
 from ngym_core.random import Draws
-from ngym_core.sampling import rows_of_tasks, tasks_of
+from ngym_core.sampling import parts_of, rows_of_tasks, tasks_of
 from ngym_core.spaces import channels
 from ngym_core.trials import Trials
 from ngym_core.wrappers.base import TrialWrapper
@@ -65,19 +65,22 @@ class CatchTrials(TrialWrapper):
             raise ValueError(f"CatchTrials empties channels of a Box, not {space}.")
         self.catch_prob, self.period, self.where = catch_prob, period, where
         if where is not None:
-            channels(space, where)
+            for part in parts_of(env):
+                channels(part.observation_space, where)
+        if len(tasks_of(env)) > 1:
+            self.require_periods(*self._periods())
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Draw which trials are catch trials, and empty these."""
         catch = draws.random("catch", trials.n) < self.catch_prob
         trials.set("catch", catch | trials.conditions.get("catch", False))  # an inner wrapper may have emptied others
-        where = self.where
-        if where is None and len(self.task.observation_space.shape or ()) == 1:
-            where = self.stimulus_channels()
+        where, space = self.where, self.env.observation_space
+        if len(self.task.observation_space.shape or ()) == 1:
+            where = self.stimulus_channels() if where is None else np.arange(trials.ob.shape[2])[channels(space, where)]
             # What a wrapper has added, or only some of several tasks have, is none of a task's channels.
             size = min(task.observation_space.shape[0] for task in tasks_of(self.env))
             self._empty(trials, catch, where[where >= size])
-            where = where[where < size]
+            where = np.atleast_1d(where)[np.atleast_1d(where) < size]
         trials.multiply_ob(~catch, self.period, where)
         blank = np.zeros(trials.n)  # images are not empty where they are 0
         for task, rows in rows_of_tasks(self, trials):
@@ -87,13 +90,16 @@ class CatchTrials(TrialWrapper):
         trials.gt[catch] = 0
         return trials
 
+    def _periods(self) -> list[str]:
+        """Return the names of the periods in which nothing is shown; none for the whole trial."""
+        return [self.period] if isinstance(self.period, str) else list(self.period or ())
+
     def _empty(self, trials: Trials, catch: Array, where: Array) -> None:
         """Set channels (indices) to 0 in catch trials, in the period."""
         if not len(where):
             return
         ob, steps = trials.ob, np.arange(trials.ob.shape[1])
-        names = [self.period] if isinstance(self.period, str) else self.period
         whole = (np.zeros(trials.n, int), trials.lengths)
-        spans = [whole] if names is None else [(trials.start[name], trials.end[name]) for name in names]
+        spans = [(trials.start[name], trials.end[name]) for name in self._periods()] or [whole]
         inside = np.any([(steps >= start[:, None]) & (steps < end[:, None]) for start, end in spans], axis=0)
         ob[(catch[:, None] & inside)[..., None] & np.isin(np.arange(ob.shape[2]), where)] = 0

@@ -9,8 +9,9 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import shown
 from ngym_core.random import Draws
-from ngym_core.sampling import layers
+from ngym_core.sampling import layers, tasks_of
 from ngym_core.wrappers.base import TrialWrapper
 
 Array: TypeAlias = NDArray[Any]
@@ -31,7 +32,8 @@ class ChoiceWrapper(TrialWrapper):
 
     Raises:
         AttributeError: The task has no `choices`.
-        ValueError: A wrapper inside decides the ground truth otherwise, or is not directly inside.
+        ValueError: A wrapper inside decides the ground truth otherwise, or is not directly inside; a mixture of tasks with
+            different choices.
 
     Example:
         >>> import numpy as np, ngym_core as ngym
@@ -50,6 +52,12 @@ class ChoiceWrapper(TrialWrapper):
         if not hasattr(self.task, "choices"):
             raise AttributeError(f"{type(self).__name__} requires task to have attribute choices.")
         self.choices: Any = self.task.choices
+        for task in tasks_of(env):
+            if not np.array_equal(getattr(task, "choices", ()), self.choices):
+                raise ValueError(
+                    f"{type(self).__name__} decides among the choices {shown(self.choices)} of {self.task}, and {task} has "
+                    f"others, {shown(getattr(task, 'choices', ()))}: put it around each of them."
+                )
         self.n_ch = len(self.choices)
         self._draws_together = self._has_another_inside()
         if not self._draws_together:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ngym_core.arguments import Finite, Flag, Text
 from ngym_core.random import Draws
-from ngym_core.sampling import layers, rows_of_tasks, sample_trials
+from ngym_core.sampling import layers, rows_of_tasks
 from ngym_core.trials import Trials, end_trials, set_period
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 from ngym_core.wrappers.modifiers.base import WHEN_DUE
@@ -64,10 +64,7 @@ class ReactionTime(TrialWrapper):
             if getattr(layer, "times_answer", False):
                 raise ValueError(f"{type(self).__name__} {WHEN_DUE} {type(layer).__name__}: use one of them.")
         super().__init__(env)
-        parts = [part for layer in layers(env) for part in vars(layer).get("envs", [])]  # of mixtures
-        for part in [env, *parts]:
-            if not {stimulus, decision} <= set(sample_trials(part, 1, None, Draws(0), {}).start):
-                raise AttributeError(f"ReactionTime wrapper requires {stimulus!r} and {decision!r} periods, unlike {part}.")
+        self.require_periods(stimulus, decision)
         self.urgency = urgency
         self.stimulus, self.decision = stimulus, decision
         self.end_on_stimulus = end_on_stimulus

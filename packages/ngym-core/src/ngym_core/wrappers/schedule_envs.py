@@ -25,11 +25,12 @@ from ngym_core.sampling import (
     outermost_trial_layer,
     played_layers,
     sample_trials,
+    shown_as_data,
     tasks_of,
 )
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, Discrete, names_of
-from ngym_core.trials import Trials, complete_periods, interleave, join_columns
+from ngym_core.trials import Trials, add_channels, complete_periods, interleave, join_columns, map_channels, select
 from ngym_core.wrappers.base import TrialWrapper
 from ngym_core.wrappers.modifiers import modifier_of
 
@@ -111,10 +112,20 @@ class MultiEnvs(TrialWrapper):
         task_names, shown_cues = _names(envs, names), np.eye(len(envs)) if cues is None else np.asarray(cues)
         if len(shown_cues) != len(envs):
             raise ValueError(f"cues={shown(cues)} must have {len(envs)} rows, one for each env.")
-        actions, space = envs[0].action_space, envs[0].observation_space
+        actions, space = envs[0].action_space, _padded_observations(envs) if pad else envs[0].observation_space
+        if env_input and (not isinstance(space, spaces.Box) or len(space.shape) != 1):
+            raise ValueError(f"env_input needs a vector of channels, not {space}.")
+        probes = [sample_trials(env, 1, None, Draws(0), {}) for env in envs]
+        own_channels = [_channels_of_trials(env, probe) for env, probe in zip(envs, probes, strict=True)]
         own_actions, chances = [env.action_space for env in envs], {getattr(env, "chance", None) for env in envs}
         if pad:
-            space, actions = _padded_observations(envs), _pad_actions(envs)
+            for env, own in zip(envs, own_channels, strict=True):
+                if own not in (None, *(env.observation_space.shape or ())):
+                    raise ValueError(
+                        f"pad=True adds channels to trials, and a wrapper of {env} adds others behind them step by step: "
+                        "put that wrapper around the mixture."
+                    )
+            actions = _pad_actions(envs)
             if any(own != actions for own in own_actions):
                 chances.add(None)  # who chooses at random chooses among more actions than the task has
         elif any(e.observation_space.shape != space.shape or e.action_space != actions for e in envs):
@@ -122,9 +133,7 @@ class MultiEnvs(TrialWrapper):
                 "All envs must have the same shape of observations and the same actions, unless pad=True: "
                 f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
             )
-        if env_input and (not isinstance(space, spaces.Box) or len(space.shape) != 1):
-            raise ValueError(f"env_input needs a vector of channels, not {space}.")
-        self.envs = list(envs)
+        self.envs, self._own_channels = list(envs), own_channels
         super().__init__(envs[0])  # after all checks: it makes the envs part of this mixture
         self._env_input, self._pad = env_input, pad
         self.i_env = self.chosen = 0
@@ -156,7 +165,6 @@ class MultiEnvs(TrialWrapper):
         for i, mixture in enumerate(mixtures):
             for name in [self._names[i]] if mixture is None else mixture._places:
                 self._places.setdefault(name, []).append(i)
-        probes = [sample_trials(env, 1, None, Draws(0), {}) for env in self.envs]
         self._empty = _empty_columns([probe.conditions for probe in probes])
         for task in tasks_of(self):
             task._object_conditions = frozenset(name for name, empty in self._empty.items() if empty.dtype == object)
@@ -225,6 +233,27 @@ class MultiEnvs(TrialWrapper):
         complete_periods(trials, self._periods)  # and periods that only other tasks have have no steps
         trials.set(self._index_name, i_env)
         return trials
+
+    def _shown_as_data(self, trials: Trials, draws: Draws) -> Trials:
+        """Return trials with what wrappers inside change step by step, see `ngym_core.sampling.shown_as_data`."""
+        if not any(getattr(layer, "_changes_steps", False) for part in self.envs for layer in layers(part)):
+            return trials
+        shown: list[Trials] = []
+        rows: list[NDArray[np.int64]] = []
+        for i, (part, own) in enumerate(zip(self.envs, self._own_channels, strict=True)):
+            of_part = np.nonzero(trials.conditions[self._index_name] == i)[0]
+            if not len(of_part):
+                continue
+            one, own_draws = select(trials, of_part), draws.of_trials(of_part, trials.n)
+            others = None if own is None else one.ob[..., own:]  # such as the cue, which wrappers inside do not know
+            if others is not None:
+                map_channels(one, lambda values, trial, own=own: values[:, :own])
+            one = shown_as_data(part, one, own_draws)
+            if others is not None and others.shape[-1]:
+                add_channels(one, others)
+            rows.append(of_part)
+            shown.append(one)
+        return interleave(shown, rows)
 
     def _forced_tasks(self, n: int, forced: Mapping[str, Any]) -> NDArray[np.int64] | None:
         """Return the index of the task of each of n trials, (n,), where it or the task's name is forced; else None.
@@ -318,6 +347,11 @@ def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None)
     return list(names)
 
 
+def _channels_of_trials(env: gymnasium.Env[Any, Any], trials: Trials) -> int | None:
+    """Return how many channels the trials of an env have, without those that wrappers append; None: they are no vectors."""
+    return int(trials.ob.shape[2]) if len(env.observation_space.shape or ()) == 1 else None
+
+
 def _pad_actions(envs: Sequence[gymnasium.Env[Any, Any]]) -> gymnasium.Space[Any]:
     """Give all tasks as many actions as the one with the most has, and return its space.
 
@@ -331,15 +365,16 @@ def _pad_actions(envs: Sequence[gymnasium.Env[Any, Any]]) -> gymnasium.Space[Any
         if not isinstance(space, spaces.Discrete) or space.start != 0:
             raise ValueError(f"pad=True needs tasks that choose among actions 0, 1, ..., not {space} of {env}.")
     largest = max(spaces_of, key=lambda space: int(space.n))  # type: ignore[attr-defined]
-    for env, space in zip(envs, spaces_of, strict=True):
-        if space == largest:
-            continue
+    padded = [(env, space) for env, space in zip(envs, spaces_of, strict=True) if space != largest]
+    for env, _ in padded:  # all checks before the first task is changed
         for task in tasks_of(env):
             if not task.rule.pays_ground_truth or type(task)._step is not TrialEnv._step:
                 raise ValueError(
                     f"pad=True cannot give {task} more actions: it needs a rule that compares them with the ground truth, "
                     "such as FixateThenChoose."
                 )
+    for env, space in padded:
+        for task in tasks_of(env):
             task.action_space = Discrete(int(largest.n), names_of(space) or None)  # type: ignore[attr-defined]
     return largest
 

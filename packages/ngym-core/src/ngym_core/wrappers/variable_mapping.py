@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from ngym_core.random import Draws
-from ngym_core.sampling import layers
+from ngym_core.sampling import layers, tasks_of
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.spaces import actions, names_of
 from ngym_core.trials import Trials
@@ -63,6 +63,13 @@ class VariableMapping(TrialWrapper):
                 f"VariableMapping needs 2 to 6 actions that change their meaning, not {len(answers)}; name them with "
                 f"`choice`. The task has {names_of(space)}."
             )
+        for task in tasks_of(self.env):
+            named = np.concatenate([np.atleast_1d(where) for where in names_of(task.action_space).values()] or [answers])
+            if not np.isin(answers, named).all():  # of a mixture, whose tasks were given more actions
+                raise ValueError(
+                    f"VariableMapping would give the answers {answers.tolist()} to {task}, which has the actions "
+                    f"{names_of(task.action_space)}: put it around each of the tasks."
+                )
         for layer in layers(self.env):
             if isinstance(layer, VariableMapping) and layer.answers.tolist() != answers.tolist():
                 raise ValueError(
