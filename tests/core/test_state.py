@@ -509,3 +509,39 @@ def test_state_includes_the_generators_of_whatever_draws_durations(draw):
     assert len(set(lengths)) > 1
     env.set_state(state)
     assert [env.new_trial() and len(env.gt) for _ in range(20)] == lengths
+
+
+CARRYING = {
+    "penny": lambda: ngym.mix(["MatchingPenny-v0", "GoNogo-v0"], pad=True),
+    "learning": lambda: ngym.mix(["CVLearning-v0", "GoNogo-v0"], pad=True),
+    "nested": lambda: ngym.mix(["GoNogo-v0", ngym.mix(["MatchingPenny-v0", "GoNogo-v0"], pad=True)], pad=True),
+}
+
+
+@pytest.mark.parametrize("name", CARRYING)
+@pytest.mark.parametrize("steps", [3, 30, 61])
+def test_state_of_a_mixture_has_what_its_tasks_carry(name, steps):
+    env = CARRYING[name]()
+    env.reset(seed=0)
+    play(env, steps)
+    state = through_json(get_state(env))
+    expected = play(env, 300)
+    other = CARRYING[name]()
+    set_state(other, state)
+    assert _equal(play(other, 300), expected)
+
+
+@pytest.mark.parametrize("name", CARRYING)
+def test_state_of_lanes_of_a_mixture_has_what_its_tasks_carry(name):
+    def play_lanes(lanes):
+        rng = np.random.default_rng(5)
+        actions = (rng.integers(0, lanes.single_action_space.n, 3) for _ in range(200))
+        return copy.deepcopy([lanes.step(action)[:2] for action in actions])
+
+    lanes, other = (ngym.TrialVectorEnv(CARRYING[name](), 3) for _ in range(2))
+    lanes.reset(seed=0)
+    play_lanes(lanes)
+    state = through_json(get_state(lanes))
+    expected = play_lanes(lanes)
+    set_state(other, state)
+    assert _equal(play_lanes(other), expected)

@@ -99,6 +99,7 @@ class SingleTrial:
             spans = {period: [_first(edge) for edge in span] for period, span in trials._periods.spans.items()}
             conditions = {name: values[:1] for name, values in trials.conditions.items()}
             state |= {"spans": spans, "total": _first(trials._periods.total), "conditions": conditions}
+            state["draws"] = trials.draws.prefix  # a task of a mixture carries what it carries under a name of its own
         return state
 
     @state.setter
@@ -108,7 +109,7 @@ class SingleTrial:
         if "spans" not in state:
             self.__dict__.pop("trials", None)
             return
-        self.trials = trials = Trials(self._env, 1, self._env._draws)
+        self.trials = trials = Trials(self._env, 1, self._env._draws.at(state.get("draws", "")))
         trials._periods.spans = {period: (first, last) for period, (first, last) in state["spans"].items()}
         trials._periods.total = state["total"]
         trials.conditions.update(state["conditions"])

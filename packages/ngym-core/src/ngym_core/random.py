@@ -145,6 +145,12 @@ class Draws:
         root._streams.clear()
         root._saved_streams = dict(state["streams"])  # a stream is made when it is drawn from: that takes time
         carried = decode(state["carried"])
+        for name, value in carried.items():
+            kept = root.carried.get(name)
+            if isinstance(kept, dict) and isinstance(value, dict):  # of a child, which holds on to it
+                kept.clear()
+                kept.update(value)
+                carried[name] = kept
         root.carried.clear()
         root.carried.update(carried)
 
@@ -168,6 +174,18 @@ class Draws:
         child._prefix = f"{self._prefix}{name}/"
         child.carried = self._root.carried.setdefault(child._prefix, {})
         return child
+
+    @property
+    def prefix(self) -> str:
+        """What the names of streams begin with; ``""`` but for draws that `child` returned."""
+        return self._prefix
+
+    def at(self, prefix: str) -> Draws:
+        """Return these draws, with the prefix of those of a `child`, or of a child of one."""
+        draws = self
+        for name in prefix.split("/")[:-1]:
+            draws = draws.child(name)
+        return draws
 
     def per_stream(self, n: int) -> list[tuple[Draws, int]]:
         """Return the draws of each sequence that n trials belong to, in order, with its number among the n trials.
