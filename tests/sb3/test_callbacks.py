@@ -6,6 +6,7 @@ from contextlib import closing
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
@@ -58,6 +59,7 @@ def means_of_trials(log):
             if info["new_trial"]:
                 reaction = (steps - 1 - due) * 100.0 if action != 0 and due is not None else np.nan
                 rows.append((info["performance"], total, steps, reaction, broke))
+            if info["new_trial"] or "episode" in info:
                 total, steps, broke, due = 0.0, 0, False, None
     names = ("performance", "reward", "steps", "reaction_time", "abort_rate")
     return {**dict(zip(names, np.nanmean(np.array(rows, float), axis=0), strict=True)), "trials": len(rows)}
@@ -75,6 +77,16 @@ def test_trial_callback_logs_means_of_the_trials_since_the_line_before(tmp_path)
         assert float(rows[0][f"trial/{name}"]) == pytest.approx(value, rel=1e-5), name
     assert float(rows[4]["trial/trials"]) == means_of_trials(env.log)["trials"]
     assert float(rows[4]["trial/reward"]) != pytest.approx(first["reward"], rel=1e-5)
+
+
+def test_trial_callback_leaves_out_trials_that_the_end_of_an_episode_abandons(tmp_path):
+    task = TimeLimit(ngym.make(ID, timing=TASK["timing"]), 10)  # a trial has 7 steps at most, and goes on after an abort
+    env = LoggedVecEnv(ngym.TrialVectorEnv(task, 4, autoreset_mode="SameStep"), trials_per_episode=5)
+    model = PPO("MlpPolicy", env, n_steps=100, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    rows = learn_with_csv_log(model, tmp_path, 400, callback=TrialCallback())
+    for name, value in means_of_trials(env.log).items():
+        assert float(rows[0][f"trial/{name}"]) == pytest.approx(value, rel=1e-5), name
+    assert 0 < float(rows[0]["trial/abort_rate"]) < 1
 
 
 @pytest.mark.parametrize("algorithm", [A2C, DQN])

@@ -16,7 +16,7 @@ from ngym_core.arguments import Count, Flag, Index, PathTo, Seed, checked
 from ngym_core.files import atomic_write
 from ngym_core.plain_data import decode, encode
 from ngym_core.trial_table import TrialRecorder, TrialTable
-from ngym_sb3.evaluation import evaluate_policy, make_step_batch
+from ngym_sb3.evaluation import evaluate_policy, record_step
 from ngym_sb3.vec_env import NgymVecEnv, get_task, normalizers, unwrap_vec_env
 
 __all__ = ["EvaluationCallback", "TrialCallback"]
@@ -93,14 +93,14 @@ class TrialCallback(BaseCallback):
         assert self._recorder is not None
         # Algorithms clip actions to the bounds of a Box before the env gets them, under this name.
         actions = self.locals.get("clipped_actions", self.locals["actions"])
-        batch = make_step_batch(self.locals["new_obs"], self._rewards(), actions, self.locals["infos"])
-        self._recorder.add(batch)
+        observations, dones, infos = (self.locals[name] for name in ("new_obs", "dones", "infos"))
+        batch = record_step(self._recorder, observations, self._rewards(), actions, dones, infos)
         if self._abort_reward is not None and batch.gt.ndim == 1:  # type: ignore[union-attr]
             acted_early = (batch.action != 0) & (batch.gt == 0)
             # Rewards may be float32, so the reward `abort` is not found by equality.
             self._fixation_broken |= acted_early & np.isclose(batch.reward, self._abort_reward)
             self._aborted_trials += int(self._fixation_broken[batch.ended].sum())
-            self._fixation_broken[batch.ended] = False
+            self._fixation_broken[batch.ended | dones] = False
         if self._recorder.num_pending >= TRIALS_PER_LANE_BEFORE_LOG * len(batch.ended):
             self._log()
         return True
