@@ -158,6 +158,53 @@ def test_evaluation_callback_saves_the_best_agent(tmp_path, capsys):
     assert {"eval/performance", "eval/reward"} <= set(rows[-1])
 
 
+def evaluating_agent():
+    """Return an agent and a callback that notes the steps at which it evaluates, every 128 steps."""
+    env, test_env = (make_sb3_env("GoNogo-v0", n_envs=4, seed=s) for s in (0, 1))
+    callback, steps = EvaluationCallback(test_env, every=128, num_trials=4), []
+    callback._evaluate = lambda: steps.append(callback.num_timesteps)
+    return PPO("MlpPolicy", env, n_steps=16, batch_size=64, n_epochs=1, device="cpu", seed=0), callback, steps
+
+
+@pytest.mark.parametrize("first", [64, 128, 192])
+def test_evaluation_callback_evaluates_in_each_training_it_is_used_in(first):
+    model, callback, steps = evaluating_agent()
+    model.learn(first, callback=callback)
+    assert steps == [128] * (first // 128)
+    steps.clear()
+    model.learn(320, callback=callback)
+    assert steps == [128, 256]
+
+
+@pytest.mark.parametrize("first", [64, 128, 192])
+@pytest.mark.parametrize("same", [True, False])
+def test_training_that_goes_on_is_evaluated_at_the_steps_of_one_that_was_not_interrupted(first, same):
+    model, callback, steps = evaluating_agent()
+    model.learn(first, callback=callback)
+    if not same:
+        _, callback, later = evaluating_agent()
+    model.learn(448 - first, callback=callback, reset_num_timesteps=False)
+    assert (steps if same else steps + later) == [128, 256, 384]
+
+
+class Stop(BaseCallback):
+    """Ends training in the middle of a rollout."""
+
+    def _on_step(self):
+        return self.n_calls < 40
+
+
+def test_trial_callback_counts_aborted_trials_of_this_training_alone(tmp_path):
+    callback = TrialCallback()
+    model = PPO("MlpPolicy", logged_env(), n_steps=50, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    model.learn(200, callback=[callback, Stop()])
+    assert callback._aborted_trials
+    env = logged_env()
+    model = PPO("MlpPolicy", env, n_steps=50, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    rows = learn_with_csv_log(model, tmp_path, 200, callback=callback)
+    assert float(rows[0]["trial/abort_rate"]) == pytest.approx(means_of_trials(env.log)["abort_rate"])
+
+
 def test_evaluation_callback_keeps_the_best_agent_when_a_save_fails(tmp_path, monkeypatch):
     model = PPO("MlpPolicy", make_sb3_env(ID, 2, **TASK), n_steps=64, device="cpu")
     callback = EvaluationCallback(make_sb3_env(ID, 2, **TASK), 2, 2, best_model=tmp_path / "best.zip")

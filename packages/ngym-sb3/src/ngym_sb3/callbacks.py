@@ -87,6 +87,7 @@ class TrialCallback(BaseCallback):
         task = get_task(self.training_env)
         self._recorder = TrialRecorder(n, task.dt)
         self._fixation_broken = np.zeros(n, bool)
+        self._aborted_trials = 0
         self._abort_reward = task.rewards.get("abort")
 
     def _on_step(self) -> bool:
@@ -205,7 +206,7 @@ class EvaluationCallback(BaseCallback):
         self.env, self.every, self.num_trials, self.seed, self.deterministic = env, every, num_trials, seed, deterministic
         self.table: TrialTable = {}
         self.best_score = (-np.inf, -np.inf)
-        self._next_evaluation = every
+        self._next_evaluation = 0  # set when training begins
 
     def _on_training_start(self) -> None:
         if self.env.unwrapped is self.training_env.unwrapped:
@@ -216,13 +217,17 @@ class EvaluationCallback(BaseCallback):
                 f"The env of training has {scaled} VecNormalize that scale observations, and that of EvaluationCallback "
                 f"{scaled_here}; wrap both alike: VecNormalize(env, training=False)."
             )
+        self._plan_next()
 
     def _on_step(self) -> bool:
         if self.num_timesteps >= self._next_evaluation:
-            # At multiples of `every`, whatever the number of lanes and wherever training began.
-            self._next_evaluation = self.num_timesteps - self.num_timesteps % self.every + self.every
+            self._plan_next()
             self._evaluate()
         return True
+
+    def _plan_next(self) -> None:
+        """Plan the next evaluation at a multiple of `every`, whatever the number of lanes and wherever training began."""
+        self._next_evaluation = (self.num_timesteps // self.every + 1) * self.every
 
     def _evaluate(self) -> None:
         # Not `sync_envs_normalization`, which fails where other wrappers differ, such as the VecTransposeImage that only
