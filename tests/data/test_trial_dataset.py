@@ -117,6 +117,22 @@ def test_trial_dataset_crossed_conditions_are_balanced():
         assert dataset[i][2]["conditions"]["coh"] == pairs[i][0]
 
 
+@pytest.mark.parametrize("split", ["train", "holdout"])
+def test_trial_dataset_has_each_combination_once_in_consecutive_trials_where_some_are_held_out(split):
+    crossed, held = {"coh": [0, 12.8, 51.2]}, {"coh": [0, 12.8, 51.2], "ground_truth": [1]}
+    args = {"trials": 60, "seed": 0, "conditions": crossed, "holdout": held, "split": split, "session": 20}
+    dataset = TrialDataset("PerceptualDecisionMaking-v0", **args)
+    inputs, target, info = dataset[:]
+    conditions = info["conditions"]
+    assert conditions["coh"].tolist() == [0, 12.8, 51.2] * 20
+    assert set(conditions["ground_truth"]) == {split == "holdout"}
+    assert (target.max(axis=1) == 1 + conditions["ground_truth"]).all()
+    shown = inputs[:, 1:21, 1:].mean(axis=1)  # of strong evidence, the mean of a trial shows the side
+    strong = conditions["coh"] == 51.2
+    assert (shown[strong].argmax(axis=1) == conditions["ground_truth"][strong]).all()
+    assert dataset.played_trials(60).conditions["coh"].tolist() == [0, 12.8, 51.2] * 20
+
+
 def test_trial_dataset_crosses_conditions_of_several_numbers():
     pairs = [[18, 10], [22, 14]]
     conditions = TrialDataset(ID, trials=10, seed=0, conditions={"vpair": pairs})[:][2]["conditions"]

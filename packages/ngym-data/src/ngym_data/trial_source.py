@@ -326,16 +326,18 @@ class TrialSource:
             played: Return them as an env makes them that is played, without what wrappers show in data sets.
 
         Returns:
-            n trials, in the order in which they were generated.
+            n trials: with crossed conditions in the order of their combinations, else in that in which they were generated.
         """
-        parts, pending = [], np.arange(first, first + n)
+        parts, numbers, pending = [], [], np.arange(first, first + n)
         while len(pending):
             trials = self._sample(len(pending), draws, self._crossed_conditions(len(pending), draws, pending), played)
             kept = np.ones(len(pending), bool) if self._holdout is None else self._holdout.in_split(trials.conditions)
             if kept.any():
                 parts.append(trials if kept.all() else select(trials, np.nonzero(kept)[0]))
+                numbers.append(pending[kept])
             pending = pending[~kept]  # their combinations are tried again, so that all stay balanced
-        return concatenate(parts)
+        found = concatenate(parts)
+        return select(found, np.argsort(np.concatenate(numbers))) if self.combinations and len(parts) > 1 else found
 
     def _probe(self) -> Trials:
         """Return trials from which lengths and sizes are estimated: few if they are long, at least one."""
