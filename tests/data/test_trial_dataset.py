@@ -105,6 +105,18 @@ def test_trial_dataset_periods_and_weights():
     assert (varied["weight"][~varied["mask"]] == 0).all()
 
 
+@pytest.mark.parametrize(("n_bin", "dtype"), [(63, np.int8), (64, np.int16)])
+def test_trial_dataset_numbers_any_number_of_periods(n_bin, dtype):
+    dataset = TrialDataset("PulseDecisionMaking", {"n_bin": n_bin}, trials=3, seed=0, loss_weights={"decision": 5})
+    assert len(dataset.periods) == 2 * n_bin + 2
+    info = dataset[:][2]
+    assert info["period"].dtype == dataset[0][2]["period"].dtype == dtype
+    found = [dataset.periods[k] for k in dict.fromkeys(info["period"][0].tolist())]
+    assert found == [name for name in dataset.periods if name in found]
+    assert found[-1] == "decision"
+    assert info["weight"][0][-1] == 5
+
+
 def test_trial_dataset_crossed_conditions_are_balanced():
     crossed = {"coh": [0, 12.8, 51.2], "ground_truth": [0, 1]}
     dataset = TrialDataset("PerceptualDecisionMaking", trials=90, seed=0, session=16, conditions={**crossed})

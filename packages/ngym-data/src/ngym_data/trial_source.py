@@ -362,11 +362,16 @@ class TrialSource:
 
     # ---- periods, weights, checks ------------------------------------------------------------------
 
+    @property
+    def period_type(self) -> np.dtype[np.signedinteger[Any]]:
+        """The smallest type that can number all periods: int8 for up to 128."""
+        return np.min_scalar_type(-max(1, len(self.periods)))
+
     @explained
-    def period_of(self, trials: Trials) -> NDArray[np.int8]:
-        """Return the number of the period of each step, (n, T) int8; -1 outside all. Later periods cover earlier ones."""
+    def period_of(self, trials: Trials) -> NDArray[np.signedinteger[Any]]:
+        """Return the number of the period of each step, (n, T); -1 outside all. Later periods cover earlier ones."""
         steps = np.arange(trials.mask.shape[1])
-        numbers = np.full(trials.mask.shape, -1, np.int8)
+        numbers = np.full(trials.mask.shape, -1, self.period_type)
         end = trials.end
         for name, start in trials.start.items():
             if name in self.periods:
