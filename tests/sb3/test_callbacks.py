@@ -205,6 +205,21 @@ def test_trial_callback_counts_aborted_trials_of_this_training_alone(tmp_path):
     assert float(rows[0]["trial/abort_rate"]) == pytest.approx(means_of_trials(env.log)["abort_rate"])
 
 
+def test_trial_callback_counts_on_where_training_goes_on(tmp_path):
+    env, callback = logged_env(), TrialCallback()
+    model = PPO("MlpPolicy", env, n_steps=50, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    (first,) = learn_with_csv_log(model, tmp_path, 200, callback=callback)
+    (second,) = learn_with_csv_log(model, tmp_path / "on", 200, callback=callback, reset_num_timesteps=False)
+    whole = means_of_trials(env.log)
+    assert float(second["trial/trials"]) == whole["trials"]
+    n, more = float(first["trial/trials"]), whole["trials"] - float(first["trial/trials"])
+    for name in ("steps", "reward", "abort_rate"):
+        mean = (n * float(first[f"trial/{name}"]) + more * float(second[f"trial/{name}"])) / whole["trials"]
+        assert mean == pytest.approx(whole[name], rel=1e-5)
+    (anew,) = learn_with_csv_log(model, tmp_path / "anew", 200, callback=callback)
+    assert float(anew["trial/trials"]) == means_of_trials(env.log)["trials"]
+
+
 def test_evaluation_callback_keeps_the_best_agent_when_a_save_fails(tmp_path, monkeypatch):
     model = PPO("MlpPolicy", make_sb3_env(ID, 2, **TASK), n_steps=64, device="cpu")
     callback = EvaluationCallback(make_sb3_env(ID, 2, **TASK), 2, 2, best_model=tmp_path / "best.zip")

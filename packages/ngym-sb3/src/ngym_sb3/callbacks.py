@@ -36,7 +36,8 @@ class TrialCallback(BaseCallback):
       earned the reward `abort`), for tasks with such a reward;
     * ``trial/stage`` and ``trial/level``: means of these conditions, for tasks that have them, such as those that follow a
       curriculum, see `ngym_core.wrappers.FollowCurriculum`;
-    * ``trial/trials``: number of trials that have ended since training began.
+    * ``trial/trials``: number of trials that have ended since training began; a callback that is used again where training
+      goes on (``reset_num_timesteps=False``) counts on.
 
     The env is that of `make_sb3_env`, or any other vector env of Stable-Baselines3 around tasks of ngym. Rewards are those
     of the task, also where `VecNormalize` scales what the agent learns from.
@@ -62,6 +63,7 @@ class TrialCallback(BaseCallback):
     @checked
     def __init__(self, verbose: Index = 0) -> None:
         super().__init__(verbose)
+        self._recorded_env: VecEnv | None = None
         self._recorder: TrialRecorder | None = None
         self._fixation_broken = np.zeros(0, bool)  # (N,), in the trial that a lane is in
         self._aborted_trials = 0
@@ -83,8 +85,10 @@ class TrialCallback(BaseCallback):
         vars(self).update(decode(dict(state), {name: vars(self)[name] for name in self._STATE}))
 
     def _on_training_start(self) -> None:
-        n = self.training_env.num_envs
-        task = get_task(self.training_env)
+        env, before = self.training_env, self._recorded_env
+        if env is before and not self.locals.get("reset_num_timesteps", True):  # the lanes are where they were
+            return
+        n, task, self._recorded_env = env.num_envs, get_task(env), env
         self._recorder = TrialRecorder(n, task.dt)
         self._fixation_broken = np.zeros(n, bool)
         self._aborted_trials = 0
