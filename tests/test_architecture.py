@@ -79,6 +79,19 @@ def test_map_lacks_a_new_module_but_not_one_of_a_globbed_folder():
 # ---- names --------------------------------------------------------------------------------------
 
 
+def test_each_public_class_has_a_name_of_its_own():
+    places = {}
+    for module in MODULES:
+        body = ast.parse((ROOT / module).read_text()).body
+        lists = [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
+        public = {name.value for names in lists for name in ast.walk(names) if isinstance(name, ast.Constant)}
+        for node in body:
+            if isinstance(node, ast.ClassDef) and node.name in public:
+                places.setdefault(node.name, []).append(module)
+    assert len(places) > 100
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
 def members_of(body):
     """Names that statements define or import, also within `if`."""
     names = set()

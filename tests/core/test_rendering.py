@@ -16,7 +16,7 @@ from gymnasium.wrappers import TransformReward
 import ngym_core as ngym
 from ngym_core.plugins import registry
 from ngym_core.plugins.manager import PackManager, PackStatus
-from ngym_core.rendering import MOMENTS_KEPT, PlayedTrial, TrialRecorder, frames_per_second, record_trials
+from ngym_core.rendering import MOMENTS_KEPT, PlayedTrial, PlayedTrialRecorder, frames_per_second, record_trials
 from ngym_core.wrappers import MultiEnvs, PassAction
 
 from ..task_ids import IDS
@@ -318,9 +318,9 @@ def test_states_go_from_envs_with_a_render_mode_to_those_without_and_back(drawin
 
 
 def test_pickled_lanes_and_recorders_of_lanes_of_other_lengths_fit_together():
-    recorder, trial = TrialRecorder(2), PlayedTrial(1, {"a": 1}, {"p": (0, 9)})
+    recorder, trial = PlayedTrialRecorder(2), PlayedTrial(1, {"a": 1}, {"p": (0, 9)})
     recorder.begin([0, 1], np.zeros((2, 1)), [trial, trial])
-    long = TrialRecorder(1)
+    long = PlayedTrialRecorder(1)
     long.begin([0], np.full((1, 1), 5.0), [trial])
     for i in range(4):
         long.step(np.array([i]), np.array([i / 2]), np.array([0]), np.full((1, 1), float(i)), {})

@@ -38,7 +38,7 @@ from ngym_core.neurogym_style import SingleTrial, Value
 from ngym_core.parameters import Parameters, ParametersAttribute
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
-from ngym_core.rendering import PlayedTrial, TrialRecorder, frames_per_second, record_trials
+from ngym_core.rendering import PlayedTrial, PlayedTrialRecorder, frames_per_second, record_trials
 from ngym_core.rules import Rule, checked_facts
 from ngym_core.sampling import (
     IsolatedState,
@@ -157,7 +157,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     _one_at_a_time: ClassVar[bool] = False
     _default_ob_value: float | None = None
     _warned_of_four_values: ClassVar[bool] = False
-    _recorder: TrialRecorder | None = None
+    _recorder: PlayedTrialRecorder | None = None
     _parameters: dict[str, Any]
     _spec: EnvSpec | None = None
     __signature__ = InitSignature()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ngym_core.arguments import explained
 from ngym_core.plain_data import decode, encode
 
-__all__ = ["MAX_FPS", "PlayedTrial", "TrialRecorder", "frames_per_second", "record_trials"]
+__all__ = ["MAX_FPS", "PlayedTrial", "PlayedTrialRecorder", "frames_per_second", "record_trials"]
 
 Array: TypeAlias = NDArray[Any]
 Lanes: TypeAlias = Sequence[int] | NDArray[np.int_]
@@ -73,7 +73,7 @@ class PlayedTrial:
         return max([self.first_step + len(self.ob), *(end for _, end in self.periods.values())])
 
 
-class TrialRecorder:
+class PlayedTrialRecorder:
     """The trials that N lanes are playing, step by step.
 
     A trial that has ended stays the one that is shown until the lane's next step or reset: what an agent did last, and what
@@ -84,8 +84,8 @@ class TrialRecorder:
 
     Example:
         >>> import numpy as np
-        >>> from ngym_core.rendering import PlayedTrial, TrialRecorder
-        >>> recorder = TrialRecorder(1)
+        >>> from ngym_core.rendering import PlayedTrial, PlayedTrialRecorder
+        >>> recorder = PlayedTrialRecorder(1)
         >>> recorder.begin([0], np.array([[1.0, 0.0]]), [PlayedTrial(1, {}, {"decision": (0, 2)})])
         >>> one = np.ones(1)
         >>> recorder.step(np.array([0]), 0 * one, np.array([0]), np.array([[0.0, 1.0]]), {})
@@ -249,6 +249,6 @@ def record_trials(env: gymnasium.Env[Any, Any], render_mode: str) -> None:
     from ngym_core.sampling import tasks_of  # not at the top: `import ngym_core` loads no trials
 
     pack_manager().require_frames(render_mode)
-    recorder = TrialRecorder(1)  # one for all tasks of a wrapper that combines several
+    recorder = PlayedTrialRecorder(1)  # one for all tasks of a wrapper that combines several
     for task in tasks_of(env):
         task.render_mode, task._recorder = render_mode, recorder

@@ -18,7 +18,7 @@ from ngym_core.arguments import Count, Index, InstanceOf, Integer, checked, expl
 from ngym_core.env import conditions_of_reset
 from ngym_core.plain_data import decode, encode
 from ngym_core.plugins.registry import pack_manager
-from ngym_core.rendering import PlayedTrial, TrialRecorder
+from ngym_core.rendering import PlayedTrial, PlayedTrialRecorder
 from ngym_core.sampling import tasks_of
 from ngym_core.state import describe_stack, layer_states, open_state, seal_state, set_layer_states
 from ngym_core.trial_table import reported_times
@@ -138,7 +138,7 @@ class TrialVectorEnv(VectorEnv[Any, Any, Any]):
         self._started = np.zeros(num_envs, bool)
         self._all_started = False
         self.render_mode = env.render_mode
-        self._recorder = None if env.render_mode is None else TrialRecorder(num_envs)
+        self._recorder = None if env.render_mode is None else PlayedTrialRecorder(num_envs)
         self.closed = False
 
     @explained
