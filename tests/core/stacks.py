@@ -132,7 +132,7 @@ def goes_with(name, id_):
 
 def both_time_answers(one, other):
     """Whether both wrappers say when the answer is due, so that they refuse each other."""
-    return "ReactionTime" in (one, other) and bool({"Delay", "Interval", "Sequence"} & {one, other})
+    return "ReactionTime" in (one, other) and bool({"Delay", "GoCue", "Interval", "Sequence"} & {one, other})
 
 
 def pairs(id_, kinds):
@@ -142,6 +142,7 @@ def pairs(id_, kinds):
     found = [p for p in found if not (p[1] in MODIFIERS and p[0] in ("MultiEnvs", "ScheduleEnvs"))]
     found = [p for p in found if not (p[1] in ("Context", "GoCue") and p[0] in STEP)]
     found = [p for p in found if not both_time_answers(*p)]
+    found = [p for p in found if not (p[1] in ("Anti", "Interval") and p[0] in CHOICE | {"VariableMapping"})]
     draws_choice = any(type(layer).__name__ in CHOICE for layer in layers(ngym.make(id_)))
     kept_apart = ("MultiEnvs", "ScheduleEnvs", "Anti", "Interval")
     return [p for p in found if not (draws_choice and p[0] in kept_apart and p[1] in CHOICE)]

@@ -101,6 +101,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         has_answer: False if no action is ever right and none earns anything (`check_task` reports it otherwise).
         observable_answer: False if what a trial shows does not tell its answer, by design: a bandit, a hidden context.
         unused_channels: Names of channels to which nothing may ever be written.
+        choice_conditions: Conditions that name a choice as `ground_truth` does; modifiers that turn the answer turn all.
         blank: Value of a channel that shows nothing, for wrappers that empty channels.
         can_prefetch: Whether the next trials can be made in advance: False if they depend on what the agent does.
         dt: Time step in ms.
@@ -151,6 +152,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     has_answer: ClassVar[bool] = True
     observable_answer: ClassVar[bool] = True
     unused_channels: ClassVar[tuple[str, ...]] = ()
+    choice_conditions: ClassVar[tuple[str, ...]] = ("ground_truth",)
     blank: ClassVar[float] = 0
     timing: Any = ParametersAttribute("timing", "timing")
     rewards: Any = ParametersAttribute("reward", "rewards")

@@ -15,6 +15,7 @@ from ngym_core.plugins import registry
 from ngym_core.testing import _equal, check_task
 from ngym_core.wrappers.modifiers import MODIFIERS, wrapper_of
 
+PDM = "PerceptualDecisionMaking-v0"
 STACKED = "yang19.go-v0+anti+delay=500+interval=left+sequence+go_cue"
 
 
@@ -139,8 +140,6 @@ def test_probabilities_of_answers_hold_outside_of_what_turns_them():
     env = ngym.make("PerceptualDecisionMaking-v0+anti", wrappers=[("RandomGroundTruth", {"p": [0.9, 0.1]})])
     trials = env.sample_trials(2000, seed=0)
     assert abs((trials.gt[:, -1] == 1).mean() - 0.9) < 0.03
-    with pytest.raises(ValueError, match="They combine where Anti is not between them"):
-        ngym.make("PerceptualDecisionMaking-v0", wrappers=["RandomGroundTruth", "Anti", "RandomGroundTruth"])
 
 
 ZERO_OR_MORE = ("choice", (0, 300))
@@ -168,3 +167,43 @@ def test_trials_with_and_without_a_delay_are_the_same_in_any_number(id_, wrapper
         assert np.array_equal(one.ob, other.ob)
         assert np.array_equal(one.gt, other.gt)
         assert (one.start, one.end) == (other.start, other.end)
+
+
+@pytest.mark.parametrize("modifier", ["Anti", ("Interval", {"ms": ("choice", (100, 300))})])
+def test_turned_answers_turn_all_conditions_that_name_choices(modifier):
+    env = ngym.make("ContextDecisionMaking-v0", wrappers=[modifier], sigma=0, dim_ring=4)
+    trials = env.sample_trials(400, seed=0, coh_1=50, coh_2=50)
+    same = trials.conditions["ground_truth"] == trials.conditions["other_choice"]
+    evidence = trials.ob[np.arange(400), trials.start["stimulus"]][:, 1:9].reshape(400, 2, 4).argmax(axis=2)
+    assert 0 < same.sum() < 400
+    assert np.array_equal(same, evidence[:, 0] == evidence[:, 1])
+    forced = env.sample_trials(50, seed=1, other_choice=3, ground_truth=2).conditions
+    assert set(forced["other_choice"].tolist()) == {3}
+    assert set(forced["ground_truth"].tolist()) == {2}
+
+
+INSIDE = {
+    "SideBias": {"probs": [[0.8, 0.2]]},
+    "TrialHistory": {},
+    "TrialHistoryV2": {"probs": np.array([[0.8, 0.2], [0.2, 0.8]])},
+    "RandomGroundTruth": {},
+    "VariableMapping": {},
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+@pytest.mark.parametrize("modifier", ["Anti", "Interval"])
+def test_modifiers_that_turn_answers_refuse_wrappers_of_choices_inside(name, modifier):
+    message = f"^{modifier} turns the answers, and {name} inside of it would .*: put {name} around {modifier}"
+    for between in ([], ["Monitor"], ["PassReward"]):
+        with pytest.raises(ValueError, match=message):
+            ngym.make(PDM, wrappers=[(name, INSIDE[name]), *between, modifier])
+    trials = ngym.make(PDM, wrappers=[modifier, (name, INSIDE[name])]).sample_trials(500, seed=0)
+    if "previous" in trials.conditions:
+        assert np.array_equal(trials.conditions["previous"][1:], trials.conditions["ground_truth"][:-1])
+
+
+def test_go_cue_refuses_reaction_times():
+    for wrappers in (["GoCue", "ReactionTime"], ["ReactionTime", "GoCue"]):
+        with pytest.raises(ValueError, match="says when the answer is due, and so does .*: use one of them"):
+            ngym.make(PDM, wrappers=wrappers)

@@ -72,6 +72,7 @@ class ContextDecisionMaking(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0}
     rule = FixateThenChoose()
     chance = 1 / 3
+    choice_conditions = ("ground_truth", "other_choice")
 
     def __init__(
         self,

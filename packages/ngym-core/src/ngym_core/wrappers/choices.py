@@ -47,6 +47,8 @@ class ChoiceWrapper(TrialWrapper):
         True
     """
 
+    names_choices = True
+
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
         if not hasattr(self.task, "choices"):
@@ -74,8 +76,7 @@ class ChoiceWrapper(TrialWrapper):
         if other is None:
             return False
         for between in inside[: inside.index(other)]:
-            turned = getattr(type(between), "turns_answers", False)
-            if "envs" in vars(between) or getattr(between, "_one_at_a_time", False) or turned:
+            if "envs" in vars(between) or getattr(between, "_one_at_a_time", False):
                 raise ValueError(
                     f"{type(self).__name__} and {type(other).__name__} both decide 'ground_truth'. They combine where "
                     f"{type(between).__name__} is not between them: put {type(self).__name__} inside of it."

@@ -61,7 +61,7 @@ class ReactionTime(TrialWrapper):
         decision: Text = "decision",
     ) -> None:
         for layer in layers(env):
-            if getattr(layer, "times_answer", False):
+            if getattr(type(layer), "times_answer", False):
                 raise ValueError(f"{type(self).__name__} {WHEN_DUE} {type(layer).__name__}: use one of them.")
         super().__init__(env)
         self.require_periods(stimulus, decision)

@@ -39,6 +39,7 @@ class VariableMapping(TrialWrapper):
         [[1, 2], [1, 2], [2, 1], [2, 1]]
     """
 
+    names_choices = True
     metadata = {"description": "Changes in blocks which action answers which stimulus.", "paper_link": None}
 
     def __init__(self, env: gymnasium.Env[Any, Any], block_dur: BlockLength = 50, choice: str | None = None) -> None:

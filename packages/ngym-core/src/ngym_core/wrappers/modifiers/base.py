@@ -40,7 +40,8 @@ class Modifier(TrialWrapper):
         times_answer: Whether it says when the answer is due, or when each of several is, so that `ReactionTime` cannot.
 
     Raises:
-        ValueError: Another task, or several, or `ReactionTime` inside of a modifier that says when the answer is due.
+        ValueError: Another task, or several; `ReactionTime` inside of a modifier that says when the answer is due; a wrapper
+            that decides or records choices inside of one that turns them.
 
     Example:
         >>> import ngym_core as ngym
@@ -70,7 +71,12 @@ class Modifier(TrialWrapper):
             )
         self.require_ground_truth_rule()
         for layer in layers(env):
-            if self.times_answer and getattr(layer, "moves_decision", False):
+            if self.turns_answers and getattr(type(layer), "names_choices", False):
+                raise ValueError(
+                    f"{type(self).__name__} turns the answers, and {type(layer).__name__} inside of it would speak of them "
+                    f"as they were before: put {type(layer).__name__} around {type(self).__name__}."
+                )
+            if self.times_answer and getattr(type(layer), "moves_decision", False):
                 raise ValueError(f"{type(self).__name__} {WHEN_DUE} {type(layer).__name__}: use one of them.")
         self._choices: Array = np.zeros(0, np.int64)
         self._first_choice: int | None = None
@@ -164,7 +170,7 @@ class Modifier(TrialWrapper):
     # ---- answers on a ring -------------------------------------------------------------------------
 
     def turn_answers(self, trials: Trials, places: ArrayLike) -> Trials:
-        """Turn the answers of n trials on the ring, and the condition `ground_truth` if it names the answer.
+        """Turn the answers of n trials on the ring, and the conditions that name choices if `ground_truth` names the answer.
 
         Args:
             trials: The trials.
@@ -180,19 +186,20 @@ class Modifier(TrialWrapper):
 
         map_answers(trials, turned)
         if self._first_choice is not None:
-            turned_on: Any = trials.conditions["ground_truth"] - self._first_choice + by
-            trials.set("ground_truth", turned_on % len(self._choices) + self._first_choice)
+            for name in self.task.choice_conditions:
+                turned_on: Any = trials.conditions[name] - self._first_choice + by
+                trials.set(name, turned_on % len(self._choices) + self._first_choice)
         return trials
 
     def turn_back(self, forced: Mapping[str, Any], places: ArrayLike) -> dict[str, Any]:
         """Return the forced conditions for the env inside: of a forced answer, the one from which it is turned."""
-        if self._first_choice is None or "ground_truth" not in forced:
-            return dict(forced)
-        named = np.asarray(forced["ground_truth"])
-        if named.dtype.kind not in "iuf" or not np.isin(named, np.arange(self._first_choice, self._end)).all():
-            return dict(forced)  # the task says what is wrong with it
-        place: Any = named.astype(np.int64) - self._first_choice - np.asarray(places)
-        return {**forced, "ground_truth": place % len(self._choices) + self._first_choice}
+        changed = dict(forced)
+        for name in forced.keys() & set(self.task.choice_conditions) if self._first_choice is not None else ():
+            named = np.asarray(forced[name])
+            if named.dtype.kind in "iuf" and np.isin(named, np.arange(self._first_choice, self._end)).all():
+                place: Any = named.astype(np.int64) - self._first_choice - np.asarray(places)
+                changed[name] = place % len(self._choices) + self._first_choice
+        return changed  # the task says what is wrong with others
 
     @property
     def _end(self) -> int:

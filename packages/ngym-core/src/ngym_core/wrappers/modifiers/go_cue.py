@@ -23,7 +23,7 @@ class GoCue(Modifier):
         env: A task with a decision period, whose observation is a vector of channels.
 
     Raises:
-        ValueError: A task without these.
+        ValueError: A task without these, or `ReactionTime`: the answer is due from the stimulus on then.
 
     Example:
         >>> import ngym_core as ngym
@@ -34,6 +34,7 @@ class GoCue(Modifier):
     """
 
     metadata = {"description": "Shows when to answer.", "paper_link": None}
+    times_answer = True
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
