@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ngym_core as ngym
 from ngym_core import Draws, scheduler
+from ngym_core.scheduler import BaseSchedule
 
 RECORDED = json.loads((Path(__file__).parent.parent / "golden/data/utils.json").read_text())["schedules"]
 FIRST_SKIPPED = ("SequentialSchedule", "RandomSchedule")
@@ -196,3 +198,50 @@ def test_a_block_may_be_much_longer_than_the_trials_that_are_taken():
     assert schedule.take(4, Draws(0)).tolist() == [0] * 4
     with pytest.raises(ValueError, match="^n=1000000000000 takes more memory than there is"):
         schedule.take(10**12, Draws(0))
+
+
+class Alternate(BaseSchedule):
+    """A schedule that defines only `_next`."""
+
+    def _next(self):
+        return (self.i + 1) % self.n
+
+
+class Drawn(BaseSchedule):
+    def _next(self):
+        return int(self.rng.choice(self.n))
+
+
+@pytest.mark.parametrize("kind", [Alternate, Drawn])
+def test_schedule_with_next_alone_has_a_place_in_each_sequence_of_trials(kind):
+    def make():
+        env = ngym.make("PerceptualDecisionMaking-v0")
+        return ngym.wrappers.ScheduleAttr(env, kind(3), [{"coh": 0.0}, {"coh": 12.8}, {"coh": 51.2}])
+
+    env = make()
+    expected = env.sample_trials(12, seed=0).conditions["coh"].tolist()
+    assert env.sample_trials(12, seed=0).conditions["coh"].tolist() == expected
+    draws = Draws(0)
+    parts = [env.sample_trials(n, draws=draws).conditions["coh"].tolist() for n in (1, 4, 7)]
+    assert parts[0] + parts[1] + parts[2] == expected
+    for _ in range(3):
+        assert env.reset(seed=0)[1]["trial"]["coh"] == expected[0]
+    lanes = ngym.TrialVectorEnv(make(), 4)
+    firsts = lanes.reset(seed=0)[1]["trial"]["coh"]
+    assert firsts.tolist() == [make().reset(seed=i)[1]["trial"]["coh"] for i in range(4)]
+    state = env.get_state()
+    other = make()
+    other.set_state(state)
+    assert [env.new_trial()["coh"] for _ in range(9)] == [other.new_trial()["coh"] for _ in range(9)]
+
+
+def test_schedule_that_keeps_its_place_elsewhere_is_refused():
+    class Counts(BaseSchedule):
+        own = 0
+
+        def _next(self):
+            self.own += 1
+            return self.own % self.n
+
+    with pytest.raises(TypeError, match="Counts._next keeps its place in attributes that no state has: use `i`, `count`"):
+        Counts(2).take(3, Draws(0))

@@ -125,3 +125,11 @@ def test_catch_trials_around_a_mixture_need_the_period_and_the_channels_in_all_t
     catch = trials.conditions["catch"]
     assert not trials.ob[catch[:, None] & inside][:, channels].any()
     assert trials.ob[~catch[:, None] & inside][:, channels].any()
+
+
+@pytest.mark.parametrize("inside", [0, 1, 2])
+def test_catch_trials_around_a_mixture_of_tasks_with_catch_trials_know_those(inside):
+    tasks = [ngym.make(PDM, wrappers=[("CatchTrials", {"catch_prob": 0.5})] if i < inside else []) for i in range(2)]
+    trials = ngym.wrappers.CatchTrials(ngym.mix(tasks), 0.3).sample_trials(60, seed=0)
+    assert trials.conditions["catch"].dtype == bool
+    assert np.array_equal(trials.conditions["catch"], ~trials.gt.any(axis=1))

@@ -263,3 +263,10 @@ def test_fixed_conditions_and_stages_choose_among_the_tasks_of_a_mixture():
         played += [info["ended_trial"]["task"]] if info["new_trial"] else []
     assert set(played[:4]) == {GO}
     assert set(played[4:]) == {GO, MATCH}
+
+
+def test_schedule_envs_refuses_to_be_set():
+    with pytest.raises(
+        TypeError, match="A schedule selects the tasks: force one trial by reset.*'i_env': 1.*or use MultiEnvs"
+    ):
+        mixed().set_i(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Annotated, Any, TypeAlias
@@ -117,9 +118,27 @@ class BaseSchedule:
             draws: The random streams and the position (in `carried`).
 
         Returns:
-            (n,) indices. A subclass that defines only `_next` is called n times.
+            (n,) indices. Of a subclass that defines only `_next`, each sequence of trials has a copy, which is called.
+
+        Raises:
+            TypeError: `_next` of a subclass keeps its place in attributes that are not part of `state`.
         """
-        return np.array([self() for _ in range(n)])
+        taken: list[int] = []
+        for stream, k in draws.per_stream(n):
+            own = copy.deepcopy(self)
+            if "schedule" in stream.carried:
+                own.state = stream.carried["schedule"]
+            else:
+                own.reset()
+                own.seed(int(stream.stream("schedule").integers(2**32)))
+            taken += [own() for _ in range(k)]
+            if own._made_with() != self._made_with():
+                raise TypeError(
+                    f"{type(self).__name__}._next keeps its place in attributes that no state has: use `i`, `count`, "
+                    "`total_count` and `rng` alone, or define `take` with `draws.carried`."
+                )
+            stream.carried["schedule"] = own.state
+        return np.array(taken)
 
 
 Schedule: TypeAlias = Annotated[BaseSchedule, InstanceOf(BaseSchedule, "a schedule, such as RandomBlockSchedule")]

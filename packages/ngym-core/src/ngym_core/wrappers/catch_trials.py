@@ -73,7 +73,8 @@ class CatchTrials(TrialWrapper):
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Draw which trials are catch trials, and empty these."""
         catch = draws.random("catch", trials.n) < self.catch_prob
-        trials.set("catch", catch | trials.conditions.get("catch", False))  # an inner wrapper may have emptied others
+        inside = np.equal(trials.conditions.get("catch", False), True)  # an inner wrapper may have emptied others
+        trials.set("catch", catch | inside.astype(bool))
         where, space = self.where, self.env.observation_space
         if len(self.task.observation_space.shape or ()) == 1:
             where = self.stimulus_channels() if where is None else np.arange(trials.ob.shape[2])[channels(space, where)]

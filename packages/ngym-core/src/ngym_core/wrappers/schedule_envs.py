@@ -444,6 +444,15 @@ class ScheduleEnvs(MultiEnvs):
         self.schedule = schedule
         super().__init__(envs, env_input, pad=pad, names=names, cues=cues)
 
+    def set_i(self, i: int) -> None:
+        """Raise: the schedule selects the task of each trial.
+
+        Raises:
+            TypeError: Always.
+        """
+        forced = {"conditions": {self._index_name: i}}
+        raise TypeError(f"A schedule selects the tasks: force one trial by reset(options={forced}), or use MultiEnvs.")
+
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""
         return self.schedule.take(n, draws)
