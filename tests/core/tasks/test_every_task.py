@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import re
@@ -70,6 +71,59 @@ def test_task_rejects_forced_values_or_keeps_to_its_spaces(id_):
         else:
             assert all(env.action_space.contains(gt) for trial in trials for gt in trial.gt), (name, value)
             assert np.isfinite(trials.ob).all(), (name, value)
+
+
+NO_CONDITION = (np.nan, np.inf, "nonsense", None, object(), {})
+
+
+@pytest.mark.filterwarnings("ignore:.*is shorter than the time step")
+@pytest.mark.parametrize("id_", IDS)
+def test_task_plays_what_is_forced_or_refuses_it_by_name(id_):
+    env = ngym.make(id_)
+    free = env.sample_trials(200, seed=0)
+    for name in sorted(free.forceable):
+        seen = np.unique(free.conditions[name], axis=0)
+        played = env.sample_trials(len(seen), seed=1, **{name: seen}).conditions[name]
+        assert played.tolist() == seen.tolist(), name
+        for value in (seen[0], seen[-1]):
+            played = env.sample_trials(5, seed=1, **{name: value}).conditions[name]
+            assert (played == value).all(), name
+        for value in (-7, 0.37, 99, True):  # some conditions can have them
+            with contextlib.suppress(ValueError):
+                played = env.sample_trials(3, seed=1, **{name: value}).conditions[name]
+                assert (played == value).all(), (name, value)
+        for value in (*NO_CONDITION, [seen[0].tolist()] * 4):
+            with pytest.raises(ValueError, match=f"'{name}' is forced to"):
+                env.sample_trials(3, seed=1, **{name: value})
+
+
+CONTRADICTORY = [
+    ("AnnubesEnv", {"catch": True, "stim_types": "v"}, "'catch' of <AnnubesEnv> is forced to True, but a trial has False"),
+    ("ChangingEnvironment", {"ground_truth": 1, "context": 1}, "'context' of .* is forced to 1, but a trial has 0: no"),
+    ("ChangingEnvironment", {"ground_truth": 1, "side": [1, 1, 2]}, "'side' of .* is forced to 2, but a trial has 1: no"),
+    ("DelayPairedAssociation", {"ground_truth": 1, "pair": [1, 4]}, "'ground_truth' of .* to 1, but a trial has 0: no"),
+    ("PulseDecisionMaking", {"ground_truth": 1, "pulse1": 1, "pulse2": 0}, "'ground_truth' of .* to 1, but a trial has 0"),
+    ("yang19.dm1-v0", {"i1": 3, "i2": 3}, "'i1' and 'i2' are both forced to 3; they must differ"),
+    ("yang19.dm1-v0", {"i1": 3, "i2": 4, "ground_truth": 5}, "'i1' of .* is forced to 3, but a trial has 5: no trial can"),
+]
+
+
+@pytest.mark.parametrize(("id_", "forced", "message"), CONTRADICTORY)
+def test_task_rejects_forced_values_that_contradict_each_other(id_, forced, message):
+    env = ngym.make(id_)
+    with pytest.raises(ValueError, match=message):
+        env.sample_trials(3, seed=0, **forced)
+    with pytest.raises(ValueError, match=r"is forced to|are both forced to"):
+        env.reset(seed=0, options={"conditions": {k: v[-1] if k == "side" else v for k, v in forced.items()}})
+
+
+def test_task_plays_forced_values_that_go_together():
+    truths = ngym.make("PulseDecisionMaking").sample_trials(2, seed=0, ground_truth=[0, 1], pulse1=1, pulse2=1)
+    assert truths.conditions["ground_truth"].tolist() == [0, 1]  # equally many: either may be right
+    sides = ngym.make("ChangingEnvironment").sample_trials(2, seed=0, ground_truth=4, context=1, side=2).conditions
+    assert sides["context"].tolist() == [1, 1]
+    kinds = ngym.make("AnnubesEnv").sample_trials(2, seed=0, catch=[True, 0], stim_types=["", "a"]).conditions
+    assert kinds["catch"].tolist() == [True, False]
 
 
 def sections(cls):
@@ -155,6 +209,22 @@ def test_task_tags_have_a_meaning(id_):
         ("DelayPairedAssociation", {"ground_truth": 7}, "'ground_truth' is forced to 7"),
         ("ReachingDelayResponse", {"ground_truth": 9}, "positions are from -1 to 2"),
         ("yang19.dm1-v0", {"i2": 16}, "'i2' is forced to 16"),
+        ("AnnubesEnv", {"catch": 7}, "'catch' is forced to 7. Valid: 'False', 'True'"),
+        ("AnnubesEnv", {"stim_types": 7}, "'stim_types' is forced to 7, which is not a text"),
+        ("SpatialSuppressMotion", {"diameter": -3}, "'diameter' is forced to -3; expected a finite number from 0 to 8"),
+        ("SpatialSuppressMotion", {"contrast": 7}, "'contrast' is forced to 7; expected a finite number from 0 to 1"),
+        ("MultiSensoryIntegration", {"coh_prop": 1.5}, "'coh_prop' is forced to 1.5; expected a finite number from 0 to 1"),
+        ("Bandit", {"p": 1.5}, "'p' is forced to 1.5; expected a finite number from 0 to 1"),
+        ("ReadySetGo", {"gain": 0}, "'gain' is forced to 0; expected a finite number above 0"),
+        ("ReadySetGo", {"measure": -1}, "'measure' is forced to -1; expected a finite number of ms from 0"),
+        ("LeverPress", {"wait": 0.5}, "'wait' is forced to 0.5; expected an integer from 1"),
+        ("LeverPress", {"wait": 0.0}, "'wait' is forced to 0; expected an integer from 1"),
+        ("PulseDecisionMaking", {"pulse1": 2}, "'pulse1' is forced to 2"),
+        (
+            "PerceptualDecisionMakingDelayResponse",
+            {"sigma": -1},
+            "'sigma' is forced to -1; expected a finite number from 0",
+        ),
         ("Reaching1D", {"ground_truth": "left"}, "'ground_truth' is forced to 'left', which is not a number"),
     ],
 )

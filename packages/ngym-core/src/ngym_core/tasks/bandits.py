@@ -76,7 +76,7 @@ class Bandit(TrialEnv):
         self.action_space = Discrete(n, {"arm": range(n)})
 
     def _new_trials(self, trials: Trials) -> None:
-        p = trials.choice("p", [self.p], allow="any")
+        p = trials.choice("p", [self.p], allow=Number(0, 1))
         payments = trials.choice("rewards", [self.payments], allow="any")
         luck = trials.draws.random("luck", trials.n)[:, None]
         trials.set("payoff", (luck < p) * payments)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Flag, Probability
+from ngym_core.arguments import Count, Flag, Integer, Probability
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, Discrete
@@ -107,7 +107,8 @@ class LeverPress(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         u = trials.draws.random("wait", trials.n)
         with np.errstate(divide="ignore"):
-            wait = trials.condition("wait", 1 + np.floor(np.log1p(-u) / np.log1p(-self.signal_prob)).astype(int))
+            drawn = 1 + np.floor(np.log1p(-u) / np.log1p(-self.signal_prob)).astype(int)
+        wait = trials.condition("wait", drawn, Integer(1))
         trials.add_period(["wait", "press"], [wait * self.dt, self.n_press * self.dt])
         opens = trials.span("press")[0]
         trials.add_ob(1, (opens, opens + 1), where="cue")

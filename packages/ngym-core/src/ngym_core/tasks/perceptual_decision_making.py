@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ngym_core.arguments import Count, Flag, NonNegative, Options
+from ngym_core.arguments import Count, Flag, NonNegative, Number, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -167,7 +167,7 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
         coh = trials.choice("coh", self.cohs, allow="any")
-        sigma = trials.choice("sigma", [self.sigma], allow="any")
+        sigma = trials.choice("sigma", [self.sigma], allow=Number(0))
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
         trials.add_ob(two_inputs(ground_truth == 1, coh), "stimulus", where="stimulus")

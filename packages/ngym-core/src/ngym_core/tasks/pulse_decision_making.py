@@ -93,8 +93,9 @@ class PulseDecisionMaking(TrialEnv):
         if wanted is not None:  # swap the sides where the other one has more
             other = (_more(drawn, tie) != wanted)[:, None]
             drawn = [np.where(other, there, here) for here, there in zip(drawn, drawn[::-1], strict=True)]
-        pulses = [trials.condition(f"pulse{i + 1}", side.astype(int)) for i, side in enumerate(drawn)]
-        ground_truth = trials.set("ground_truth", _more(pulses, tie) if wanted is None else wanted)
+        pulses = [trials.condition(f"pulse{i + 1}", side.astype(int), [0, 1]) for i, side in enumerate(drawn)]
+        more, equal = _more(pulses, tie), pulses[0].sum(axis=1) == pulses[1].sum(axis=1)
+        ground_truth = trials.set("ground_truth", more if wanted is None else np.where(equal, wanted, more))
         trials.add_period("fixation")
         for before, period in zip(["fixation", *self.stimuli], self.stimuli, strict=False):
             trials.add_period(period, after=before, at_least=period.startswith("cue"))

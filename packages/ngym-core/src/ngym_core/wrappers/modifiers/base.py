@@ -189,7 +189,8 @@ class Modifier(TrialWrapper):
         if self._first_choice is None or "ground_truth" not in forced:
             return dict(forced)
         named = np.asarray(forced["ground_truth"])
-        if named.dtype.kind not in "iuf" or not np.isin(named, np.arange(self._first_choice, self._end)).all():
+        valid = named.dtype.kind in "iuf" and np.isin(named, np.arange(self._first_choice, self._end)).all()
+        if not valid or (named.ndim and np.ndim(places) and named.shape != np.shape(places)):
             return dict(forced)  # the task says what is wrong with it
         place: Any = named.astype(np.int64) - self._first_choice - np.asarray(places)
         return {**forced, "ground_truth": place % len(self._choices) + self._first_choice}
