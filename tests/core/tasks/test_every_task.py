@@ -14,6 +14,7 @@ import pytest
 import ngym_core as ngym
 from ngym_core.plugins import registry
 from ngym_core.spaces import names_of
+from ngym_core.tasks.annubes import AnnubesEnv
 from ngym_core.testing import check_task
 from ngym_core.vector.backends import LoopBackend, RuleBackend
 
@@ -124,6 +125,114 @@ def test_task_plays_forced_values_that_go_together():
     assert sides["context"].tolist() == [1, 1]
     kinds = ngym.make("AnnubesEnv").sample_trials(2, seed=0, catch=[True, 0], stim_types=["", "a"]).conditions
     assert kinds["catch"].tolist() == [True, False]
+
+
+OTHER_VALUES = {
+    "session": {"v": 0.2, "a": 0.8},
+    "intensities": [0.3, 0.4],
+    "max_sequential": 2,
+    "output_behavior": [0, 1, 1],
+    "random_seed": 3,
+    "iti": 300,
+    "win_kwargs": {"size": (50, 50)},
+    "phase": "testing_session",
+    "opponent_type": "random",
+    "stages": [1, 2],
+    "cohs": [3.2, 50],
+    "delay": 300,
+    "shape_weight": list(range(1, 11)),
+    "vpairs": [[9, 3], [8, 1]],
+    "w_mod": [0.5, 1],
+    "stim_mod": [True, True],
+    "hold_cue": True,
+    "reaction": True,
+    "target_centers": [(0.3, 0.3), (-0.3, 0.3)],
+    "delta_angle": 1.0,
+    "delta_color": [0.1, 0.2, 0.3],
+    "t_max": 30,
+    "p": [0.1, 0.9],
+    "p_pulse": (0.1, 0.2),
+    "th_stage": -1,
+    "dim_ring": 8,
+    "lowbound": 0.25,
+    "num_trials_before_reset": 3,
+    "render_mode": "rgb_array",
+}
+"""A value other than the default, where half and twice the default are none."""
+ONE_VALUE = {"timing", "rewards", "t_distribution"}
+"""Arguments that are a dictionary of parameters, or have no other value."""
+
+
+def other_values(env):
+    """Name of each parameter of a task, or of a period of its timing, and another value."""
+    for name, parameter in inspect.signature(type(env)).parameters.items():
+        default = parameter.default
+        if name in OTHER_VALUES:
+            yield (name,), OTHER_VALUES[name]
+        elif name not in ONE_VALUE and parameter.kind != parameter.VAR_KEYWORD:
+            numbers = [not default] if isinstance(default, bool) else [default * 2, default / 2 if default else 0.3]
+            yield from (((name,), type(default)(number)) for number in numbers if type(default)(number) != default)
+    yield ("dt",), env.dt / 2
+    yield ("r_tmax",), -1.0
+    if not isinstance(env, AnnubesEnv):  # its durations are arguments
+        yield from ((("timing", period), ms) for period in env.timing for ms in (700, ("uniform", (600, 900))))
+
+
+def played(env, steps=40):
+    """Trials that are sampled, and rewards and performance of random actions."""
+    trials, earned = env.sample_trials(8, seed=0), []
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    for _ in range(steps):
+        _, reward, _, _, info = env.step(env.action_space.sample())
+        earned += [reward, info["performance"]]
+    return trials, earned
+
+
+def outcome(call, *args):
+    """What a call returns, or the message of the error that it raises."""
+    try:
+        return call(*args)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return str(error)
+
+
+def assign(task, keys, value):
+    """Assign to an attribute or a key of a task; `sigma` is the noise per step there, as in NeuroGym."""
+    if len(keys) == 2:
+        getattr(task, keys[0])[keys[1]] = value
+    else:
+        setattr(task, keys[0], value / np.sqrt(task.dt) if keys == ("sigma",) else value)
+
+
+@pytest.mark.filterwarnings("ignore:.*is shorter than the time step", "ignore:.*both categories look alike")
+@pytest.mark.parametrize("id_", IDS)
+def test_assigned_parameter_counts_as_if_the_task_had_been_made_with_it_or_is_refused(id_):
+    for keys, value in other_values(ngym.make(id_).unwrapped):
+        env = ngym.make(id_)
+        env.reset(seed=2)
+        env.step(env.action_space.sample())
+        refused = outcome(assign, env.unwrapped, keys, value)
+        if refused and re.match(rf"{keys[0]} is fixed when .* is made: make another one, ngym.make\(.*{keys[0]}=", refused):
+            continue
+        made = outcome(lambda keys, value: played(ngym.make(id_, **nested(keys, value))), keys, value)
+        assigned = refused or outcome(played, env)
+        if isinstance(made, str):
+            assert isinstance(assigned, str), (keys, value, made)
+        else:
+            assert not isinstance(assigned, str), (keys, value, assigned)
+            assert same_trials(assigned[0], made[0]), (keys, value)
+            assert assigned[1] == made[1], (keys, value)
+
+
+def nested(keys, value):
+    return {keys[0]: value if len(keys) == 1 else {keys[1]: value}}
+
+
+def same_trials(one, two):
+    arrays = [(one.lengths, two.lengths), (one.ob, two.ob), (one.gt, two.gt)]
+    arrays += [(one.conditions[name], two.conditions[name]) for name in {*one.conditions, *two.conditions}]
+    return all(np.array_equal(a, b) for a, b in arrays)
 
 
 def sections(cls):

@@ -64,6 +64,7 @@ class PulseDecisionMaking(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = FixateThenChoose(fixation=None)
     chance = (1 - 3**-50) / 2
+    fixed_parameters = ("n_bin",)
 
     def __init__(
         self,
@@ -86,7 +87,8 @@ class PulseDecisionMaking(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         swapped = trials.draws.random("swap", trials.n)[:, None] < 0.5
-        p = np.where(swapped, self.p_pulse[::-1], self.p_pulse)
+        p_pulse = np.asarray(self.p_pulse, float)
+        p = np.where(swapped, p_pulse[::-1], p_pulse)
         drawn = [trials.draws.random(f"pulse{i + 1}", trials.n, self.n_bin) < p[:, i, None] for i in (0, 1)]
         tie = trials.draws.uniform("tie", trials.n, -0.1, 0.1)
         wanted = trials.forced_value("ground_truth", self.choices)
