@@ -227,6 +227,52 @@ def test_task_with_declared_arguments_checks_assigned_attributes_and_copies():
     assert "offset" not in vars(task)
 
 
+class Sized(Derived):
+    fixed_parameters = ("offset",)
+
+    def __init__(self, n_channels: Count = 3, color=None, size=2, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.size += 1
+
+
+def test_task_that_is_made_refuses_parameters_of_which_it_keeps_nothing_and_those_that_are_fixed():
+    task = Sized(color="red", dt=50)
+    for made in (task, copy.deepcopy(task), pickle.loads(pickle.dumps(task))):
+        for name, value in (
+            ("n_channels", 4),
+            ("color", "blue"),
+            ("offset", 1.0),
+            ("dt", 20),
+            ("num_trials_before_reset", 2),
+        ):
+            before = getattr(made, name, None)
+            message = rf"^{name} is fixed when <Sized> is made: make another one, ngym.make\(..., {name}={value!r}\)\.$"
+            with pytest.raises(AttributeError, match=message):
+                setattr(made, name, value)
+            assert getattr(made, name, None) == before
+        made.size, made.sigma = 5, 0.5
+        assert (made.size, made.sigma) == (5, 0.5)
+    with pytest.raises(ValueError, match="^n_channels=0 must be an integer from 1"):
+        task.n_channels = 0
+
+
+def test_task_in_neurogym_style_keeps_its_state_under_the_names_of_its_parameters():
+    class Style(ngym.TrialEnv):
+        def __init__(self, dt=100, color=None):
+            super().__init__(dt)
+            self.observation_space, self.action_space = ngym.spaces.Box(0, 1, shape=(1,)), ngym.spaces.Discrete(2)
+
+        def _new_trial(self, **kwargs):
+            self.color = "blue"
+            self.add_period("all", 100)
+            self.add_ob(1)
+            self.set_groundtruth(0)
+            return {"color": self.color}
+
+    assert Style(color="red").new_trial() == {"color": "blue"}
+
+
 def test_task_keeps_pythons_wording_for_unknown_arguments():
     with pytest.raises(TypeError, match="got an unexpected keyword argument 'sgima'"):
         Derived(sgima=1)

@@ -133,6 +133,14 @@ def test_task_in_neurogyms_style_may_assign_any_keys_but_no_wrong_values():
         env.timing["more"] = -5
 
 
+def test_task_without_timing_or_rewards_refuses_others():
+    for id_, name, value in (("IBL-v0", "timing", {"choice": 300}), ("Bandit-v0", "rewards", [1, 2])):
+        env = ngym.make(id_)
+        with pytest.raises(AttributeError, match=f"{env} has no {name} that could be changed"):
+            setattr(env, name, value)
+        assert getattr(env, name) == {}
+
+
 def test_task_that_does_not_call_the_constructor_of_all_tasks_is_told_so():
     class Forgetful(Toy):
         def __init__(self):

@@ -314,7 +314,7 @@ class BreaksDown(Toy):
         (DependsOnTheBatch, r"trial \d+ generated in batches of 1 differs"),
         (CarriesOverSeeds, "seed 1 does not replay in a used env"),
         (IgnoresWhatIsForced, "forcing the condition 'color' changes neither"),
-        (LosesWhatIsForced, "the condition 'strength' forced to 0.5 is not kept"),
+        (LosesWhatIsForced, "'strength' of .* is forced to 0.5, but a trial has 1.0: the task has overwritten it"),
         (LanesDisagree, r"step \d+: the reward of lanes \(NextStep\) and of single envs with their seeds differ"),
         (SharesItsInfo, "steps 0 and 1 return the same array or dictionary"),
         (ReturnsNumpyBooleans, "must be Python booleans"),

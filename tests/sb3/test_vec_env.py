@@ -275,6 +275,8 @@ def test_set_attr_refuses_unknown_names_and_spaces():
         env.set_attr("coh", [6.4])
     with pytest.raises(ValueError, match="observation_space of lanes that were made cannot be changed"):
         env.set_attr("observation_space", env.observation_space)
+    with pytest.raises(AttributeError, match="dim_ring is fixed when .* is made: make another one"):
+        env.set_attr("dim_ring", 4)
 
 
 def test_curriculum_by_callback_changes_the_trials_that_follow():

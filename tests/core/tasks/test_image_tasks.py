@@ -145,9 +145,9 @@ def test_image_task_rejects_parameters_that_no_screen_can_show(id_, kwargs, erro
         (
             "SpatialSuppressMotionImage",
             {"contrast": 1.5},
-            "must be from 0 to 1, and the diameter a positive number",
+            "'contrast' is forced to 1.5; expected a finite number from 0 to 1",
         ),
-        ("SpatialSuppressMotionImage", {"diameter": 0}, "must be from 0 to 1, and the diameter a positive number"),
+        ("SpatialSuppressMotionImage", {"diameter": 0}, "'diameter' is forced to 0; expected a finite number above 0"),
     ],
 )
 def test_image_task_rejects_forced_conditions_that_no_screen_can_show(id_, forced, message):

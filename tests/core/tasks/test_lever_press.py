@@ -87,8 +87,8 @@ def test_lever_press_with_rest_oracle_earns_the_optimal_reward():
     [
         ("LeverPress", {"n_press": 0}, "n_press=0 must be an integer from 1"),
         ("LeverPressWithPoke", {"n_press": 1.5}, r"n_press=1\.5 must be an integer from 1"),
-        ("LeverPress", {"signal_prob": 0}, "the cue would never come"),
-        ("LeverPress", {"signal_prob": 2}, r"signal_prob=2 must be a probability from 0 to 1\."),
+        ("LeverPress", {"signal_prob": 0}, r"signal_prob=0 must be a probability above 0 to 1\."),
+        ("LeverPress", {"signal_prob": 2}, r"signal_prob=2 must be a probability above 0 to 1\."),
         ("ContextSwitch", {"p_switch": -1}, "p_switch=-1 must be a probability"),
         ("ChangingEnvironment", {"cxt_ch_prob": 1.5}, r"cxt_ch_prob=1\.5 must be a probability"),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.arguments import Integer, Number
 
 from ..toy import Toy
 
@@ -42,3 +43,54 @@ def test_forced_values_have_the_type_of_the_options(value):
 def test_conditions_reject_invalid_forced_values(forced, error, message):
     with pytest.raises(error, match=message):
         Toy().sample_trials(5, seed=0, **forced)
+
+
+class Follows(Toy):
+    """A task whose condition `double` follows from another one, unless the caller forces it."""
+
+    def _new_trials(self, trials):
+        super()._new_trials(trials)
+        double = trials.forced_value("double")
+        trials.set("double", trials.conditions["ground_truth"] * 2 if double is None else double)
+        trials.condition("share", np.zeros(trials.n), Number(0, 1))
+        trials.condition("whole", np.zeros(trials.n, int), Integer(1))
+
+
+@pytest.mark.parametrize(
+    ("forced", "message"),
+    [
+        ({"double": np.inf}, "'double' is forced to inf, which is not finite"),
+        ({"double": [0, 1]}, "'double' is forced to 2 values for 5 trials"),
+        ({"double": np.zeros((5, 2))}, r"'double' is forced to a value of shape \(5, 2\); expected \(\) or \(5,\)"),
+        ({"share": [0, 1, 0, 1, 1.5]}, r"'share' is forced to 1.5; expected a finite number from 0 to 1\."),
+        ({"whole": 0.5}, r"'whole' is forced to 0.5; expected an integer from 1\."),
+    ],
+)
+def test_forced_values_that_are_no_condition_are_refused(forced, message):
+    with pytest.raises(ValueError, match=message):
+        Follows().sample_trials(5, seed=0, **forced)
+
+
+def test_forced_values_within_bounds_are_played():
+    played = Follows().sample_trials(3, seed=0, share=[0, 0.5, 1], whole=2.0, double=7).conditions
+    assert played["share"].tolist() == [0, 0.5, 1]
+    assert played["whole"].tolist() == [2, 2, 2]
+    assert played["whole"].dtype == int
+    assert played["double"].tolist() == [7, 7, 7]
+
+
+class Overwrites(Toy):
+    """A task that overwrites a condition after it was drawn."""
+
+    def _new_trials(self, trials):
+        super()._new_trials(trials)
+        trials.set("strength", 0.25)
+
+
+def test_forced_values_that_trials_do_not_have_are_refused():
+    with pytest.raises(ValueError, match=r"'strength' of <Overwrites> is forced to 0.5, but a trial has 0.25: the task has"):
+        Overwrites().sample_trials(5, seed=0, strength=0.5)
+    with pytest.raises(
+        ValueError, match=r"'strength' of .* is forced to 1.0, but a trial has 0.25: no trial can have all that"
+    ):
+        Overwrites().sample_trials(2, seed=0, strength=[0.25, 1], ground_truth=1)

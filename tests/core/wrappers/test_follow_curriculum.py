@@ -581,6 +581,16 @@ WRONG = [
     ([Stage({"rewards": {"corect": 3}})], KeyError, "Stage 0: Unknown reward key 'corect'. Did you mean 'correct'?"),
     ([Stage({"sigmma": 3})], KeyError, "Stage 0: Unknown parameter of .* 'sigmma'. Did you mean 'sigma'?"),
     ([Stage({"dt": 3})], KeyError, "Stage 0: Unknown parameter of .* 'dt'"),
+    (
+        [Stage(until=GATE), Stage({"dim_ring": 8})],
+        AttributeError,
+        "Stage 1: dim_ring is fixed when .* is made: make another one",
+    ),
+    (
+        [Stage(staircase=Staircase("parameters.dim_ring", [2, 4]))],
+        AttributeError,
+        "Stage 0: dim_ring is fixed when .* is made",
+    ),
     ([Stage({"timing": {"stimulus": -3}})], ValueError, "Stage 0: .*stimulus.*-3"),
     ([Stage({"sigma": -3})], ValueError, "Stage 0: sigma=-3 must be a finite number from 0"),
     ([Stage(conditions={"cohh": 3})], KeyError, "Stage 0: Unknown condition of .* 'cohh'. Did you mean 'coh'?"),
@@ -615,6 +625,18 @@ WRONG = [
 def test_stage_that_the_task_cannot_play_is_refused_at_once(given, kind, message):
     with pytest.raises(kind, match=message):
         make(given=given)
+
+
+def test_stage_sets_parameters_that_trials_follow_from():
+    stages = [Stage({"catch_prob": 0.0, "stim_time": 300}, until=Gate("performance", 0.9, window=1)), Stage()]
+    env = FollowCurriculum(ngym.make("AnnubesEnv-v0"), Curriculum(stages))
+    trials = env.sample_trials(100, seed=0)
+    assert not trials.conditions["catch"].any()
+    assert (trials.end["stimulus"] - trials.start["stimulus"] == 3).all()
+    env.score(1.0)
+    trials = env.sample_trials(100, seed=0)
+    assert trials.conditions["catch"].any()
+    assert (trials.end["stimulus"] - trials.start["stimulus"] == 10).all()
 
 
 def test_gate_that_can_never_open_in_the_task_is_refused():

@@ -809,31 +809,64 @@ def require_finite(result: Any, **given: Any) -> None:
     raise ValueError(f"{' and '.join(f'{name}={shown(value)}' for name, value in given.items())} give no finite numbers.")
 
 
+def refuse_fixed(instance: Any, name: str, value: Any) -> None:
+    """Raise if a parameter is assigned to a task that was made with it and has kept nothing that could be replaced.
+
+    A task says of what it keeps that it is fixed by `fixed_parameters`, see `ngym_core.TrialEnv`.
+
+    Raises:
+        AttributeError: A parameter whose new value would have no effect, or not all effects.
+    """
+    attributes = vars(instance)
+    if not attributes.get("_is_made"):
+        return
+    fixed = any(name in vars(base).get("fixed_parameters", ()) for base in type(instance).__mro__)
+    if fixed or name not in attributes:
+        raise AttributeError(
+            f"{name} is fixed when {instance} is made: make another one, ngym.make(..., {name}={shown(value)})."
+        )
+
+
 class GivenArgument:
     """Descriptor that returns the argument with which an object was made, until it has an attribute of that name.
 
     The arguments are those that the object keeps in `_parameters`. It is no `__getattr__`, with which Python would read all
-    attributes of the object two to four times as slowly.
+    attributes of the object two to four times as slowly. What is assigned is kept in the instance under the same name.
 
     Args:
         name: Name of the argument, and of the attribute.
+        other: What the attribute is instead, where it means something else than the argument.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, other: Any = None) -> None:
+        self.name, self.other = name, other
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        """Return the argument."""
+        """Return the value."""
+        if self.other is not None:
+            return self.other
         if instance is None:
             return self
+        attributes = instance.__dict__
+        if self.name in attributes:
+            return attributes[self.name]
         try:
-            return vars(instance)["_parameters"][self.name]
+            return attributes["_parameters"][self.name]
         except KeyError:
             raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}") from None
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Keep a value in the instance, unless the argument is fixed."""
+        refuse_fixed(instance, self.name, value)
+        vars(instance)[self.name] = value
+
+    def __delete__(self, instance: Any) -> None:
+        """Remove the attribute."""
+        del vars(instance)[self.name]
+
 
 class CheckedAttribute(GivenArgument):
-    """Descriptor that checks what is assigned to an attribute, which is kept in the instance under the same name.
+    """Descriptor that also checks what is assigned.
 
     Args:
         name: Name of the attribute.
@@ -844,20 +877,10 @@ class CheckedAttribute(GivenArgument):
         super().__init__(name)
         self.expected = expected
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        """Return the value."""
-        if instance is not None and self.name in instance.__dict__:
-            return instance.__dict__[self.name]
-        return super().__get__(instance, owner)
-
     def __set__(self, instance: Any, value: Any) -> None:
         """Check a value and keep it in the instance."""
         self.expected.check(self.name, value)
-        vars(instance)[self.name] = value
-
-    def __delete__(self, instance: Any) -> None:
-        """Remove the attribute."""
-        del vars(instance)[self.name]
+        super().__set__(instance, value)
 
 
 def check_attributes(cls: type) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import operator
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType, SimpleNamespace
-from typing import Annotated, Any, ClassVar, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, ParamSpec, Self, TypeAlias
 
 import gymnasium
 import gymnasium.error
@@ -57,6 +58,7 @@ from ngym_core.trials.durations import has_own_state, to_steps
 
 __all__ = ["Rewards", "Timing", "TrialEnv"]
 
+P = ParamSpec("P")
 Info: TypeAlias = dict[str, Any]
 NONE = type(None)
 RESET_OPTIONS = InstanceOf((Mapping, NONE), "a dictionary, or None")
@@ -73,6 +75,20 @@ NO_PERFORMANCE = np.float64(0)
 """What `info` reports where no trial ended."""
 EMPTY_TRIAL_MS = 10_000
 """Length of a trial that has no period, in ms."""
+
+
+def _noting_the_end(init: Callable[P, None]) -> Callable[P, None]:
+    """Decorate the `__init__` of a task so that the task knows when it is made; those of bases are over before."""
+
+    @functools.wraps(init)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        init(*args, **kwargs)
+        self: Any = args[0]
+        if type(self).__init__ is run:
+            # A task in NeuroGym's style keeps its state under any names.
+            self._is_made = type(self)._new_trials is not TrialEnv._new_trials and not self._one_at_a_time
+
+    return run
 
 
 class TrialEnv(gymnasium.Env[Any, Any]):
@@ -100,6 +116,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         sure_rewards: False if the right action may go unrewarded by chance.
         has_answer: False if no action is ever right and none earns anything (`check_task` reports it otherwise).
         observable_answer: False if what a trial shows does not tell its answer, by design: a bandit, a hidden context.
+        fixed_parameters: Names of arguments that cannot be assigned to a task that is made, though it keeps them, such as
+            one that decides its spaces; those of its bases hold too. What it does not keep cannot be assigned anyway.
         unused_channels: Names of channels to which nothing may ever be written.
         choice_conditions: Conditions that name a choice as `ground_truth` does; modifiers that turn the answer turn all.
         blank: Value of a channel that shows nothing, for wrappers that empty channels.
@@ -150,6 +168,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     sure_rewards: ClassVar[bool] = True
     can_prefetch: ClassVar[bool] = True
     has_answer: ClassVar[bool] = True
+    fixed_parameters: ClassVar[tuple[str, ...]] = ("dt",)
     observable_answer: ClassVar[bool] = True
     unused_channels: ClassVar[tuple[str, ...]] = ()
     choice_conditions: ClassVar[tuple[str, ...]] = ("ground_truth",)
@@ -162,6 +181,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     _recorder: PlayedTrialRecorder | None = None
     _parameters: dict[str, Any]
     _spec: EnvSpec | None = None
+    _is_made: bool = False  # `__init__` is over, so that parameters that are fixed then cannot be assigned any more
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -170,7 +190,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         cls.metadata = {**TrialEnv.metadata, **cls.metadata}
         cls._one_at_a_time = cls._new_trial is not TrialEnv._new_trial
         if "__init__" in vars(cls):
-            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = _noting_the_end(explained(cls.__init__))  # type: ignore[method-assign]
         check_attributes(cls)
         for name in inspect.signature(cls.__init__).parameters:
             if not hasattr(cls, name):
@@ -186,6 +206,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         self._parameters = {name: value for name, value in {**defaults, **given}.items() if name != "render_mode"}
         return self
 
+    @_noting_the_end
     def __init__(
         self,
         dt: Milliseconds = 100,

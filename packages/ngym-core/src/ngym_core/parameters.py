@@ -145,6 +145,8 @@ class ParametersAttribute:
         default = getattr(instance, f"default_{self.name}")
         if default and not isinstance(value, Mapping):
             raise TypeError(f"{self.name}={shown(value)} must be a dictionary with keys among {list(default)}.")
+        if vars(instance).get("_is_made") and not vars(instance).get(self.name):
+            raise AttributeError(f"{instance} has no {self.name} that could be changed.")
         if isinstance(value, Mapping) and not isinstance(value, Parameters):
             optional = instance.rule.optional_rewards if self.kind == "reward" else ()
             value = Parameters(self.kind, default, value, optional if default else None)

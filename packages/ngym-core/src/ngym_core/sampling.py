@@ -6,7 +6,6 @@ import copy
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -20,6 +19,7 @@ from ngym_core._malloc import raise_mmap_threshold
 from ngym_core.arguments import AnyEnv, Having, Integer, explained
 from ngym_core.errors import unknown_name
 from ngym_core.random import Draws
+from ngym_core.trials.conditions import refuse_overruled
 from ngym_core.trials.durations import has_own_state
 
 if TYPE_CHECKING:
@@ -207,26 +207,8 @@ def refuse_overruled_conditions(task: Any, played: Mapping[str, Any], forced: Ma
     Raises:
         ValueError: They have other values.
     """
-    for name, value in forced.items():
-        if name in played and not is_same_value(played[name], value):
-            wanted, got = value, played[name]
-            with suppress(ValueError):  # other shapes
-                pairs = zip(*np.broadcast_arrays(np.atleast_1d(wanted), np.atleast_1d(got)), strict=True)
-                wanted, got = next(pair for pair in pairs if not is_same_value(*pair))
-            raise ValueError(
-                f"The condition {name!r} of {task} is forced to {np.asarray(wanted).tolist()!r}, but a trial has "
-                f"{np.asarray(got).tolist()!r}: what "
-                "`_new_trial` (or a wrapper's `new_trial`) is called with must prevail, as by `trial.update(kwargs)`."
-            )
-
-
-def is_same_value(one: Any, other: Any) -> bool:
-    """Return whether two values of a condition are the same, of which one may hold for all trials."""
-    try:
-        first, second = np.broadcast_arrays(one, other)
-    except ValueError:  # other shapes
-        return False
-    return np.array_equal(first, second)
+    reason = "what `_new_trial` (or a wrapper's `new_trial`) is called with must prevail, as by `trial.update(kwargs)`"
+    refuse_overruled(task, played, forced, reason)
 
 
 def refuse_unknown_conditions(env: Any, forced: Mapping[str, Any]) -> None:

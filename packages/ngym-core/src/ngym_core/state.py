@@ -47,7 +47,7 @@ FORMAT = 1
 """Version of the layout of states."""
 NOT_STATE = frozenset(
     {
-        *("env", "envs", "spec", "_cached_spec", "metadata", "_metadata", "_saved_kwargs", "_parameters"),
+        *("env", "envs", "spec", "_cached_spec", "metadata", "_metadata", "_saved_kwargs", "_parameters", "_is_made"),
         *("observation_space", "action_space", "_observation_space", "_action_space"),
         *("_np_random", "_rng", "_top", "_ob_source", "_ob_now", "_memory_draws", "_decided_inside"),
         *("render_mode", "_recorder"),

@@ -615,7 +615,11 @@ def _check_forced(build: Callable[[], Any], seed: int) -> Iterator[str]:
     for name in sorted(drawn.forceable):
         values = drawn.conditions[name]
         rows, first = np.unique(values.reshape(len(values), -1), axis=0, return_index=True)
-        made = [sample_trials(env, 16, seed, None, {name: values[first[k]]}) for k in sorted({0, len(rows) - 1})]
+        try:
+            made = [sample_trials(env, 16, seed, None, {name: values[first[k]]}) for k in sorted({0, len(rows) - 1})]
+        except ValueError as error:
+            yield str(error)
+            continue
         for trials, k in zip(made, sorted({0, len(rows) - 1}), strict=True):
             if not (trials.conditions[name] == values[first[k]]).all():
                 yield (

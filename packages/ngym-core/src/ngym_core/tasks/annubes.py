@@ -51,6 +51,25 @@ class ReportThroughout(Rule):
         return reward, np.zeros(len(action), bool)
 
 
+class Timed:
+    """Descriptor of a parameter that is a duration: that of a period in `timing`.
+
+    Args:
+        period: The period.
+    """
+
+    def __init__(self, period: str) -> None:
+        self.period = period
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        """Return the duration."""
+        return self if instance is None else instance.timing[self.period]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Change the duration, after a check."""
+        instance.timing[self.period] = value
+
+
 class AnnubesEnv(TrialEnv):
     """Report whenever a stimulus of any sense is on; in catch trials none is.
 
@@ -110,6 +129,10 @@ class AnnubesEnv(TrialEnv):
     rule = ReportThroughout()
     chance = 1 - 2**-10
     unused_channels = ("fixation",)  # `fix_intensity` is 0 by default
+    fixed_parameters = ("session",)  # its modalities are channels
+    fix_time: Any = Timed("fixation")
+    stim_time: Any = Timed("stimulus")
+    iti: Any = Timed("iti")
 
     def __init__(
         self,
@@ -137,11 +160,10 @@ class AnnubesEnv(TrialEnv):
         super().__init__(dt, rewards=rewards, timing=given, **kwargs)
         self.session = _session({"v": 0.5, "a": 0.5} if session is None else session)
         self.modalities = sorted({m for kind in self.session for m in kind})
-        self.catch_prob = catch_prob
+        self.catch_prob, self.tau, self.noise_std = catch_prob, tau, noise_std
         self.intensities = _intensities(intensities, self.modalities)
         self.limits = _limits(max_sequential, [*self.modalities, CATCH])
         self.fix_intensity = fix_intensity
-        self.noise_factor = noise_std * math.sqrt(2 * tau / dt)
         actions = [0, 1] if output_behavior is None else output_behavior
         if len(actions) < 2:
             raise ValueError(f"output_behavior={output_behavior!r} must be two or more actions, the first for no response.")
@@ -158,15 +180,26 @@ class AnnubesEnv(TrialEnv):
         self.names = np.array(["+".join(kind) for kind in self.kinds])
         self.shown = np.array([[m in kind for m in self.modalities] for kind in self.kinds])
         counted = np.column_stack([self.shown, [False] * (len(self.kinds) - 1) + [True]])
+        self.machine = _Limits(counted, np.array([*(p > 0 for p in self.session.values()), True]), self.limits)
+        self._probabilities()
+
+    def _probabilities(self) -> Array:
+        """Return the probability of each kind in each state of the limits, (states, kinds)."""
         weights = np.array([*((1 - self.catch_prob) * p for p in self.session.values()), self.catch_prob])
-        self.machine = _Limits(counted, weights, self.limits)
+        return self.machine.probabilities(weights)
+
+    @property
+    def noise_factor(self) -> float:
+        """Standard deviation of the noise per step."""
+        return self.noise_std * math.sqrt(2 * self.tau / self.dt)
 
     def _new_trials(self, trials: Trials) -> None:
         trials.add_period(["fixation", "stimulus", "iti"])
         kind = self._kinds(trials)
         caught = trials.set("catch", kind == len(self.kinds) - 1)
         trials.set("stim_types", self.names[kind])
-        options = [trials.draws.choice(f"intensity/{m}", trials.n, self.intensities[m]) for m in self.modalities]
+        intensities = _intensities(self.intensities, self.modalities)
+        options = [trials.draws.choice(f"intensity/{m}", trials.n, intensities[m]) for m in self.modalities]
         values = trials.set("stim_values", np.stack(options, axis=1) * self.shown[kind])
         trials.add_ob(self.fix_intensity, "fixation", where="fixation")
         trials.add_ob(1, "stimulus", where="start")
@@ -180,15 +213,14 @@ class AnnubesEnv(TrialEnv):
         """Return the kind of each trial, (n,), forced or drawn within the limits. Counts are carried to later trials."""
         u = trials.draws.random("kind", trials.n)
         # The kind that each state would choose; the scan then finds the state of each trial.
-        kinds = np.stack([self.machine.choose(state, u) for state in range(len(self.machine.counts))], axis=1)
-        catch, types = trials.forced_value("catch"), trials.forced_value("stim_types")
+        p = self._probabilities()
+        kinds = np.stack([_choose(of_state, u) for of_state in p], axis=1)
+        catch, types = trials.forced_value("catch", [False, True]), trials.forced_value("stim_types", self.names)
         if types is not None:
             known = {name: i for i, name in enumerate(self.names.tolist())}
-            if not set(np.unique(types).tolist()) <= set(known):
-                raise ValueError(f"stim_types must be among {sorted(known)}, not {np.unique(types).tolist()}.")
             kinds[:] = np.array([known[name] for name in types.tolist()])[:, None]
         elif catch is not None:
-            stimulus = self.machine.choose(0, u, catch=False)[:, None]
+            stimulus = _choose(p[0], u, catch=False)[:, None]
             kinds = np.where(catch[:, None], len(self.kinds) - 1, np.where(kinds == len(self.kinds) - 1, stimulus, kinds))
         after = self.machine.after[np.arange(len(self.machine.counts)), kinds]
         before, states = trials.draws.follow("state", after, 0)
@@ -206,14 +238,19 @@ class _Limits:
     Attributes:
         counts: (states, modalities + 1) times in a row; at most 1 without a limit.
         after: (states, kinds) the state after a trial of each kind.
-        p: (states, kinds) the probability of each kind.
+        allowed: (states, kinds) whether the limits allow each kind.
+
+    Args:
+        counted: (kinds, modalities + 1) what each kind counts for.
+        possible: (kinds,) which of them may come at all.
+        limits: How often each modality, and catch, may come in a row.
     """
 
-    def __init__(self, counted: Array, weights: Array, limits: Sequence[int | None]) -> None:
+    def __init__(self, counted: Array, possible: Array, limits: Sequence[int | None]) -> None:
         cap = np.array([1 if limit is None else limit for limit in limits])
         states: dict[tuple[int, ...], int] = {(0,) * len(cap): 0}
         after: list[list[int]] = []
-        p: list[Array] = []
+        allowed: list[Array] = []
         # All states that can be reached from the empty counts, breadth first.
         queue = [(0,) * len(cap)]
         while queue:
@@ -221,25 +258,35 @@ class _Limits:
                 raise ValueError(f"The limits of max_sequential take more than {MAX_STATES:,} states; give smaller ones.")
             counts = np.array(queue.pop(0))
             full = np.array([limit is not None and c >= limit for c, limit in zip(counts, limits, strict=True)])
-            allowed = np.where((counted & full).any(axis=1), 0.0, weights)
-            if allowed.sum() <= 0:
-                raise ValueError("The limits of max_sequential leave nothing to show after some trials; loosen them.")
-            p.append(allowed / allowed.sum())
+            allowed.append(~(counted & full).any(axis=1))
             row: list[int] = []
             for kind in counted:
                 new = tuple(np.where(kind, np.minimum(counts + 1, cap), 0).tolist())
-                if new not in states and allowed[len(row)] > 0:
+                if new not in states and (allowed[-1] & possible)[len(row)]:
                     queue.append(new)
                     states[new] = len(states)
                 row.append(states.get(new, 0))
             after.append(row)
-        self.counts, self.after, self.p = np.array(list(states)), np.array(after), np.array(p)
+        self.counts, self.after, self.allowed = np.array(list(states)), np.array(after), np.array(allowed)
 
-    def choose(self, state: int, u: Array, *, catch: bool = True) -> Array:
-        """Return the kinds (n,) that uniform numbers u (n,) choose in a state, with or without catch trials."""
-        p = self.p[state] if catch else np.append(self.p[state][:-1], 0.0)
-        edges = np.cumsum(p) / (p.sum() or 1)
-        return np.minimum(np.searchsorted(edges, u, side="right"), len(p) - 1 - (not catch))
+    def probabilities(self, weights: Array) -> Array:
+        """Return the probability of each kind in each state, (states, kinds), for their weights, (kinds,).
+
+        Raises:
+            ValueError: A state in which no kind with a weight above 0 is allowed.
+        """
+        weighted = np.where(self.allowed, weights, 0.0)
+        total = weighted.sum(axis=1, keepdims=True)
+        if total.min() <= 0:
+            raise ValueError("The limits of max_sequential leave nothing to show after some trials; loosen them.")
+        return np.asarray(weighted / total)
+
+
+def _choose(p: Array, u: Array, *, catch: bool = True) -> Array:
+    """Return the kinds (n,) that uniform numbers u (n,) choose by probabilities (kinds,), with or without catch trials."""
+    p = p if catch else np.append(p[:-1], 0.0)
+    edges = np.cumsum(p) / (p.sum() or 1)
+    return np.minimum(np.searchsorted(edges, u, side="right"), len(p) - 1 - (not catch))
 
 
 def _session(session: Any) -> dict[tuple[str, ...], float]:

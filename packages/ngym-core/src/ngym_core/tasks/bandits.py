@@ -58,6 +58,7 @@ class Bandit(TrialEnv):
     sure_rewards = False
     observable_answer = False
     unused_channels = ("none",)
+    fixed_parameters = ("n",)
 
     def __init__(
         self,
@@ -76,8 +77,8 @@ class Bandit(TrialEnv):
         self.action_space = Discrete(n, {"arm": range(n)})
 
     def _new_trials(self, trials: Trials) -> None:
-        p = trials.choice("p", [self.p], allow="any")
-        payments = trials.choice("rewards", [self.payments], allow="any")
+        p = trials.choice("p", [_for_each_arm("p", self.n, 0.5, self.p)], allow=Number(0, 1))
+        payments = trials.choice("rewards", [_for_each_arm("payments", self.n, 1.0, self.payments)], allow="any")
         luck = trials.draws.random("luck", trials.n)[:, None]
         trials.set("payoff", (luck < p) * payments)
         value = trials.set("value", p * payments)
@@ -85,7 +86,7 @@ class Bandit(TrialEnv):
         trials.set_groundtruth(value.argmax(axis=1))
 
 
-def _for_each_arm(name: str, n: int, default: float, given: Sequence[float] | None) -> NDArray[Any]:
+def _for_each_arm(name: str, n: int, default: float, given: Any) -> NDArray[Any]:
     values = np.full(n, default) if given is None else np.asarray(given, float)
     if values.shape != (n,) or not np.isfinite(values).all():
         raise ValueError(f"{name}={given!r} must have a number for each of the {n} arms.")

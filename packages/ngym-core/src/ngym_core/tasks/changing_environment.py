@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ngym_core.arguments import Flag, NonNegative, Probability
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasks._coherences import ScalesCoherences
 from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
@@ -71,6 +73,9 @@ class ChangingEnvironment(TrialEnv):
     rule = FixateThenChoose()
     chance = (1 - 5**-5) / 4
     observable_answer = False  # the context is hidden by default
+    fixed_parameters = ("cxt_cue",)
+    stim_scale: Any = ScalesCoherences()
+    cohs: NDArray[Any]
 
     def __init__(
         self,
@@ -84,7 +89,7 @@ class ChangingEnvironment(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
+        self.stim_scale = stim_scale
         self.sigma = sigma / np.sqrt(dt)
         self.cxt_ch_prob, self.cxt_cue = cxt_ch_prob, bool(cxt_cue)
         self.choices = [1, 2, 3, 4]

@@ -73,6 +73,7 @@ class ContextDecisionMaking(TrialEnv):
     rule = FixateThenChoose()
     chance = 1 / 3
     choice_conditions = ("ground_truth", "other_choice")
+    fixed_parameters = ("use_expl_context",)
 
     def __init__(
         self,
@@ -92,16 +93,20 @@ class ContextDecisionMaking(TrialEnv):
         self.sigma = sigma / np.sqrt(dt)
         self.abort = abort
         self.cohs = [5, 15, 50]
-        self.contexts = [0, 1] if use_expl_context else [impl_context_modality]
-        self.use_expl_context = use_expl_context
+        self.use_expl_context, self.impl_context_modality = use_expl_context, impl_context_modality
+        self.go_cue = go_cue
         self.theta = ring(dim_ring)
         self.choices = np.arange(1, dim_ring + 1)
-        self.cued = ["fixation", "stimulus", "delay"] if go_cue else ["fixation"]
         name = {"fixation": 0} | {f"stim{i}_mod{m}": i + (m - 1) * dim_ring for i in self.choices.tolist() for m in (1, 2)}
         if use_expl_context:
             name |= {"context1": 1 + 2 * dim_ring, "context2": 2 + 2 * dim_ring}
         self.observation_space = named_box(name)
         self.action_space = Discrete(1 + dim_ring, {"fixation": 0, "choice": self.choices})
+
+    @property
+    def contexts(self) -> list[int]:
+        """The contexts that are drawn; NeuroGym's name."""
+        return [0, 1] if self.use_expl_context else [self.impl_context_modality]
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
@@ -109,7 +114,7 @@ class ContextDecisionMaking(TrialEnv):
         context = trials.choice("context", self.contexts, allow=[0, 1])
         strengths = trials.choice("coh_1", self.cohs, allow="any"), trials.choice("coh_2", self.cohs, allow="any")
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
-        trials.add_ob(1, self.cued, where="fixation")
+        trials.add_ob(1, ["fixation", "stimulus", "delay"] if self.go_cue else "fixation", where="fixation")
         shown = np.where(context == 1, other_choice, ground_truth), np.where(context == 1, ground_truth, other_choice)
         evidence = [
             tuning(self.theta, self.theta[s - 1]) * (c / 200)[:, None] + 0.5 for s, c in zip(shown, strengths, strict=True)

@@ -15,6 +15,7 @@ from ngym_core.env import Rewards, Step, Timing, TrialEnv
 from ngym_core.errors import nearest
 from ngym_core.rules import Rule
 from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasks._coherences import ScalesCoherences
 from ngym_core.tasktools import two_inputs
 from ngym_core.trials import Trials
 
@@ -196,6 +197,8 @@ class CVLearning(TrialEnv):
     can_prefetch = False
     observable_answer = False  # in stage 0 nothing is shown
     unused_channels = ("stimulus", "distractor")
+    stim_scale: Any = ScalesCoherences()
+    cohs: Array
 
     def __init__(
         self,
@@ -223,7 +226,7 @@ class CVLearning(TrialEnv):
         self.curriculum = make_curriculum(stages, th_stage, keep_days, trials_day, perf_len)
         self._first = len(stages) - 1 if th_stage == -1 else 0
         self.max_num_reps = max_num_reps
-        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
+        self.stim_scale = stim_scale
         self.sigma = sigma / np.sqrt(dt)
         self.delay_durs = [1000, 3000]
         self.choices = [1, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ngym_core.arguments import NonNegative, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
@@ -75,18 +76,25 @@ class DelayComparison(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         default = [(18, 10), (22, 14), (26, 18), (30, 22), (34, 26)]
-        self.vpairs = np.asarray(default if vpairs is None else vpairs)
-        if self.vpairs.shape[1:] != (2,) or np.ptp(self.vpairs) == 0:
-            raise ValueError(f"vpairs={vpairs!r} must be pairs of magnitudes that are not all the same.")
-        self.vmin, self.vmax = self.vpairs.min(), self.vpairs.max()
+        self.vpairs = _pairs(default if vpairs is None else vpairs)
         self.sigma = sigma / np.sqrt(dt)
         self.choices = [1, 2]
         self.observation_space = named_box({"fixation": 0, "stimulus": 1})
         self.action_space = Discrete(3, {"fixation": 0, "choice": [1, 2]})
 
+    @property
+    def vmin(self) -> Any:
+        """The smallest magnitude; NeuroGym's name, like that of the largest."""
+        return np.min(self.vpairs)
+
+    @property
+    def vmax(self) -> Any:
+        """The largest magnitude."""
+        return np.max(self.vpairs)
+
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        pair = trials.choice("vpair", self.vpairs, allow="any")
+        pair = trials.choice("vpair", _pairs(self.vpairs), allow="any")
         values = np.where(ground_truth[:, None] == 1, pair, pair[:, ::-1])
         trials.add_period(["fixation", "stimulus1", "delay", "stimulus2", "decision"])
         trials.add_ob(1, ["fixation", "stimulus1", "delay", "stimulus2"], where="fixation")
@@ -95,3 +103,11 @@ class DelayComparison(TrialEnv):
             trials.add_ob((1 + (value - self.vmin) / (self.vmax - self.vmin)) / 2, f"stimulus{i}", where="stimulus")
         trials.add_randn(0, self.sigma, ["stimulus1", "stimulus2"])
         trials.set_groundtruth(ground_truth, "decision")
+
+
+def _pairs(vpairs: Any) -> NDArray[Any]:
+    """Return pairs of magnitudes as an array, (k, 2), after a check."""
+    pairs = np.asarray(vpairs)
+    if pairs.shape[1:] != (2,) or np.ptp(pairs) == 0:
+        raise ValueError(f"vpairs={vpairs!r} must be pairs of magnitudes that are not all the same.")
+    return pairs

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Duration, NonNegative
+from ngym_core.arguments import ArrayOf, Duration, NonNegative, Number
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import RespondWhenDue, Rule
@@ -74,9 +73,8 @@ class Detection(TrialEnv):
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.sigma = sigma / np.sqrt(dt)
-        self.delay = None if delay is None else int(delay / dt + 1e-9)
-        self.stim_dur = int(stim_dur / dt + 1e-9)
-        if self.stim_dur == 0:
+        self.delay, self.stim_dur = delay, stim_dur
+        if not _steps(stim_dur, dt):
             warnings.warn(f"{self}: a stimulus of {stim_dur} ms is shorter than the time step and not seen.", stacklevel=2)
         self.choices = [0, 1]
         self.observation_space = named_box({"fixation": 0, "stimulus": 1})
@@ -88,16 +86,22 @@ class Detection(TrialEnv):
         trials.add_ob(1, "fixation", where="fixation")
         trials.add_randn(0, self.sigma, "stimulus", where="stimulus")
         start, end = (np.broadcast_to(edge, trials.n) for edge in trials.span("stimulus"))
+        shown = _steps(self.stim_dur, self.dt)
         if self.delay is None:
-            room = np.maximum(end - start - self.stim_dur - (self.stim_dur == 1), 1)
+            room = np.maximum(end - start - shown - (shown == 1), 1)
             onset = trials.draws.index("onset", trials.n, room)
         else:
-            onset = np.full(trials.n, self.delay)
+            onset = np.full(trials.n, _steps(self.delay, self.dt))
         trials.set("onset", np.where(ground_truth == 1, onset, 0) * self.dt)
         trials.add_randn(0, self.sigma, "stimulus", where="stimulus", only=ground_truth == 0)
         onset = np.minimum(start + onset, end)
-        trials.add_ob(0.5 * ground_truth, (onset, np.minimum(onset + self.stim_dur, end)), where="stimulus")
+        trials.add_ob(0.5 * ground_truth, (onset, np.minimum(onset + shown, end)), where="stimulus")
         trials.set_groundtruth(ground_truth, (onset, end))
+
+
+def _steps(ms: float, dt: float) -> int:
+    """Return the number of whole steps in a time."""
+    return int(ms / dt + 1e-9)
 
 
 class AnswerAtTheEnd(Rule):
@@ -170,19 +174,31 @@ class ToneDetection(TrialEnv):
 
     def __init__(self, dt: float = 50, sigma: NonNegative = 0.2, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, timing=timing, **kwargs)
-        onsets: Sequence[float] = self.timing["toneTiming"]
-        if dt > self.timing["toneDur"]:
-            raise ValueError(f"dt={dt} ms is longer than the tone, {self.timing['toneDur']} ms.")
         self.sigma = sigma / np.sqrt(dt)
-        self.choices = np.arange(1 + len(onsets))
+        self.choices = np.arange(1 + len(self._tone()[1]))
         self.observation_space = named_box({"sound": 0})
         self.action_space = Discrete(len(self.choices), {"none": 0, "choice": self.choices[1:]})
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
         trials.add_period("stimulus")
-        steps = [int(ms / self.dt + 1e-9) for ms in (self.timing["toneDur"], *self.timing["toneTiming"])]
-        onset = np.minimum(np.array([0, *steps[1:]])[ground_truth], trials.lengths)
-        trials.add_ob(ground_truth > 0, (onset, np.minimum(onset + steps[0], trials.lengths)))
+        shown, onsets = self._tone()
+        if len(onsets) != len(self.choices) - 1:
+            given = self.timing["toneTiming"]
+            raise ValueError(
+                f"timing['toneTiming']={given!r} must have {len(self.choices) - 1} onsets: their number is fixed when "
+                f"{self} is made."
+            )
+        onset = np.minimum(np.array([0, *onsets])[ground_truth], trials.lengths)
+        trials.add_ob(ground_truth > 0, (onset, np.minimum(onset + shown, trials.lengths)))
         trials.add_randn(0, self.sigma)
         trials.set_groundtruth(ground_truth)
+
+    def _tone(self) -> tuple[int, list[int]]:
+        """Return the duration of the tone and its onsets in steps, after a check."""
+        duration, onsets = self.timing["toneDur"], self.timing["toneTiming"]
+        Number(unit="ms").check("timing['toneDur']", duration)
+        ArrayOf(each=Number(unit="ms")).check("timing['toneTiming']", onsets)
+        if self.dt > duration:
+            raise ValueError(f"dt={self.dt} ms is longer than the tone, {duration} ms.")
+        return _steps(duration, self.dt), [_steps(ms, self.dt) for ms in onsets]

@@ -112,14 +112,22 @@ class HierarchicalReasoning(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = ReportRuleThenChoose()
     chance = (1 - 5**-7) / 20
+    _median: tuple[Any, float] | None = None  # of which intervals, and what it is
     observable_answer = False  # the rule of the block is hidden
 
     def __init__(self, dt: float = 100, rewards: Rewards = None, timing: Timing = None, **kwargs: Any) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        drawn = draw_duration("delay", self.timing["delay"], 9999, Draws(0), 0)
-        self.mid_delay = float(np.median(to_steps(drawn, dt))) * dt
         self.observation_space = named_box({"fixation": 0, "rule": [1, 2], "stimulus": [3, 4]})
         self.action_space = Discrete(5, {"fixation": 0, "rule": [1, 2], "choice": [3, 4]})
+
+    @property
+    def mid_delay(self) -> float:
+        """Median of the intervals that `timing` has, in ms."""
+        delay = self.timing["delay"]
+        if self._median is None or self._median[0] is not delay:
+            drawn = draw_duration("delay", delay, 9999, Draws(0), 0)
+            self._median = delay, float(np.median(to_steps(drawn, self.dt))) * self.dt
+        return self._median[1]
 
     def _new_trials(self, trials: Trials) -> None:
         interval = trials.duration("delay", "interval")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ngym_core.arguments import Positive
+from ngym_core.arguments import Number, Positive
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.random import TruncExp
 from ngym_core.rules import ProduceInterval
@@ -84,7 +84,7 @@ class ReadySetGo(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         measure = trials.duration("measure")
-        production = trials.set("production", measure * trials.choice("gain", [self.gain], allow="any"))
+        production = trials.set("production", measure * trials.choice("gain", [self.gain], allow=Number(above=0)))
         trials.add_period(["fixation", "ready"])
         trials.add_period("measure", measure, after="fixation")
         trials.add_period("set", after="measure")

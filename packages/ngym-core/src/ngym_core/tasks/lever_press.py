@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import comb
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Flag, Probability
+from ngym_core.arguments import Chance, Count, Flag, Integer
 from ngym_core.env import Rewards, TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, Discrete
@@ -93,21 +93,20 @@ class LeverPress(TrialEnv):
         rewards: Rewards = None,
         timing: None = None,
         n_press: Count = 4,
-        signal_prob: Probability = 0.5,
+        signal_prob: Annotated[float, Chance(above=0, high=1)] = 0.5,
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
         self.n_press = int(n_press)
         self.signal_prob = signal_prob
-        if signal_prob == 0:
-            raise ValueError("signal_prob=0: the cue would never come.")
         self.observation_space = Box(-1, 1, {"cue": 0}, shape=(1,))
         self.action_space = Discrete(2, {"wait": 0, "press": 1})
 
     def _new_trials(self, trials: Trials) -> None:
         u = trials.draws.random("wait", trials.n)
         with np.errstate(divide="ignore"):
-            wait = trials.condition("wait", 1 + np.floor(np.log1p(-u) / np.log1p(-self.signal_prob)).astype(int))
+            drawn = 1 + np.floor(np.log1p(-u) / np.log1p(-self.signal_prob)).astype(int)
+        wait = trials.condition("wait", drawn, Integer(1))
         trials.add_period(["wait", "press"], [wait * self.dt, self.n_press * self.dt])
         opens = trials.span("press")[0]
         trials.add_ob(1, (opens, opens + 1), where="cue")
@@ -185,6 +184,7 @@ class PokeTask(TrialEnv):
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["operant conditioning", "motor", "working memory"]}
     rule = PressThenPoke()
+    fixed_parameters = ("n_press", "observe_state")
     shown: ClassVar[str]
 
     def __init__(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Flag, Number, Size
+from ngym_core.arguments import Count, Flag, GivenArgument, Number, Size
 from ngym_core.env import TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box, named_box
@@ -26,20 +26,21 @@ class Recall(Rule):
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
         """Return the edges of the recall period."""
         opens, closes = trials.span("recall")
-        return {"opens": opens, "closes": closes, "hits": 0, "all": (closes - opens) * task.stim_dim}
+        return {"opens": opens, "closes": closes, "hits": 0, "all": (closes - opens) * task.stim_dim, "middle": task.middle}
 
     def step_one(self, task: Any, now: Any, action: Array) -> tuple[float, bool]:
         """Evaluate one action."""
         if not now.opens <= now.step < now.closes:
             return 0.0, False
-        now.hits += int(((action > task.middle) == (now.gt > task.middle)).sum())
+        now.hits += int(((action > now.middle) == (now.gt > now.middle)).sum())
         now.performance = now.hits / now.all
         return -float(np.abs(now.gt - action).mean()), False
 
     def step_many(self, task: Any, now: Any, action: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Evaluate one action in each of N lanes."""
         recalls = (now.opens <= now.step) & (now.step < now.closes)
-        now.hits += ((action > task.middle) == (now.gt > task.middle)).sum(axis=1) * recalls
+        middle = now.middle[:, None]
+        now.hits += ((action > middle) == (now.gt > middle)).sum(axis=1) * recalls
         now.performance[:] = now.hits / now.all
         return np.where(recalls, -np.abs(now.gt - action).mean(axis=1), 0.0), np.zeros(len(action), bool)
 
@@ -85,7 +86,8 @@ class MemoryRecall(TrialEnv):
 
     metadata = {"paper_name": None, "paper_link": None, "tags": ["working memory", "supervised", "continuous action space"]}
     rule = Recall()
-    chance = 1 / 2
+    chance: ClassVar[Any] = GivenArgument("chance", 1 / 2)  # of an agent that acts at random, whatever the argument is
+    fixed_parameters = ("stim_dim", "store_signal_dim")
 
     def __init__(
         self,
@@ -106,12 +108,24 @@ class MemoryRecall(TrialEnv):
             raise ValueError(f"t_max={t_max} must not be below t_min={t_min}.")
         self.t_min, self.t_max, self.p_recall, self.balanced = t_min, t_max, p_recall, balanced
         self.stim_dim, self.store_signal_dim = stim_dim, store_signal_dim
-        self.p_changed = (1 - chance) * (2 if balanced else 1)
-        self.low = -1 if balanced else 0
-        self.middle = (1 + self.low) / 2
         marks = range(stim_dim, stim_dim + store_signal_dim)
         self.observation_space = named_box({"pattern": range(stim_dim), "store": marks})
         self.action_space = Box(-1, 1, {"pattern": range(stim_dim)}, shape=(stim_dim,))
+
+    @property
+    def low(self) -> int:
+        """The lower value of an element; the higher one is 1."""
+        return -1 if self.balanced else 0
+
+    @property
+    def middle(self) -> float:
+        """The number between both values of an element."""
+        return (1 + self.low) / 2
+
+    @property
+    def p_changed(self) -> float:
+        """Probability that an element is unknown, or flipped."""
+        return (1 - self._parameters["chance"]) * (2 if self.balanced else 1)  # type: ignore[no-any-return]
 
     def _new_trials(self, trials: Trials) -> None:
         n, draws, cells = trials.n, trials.draws, (trials.n, self.t_max, self.stim_dim)

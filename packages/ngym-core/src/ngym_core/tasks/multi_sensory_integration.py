@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ngym_core.arguments import Count, NonNegative
+from ngym_core.arguments import Count, NonNegative, Number
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
@@ -77,7 +77,7 @@ class MultiSensoryIntegration(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
         coh = trials.choice("coh", self.cohs, allow="any")
-        share = trials.uniform("coh_prop", 0, 1)
+        share = trials.condition("coh_prop", trials.draws.uniform("coh_prop", trials.n, 0, 1), Number(0, 1))
         trials.add_period(["fixation", "stimulus", "decision"])
         trials.add_ob(1, ["fixation", "stimulus"], where="fixation")
         for i, part in ((1, share), (2, 1 - share)):

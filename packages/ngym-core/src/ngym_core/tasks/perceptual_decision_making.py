@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Flag, NonNegative, Options
+from ngym_core.arguments import Count, Flag, NonNegative, Number, Options
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete, named_box
+from ngym_core.tasks._coherences import ScalesCoherences
 from ngym_core.tasktools import ring, tuning, two_inputs
 from ngym_core.trials import Trials
 
@@ -147,6 +149,8 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = FixateThenChoose()
     chance = (1 - 3**-15) / 2
+    stim_scale: Any = ScalesCoherences()
+    cohs: NDArray[Any]
 
     def __init__(
         self,
@@ -158,7 +162,7 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale
+        self.stim_scale = stim_scale
         self.sigma = sigma / np.sqrt(dt)
         self.choices = [1, 2]
         self.observation_space = named_box({"fixation": 0, "stimulus": [1, 2]})
@@ -167,7 +171,7 @@ class PerceptualDecisionMakingDelayResponse(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
         coh = trials.choice("coh", self.cohs, allow="any")
-        sigma = trials.choice("sigma", [self.sigma], allow="any")
+        sigma = trials.choice("sigma", [self.sigma], allow=Number(0))
         trials.add_period(["fixation", "stimulus", "delay", "decision"])
         trials.add_ob(1, ["fixation", "stimulus", "delay"], where="fixation")
         trials.add_ob(two_inputs(ground_truth == 1, coh), "stimulus", where="stimulus")

@@ -138,6 +138,7 @@ class Pneumostomeopening(TrialEnv):
     default_timing = {"session": 5000}
     default_rewards = PHASES["set_default_behavior"]
     rule = Breathe()
+    fixed_parameters = ("phase",)  # it decides the rewards
     chance = 1 / 4
 
     def __init__(

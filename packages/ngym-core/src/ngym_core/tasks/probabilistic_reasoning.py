@@ -64,6 +64,7 @@ class ProbabilisticReasoning(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = FixateThenChoose(fixation=None)
     chance = (1 - 3**-5) / 2
+    fixed_parameters = ("n_loc",)
 
     def __init__(
         self,
@@ -91,7 +92,13 @@ class ProbabilisticReasoning(TrialEnv):
     def _new_trials(self, trials: Trials) -> None:
         locs = trials.permutation("locs", self.n_loc)
         shapes = trials.choice("shapes", range(self.n_shape), size=self.n_loc)
-        log_odd = trials.set("log_odd", self.shape_weight[shapes].sum(axis=1))
+        weights = np.asarray(self.shape_weight, float)
+        if len(weights) != self.n_shape:
+            raise ValueError(
+                f"shape_weight={self.shape_weight!r} must have {self.n_shape} weights: the number of shapes is fixed when "
+                f"{self} is made."
+            )
+        log_odd = trials.set("log_odd", weights[shapes].sum(axis=1))
         positive = trials.draws.random("outcome", trials.n) < 1 / (1 + 10**-log_odd)
         ground_truth = trials.condition("ground_truth", positive.astype(int), self.choices)
         trials.add_period(["fixation", *self.stimuli, "delay", "decision"])

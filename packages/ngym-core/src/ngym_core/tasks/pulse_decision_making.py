@@ -64,6 +64,7 @@ class PulseDecisionMaking(TrialEnv):
     default_rewards = {"abort": -0.1, "correct": 1.0, "fail": 0.0}
     rule = FixateThenChoose(fixation=None)
     chance = (1 - 3**-50) / 2
+    fixed_parameters = ("n_bin",)
 
     def __init__(
         self,
@@ -86,15 +87,17 @@ class PulseDecisionMaking(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         swapped = trials.draws.random("swap", trials.n)[:, None] < 0.5
-        p = np.where(swapped, self.p_pulse[::-1], self.p_pulse)
+        p_pulse = np.asarray(self.p_pulse, float)
+        p = np.where(swapped, p_pulse[::-1], p_pulse)
         drawn = [trials.draws.random(f"pulse{i + 1}", trials.n, self.n_bin) < p[:, i, None] for i in (0, 1)]
         tie = trials.draws.uniform("tie", trials.n, -0.1, 0.1)
         wanted = trials.forced_value("ground_truth", self.choices)
         if wanted is not None:  # swap the sides where the other one has more
             other = (_more(drawn, tie) != wanted)[:, None]
             drawn = [np.where(other, there, here) for here, there in zip(drawn, drawn[::-1], strict=True)]
-        pulses = [trials.condition(f"pulse{i + 1}", side.astype(int)) for i, side in enumerate(drawn)]
-        ground_truth = trials.set("ground_truth", _more(pulses, tie) if wanted is None else wanted)
+        pulses = [trials.condition(f"pulse{i + 1}", side.astype(int), [0, 1]) for i, side in enumerate(drawn)]
+        more, equal = _more(pulses, tie), pulses[0].sum(axis=1) == pulses[1].sum(axis=1)
+        ground_truth = trials.set("ground_truth", more if wanted is None else np.where(equal, wanted, more))
         trials.add_period("fixation")
         for before, period in zip(["fixation", *self.stimuli], self.stimuli, strict=False):
             trials.add_period(period, after=before, at_least=period.startswith("cue"))

@@ -12,6 +12,7 @@ from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import FixateThenChoose
 from ngym_core.spaces import Discrete
 from ngym_core.stimuli import GREY, WHITE, MovingDots, Screen, set_pixels
+from ngym_core.tasks._coherences import ScalesCoherences
 from ngym_core.tasktools import ring
 from ngym_core.trials import Trials
 
@@ -70,6 +71,8 @@ class RandomDotMotion(TrialEnv):
     rule = FixateThenChoose()
     chance = (1 - 3**-6) / 2
     blank = GREY
+    stim_scale: Any = ScalesCoherences()
+    cohs: Array
 
     def __init__(
         self,
@@ -82,7 +85,8 @@ class RandomDotMotion(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        self.cohs = _percent(np.array([0, 6.4, 12.8, 25.6, 51.2]) * stim_scale)
+        self.stim_scale = stim_scale
+        _percent(self.cohs)
         self.theta = ring(dim_ring)
         self.choices = np.arange(dim_ring)
         self.screen, self.dots = Screen(win_kwargs), MovingDots()
@@ -91,7 +95,7 @@ class RandomDotMotion(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         ground_truth = trials.choice("ground_truth", self.choices)
-        coh = _percent(trials.choice("coh", self.cohs, allow="any"))
+        coh = _percent(trials.choice("coh", _percent(np.asarray(self.cohs)), allow="any"))
         trials.add_period(["fixation", "stimulus", "decision"])
         start, stop = trials.span("stimulus")
         dots = self.dots.draw(trials.draws, stop - start, trials.n)

@@ -117,14 +117,18 @@ class ReachingDelayResponse(TrialEnv):
         **kwargs: Any,
     ) -> None:
         super().__init__(dt, rewards=rewards, timing=timing, **kwargs)
-        if lowbound > highbound:
-            raise ValueError(f"lowbound={lowbound!r} must not be above highbound={highbound!r}.")
         self.lowbound, self.highbound = lowbound, highbound
+        self._check_bounds()
         low, high = np.array([0, -2], np.float32), np.array([1, 2], np.float32)
         self.observation_space = Box(low, high, {"go": 0, "stimulus": 1}, dtype=np.float32)
         self.action_space = Box(np.array([-1, -1], np.float32), high, {"go": 0, "position": 1}, dtype=np.float32)
 
+    def _check_bounds(self) -> None:
+        if self.lowbound > self.highbound:
+            raise ValueError(f"lowbound={self.lowbound!r} must not be above highbound={self.highbound!r}.")
+
     def _new_trials(self, trials: Trials) -> None:
+        self._check_bounds()
         position = trials.uniform("ground_truth", self.lowbound, self.highbound)
         if not ((position >= -1) & (position <= 2)).all():
             raise ValueError(f"The condition 'ground_truth' is forced to {position.tolist()}; positions are from -1 to 2.")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Keywords
+from ngym_core.arguments import Keywords, Number
 from ngym_core.env import Rewards, Timing
 from ngym_core.stimuli import GREY, Screen, plaid
 from ngym_core.tasks.spatial_suppress_motion import SpatialSuppressMotion
@@ -66,10 +66,7 @@ class SpatialSuppressMotionImage(SpatialSuppressMotion):
 
     def _new_trials(self, trials: Trials) -> None:
         direction, contrast = self._motion(trials)
-        forced = trials.forced_value("diameter")
-        diameter = trials.set("diameter", np.ones(trials.n) if forced is None else forced)
-        if not ((contrast >= 0) & (contrast <= 1) & (diameter > 0) & (diameter < np.inf)).all():
-            raise ValueError("The contrast must be from 0 to 1, and the diameter a positive number.")
+        diameter = trials.condition("diameter", np.ones(trials.n), Number(above=0))
         trials.paint_later(self._film, direction, contrast, diameter)
 
     def _film(self, trials: Trials, direction: Array, contrast: Array, diameter: Array) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngym_core.arguments import Number
 from ngym_core.env import Rewards, Timing, TrialEnv
 from ngym_core.rules import Rule
 from ngym_core.spaces import Box
@@ -66,7 +67,7 @@ class SpatialSuppressMotion(TrialEnv):
 
     Conditions:
         direction: 1 to 4. Direction of the motion.
-        contrast: 0.05 or 0.99. Another one may be forced.
+        contrast: 0.05 or 0.99. Another one, from 0 to 1, may be forced.
         diameter: 1 (low contrast) or 8 (high). Another one, from 0 to 8, may be forced.
 
     Rewards:
@@ -104,9 +105,7 @@ class SpatialSuppressMotion(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         direction, contrast = self._motion(trials)
-        default = np.where(contrast < 0.5, 1, 8)
-        forced = trials.forced_value("diameter")
-        diameter = trials.set("diameter", default if forced is None else forced)
+        diameter = trials.condition("diameter", np.where(contrast < 0.5, 1, 8), Number(0, 8))
         strength = (np.cos(self.theta - self.theta[direction][:, None]) + 1) * contrast[:, None] / 2
         covered = np.arange(8) < diameter[:, None]
         trials.add_ob((strength[:, :, None] * covered[:, None]).reshape(-1, 32))
@@ -114,7 +113,7 @@ class SpatialSuppressMotion(TrialEnv):
     def _motion(self, trials: Trials) -> tuple[Array, Array]:
         """Draw direction (from 0) and contrast, (n,) each, and set the ground truth that follows from them."""
         direction = trials.choice("direction", self.directions) - 1
-        contrast = trials.choice("contrast", [0.05, 0.99], allow="any")
+        contrast = trials.choice("contrast", [0.05, 0.99], allow=Number(0, 1))
         trials.add_period("stimulus")
         trials.set_groundtruth(self._reports(direction, contrast, trials.gt.shape[1]))
         return direction, contrast

@@ -145,8 +145,9 @@ class VisualSearch(TrialEnv):
 
     def _new_trials(self, trials: Trials) -> None:
         angles, colors = self._bars(trials)
-        order = trials.draws.permutation("centers", trials.n, len(self.target_centers))
-        centers = _check_centers(trials.condition("centers", self.target_centers[order]))
+        targets = _check_centers(np.asarray(self.target_centers))
+        order = trials.draws.permutation("centers", trials.n, len(targets))
+        centers = _check_centers(trials.condition("centers", targets[order]))
         trials.add_period(["fixation", "sample", "delay", "decision"])
         trials.paint_later(self._film, angles, colors, centers)
         trials.set_groundtruth(centers[:, 0], "decision")
@@ -159,7 +160,7 @@ class VisualSearch(TrialEnv):
         for i in range(1, len(self.target_centers)):
             turned = draws.random(f"turned {i}", n) > 0.5
             angle = self.delta_angle * draws.choice(f"sense {i}", n, [1, -1])
-            color = self.delta_color[draws.permutation(f"delta_color {i}", n, 3)]
+            color = np.asarray(self.delta_color)[draws.permutation(f"delta_color {i}", n, 3)]
             angles.append(np.where(turned, (angles[0] + angle) % (2 * np.pi), angles[0]))
             colors.append(np.where(turned[:, None], colors[0], np.clip(colors[0] + color, 0, 1)))
         levels = trials.condition("colors", np.stack(colors, axis=1))

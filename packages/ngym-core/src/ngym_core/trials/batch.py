@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import Having, explained, shown
+from ngym_core.arguments import Having, Number, explained, shown
 from ngym_core.errors import InvalidOperationError
 from ngym_core.random import Draws
 from ngym_core.spaces import Where
@@ -111,7 +111,7 @@ class Trials:
         p: ArrayLike | None = None,
         *,
         size: int | None = None,
-        allow: str | Sequence[Any] = "options",
+        allow: str | Sequence[Any] | Number = "options",
     ) -> Array:
         """Draw a condition among options.
 
@@ -121,13 +121,14 @@ class Trials:
             options: (k,) options, or k rows of m numbers.
             p: (k,) probabilities, or (n, k) for each trial; equal ones by default.
             size: Draw so many for each trial, independently.
-            allow: What a caller may force: one of the ``options``, ``any`` value, or one of a list of values.
+            allow: What a caller may force: one of the ``options``, ``any`` value, one of a list of values, or a `Number`
+                such as ``Number(0, 1)`` within its bounds.
 
         Returns:
             (n,), (n, size) or (n, m) drawn or forced values.
 
         Raises:
-            ValueError: A forced value that is not allowed, or `p` that are not probabilities of the options.
+            ValueError: A forced value that is not options, or `p` that are not probabilities of the options.
         """
         options = np.asarray(options)
         if not options.ndim or not len(options):
@@ -182,20 +183,20 @@ class Trials:
         return self.condition(name, np.concatenate(parts), [0, 1])
 
     @explained
-    def condition(self, name: str, drawn: Array, options: ArrayLike | None = None) -> Array:
+    def condition(self, name: str, drawn: Array, options: ArrayLike | Number | None = None) -> Array:
         """Record a condition that the task has drawn itself, or what the caller forces instead.
 
         Args:
             name: Name of the condition.
             drawn: (n, ...) drawn values.
-            options: (k, ...) values that a caller may force; None for any.
+            options: (k, ...) values that a caller may force, or a `Number` such as ``Number(0, 1)``; None for any.
 
         Returns:
             (n, ...) values.
 
         Raises:
-            ValueError: A forced value that is not finite where it should be a number, has the wrong shape, or is none
-                of the options.
+            ValueError: A forced value that is not finite where it should be a number, has the wrong shape, or is not
+                allowed.
         """
         return self._conditions.record(name, drawn, options)
 
@@ -211,7 +212,7 @@ class Trials:
             (n,) values, or None where nothing is forced.
 
         Raises:
-            ValueError: A value that is none of the options.
+            ValueError: A value that is none of the options, is not finite, or has the wrong shape.
         """
         return self._conditions.forced_value(name, options)
 
@@ -289,7 +290,7 @@ class Trials:
         Returns:
             (n,) ms, to be given to `add_period`.
         """
-        return self.condition(name or period, self._periods.duration(period))
+        return self.condition(name or period, self._periods.duration(period), Number(0, unit="ms"))
 
     def span(self, *periods: str) -> Span:
         """Return the first step of a period and the step after its last; of several, from the first to the last.
@@ -482,6 +483,7 @@ class Trials:
     def _finish(self) -> Trials:
         """Complete the trials once the task has filled them in."""
         self._conditions.refuse_unknown(self._task)
+        self._conditions.refuse_overruled(self._task)
         self._observations.finish()
         return self
 

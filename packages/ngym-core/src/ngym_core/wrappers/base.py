@@ -20,7 +20,6 @@ from ngym_core.random import Draws
 from ngym_core.sampling import (
     conditions_of_trial,
     is_one_at_a_time,
-    is_same_value,
     known_axes,
     layers,
     outermost_trial_layer,
@@ -32,6 +31,7 @@ from ngym_core.sampling import (
 from ngym_core.spaces import names_of
 from ngym_core.state import InitSignature, get_state, set_state
 from ngym_core.trials import Trials, concatenate
+from ngym_core.trials.conditions import is_same_value
 
 __all__ = ["StepBatch", "TrialWrapper"]
 

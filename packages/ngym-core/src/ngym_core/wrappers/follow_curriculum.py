@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import checked, given_arguments, shown
+from ngym_core.arguments import GivenArgument, checked, given_arguments, refuse_fixed, shown
 from ngym_core.changes import PLAYED
 from ngym_core.curriculum import NO_LEVEL, Curriculum, GivenCurriculum, KeyPath, Progress, Stage, as_curriculum
 from ngym_core.errors import unknown_name
@@ -177,9 +178,9 @@ class FollowCurriculum(TrialWrapper):
         }
         where: KeyPath = ()
         try:
-            for keys in stage.flat_parameters(self.level):
+            for keys, value in stage.flat_parameters(self.level).items():
                 where = ("parameters", *keys)
-                self._remember(keys)
+                self._remember(keys, value)
             for keys, value in self._parameters_now().items():
                 where = ("parameters", *keys)
                 self._assign(keys, value)
@@ -188,7 +189,7 @@ class FollowCurriculum(TrialWrapper):
                 self._refuse_decided_inside([name])
             where = ()
             sample_trials(self.env, 1, 0, None, conditions)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             named = next((name for name in conditions if repr(name) in str(error)), None)
             where = where if named is None else ("conditions", named)
             if stage.staircase is not None and where == stage.staircase.keys:
@@ -206,8 +207,8 @@ class FollowCurriculum(TrialWrapper):
 
     # ---- what stages set -------------------------------------------------------------------------
 
-    def _remember(self, keys: tuple[str, ...]) -> None:
-        """Keep the value of a parameter before the curriculum, after a check that there is one."""
+    def _remember(self, keys: tuple[str, ...], value: Any) -> None:
+        """Keep the value of a parameter before the curriculum, after a check that it can have another."""
         if keys in self._before:
             return
         if len(tasks_of(self.env)) > 1:
@@ -222,8 +223,10 @@ class FollowCurriculum(TrialWrapper):
                 values._check(keys[1], 0)
             return
         valid = sorted(name for name in vars(self.task) if not name.startswith("_") and name not in FIXED)
-        if keys[0] not in valid:
+        if keys[0] not in valid and (keys[0] in FIXED or keys[0] not in self.task._parameters):
             raise unknown_name(f"parameter of {self.task}", keys[0], [*valid, "timing", "rewards"])
+        if isinstance(inspect.getattr_static(type(self.task), keys[0], None), GivenArgument):
+            refuse_fixed(self.task, keys[0], value)
         self._before[keys] = getattr(self.task, keys[0])
 
     def _assign(self, keys: tuple[str, ...], value: Any) -> None:

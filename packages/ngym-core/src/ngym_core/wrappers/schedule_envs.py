@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, TypeAlias
 
@@ -247,7 +248,7 @@ class MultiEnvs(TrialWrapper):
             one, own_draws = select(trials, of_part), draws.of_trials(of_part, trials.n)
             others = None if own is None else one.ob[..., own:]  # such as the cue, which wrappers inside do not know
             if others is not None:
-                map_channels(one, lambda values, trial, own=own: values[:, :own])
+                map_channels(one, partial(_first_channels, own))
             one = shown_as_data(part, one, own_draws)
             if others is not None and others.shape[-1]:
                 add_channels(one, others)
@@ -350,6 +351,11 @@ def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None)
 def _channels_of_trials(env: gymnasium.Env[Any, Any], trials: Trials) -> int | None:
     """Return how many channels the trials of an env have, without those that wrappers append; None: they are no vectors."""
     return int(trials.ob.shape[2]) if len(env.observation_space.shape or ()) == 1 else None
+
+
+def _first_channels(number: int | None, values: NDArray[Any], trial: NDArray[Any]) -> NDArray[Any]:
+    """Return the first channels of values, for `map_channels`."""
+    return values[:, :number]
 
 
 def _pad_actions(envs: Sequence[gymnasium.Env[Any, Any]]) -> gymnasium.Space[Any]:

@@ -134,8 +134,7 @@ class Compare(TrialEnv):
         return self.stim_mod[1]
 
     def _new_trials(self, trials: Trials) -> None:
-        first = trials.choice("i1", self.choices)
-        second = trials.condition("i2", trials.draws.other("i2", trials.n, len(self.choices), first), self.choices)
+        first, second = self._places(trials)
         shown = self._add_periods(trials)
         trials.add_ob(1, (0, trials.span("decision")[0]) if self.hold_cue else "fixation", where="fixation")
         for where in (None,) if self.noise_everywhere else ("stimulus_mod1", "stimulus_mod2"):
@@ -158,6 +157,23 @@ class Compare(TrialEnv):
             for period, shape in zip(shown, bumps, strict=False):
                 trials.add_ob(shape, period, where=f"stimulus_mod{m}")
         trials.set_groundtruth(ground_truth, "decision", where="choice")
+
+    def _places(self, trials: Trials) -> tuple[Any, Any]:
+        """Draw the directions of both stimuli, (n,) each. Where only the second is forced, the first is another one."""
+        first = trials.draws.choice("i1", trials.n, self.choices)
+        forced = trials.forced_value("i2", self.choices)
+        if forced is None:
+            first = trials.condition("i1", first, self.choices)
+            other = trials.draws.other("i2", trials.n, len(self.choices), first)
+        else:
+            other = trials.draws.other("i2", trials.n, len(self.choices), forced)
+            first = trials.condition("i1", np.where(first == forced, other, first), self.choices)
+        second = trials.condition("i2", other, self.choices)
+        if (first == second).any():
+            raise ValueError(
+                f"The conditions 'i1' and 'i2' are both forced to {first[first == second][0]}; they must differ."
+            )
+        return first, second
 
     def _add_periods(self, trials: Trials) -> tuple[str, str]:
         """Add the periods and return those in which the two stimuli are shown."""

@@ -193,12 +193,15 @@ class Modifier(TrialWrapper):
 
     def turn_back(self, forced: Mapping[str, Any], places: ArrayLike) -> dict[str, Any]:
         """Return the forced conditions for the env inside: of a forced answer, the one from which it is turned."""
-        changed = dict(forced)
-        for name in forced.keys() & set(self.task.choice_conditions) if self._first_choice is not None else ():
+        first, changed = self._first_choice, dict(forced)
+        for name in self.task.choice_conditions:
+            if first is None or name not in forced:
+                continue
             named = np.asarray(forced[name])
-            if named.dtype.kind in "iuf" and np.isin(named, np.arange(self._first_choice, self._end)).all():
-                place: Any = named.astype(np.int64) - self._first_choice - np.asarray(places)
-                changed[name] = place % len(self._choices) + self._first_choice
+            valid = named.dtype.kind in "iuf" and np.isin(named, np.arange(first, self._end)).all()
+            if valid and not (named.ndim and np.ndim(places) and named.shape != np.shape(places)):
+                place: Any = named.astype(np.int64) - first - np.asarray(places)
+                changed[name] = place % len(self._choices) + first
         return changed  # the task says what is wrong with others
 
     @property
