@@ -98,3 +98,19 @@ def test_silent_copies_share_arrays_and_play_on():
     copied = silent_copy(env)
     assert copied.unwrapped.theta is env.unwrapped.theta
     assert np.array_equal(copied.step(0)[0], env.step(0)[0])
+
+
+def test_sample_trials_refuses_two_sources_of_randomness():
+    with pytest.raises(TypeError, match="^seed=0 and draws=.* are two sources of randomness: give one of them"):
+        ngym.make("GoNogo-v0").sample_trials(4, seed=0, draws=ngym.Draws(1))
+
+
+@pytest.mark.parametrize("forced", [{}, {"coh": 6.4}])
+def test_conditions_can_be_changed_by_the_task_whatever_is_forced(forced):
+    class Changes(type(ngym.make("PerceptualDecisionMaking-v0").unwrapped)):
+        def _new_trials(self, trials):
+            strength = trials.choice("coh", [0, 6.4, 12.8])
+            strength *= 2
+            super()._new_trials(trials)
+
+    assert Changes().sample_trials(3, seed=0, **forced).n == 3

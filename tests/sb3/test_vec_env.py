@@ -266,6 +266,9 @@ def test_set_attr_counts_from_the_next_trial_on():
     assert env.vector_env.env.time_out == 500
     assert "time_out" not in vars(env.vector_env.task)
     env.set_attr("trials_per_episode", 2)
+    for wrong, error in (("x", TypeError), (-3, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match=f"^trials_per_episode={wrong!r} must be an integer from 1"):
+            env.set_attr("trials_per_episode", wrong)
     assert env.trials_per_episode == 2
 
 

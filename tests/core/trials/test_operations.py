@@ -215,3 +215,19 @@ def test_map_answers_by_step_knows_the_trial_and_the_step_of_each_answer(how, pe
     np.testing.assert_array_equal(trials.ob, before.ob)
     for old, new in zip(before, trials, strict=True):
         assert (new.start, new.end) == (old.start, old.end)
+
+
+def test_select_takes_masks():
+    trials = ngym.make("GoNogo-v0").sample_trials(6, seed=0)
+    mask = np.array([True, False, False, True, False, True])
+    for one, two in zip(select(trials, mask), select(trials, np.array([0, 3, 5])), strict=True):
+        assert np.array_equal(one.ob, two.ob)
+        assert one.conditions == two.conditions
+    assert select(trials, mask).n == 3
+
+
+@pytest.mark.parametrize("end", [100, np.array([3, 100, 3])])
+def test_end_trials_refuses_to_make_trials_longer(end):
+    trials = ngym.make("PerceptualDecisionMaking-v0").sample_trials(3, seed=0)
+    with pytest.raises(ValueError, match=r"^end=.*100.*: trials can be ended earlier, and theirs are .*22, 22, 22"):
+        end_trials(trials, end)

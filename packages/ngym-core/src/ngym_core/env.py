@@ -460,6 +460,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         Raises:
             ValueError: n below 1, or a value that the condition cannot have.
             UnknownNameError: A condition that the task does not have.
+            TypeError: Both a seed and draws.
         """
         return sample_trials(self, n, seed, draws, conditions)
 

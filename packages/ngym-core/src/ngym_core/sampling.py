@@ -185,6 +185,8 @@ def sample_trials(env: AnyEnv, n: int, seed: int | None, draws: Draws | None, co
     N.check("n", n)
     env_draws: Draws = env.unwrapped._draws
     env = outermost_trial_layer(env)
+    if draws is not None and seed is not None:
+        raise TypeError(f"seed={seed!r} and draws={draws} are two sources of randomness: give one of them.")
     if draws is None:
         draws = env_draws if seed is None else Draws(seed)
     refuse_unknown_conditions(env, conditions)

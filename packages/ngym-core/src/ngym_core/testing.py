@@ -147,7 +147,7 @@ def check_task(
 
     def check_chance() -> Iterator[str]:
         measured["chance"] = getattr(build(), "chance", None)
-        measured["random"] = _performance(build, seeds, random_trials // len(seeds), _play_randomly)
+        measured["random"] = _performance(build, seeds, max(1, random_trials // len(seeds)), _play_randomly)
         breaches = list(_check_scale("random actions score", measured["random"]))
         yield from breaches or _check_chance(measured["chance"], measured["random"])
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecNormalize, VecVideoRecorder
 
 import ngym_core as ngym
-from ngym_core.arguments import Count, Keywords, Seed, check_attributes, checked, explained, shown
+from ngym_core.arguments import Count, Integer, Keywords, Seed, check_attributes, checked, explained, shown
 from ngym_core.errors import unknown_name
 from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers, silent_copy
@@ -365,6 +365,7 @@ class NgymVecEnv(VecEnv):
         if attr_name in ("observation_space", "action_space"):
             raise ValueError(f"The {attr_name} of lanes that were made cannot be changed; make a new env.")
         if attr_name == "trials_per_episode":
+            Integer(1).check(attr_name, value)
             self.vector_env.trials_per_episode = value
             return
         found = layers(self.vector_env.env)

@@ -65,8 +65,8 @@ class Conditions:
         self.forceable.add(name)
         if name in self._forced:
             drawn = self._checked(name, drawn.shape, drawn.dtype.kind, options)
-        elif not drawn.flags.writeable:
-            drawn = drawn.copy()  # a view of the options: the caller may change what it gets
+        if not drawn.flags.writeable:
+            drawn = drawn.copy()  # a view of what is forced or of the options: the caller may change what it gets
         self.values[name] = drawn
         return drawn
 

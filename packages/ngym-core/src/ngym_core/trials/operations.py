@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Having, Several, explained
+from ngym_core.arguments import Having, Several, explained, shown
 from ngym_core.trials._kernels import Span, Steps, highest
 from ngym_core.trials.batch import Trials
 from ngym_core.trials.durations import to_steps
@@ -136,8 +136,9 @@ def select(trials: Trials, rows: Array) -> Trials:
 
     Args:
         trials: n trials.
-        rows: (k,) indices.
+        rows: (k,) indices, or which trials, (n,) bool.
     """
+    rows = np.flatnonzero(rows) if np.asarray(rows).dtype.kind == "b" else np.asarray(rows, np.int64)
     selected = Trials(trials._task, len(rows), trials.draws)
     selected._periods.total = to_steps(trials.lengths[rows], 1)
     for name, span in trials._periods.spans.items():
@@ -145,7 +146,7 @@ def select(trials: Trials, rows: Array) -> Trials:
         selected._periods.spans[name] = (to_steps(start, 1), to_steps(end, 1))
     selected.conditions.update({name: values[rows] for name, values in trials.conditions.items()})
     for name in ("ob", "gt"):
-        selected._observations.set_runs(name, trials._observations.runs(name).take(np.asarray(rows)))
+        selected._observations.set_runs(name, trials._observations.runs(name).take(rows))
     return selected
 
 
@@ -164,7 +165,13 @@ def complete_periods(trials: Trials, names: Iterable[str]) -> None:
 
 @explained
 def end_trials(trials: Trials, end: Steps) -> None:
-    """End the trials earlier, at a step: an integer, or (n,)."""
+    """End the trials earlier, at a step: an integer, or (n,).
+
+    Raises:
+        ValueError: A trial that would end later.
+    """
+    if (np.asarray(end) > trials.lengths).any():
+        raise ValueError(f"end={shown(end)}: trials can be ended earlier, and theirs are {shown(trials.lengths)} steps.")
     for name in ("ob", "gt"):
         array = getattr(trials, name)[:, : highest(end)].copy()
         array[np.arange(array.shape[1]) >= np.broadcast_to(end, trials.n)[:, None]] = 0
