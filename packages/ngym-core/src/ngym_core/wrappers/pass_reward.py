@@ -10,16 +10,18 @@ import numpy as np
 from ngym_core.env import TrialEnv
 from ngym_core.random import Draws
 from ngym_core.rules import rewards_of_ground_truth
-from ngym_core.sampling import rows_of_tasks
+from ngym_core.sampling import layers, rows_of_tasks
 from ngym_core.trials import Trials, select
 from ngym_core.wrappers._append import append_channels, append_previous_step, extend_space
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
+from ngym_core.wrappers.reaction_time import ReactionTime
 
 
 class PassReward(TrialWrapper):
     """Append the last reward to the observation, as a channel named `reward`. It is 0 after a reset.
 
-    In data sets it is the reward of the ground truth in the step before, which needs a task with a reward rule.
+    In data sets it is the reward of the ground truth in the step before, which needs a task with a reward rule. What other
+    wrappers inside add to rewards step by step is not in it.
 
     Args:
         env: A task with a vector of channels, or with numbered observations (which become one-hot).
@@ -50,8 +52,10 @@ class PassReward(TrialWrapper):
         """Append the reward of the ground truth in the step before.
 
         Raises:
-            TypeError: A task with a `_step` of its own, which can only be played.
+            TypeError: A task with a `_step` of its own, or `ReactionTime` with an urgency inside, which can only be played.
         """
+        if any(isinstance(layer, ReactionTime) and layer.urgency for layer in layers(self.env)):
+            raise TypeError("ReactionTime adds an urgency to the rewards of each step: they are known only when it is played.")
         rewards = np.zeros(trials.gt.shape[:2])
         for task, rows in rows_of_tasks(self, trials):
             if type(task)._step is not TrialEnv._step:
