@@ -46,5 +46,5 @@ def test_pass_reward_around_a_mixture_shows_in_data_what_each_task_pays(wrapper,
 
 def test_pass_reward_has_no_data_of_a_task_with_an_urgency():
     sample_as_data(make("ReactionTime", "PassReward"), 3, ngym.Draws(0), {})
-    with pytest.raises(TypeError, match="ReactionTime adds an urgency to the rewards of each step: they are known only when"):
+    with pytest.raises(TypeError, match="ReactionTime adds an urgency to the reward of each step"):
         sample_as_data(make(("ReactionTime", {"urgency": -0.1}), "Monitor", "PassReward"), 3, ngym.Draws(0), {})

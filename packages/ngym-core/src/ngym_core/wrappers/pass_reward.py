@@ -55,7 +55,9 @@ class PassReward(TrialWrapper):
             TypeError: A task with a `_step` of its own, or `ReactionTime` with an urgency inside, which can only be played.
         """
         if any(isinstance(layer, ReactionTime) and layer.urgency for layer in layers(self.env)):
-            raise TypeError("ReactionTime adds an urgency to the rewards of each step: they are known only when it is played.")
+            raise TypeError(
+                "ReactionTime adds an urgency to the reward of each step: they are known only when it is played."
+            )
         rewards = np.zeros(trials.gt.shape[:2])
         for task, rows in rows_of_tasks(self, trials):
             if type(task)._step is not TrialEnv._step:
