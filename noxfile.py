@@ -85,6 +85,11 @@ def install(session: nox.Session, *packages: str, extra: tuple[str, ...] = ()) -
     session.install("-c", "constraints.txt", *paths, *extra)
 
 
+def run_tests(session: nox.Session, *paths: str) -> None:
+    """Run tests, two at a time, each with one thread: more would wait for each other."""
+    session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *paths, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
 def groups(*names: str) -> tuple[str, ...]:
     """Give the tools of a group in pyproject.toml."""
     return tuple(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *names))
@@ -112,7 +117,7 @@ def tests(session: nox.Session, package: str) -> None:
     """The tests of one package from wheels, with its own dependencies only; or those of the four packages together."""
     if package == "all":
         install(session, *ALL, extra=(*groups("test"), "moviepy>=2"))
-        session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *TOGETHER, *session.posargs)
+        run_tests(session, *TOGETHER)
         return
     session.env.update(ENV)
     session.install("build")
@@ -130,7 +135,7 @@ def tests(session: nox.Session, package: str) -> None:
     shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy("pyproject.toml", outside)
     session.chdir(outside)
-    session.run("python", "-m", "pytest", *TWO_AT_A_TIME, f"tests/{package}", *session.posargs)
+    run_tests(session, f"tests/{package}")
 
 
 @nox.session
@@ -150,7 +155,7 @@ def quick(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", *[f"packages/ngym-{package}/src" for package in ALL])
-    session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *QUICK, *session.posargs)
+    run_tests(session, *QUICK)
 
 
 def lowest_versions(package: str) -> list[str]:
@@ -180,7 +185,7 @@ def lowest(session: nox.Session, package: str) -> None:
     # This image is compared with what matplotlib 3.11 draws: older versions resample images otherwise.
     other = "tests/plot/test_baseline.py::test_figure_matches_its_baseline_image[trial_images]"
     tests = core_tests if package == "core" else [f"tests/{package}", "--deselect", other]
-    session.run("python", "-m", "pytest", *TWO_AT_A_TIME, *tests, *session.posargs)
+    run_tests(session, *tests)
 
 
 @nox.session
