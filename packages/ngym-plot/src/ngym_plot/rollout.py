@@ -74,22 +74,24 @@ def plot_env(
     """
     env = ngym.make(env) if isinstance(env, str) else env
     data = ngym.run_env(env, num_steps, num_trials, def_act, model, seed=seed, conditions=conditions)
-    return visualize_run(
-        data["ob"],
-        data["actions"],
-        gt=data["gt"],
-        rewards=data["rewards"],
-        performance=data["perf"] if plot_performance else None,
-        states=data["states"],
-        legend=legend,
-        ob_traces=ob_traces,
-        name=task_name(env, data["trials"]) if name is None else name,
-        fname=fname,
-        fig_kwargs=fig_kwargs,
-        env=env,
-        initial_ob=data["initial_ob"],
-        trial_starts=np.nonzero(data["trial_end"])[0] + 2,  # the step after an end, counted from 1
-        plot_config=plot_config,
+    figure = run_figure(data if plot_performance else {**data, "perf": None}, env, PlotConfig.of(plot_config))
+    title = task_name(env, data["trials"]) if name is None else name
+    return figure.draw(legend, ob_traces, title, fname, fig_kwargs or {})
+
+
+def run_figure(run: Mapping[str, Any], env: Any, config: PlotConfig) -> RunFigure:
+    """Return the figure of what `run_env` returned, with a line wherever a trial began."""
+    starts = np.append(run["trial_start"][1:], run["trial_end"][-1])
+    return RunFigure(
+        run["ob_before"],
+        run["actions"],
+        run["gt"],
+        run["rewards"],
+        run["perf"],
+        run.get("states"),
+        env,
+        np.nonzero(starts)[0] + 2,  # counted from 1
+        config,
     )
 
 

@@ -70,8 +70,7 @@ def plot_trial(
     if model is None and def_act is None:
         model = Oracle(env)
     data = ngym.run_env(env, num_trials=1, def_act=def_act, model=model, seed=seed)
-    # data["ob"] has the observations after each step; an action belongs to the observation before it.
-    ob = np.concatenate([np.asarray(data["initial_ob"])[None], data["ob"][:-1]])
+    ob = data["ob_before"]
     config = PlotConfig(width=6.5, unit="ms") if plot_config is None else PlotConfig.of(plot_config)
     run = RunFigure(
         ob, data["actions"], data["gt"], data["rewards"], None, data["states"], env, None, config, data["periods"][0]
