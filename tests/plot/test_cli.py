@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from ngym_plot import session
 from ngym_plot.cli import gallery, plot
 
 from ..command_lines import NO_SUCH_OPTION, TASK, WRONG_CHANGES, WRONG_TASKS, WRONG_WORDS
@@ -30,6 +31,15 @@ def test_plot_command_draws_any_number_of_trials(trials, tmp_path):
     with Image.open(tmp_path / "figure.png") as image:
         assert image.width > 600
         assert len(image.convert("L").histogram()) > 1
+
+
+@pytest.mark.parametrize(("task", "no_response"), [("IBL", None), ("GoNogo", 0)])
+def test_plot_command_counts_what_the_task_calls_no_response(task, no_response, monkeypatch):
+    calls = []
+    draw = session.plot_session
+    monkeypatch.setattr(session, "plot_session", lambda *args, **options: calls.append(options) or draw(*args, **options))
+    invoke(plot, task, "--trials", 30)
+    assert calls[0]["no_response"] == no_response
 
 
 def test_plot_command_names_the_file_after_the_task_and_keeps_existing_files(tmp_path):

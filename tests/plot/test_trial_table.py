@@ -32,6 +32,24 @@ def test_signed_choices_of_unsigned_and_signed_strengths():
     assert signed_choices(bandit, "value", no_response=None)[1].tolist() == [0, 1, 0]
 
 
+@pytest.mark.parametrize("function", [plot_psychometric_curves, signed_choices, fit_history])
+def test_a_right_choice_does_not_count_as_no_response(function):
+    columns = table(400)
+    of_two = {**columns, "choice": np.maximum(columns["choice"] - 1, 0), "gt": columns["ground_truth"]}
+    n = (columns["ground_truth"] == 0).sum()
+    with pytest.raises(ValueError, match=f"no_response=0 is the right choice in {n} of 400 trials.*give no_response=None"):
+        function(of_two)
+    function(of_two, no_response=None)
+
+
+@pytest.mark.parametrize("guess_rate", [None, 0.5])
+def test_trials_that_end_before_a_response_is_due_do_not_make_it_a_right_choice(guess_rate):
+    columns = table(400)
+    aborted = {**columns, "gt": np.where(np.arange(400) % 5, columns["gt"], 0)}
+    fits = plot_psychometric_curves(aborted, guess_rate=guess_rate, resamples=0)[1]
+    assert fits[""].trials == np.count_nonzero(columns["choice"])
+
+
 def test_group_trials_orders_numbers_and_keeps_the_order_of_words():
     columns = table(20)
     assert [label for label, _ in group_trials(columns, [0.0, -0.0, 2.0, -1.0] * 5)] == ["-1.0", "0.0", "2.0"]

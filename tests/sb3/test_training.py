@@ -148,6 +148,13 @@ def test_evaluation_report_as_text():
     assert lines[-1].split()[:2] == ["all", "50"]
 
 
+@pytest.mark.parametrize(("task", "end"), [("IBL-v0", "per trial, 50 trials"), ("LeverPress-v0", "trials")])
+def test_evaluation_report_counts_responses_where_an_action_is_none(task, end):
+    report = Trainer(task, TrainingConfig(envs=2)).evaluate(50)
+    assert report.summary().endswith(end)
+    assert ("a response in" in report.summary()) == (task != "IBL-v0")
+
+
 def test_evaluation_report_has_no_reaction_time_where_no_trial_has_one():
     table = {"coh": np.array([0.0, 0.0, 6.4]), "choice": np.array([0, 0, 1]), "performance": np.array([0.0, 0.0, 1.0])}
     table |= {"reward": np.zeros(3), "reaction_time": np.array([np.nan, np.nan, 200.0])}

@@ -60,6 +60,7 @@ def plot(
     import matplotlib as mpl
 
     import ngym_core as ngym
+    from ngym_core.trial_table import no_response
 
     mpl.use("Agg")  # figures go to files: no window, no display
     from ngym_plot.animation import plot_env_3dbox
@@ -107,7 +108,7 @@ def plot(
             figure = plot_env(env, num_trials=trials, model=agent, seed=seed, name=name)
         else:
             run = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)
-            figure = plot_session(table_from_run(run), title=name)
+            figure = plot_session(table_from_run(run), title=name, no_response=no_response(env.action_space))
         with style():
             path = save_figure(figure, path)
     click.echo(f"wrote {path}")

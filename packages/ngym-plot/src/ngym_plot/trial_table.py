@@ -133,9 +133,17 @@ def responses(table: Table, no_response: Finite | None = 0) -> NDArray[np.float6
         (trials,).
 
     Raises:
-        ValueError: Choices of several numbers.
+        ValueError: Choices of several numbers, or an action that counts as no response but is one of two right choices.
     """
     choice = numeric_column(table, "choice")
+    gt = numeric_column(table, "gt") if "gt" in table else np.zeros(0)
+    actions = np.concatenate([choice, gt])
+    others = np.unique(actions[~np.isnan(actions) & (actions != no_response)])
+    if no_response is not None and len(others) < 2 and (n := np.count_nonzero(gt == no_response)) > 0:
+        raise ValueError(
+            f"no_response={no_response!r} is the right choice in {n} of {len(gt)} trials, and there are fewer than two "
+            "others: give no_response=None, if every action is a response."
+        )
     return choice if no_response is None else np.where(choice == no_response, np.nan, choice)
 
 
@@ -158,7 +166,8 @@ def signed_choices(
 
     Raises:
         UnknownNameError: A column that the table does not have.
-        ValueError: No trial, more than two choices, or more than two values of `side`.
+        ValueError: No trial, more than two choices, `no_response` that is one of two right choices, or more than two values
+            of `side`.
 
     Example:
         >>> table = {"coh": [5, 5, 10], "ground_truth": [0, 1, 1], "choice": [1, 2, 0]}

@@ -22,7 +22,7 @@ from ngym_core.curriculum import as_curriculum
 from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.state import State, load_state, open_state, save_state, seal_state
-from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, save_trial_table
+from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, no_response, save_trial_table
 from ngym_sb3.callbacks import TrialCallback
 from ngym_sb3.config import MODEL, SETTINGS, TrainingConfig, make_model
 from ngym_sb3.evaluation import evaluate_policy
@@ -70,6 +70,7 @@ class EvaluationReport:
 
     Attributes:
         table: One row per trial, column -> (n,) array, see `evaluate_policy`.
+        no_response: The action that counts as no response; None if every action is a response.
 
     Example:
         >>> from ngym_sb3 import Trainer, TrainingConfig
@@ -81,6 +82,7 @@ class EvaluationReport:
     """
 
     table: TrialTable
+    no_response: int | None = 0
 
     @property
     def performance(self) -> float:
@@ -88,12 +90,12 @@ class EvaluationReport:
         return float(np.mean(self.table["performance"]))
 
     def summary(self) -> str:
-        """Return performance, reward and share of trials with a response, in one line."""
-        responded = np.mean(self.table["choice"].reshape(len(self.table["performance"]), -1).any(axis=1))
-        return (
-            f"performance {self.performance:.3f}, reward {np.mean(self.table['reward']):.3f} per trial, "
-            f"a response in {responded:.0%} of {len(self.table['performance'])} trials"
-        )
+        """Return performance, reward and, unless every action is one, the share of trials with a response, in one line."""
+        n = len(self.table["performance"])
+        responded = np.mean((self.table["choice"].reshape(n, -1) != self.no_response).any(axis=1))
+        responses = "" if self.no_response is None else f"a response in {responded:.0%} of "
+        reward = np.mean(self.table["reward"])
+        return f"performance {self.performance:.3f}, reward {reward:.3f} per trial, {responses}{n} trials"
 
     def by_condition(self) -> str:
         """Return trials, performance, reward and reaction time (ms) at each value of each condition, as text.
@@ -384,7 +386,7 @@ class Trainer:
         """
         env = self.config.make_env(self.task, TEST_LANES, training=False)
         seed = TEST_SEED_OFFSET + self.config.seed
-        return EvaluationReport(evaluate_policy(self.model, env, num_trials, seed=seed))
+        return EvaluationReport(evaluate_policy(self.model, env, num_trials, seed=seed), no_response(env.action_space))
 
     @checked
     def save(self, report: Report) -> list[Path]:
