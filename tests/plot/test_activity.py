@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -78,6 +80,45 @@ def test_plot_unit_traces_aligned_on_a_period():
     edges = sorted({round(patch.get_x(), 6) for patch in ax.patches})
     assert 0.0 in edges
     assert ax.get_xlim()[1] == 40
+
+
+def without_stimulus(record, members):
+    """Take the stimulus from some trials: the period has no step there."""
+    record.end["stimulus"] = np.where(members, record.start["stimulus"], record.end["stimulus"])
+    return record
+
+
+@pytest.mark.parametrize("how", ["no step", "ended before"])
+def test_activity_aligned_on_a_period_leaves_out_trials_without_it(how):
+    record, without = recording(), np.arange(40) % 4 == 0
+    if how == "no step":
+        without_stimulus(record, without)
+    else:
+        record.mask[without, 3:] = False
+    rest = recording()
+    rest.activity, rest.mask = rest.activity[~without], rest.mask[~without]
+    for part in (rest.start, rest.end, rest.conditions):
+        part.update({name: values[~without] for name, values in part.items()})
+    lines = []
+    for one in (record, rest):
+        context = pytest.warns(UserWarning, match="10 of 40 trials do not have the period 'stimulus' and are left out")
+        with context if one is record else nullcontext():
+            lines.append(plot_unit_traces(one, 4, "ground_truth", align="stimulus").lines)
+    for line, expected in zip(*lines, strict=True):
+        assert np.array_equal(line.get_ydata(), expected.get_ydata(), equal_nan=True)
+        assert line.get_label() == expected.get_label()
+
+
+def test_activity_figures_leave_out_groups_without_the_period_of_align():
+    record = without_stimulus(recording(), recording().conditions["ground_truth"] == 0)
+    with pytest.warns(UserWarning, match="do not have the period 'stimulus'"):
+        assert list(plot_population_state(record, "ground_truth", align="stimulus")[1]) == ["ground_truth = 1"]
+    with pytest.warns(UserWarning, match="do not have the period 'stimulus'") as caught:
+        plot_activity(record, align="stimulus")
+    assert caught[0].filename == __file__
+    without = int(np.argmin(record.conditions["ground_truth"]))
+    with pytest.raises(ValueError, match="align='stimulus': none of the 1 trials has this period"):
+        plot_activity(record, trial=without, align="stimulus")
 
 
 def test_plot_population_state_has_the_variance_of_the_principal_components():
