@@ -141,6 +141,14 @@ def test_plot_population_state_has_the_variance_of_the_principal_components():
     assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
 
 
+def test_activity_figures_group_trials_that_lack_a_condition():
+    record = recording()
+    record.conditions["anti"] = np.where(np.arange(40) % 2, np.arange(40) // 20, np.nan)
+    assert list(plot_population_state(record, "anti")[1]) == ["anti = 0.0", "anti = 1.0", "anti missing"]
+    labels = [line.get_label() for line in plot_unit_traces(record, 0, "anti").lines]
+    assert labels == ["anti = 0.0 (n = 10)", "anti = 1.0 (n = 10)", "anti missing (n = 20)"]
+
+
 @pytest.mark.parametrize("trial", [-1, -40, np.int64(-2)])
 def test_plots_of_a_trial_counted_from_the_end_are_those_of_its_number(trial):
     record = recording()

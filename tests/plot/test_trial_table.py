@@ -57,6 +57,21 @@ def test_group_trials_orders_numbers_and_keeps_the_order_of_words():
     assert [members.sum() for _, members in group_trials(columns, np.array([None, "a"] * 10))] == [10, 10]
 
 
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0.0, 1.0, np.nan, np.nan], ["anti = 0.0", "anti = 1.0", "anti missing"]),
+        (np.array([None, "b", "a", np.nan], object), ["anti = b", "anti = a", "anti missing"]),
+        ([np.nan] * 4, ["anti missing"]),
+    ],
+)
+def test_group_trials_puts_trials_without_a_value_into_a_group(values, labels):
+    groups = group_trials({"choice": np.ones(4), "anti": values}, "anti")
+    assert [label for label, _ in groups] == labels
+    assert np.sum([members for _, members in groups], axis=0).tolist() == [1] * 4
+    assert group_trials({"choice": np.ones(4)}, values)[-1][0] == "missing"
+
+
 def test_stages_rejects_more_stages_than_trials():
     with pytest.raises(ValueError, match="k=6 must be a number of stages from 1 to the 5 trials"):
         stages(table(5), 6)

@@ -205,7 +205,8 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
         max_groups: The most groups that a reader can distinguish in a figure.
 
     Returns:
-        Label and members, (trials,) bool, of each group: numbers in ascending order, words in order of appearance.
+        Label and members, (trials,) bool, of each group: numbers in ascending order, words in order of appearance, and
+        last the trials in which the value is missing (NaN or None).
 
     Raises:
         UnknownNameError: A column that the table does not have.
@@ -217,16 +218,19 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
     values = column(table, by) if isinstance(by, str) else np.asarray(by)
     if values.shape != (n,):
         raise ValueError(f"by must name a column or hold one value for each of the {n} trials, not shape {values.shape}.")
+    missing = np.array([value is None or bool(value != value) for value in values.tolist()])
     # Objects cannot be sorted with None among them; + 0.0 gives -0.0 and 0.0 the same label.
     values = values.astype(str) if values.dtype == object else values + 0.0 if values.dtype.kind == "f" else values
-    different, first = np.unique(values, return_index=True)
-    if len(different) > max_groups:
+    different, first = np.unique(values[~missing], return_index=True)
+    if len(different) + missing.any() > max_groups:
         raise ValueError(
-            f"by has {len(different)} different values; a figure shows at most {max_groups} groups. Bin the values first."
+            f"by has {len(different) + missing.any()} different values; a figure shows at most {max_groups} groups. Bin the "
+            "values first."
         )
     different = different if values.dtype.kind in "biuf" else different[np.argsort(first)]
     prefix = f"{by} = " if isinstance(by, str) else ""
-    return [(f"{prefix}{value}", values == value) for value in different]
+    groups = [(f"{prefix}{value}", (values == value) & ~missing) for value in different]
+    return [*groups, (f"{by} missing" if prefix else "missing", missing)] if missing.any() else groups
 
 
 @checked
