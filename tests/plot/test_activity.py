@@ -141,6 +141,36 @@ def test_plot_population_state_has_the_variance_of_the_principal_components():
     assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
 
 
+def numbers_of(ax, paths):
+    """Return number -> step of its place on each trajectory."""
+    marks = [(text.get_text(), text.get_position()) for text in ax.texts if text.get_text().isdigit()]
+    return {
+        label: {
+            n: int(np.nonzero((path == place).all(axis=1))[0][0]) for n, place in marks if (path == place).all(axis=1).any()
+        }
+        for label, path in paths.items()
+    }
+
+
+def test_plot_population_state_numbers_periods_where_they_begin_in_each_group():
+    record = recording()
+    record.activity = record.activity + np.random.default_rng(0).normal(size=(13, 12)) / 100  # no two steps at one place
+    long = record.end["stimulus"] == 11
+    record.conditions["task"] = np.where(long, "long", "short")
+    ax, paths = plot_population_state(record, "task")
+    assert numbers_of(ax, paths) == {"task = long": {"1": 0, "2": 3, "3": 11}, "task = short": {"1": 0, "2": 3, "3": 7}}
+
+
+def test_plot_population_state_numbers_no_period_that_a_group_lacks():
+    record = recording()
+    record.activity = record.activity + np.random.default_rng(0).normal(size=(13, 12)) / 100
+    record = without_stimulus(record, record.conditions["ground_truth"] == 0)
+    ax, paths = plot_population_state(record, "ground_truth")
+    found = numbers_of(ax, paths)
+    assert [list(steps) for steps in found.values()] == [["1", "3"], ["1", "2", "3"]]
+    assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
+
+
 def test_activity_figures_group_trials_that_lack_a_condition():
     record = recording()
     record.conditions["anti"] = np.where(np.arange(40) % 2, np.arange(40) // 20, np.nan)

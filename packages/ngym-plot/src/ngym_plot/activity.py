@@ -191,7 +191,7 @@ def plot_population_state(
     """Draw the trajectory of the population in the space of the principal components of its mean activity.
 
     The components are those of the mean activity of all conditions. A dot marks the start of each trajectory, a number
-    the start of each period (they are listed beside the axes).
+    where each period begins in its trials (periods are listed beside the axes).
 
     Args:
         recording: See `Recording`, with an example; it needs at least two units.
@@ -212,7 +212,8 @@ def plot_population_state(
         ValueError: See `plot_activity`; or fewer than two units, components that do not exist, or constant activity.
     """
     aligned = _align(recording, align, "ms", np.arange(len(_check_recording(recording).activity)))
-    means = {label: group.mean() for label, group in _group_by_condition(recording, by, aligned)}
+    groups = dict(_group_by_condition(recording, by, aligned))
+    means = {label: group.mean() for label, group in groups.items()}
     points = np.concatenate([mean[np.isfinite(mean).all(axis=1)] for mean in means.values()])
     n_components = min(points.shape)
     if max(components) > n_components:
@@ -231,23 +232,24 @@ def plot_population_state(
     explained = singular_values**2 / (singular_values**2).sum()
     if trial is not None:
         selected = _selected_trials(recording, trial, None)
-        means = {f"trial {selected[0]}": _align(recording, align, "ms", selected).mean()}
-        aligned = aligned.subset(np.isin(aligned.trials, selected))
+        groups = {f"trial {selected[0]}": _align(recording, align, "ms", selected)}
+        means = {label: group.mean() for label, group in groups.items()}
     paths = {label: (mean - center) @ axes[drawn].T for label, mean in means.items()}
     with style():
         ax = axes_or_new(ax, (4.4, 3.8))
-        periods = aligned.periods()
+        shown = {period for group in groups.values() for period in group.periods()}
+        numbers = {period: number for number, period in enumerate((p for p in aligned.edges if p in shown), 1)}
         for (label, path), color in zip(paths.items(), group_colors(len(paths)), strict=True):
             ax.plot(*path.T, color=color, label=label or None)
             known = path[np.isfinite(path).all(axis=1)]
             ax.plot(*known[0], "o", color=color, markersize=6)
-            for number, (start, _) in enumerate(periods.values(), 1):
-                x, y = path[min(start, len(path) - 1)]
+            for period, (start, _) in groups[label].periods().items():
+                x, y = path[start]
                 if np.isfinite([x, y]).all():
-                    text = ax.text(x, y, str(number), fontsize=7, ha="center", va="center")
+                    text = ax.text(x, y, str(numbers[period]), fontsize=7, ha="center", va="center")
                     circle = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "0.8", "lw": 0.5}
                     text.set(color=color, bbox=circle)
-        key = "\n".join(f"{number} {name}" for number, name in enumerate(periods, 1))
+        key = "\n".join(f"{number} {period}" for period, number in numbers.items())
         if key:
             ax.text(1.02, 0.0, key, transform=ax.transAxes, fontsize="small", color="0.3", va="bottom")
         ax.set(
@@ -304,8 +306,12 @@ class _AlignedTrials:
         return np.asarray(np.sqrt(squares.sum(axis=0) / np.maximum(n - 1, 1) / np.maximum(n, 1)))
 
     def periods(self) -> dict[str, tuple[int, int]]:
-        """Return the median edges of each period that is visible, in steps of the time axis."""
-        medians = {name: (int(np.median(start)), int(np.median(end))) for name, (start, end) in self.edges.items()}
+        """Return the median edges of each period that at least half of the trials have and that is visible, in steps."""
+        medians = {
+            name: (int(np.median(start[start < end])), int(np.median(end[start < end])))
+            for name, (start, end) in self.edges.items()
+            if np.mean(start < end) >= 0.5
+        }
         cut = {name: (max(start, 0), min(end, self.time_axis.steps)) for name, (start, end) in medians.items()}
         return {name: (start, end) for name, (start, end) in cut.items() if start < end}
 

@@ -218,7 +218,7 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
     values = column(table, by) if isinstance(by, str) else np.asarray(by)
     if values.shape != (n,):
         raise ValueError(f"by must name a column or hold one value for each of the {n} trials, not shape {values.shape}.")
-    missing = np.array([value is None or bool(value != value) for value in values.tolist()])
+    missing = np.array([value is None or (isinstance(value, float) and np.isnan(value)) for value in values.tolist()])
     # Objects cannot be sorted with None among them; + 0.0 gives -0.0 and 0.0 the same label.
     values = values.astype(str) if values.dtype == object else values + 0.0 if values.dtype.kind == "f" else values
     different, first = np.unique(values[~missing], return_index=True)
