@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_plot import plot_trial
+from ngym_plot import plot_env, plot_trial
 from ngym_plot.rollout import task_name
 from ngym_plot.trial import describe_conditions
 
@@ -124,4 +125,25 @@ def test_figures_of_a_mixture_name_the_task_that_they_show():
     title = panels(plot_trial(env, seed=0))["Observation"].get_title(loc="left")
     assert title.startswith(trial.conditions["task"].removesuffix("-v0"))
     assert task_name(env, [{"task": "a"}, {"task": "b"}, {"task": "a"}]) == "2 tasks"
-    assert task_name(env, [{"coh": 5}]) == "GoNogo"
+    assert task_name(env, [{"coh": 5}]) == "mixture of 2 tasks"
+
+
+def test_figures_of_vector_envs_name_the_task_with_its_modifiers():
+    env = ngym.make("yang19.go-v0+anti")
+    lanes, envs, processes = Mock(["vector_env"]), Mock(["get_attr", "envs"]), Mock(["get_attr"])
+    lanes.vector_env.env, envs.envs = env, [env]  # as those of ngym-sb3 and of Stable-Baselines3 have them
+    processes.get_attr.return_value = [env.unwrapped]
+    assert [task_name(one) for one in (lanes, envs, processes)] == ["yang19.go+anti", "yang19.go+anti", "yang19.go"]
+
+
+@pytest.mark.parametrize(
+    ("task", "title"),
+    [
+        ("yang19.go-v0+anti+delay=500", "yang19.go+anti+delay=500"),
+        ("modcog.dlygointr-v0", "modcog.dlygointr"),
+        (ID, ID[:-3]),
+    ],
+)
+def test_figures_name_the_task_with_its_modifiers(task, title):
+    assert panels(plot_env(task, num_trials=1, def_act=0, seed=0))["Observation"].get_title(loc="left") == title
+    assert panels(plot_trial(task, seed=0))["Observation"].get_title(loc="left").startswith(f"{title}\n")

@@ -31,9 +31,10 @@ def ngym_commands(group: click.Group) -> None:
 def ngym_figure(run: Mapping[str, Any], env: Any, fname: Path) -> Path:
     """Draw a run and save the figure, as `plot_env` does."""
     from ngym_plot.config import PlotConfig
-    from ngym_plot.rollout import run_figure
+    from ngym_plot.rollout import run_figure, task_name
 
-    run_figure({**run, "states": None}, env, PlotConfig()).draw(True, None, type(env.unwrapped).__name__, fname, {})
+    name = task_name(env, run.get("trials", ()))
+    run_figure({**run, "states": None}, env, PlotConfig()).draw(True, None, name, fname, {})
     return fname
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.arguments import Count, Flag, Keywords, Seed, Text, checked
-from ngym_core.plugins.registry import full_name
 from ngym_plot.config import PlotConfig
 from ngym_plot.figure import FigureFile, GivenFigure
 from ngym_plot.panels import channel_names
@@ -62,9 +61,7 @@ def plot_trial(
         >>> [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
         ['Observation', 'Action', 'Reward']
     """
-    if isinstance(env, str):
-        name = full_name(env).removesuffix("-v0") if name is None else name
-        env = ngym.make(env)
+    env = ngym.make(env) if isinstance(env, str) else env
     if hasattr(env, "num_envs"):
         raise ValueError(f"plot_trial plays one env, not the vector env {env}; plot_env draws those with one lane.")
     if model is None and def_act is None:
