@@ -32,6 +32,18 @@ def test_signed_choices_of_unsigned_and_signed_strengths():
     assert signed_choices(bandit, "value", no_response=None)[1].tolist() == [0, 1, 0]
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_signed_choices_refuses_evidence_for_one_side_only(side):
+    columns = {"coh": [5, 5, 10, 10], "ground_truth": [side] * 4, "gt": [1] * 4, "choice": [1, 1, 1, 2]}
+    message = (
+        f"The column 'ground_truth' has only the value {side}, so the sign of the evidence is unknown: give trials of both"
+    )
+    with pytest.raises(ValueError, match=message):
+        signed_choices(columns)
+    assert signed_choices({**columns, "coh": [0] * 4})[0].tolist() == [0] * 4
+    assert signed_choices({**columns, "coh": [-5, 5, -10, 10]})[0].tolist() == [-5, 5, -10, 10]
+
+
 @pytest.mark.parametrize("function", [plot_psychometric_curves, signed_choices, fit_history])
 def test_a_right_choice_does_not_count_as_no_response(function):
     columns = table(400)

@@ -167,7 +167,7 @@ def signed_choices(
     Raises:
         UnknownNameError: A column that the table does not have.
         ValueError: No trial, more than two choices, `no_response` that is one of two right choices, or more than two values
-            of `side`.
+            of `side`, or only one.
 
     Example:
         >>> table = {"coh": [5, 5, 10], "ground_truth": [0, 1, 1], "choice": [1, 2, 0]}
@@ -184,7 +184,12 @@ def signed_choices(
         values = np.unique(sides)
         if len(values) > 2:
             raise ValueError(f"The column {side!r} must have two values, not {values.tolist()}.")
-        evidence = np.where(sides == values[-1], evidence, -evidence) if len(values) == 2 else evidence
+        if len(values) < 2 and (evidence > 0).any():
+            raise ValueError(
+                f"The column {side!r} has only the value {values.tolist()[0]!r}, so the sign of the evidence is unknown: "
+                "give trials of both sides, or signed strengths."
+            )
+        evidence = np.where(sides == values[-1], evidence, -evidence)
     second = np.asarray(np.where(np.isnan(choice), np.nan, choice == made[-1] if len(made) else np.nan))
     return evidence + 0.0, second  # + 0.0 turns -0.0 into 0.0
 
