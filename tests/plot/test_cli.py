@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from ngym_plot import session
+import ngym_core as ngym
+from ngym_plot import animation, session
 from ngym_plot.cli import gallery, plot
 
 from ..command_lines import NO_SUCH_OPTION, TASK, WRONG_CHANGES, WRONG_TASKS, WRONG_WORDS
@@ -57,6 +58,15 @@ def test_plot_command_draws_the_same_figure_for_the_same_seed(tmp_path):
     a, b, c = (np.asarray(Image.open(tmp_path / f"{name}.png").convert("L"), int) for name in "abc")
     assert np.array_equal(a, b)
     assert a.shape != c.shape or not np.array_equal(a, c)
+
+
+def test_plot_command_animates_what_was_seen_before_each_action(image_task, monkeypatch):
+    animated, seen = [], []
+    monkeypatch.setattr(animation, "plot_env_3dbox", lambda ob, path, env: animated.append(ob))
+    env = ngym.make(image_task)
+    ngym.run_env(env, num_trials=2, model=lambda ob: (seen.append(np.array(ob)), env.unwrapped.gt_now)[1], seed=0)
+    assert invoke(plot, image_task, "--trials", 2, "--out", "bar.gif").exit_code == 0
+    assert np.array_equal(animated[0], seen)
 
 
 def test_plot_command_animates_image_observations(image_task, tmp_path):

@@ -99,8 +99,8 @@ def plot(
             raise click.ClickException(
                 f"{task} has no image observations to animate; give --out a name such as {path.stem}.png."
             )
-        ob = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)["ob"]
-        plot_env_3dbox(ob, path, env)
+        run = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)
+        plot_env_3dbox(run["ob_before"], path, env)
     else:
         if trials == 1:
             figure = plot_trial(env, agent, seed=seed, name=name)
