@@ -76,6 +76,19 @@ def test_plot_trial_draws_every_kind_of_task(name):
         assert all(a.x1 <= b.x0 + 1 for a, b in itertools.pairwise(boxes))
 
 
+def test_periods_that_overlap_have_bars_from_start_to_end():
+    figure = plot_trial("perceptualdecisionmaking.roitman02-v0", seed=3)
+    ax = panels(figure)["Observation"]
+    bars = {(bar.get_x(), bar.get_x() + bar.get_width()): bar.get_y() for bar in ax.patches}
+    assert list(bars) == [(0, 200), (100, 300), (200, 300)]
+    fixation, stimulus, decision = bars.values()
+    assert 1 < fixation == decision < stimulus
+    assert [text.get_text() for text in ax.texts] == [" fixation", " stimulus", " decision"]
+    assert not panels(figure)["Reward"].patches
+    figure.canvas.draw()
+    assert ax._left_title.get_window_extent().y0 >= max(bar.get_window_extent().y1 for bar in ax.patches)
+
+
 def test_plot_trial_draws_many_channels_as_an_image():
     ax = panels(plot_trial("yang19.go-v0", seed=0))["Observation"]
     assert ax.images[0].get_array().shape[0] == 33

@@ -245,17 +245,18 @@ def _draw_periods(canvas: _Canvas, trial: PlayedTrial, time: _TimeAxis) -> None:
     """Shade the periods, and write their names above, as far as there is room; that of the present one in black."""
     shown = sorted((start, end, name) for name, (start, end) in trial.periods.items() if start < end)
     now = trial.first_step + len(trial.ob) - 1
-    longest_first = sorted(enumerate(shown), key=lambda pair: pair[1][0] - pair[1][1])  # periods may overlap
-    for i, (start, end, _) in longest_first:
+    free = -np.inf
+    for i, (start, end, name) in enumerate(shown):
+        present = start <= now < end and not trial.ended
+        last = float(time.x(end))
+        end = min([end, *(later for later, _, _ in shown if later > start)])  # periods may overlap
         for top, bottom in (OBSERVATIONS, ACTIONS, REWARDS):
             canvas.rectangle((float(time.x(start)), top, float(time.x(end)), bottom), SHADES[i % 2])
-    free = -np.inf
-    for start, end, name in shown:
-        present = start <= now < end and not trial.ended
         font = _font(10 * SCALE, present)
         width = font.getlength(name) / SCALE
         left = float(np.clip((time.x(start) + time.x(end)) / 2 - width / 2, LEFT, WIDTH - 8 - width))
-        if left > free:
+        left = max(left, min(free, last))  # beside the name before it, if it begins above its period
+        if left >= free:
             canvas.text(left, OBSERVATIONS[0] - 7, name, "lm", INK if present else FAINT, 10, bold=present)
             free = left + width + 6
 
