@@ -85,6 +85,11 @@ def test_run_env_plays_an_env_made_by_gymnasium():
         (lambda: ngym.run_env(Toy(), 0), ValueError, "num_steps=0 must be an integer from 1"),
         (lambda: ngym.run_env(Toy(), num_trials=0), ValueError, "num_trials=0"),
         (lambda: ngym.run_env(ngym.TrialVectorEnv(Toy(), 2)), ValueError, "plays one env, not 2"),
+        (
+            lambda: ngym.run_env(ngym.make_vec("GoNogo-v0", 1), def_act=[0], seed=0),
+            TypeError,
+            "run_env plays a single env, as `make` returns it, or .* Stable-Baselines3, not .*, a vector env of Gymnasium",
+        ),
         (lambda: ngym.run_env(Toy(), model=Model), TypeError, "The agent <class .*Model'> is a class, which cannot act"),
         (lambda: ngym.run_env(Toy(), model=dict), TypeError, "The agent <class 'dict'> is a class, which cannot act"),
         (lambda: ngym.run_env(Toy(), model=3), TypeError, "The model 3 has no `predict` and is no function"),

@@ -123,7 +123,9 @@ def testdescribe_conditions_fits_into_one_line():
 
 
 def test_plot_trial_rejects_a_vector_env():
-    with pytest.raises(ValueError, match="plot_trial plays one env, not the vector env"):
+    with pytest.raises(
+        ValueError, match="plot_trial plays a single env, as `ngym_core.make` returns it, not the vector env"
+    ):
         plot_trial(ngym.make_vec(ID, 2))
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 
 from ngym_core.arguments import Count, Keywords, Seed, checked, shown
 from ngym_core.networks import NetworkAgent, NetworkState, is_network
@@ -65,8 +66,8 @@ def run_env(
         ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials, or a torch module
             or an agent whose outputs do not fit the actions.
         UnknownNameError: A condition that the task does not have.
-        TypeError: Conditions for a vector env that `make_sb3_env` did not make, or a model without `predict` that is
-            neither a torch module nor a function, or a class.
+        TypeError: A vector env of Gymnasium, conditions for a vector env that `make_sb3_env` did not make, or a model
+            without `predict` that is neither a torch module nor a function, or a class.
 
     Example:
         >>> data = run_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
@@ -126,6 +127,11 @@ class _Player:
         self.vector = hasattr(env, "num_envs")
         if self.vector and env.num_envs != 1:
             raise ValueError(f"run_env plays one env, not {env.num_envs}.")
+        if isinstance(env, VectorEnv):
+            raise TypeError(
+                f"run_env plays a single env, as `make` returns it, or a vector env of Stable-Baselines3, not {env}, "
+                "a vector env of Gymnasium."
+            )
         if model is not None and not (hasattr(model, "predict") or callable(model)):
             raise TypeError(f"The model {model!r} has no `predict` and is no function.")
         check_agent(model, env, str(env), ["action_space"])

@@ -63,7 +63,7 @@ def plot_trial(
     """
     env = ngym.make(env) if isinstance(env, str) else env
     if hasattr(env, "num_envs"):
-        raise ValueError(f"plot_trial plays one env, not the vector env {env}; plot_env draws those with one lane.")
+        raise ValueError(f"plot_trial plays a single env, as `ngym_core.make` returns it, not the vector env {env}.")
     if model is None and def_act is None:
         model = Oracle(env)
     data = ngym.run_env(env, num_trials=1, def_act=def_act, model=model, seed=seed)
