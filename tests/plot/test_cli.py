@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import ngym_core as ngym
-from ngym_plot import animation, session
+from ngym_plot import animation, session, trial
 from ngym_plot.cli import gallery, plot
 
 from ..command_lines import NO_SUCH_OPTION, TASK, WRONG_CHANGES, WRONG_TASKS, WRONG_WORDS
@@ -124,6 +125,24 @@ def test_plot_command_says_what_a_model_can_do():
 def test_plot_command_plays_a_saved_agent(sb3_algorithms, tmp_path, name):
     (tmp_path / "model.zip").write_text(name)
     assert invoke(plot, ID, "--model", "model.zip", "--out", "a.png").output == "wrote a.png\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "expected"),
+    [
+        ({"carry": "episode", "trials_per_episode": 20}, (), 20),
+        ({"carry": "trial", "trials_per_episode": 20}, (), 1),
+        ({"carry": "episode", "trials_per_episode": 20}, ("--trials-per-episode", 3), 3),
+    ],
+)
+def test_plot_command_restarts_memory_as_in_training(sb3_algorithms, tmp_path, monkeypatch, settings, options, expected):
+    envs, draw = [], trial.plot_trial
+    monkeypatch.setattr(trial, "plot_trial", lambda env, *args, **kwargs: envs.append(env) or draw(env, *args, **kwargs))
+    (tmp_path / "model.zip").write_text("PPO")
+    saved = {"task": ID, "wrappers": [], "task_kwargs": {}, "conditions": {}, **settings}
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    assert invoke(plot, ID, "--model", ".", "--out", "a.png", *options).output == "wrote a.png\n"
+    assert envs[0].unwrapped.num_tr_exp == expected
 
 
 def test_plot_command_says_that_a_model_needs_stable_baselines(tmp_path, monkeypatch):

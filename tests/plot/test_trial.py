@@ -117,6 +117,7 @@ def testdescribe_conditions_fits_into_one_line():
         == "a = 1 · b = 0.123 · c = (1, 2) · d = left"
     )
     assert describe_conditions({"long": np.zeros(30), "a": True}, 72) == "a = True"
+    assert describe_conditions({"a": 1, "task": "yang19.go-v0", "b": 2}, 30) == "task = yang19.go-v0 · a = 1 · …"
     many = describe_conditions({f"condition_{i}": i for i in range(20)}, 72)
     assert many.endswith(" · …")
     assert len(many) <= 80

@@ -38,9 +38,7 @@ _MAX_TRIALS_AS_RUN = 20
 @click.option(
     "--trials-per-episode",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Trials until the memory of the agent restarts.",
+    help="Trials until the memory of the agent restarts; by default as in the training of a folder, else 1.",
 )
 @task_options
 def plot(
@@ -49,7 +47,7 @@ def plot(
     model: Path | None,
     out: Path | None,
     seed: int,
-    trials_per_episode: int,
+    trials_per_episode: int | None,
     changes: TaskChanges,
 ) -> None:
     """Draw trials of TASK: observations, actions and ground truth, rewards.
@@ -74,12 +72,13 @@ def plot(
     path = Path(f"{task.removesuffix('-v0')}.png") if out is None else out.expanduser()
     if out is None and path.exists():
         raise click.ClickException(f"{path} exists already; name another file with --out.")
-    options: dict[str, Any] = {} if model is None else {"num_trials_before_reset": trials_per_episode}
     if model is not None and model.is_dir():
         trained = read_training(model)
         if trained.task != task:
             raise click.UsageError(f"{model} is an agent of {trained.task}, and the task to draw is {task}.")
         changes = changes.on_top_of(trained.changes)
+        trials_per_episode = trials_per_episode or trained.trials_per_episode
+    options: dict[str, Any] = {} if model is None else {"num_trials_before_reset": trials_per_episode or 1}
     env = changes.make(task, **options)
     _check_file(path)
     try:

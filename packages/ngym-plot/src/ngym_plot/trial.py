@@ -81,10 +81,10 @@ def plot_trial(
 
 @checked
 def describe_conditions(conditions: Keywords, max_characters: Count) -> str:
-    """List the conditions of a trial in one line, cut off where it would get too long."""
+    """List the conditions of a trial in one line, the `task` of a mixture first, cut off where it would get too long."""
     parts: list[str] = []
     length = 0
-    for key, value in conditions.items():
+    for key, value in sorted(conditions.items(), key=lambda item: item[0] != "task"):
         array = np.asarray(value)
         if array.ndim > 1 or array.size > 4:
             continue

@@ -43,7 +43,7 @@ STEPS_BETWEEN_SAVES = 32_768
 CHECKPOINT = "checkpoint.npz"
 """File of a training folder, beside those of `ngym_sb3.config`."""
 MAX_LEVELS = 12
-"""Conditions with more different values than this are not listed by `EvaluationReport.by_condition`."""
+"""Conditions with more different values than this are not listed by `EvaluationReport.by_condition`, except for `task`."""
 
 
 @explained
@@ -100,15 +100,23 @@ class EvaluationReport:
     def by_condition(self) -> str:
         """Return trials, performance, reward and reaction time (ms) at each value of each condition, as text.
 
+        Trials in which a condition is missing have no row, and conditions with more than 12 values none but `task`.
         A task in which an answer can be given in one step only measures no reaction time.
         """
-        lines = [f"{'condition':18} {'value':>10} {'trials':>7} {'performance':>12} {'reward':>8} {'reaction time':>14}"]
+        rows: list[tuple[str, str, Array]] = []
         for name, values in self.table.items():
-            if name in MEASURED_COLUMNS or values.ndim != 1 or len(levels := np.unique(values.astype(str))) > MAX_LEVELS:
+            if name in MEASURED_COLUMNS or values.ndim != 1:
                 continue
-            for level in sorted(levels, key=_numeric_order):
-                lines.append(f"{name:18} {level:>10} " + self._row(values.astype(str) == level))
-        return "\n".join([*lines, f"{'all':18} {'':>10} " + self._row(np.ones(len(self.table["performance"]), bool))])
+            texts = np.array([_level(value) for value in values.tolist()])
+            levels = sorted(set(texts.tolist()) - {""}, key=_numeric_order)
+            if name == "task" or len(levels) <= MAX_LEVELS:
+                rows += [(name, level, texts == level) for level in levels]
+        rows.append(("all", "", np.ones(len(self.table["performance"]), bool)))
+        first, second = (max(len(row[k]) for row in [*rows, ("-" * 18, "-" * 10, "")]) for k in (0, 1))
+        heading = f"{'condition':{first}} {'value':>{second}}"
+        lines = [f"{heading} {'trials':>7} {'performance':>12} {'reward':>8} {'reaction time':>14}"]
+        lines += [f"{name:{first}} {level:>{second}} {self._row(chosen)}" for name, level, chosen in rows]
+        return "\n".join(lines)
 
     def _row(self, selected: Array) -> str:
         """Return the row of some trials, (n,) bool."""
@@ -118,6 +126,13 @@ class EvaluationReport:
         measured = bool((times > 0).any()) and not np.isnan(times[selected]).all()
         reaction = f"{np.nanmean(times[selected]):.0f} ms" if measured else "-"
         return f"{selected.sum():>7} {performance:>12.3f} {reward:>8.3f} {reaction:>14}"
+
+
+def _level(value: Any) -> str:
+    """Return a value of a condition as text, "" where it is missing."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _numeric_order(text: str) -> tuple[float, str]:
