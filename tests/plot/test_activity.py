@@ -141,6 +141,17 @@ def test_plot_population_state_has_the_variance_of_the_principal_components():
     assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
 
 
+def test_plot_population_state_has_room_for_long_labels():
+    record = recording()
+    record.conditions["a_condition_with_a_long_name"] = np.where(
+        np.arange(40) % 2, "a long value of the condition", "another"
+    )
+    ax, _ = plot_population_state(record, "a_condition_with_a_long_name")
+    ax.figure.canvas.draw()
+    box = ax.get_tightbbox(ax.figure.canvas.get_renderer())
+    assert (box.x0 >= 0, box.x1 <= ax.figure.bbox.x1) == (True, True)
+
+
 def numbers_of(ax, paths):
     """Return number -> step of its place on each trajectory."""
     marks = [(text.get_text(), text.get_position()) for text in ax.texts if text.get_text().isdigit()]

@@ -119,6 +119,13 @@ def test_periods_that_overlap_are_shaded_until_the_next_one_begins():
     assert black.min() < LEFT + 120 < LEFT + 200 < black.max()  # stimulus and decision are both present
 
 
+def test_every_channel_has_its_colour():
+    ob = np.tile(np.arange(8.0), (6, 1))
+    frame = draw_frame(trial_of(ob), env_of(gym.spaces.Box(0, 8, (8,))))
+    assert all(has(frame, palette_color(k)) for k in range(8))
+    assert len({palette_color(k) for k in range(8)}) == 8
+
+
 def test_many_channels_are_drawn_as_an_image():
     env = ngym.make("yang19.go-v0", render_mode="rgb_array")
     env.reset(seed=0)

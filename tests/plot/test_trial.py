@@ -89,6 +89,24 @@ def test_periods_that_overlap_have_bars_from_start_to_end():
     assert ax._left_title.get_window_extent().y0 >= max(bar.get_window_extent().y1 for bar in ax.patches)
 
 
+@pytest.mark.parametrize(
+    ("env", "panel", "lines"),
+    [
+        (lambda: ngym.make("DualDelayMatchSample-v0", wrappers=["PassReward"]), "Observation", 8),
+        (lambda: "MemoryRecall-v0", "Action", 10),
+    ],
+)
+def test_every_line_of_a_panel_has_its_colour(env, panel, lines):
+    ax = panels(plot_trial(env(), seed=0))[panel]
+    assert len({line.get_color() for line in ax.lines}) == lines
+
+
+def test_plot_trial_names_the_numbers_of_an_action():
+    ax = panels(plot_trial("ReachingDelayResponse-v0", seed=0))["Action"]
+    labels = ax.get_legend_handles_labels()[1]
+    assert labels == ["Ground truth go", "Action go", "Ground truth position", "Action position"]
+
+
 def test_plot_trial_draws_many_channels_as_an_image():
     ax = panels(plot_trial("yang19.go-v0", seed=0))["Observation"]
     assert ax.images[0].get_array().shape[0] == 33

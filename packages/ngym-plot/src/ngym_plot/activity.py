@@ -236,7 +236,9 @@ def plot_population_state(
         means = {label: group.mean() for label, group in groups.items()}
     paths = {label: (mean - center) @ axes[drawn].T for label, mean in means.items()}
     with style():
-        ax = axes_or_new(ax, (4.4, 3.8))
+        # Legend and periods are written beside the axes.
+        longest = max(map(len, [*paths, *aligned.edges]))
+        ax = axes_or_new(ax, (4.4 + 0.07 * max(0, longest - 20), 3.8))
         shown = {period for group in groups.values() for period in group.periods()}
         numbers = {period: number for number, period in enumerate((p for p in aligned.edges if p in shown), 1)}
         for (label, path), color in zip(paths.items(), group_colors(len(paths)), strict=True):

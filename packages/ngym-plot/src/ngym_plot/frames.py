@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ngym_core.arguments import InstanceOf, checked
 from ngym_core.rendering import PlayedTrial
 from ngym_core.spaces import names_of
-from ngym_plot.figure import palette_color
+from ngym_plot.figure import group_colors, palette_color
 from ngym_plot.panels import action_ticks, channel_names, to_uint8
 from ngym_plot.rollout import task_name
 from ngym_plot.trial import describe_conditions
@@ -273,10 +273,10 @@ def _draw_observations(canvas: _Canvas, trial: PlayedTrial, env: Any, time: _Tim
         axis = _ValueAxis.around(OBSERVATIONS, values, 0.0, 1.0)
         axis.draw(canvas, "observation")
         names = channel_names(space, values.shape[1])
-        for k, name in enumerate(names):
+        for k, (name, color) in enumerate(zip(names, group_colors(len(names)), strict=True)):
             x, y = time.staircase(values[:, k])
-            canvas.line(x, axis.y(y), palette_color(k), 1.6)
-            _draw_key(canvas, OBSERVATIONS[0] + 10 + 18 * k, name, palette_color(k))
+            canvas.line(x, axis.y(y), color, 1.6)
+            _draw_key(canvas, OBSERVATIONS[0] + 10 + 18 * k, name, color)
 
 
 def _draw_key(canvas: _Canvas, y: float, name: str, color: str, width: float = 2.0) -> None:
@@ -336,14 +336,14 @@ def _draw_actions(canvas: _Canvas, trial: PlayedTrial, space: Any, time: _TimeAx
     else:
         axis = _ValueAxis.around(ACTIONS, np.concatenate([actions.ravel(), gt.ravel()]), 0.0, 1.0)
     axis.draw(canvas, "action", {float(action): name for action, name in names.items()} or None)
-    several = actions.shape[1] > 1
+    several, colors = actions.shape[1] > 1, group_colors(max(actions.shape[1], gt.shape[1]))
     for k in range(gt.shape[1]):
         x, y = time.staircase(gt[:, k])
-        canvas.line(x, axis.y(y), _pale(palette_color(k)) if several else GRID, 5)
+        canvas.line(x, axis.y(y), _pale(colors[k]) if several else GRID, 5)
     for k in range(actions.shape[1]):
         x, y = time.staircase(actions[:, k])
-        canvas.line(x, axis.y(y), palette_color(k), 1.2)
-        canvas.dots(time.centers(len(actions)), axis.y(actions[:, k]), palette_color(k), 2.2)
+        canvas.line(x, axis.y(y), colors[k], 1.2)
+        canvas.dots(time.centers(len(actions)), axis.y(actions[:, k]), colors[k], 2.2)
     _draw_key(canvas, ACTIONS[0] + 10, "ground truth", GRID, 5)
     _draw_key(canvas, ACTIONS[0] + 28, "action", palette_color(0))
 

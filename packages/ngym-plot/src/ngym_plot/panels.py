@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, checked, explained
 from ngym_core.spaces import names_of
-from ngym_plot.figure import TimeAxis, palette_color
+from ngym_plot.figure import TimeAxis, group_colors, palette_color
 
 __all__ = [
     "action_ticks",
@@ -145,8 +145,8 @@ def draw_heat_map(ax: Axes, side: Axes, time_axis: TimeAxis, values: Array, spac
 def draw_traces(ax: Axes, time_axis: TimeAxis, values: Array, labels: Sequence[str], label: str) -> None:
     """Draw (T, k) values as lines, one for each channel."""
     linewidth = 1.2 if time_axis.steps <= _MAX_STEPS_WITH_LINES else 0.5
-    for k, name in enumerate(labels):
-        ax.plot(*time_axis.staircase(values[:, k]), label=name, linewidth=linewidth)
+    for k, (name, color) in enumerate(zip(labels, group_colors(len(labels)), strict=True)):
+        ax.plot(*time_axis.staircase(values[:, k]), label=name, linewidth=linewidth, color=color)
     ax.set_ylabel(label)
 
 
@@ -206,15 +206,16 @@ def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None
     several = columns.shape[1] > 1
     label_each = columns.shape[1] <= 4  # more of them share one entry of the legend
     with_lines = time_axis.steps <= _MAX_STEPS_WITH_LINES
-    for k in range(max(columns.shape[1], 0 if gt_columns is None else gt_columns.shape[1])):
-        color = palette_color(k)
+    n = max(columns.shape[1], 0 if gt_columns is None else gt_columns.shape[1])
+    names = channel_names(space, n) if names_of(space) else [str(k) for k in range(n)]
+    for k, (name, color) in enumerate(zip(names, group_colors(n), strict=True)):
         if gt_columns is not None and k < gt_columns.shape[1]:
             line: dict[str, Any] = {"color": color, "alpha": 0.5} if several else {"color": "0.6"}
             line["linewidth"] = 1 if not with_lines else 2 if several else 3
-            line["label"] = _legend_label("Ground truth", k, several, label_each)
+            line["label"] = _legend_label("Ground truth", k, name, several, label_each)
             ax.plot(*time_axis.staircase(gt_columns[:, k]), solid_joinstyle="miter", **line)
         if k < columns.shape[1]:
-            dots: dict[str, Any] = {"color": color, "label": _legend_label("Action", k, several, label_each)}
+            dots: dict[str, Any] = {"color": color, "label": _legend_label("Action", k, name, several, label_each)}
             if with_lines:
                 ax.plot(*time_axis.staircase(columns[:, k]), linewidth=0.8, **dots)
                 dots["label"] = "_"  # the line has the entry of the legend
@@ -229,9 +230,9 @@ def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None
     ax.set_ylabel("Action")
 
 
-def _legend_label(name: str, k: int, several: bool, label_each: bool) -> str:
-    """Return the label of the k-th action; matplotlib leaves out what begins with an underscore."""
-    return name if not several or (not label_each and k == 0) else f"{name} {k}" if label_each else "_"
+def _legend_label(line: str, k: int, name: str, several: bool, label_each: bool) -> str:
+    """Return the label of the k-th action, which has a name; matplotlib leaves out what begins with an underscore."""
+    return line if not several or (not label_each and k == 0) else f"{line} {name}" if label_each else "_"
 
 
 def _first_and_last(space: Any, shown: Array) -> tuple[float, float]:
