@@ -85,6 +85,11 @@ def test_run_env_plays_an_env_made_by_gymnasium():
         (lambda: ngym.run_env(Toy(), 0), ValueError, "num_steps=0 must be an integer from 1"),
         (lambda: ngym.run_env(Toy(), num_trials=0), ValueError, "num_trials=0"),
         (lambda: ngym.run_env(ngym.TrialVectorEnv(Toy(), 2)), ValueError, "plays one env, not 2"),
+        (
+            lambda: ngym.run_env(ngym.make_vec("GoNogo-v0", 1), def_act=[0], seed=0),
+            TypeError,
+            "run_env plays a single env, as `make` returns it, or .* Stable-Baselines3, not .*, a vector env of Gymnasium",
+        ),
         (lambda: ngym.run_env(Toy(), model=Model), TypeError, "The agent <class .*Model'> is a class, which cannot act"),
         (lambda: ngym.run_env(Toy(), model=dict), TypeError, "The agent <class 'dict'> is a class, which cannot act"),
         (lambda: ngym.run_env(Toy(), model=3), TypeError, "The model 3 has no `predict` and is no function"),
@@ -106,3 +111,24 @@ def test_run_env_fixes_conditions_for_the_run():
     lanes = ngym.make_vec("PerceptualDecisionMaking-v0", 1)
     with pytest.raises(TypeError, match=r"conditions=\{'coh': 1\} need a single env, or a vector env of make_sb3_env"):
         ngym.run_env(lanes, conditions={"coh": 1})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ngym.make("IBL-v0", wrappers=["PassAction", "PassReward"], num_trials_before_reset=1),
+        lambda: gym.make("ngym_core:PerceptualDecisionMaking-v0", max_episode_steps=7),
+    ],
+)
+def test_run_env_records_what_the_agent_saw_and_where_trials_began(make):
+    env, seen = make(), []
+    data = ngym.run_env(env, num_steps=40, model=lambda ob: (seen.append(np.array(ob)), 1)[1], seed=0)
+    assert np.array_equal(data["ob_before"], seen)
+    ended = np.concatenate([[True], data["trial_end"][:-1]])
+    reset = np.array([i for i in range(1, 40) if not np.array_equal(data["ob"][i - 1], seen[i])])
+    assert data["trial_start"][ended].all()
+    assert data["trial_start"][reset].all()
+    following = np.sum(data["trial_start"][1:]) + data["trial_end"][-1]
+    assert len(data["periods"]) == 1 + following > 3
+    first = np.nonzero(data["trial_start"])[0]
+    assert np.allclose(data["ob_cum"][first[1:]], data["ob"][first[1:]])

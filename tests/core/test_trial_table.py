@@ -8,7 +8,15 @@ import pytest
 import ngym_core as ngym
 from ngym_core.playing import deal_trials, play_trials
 from ngym_core.scheduler import RandomSchedule
-from ngym_core.trial_table import TrialRecorder, concatenate_tables, load_trial_table, reported_times, save_trial_table
+from ngym_core.spaces import Box, Discrete
+from ngym_core.trial_table import (
+    TrialRecorder,
+    concatenate_tables,
+    load_trial_table,
+    no_response,
+    reported_times,
+    save_trial_table,
+)
 from ngym_core.vector import TrialVectorEnv
 from ngym_core.wrappers import Monitor, ScheduleEnvs
 from ngym_core.wrappers.base import StepBatch
@@ -206,3 +214,18 @@ def test_load_trial_table_frame_needs_pandas(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="A data frame needs pandas: pip install pandas"):
         load_trial_table(tmp_path, frame=True)
+
+
+@pytest.mark.parametrize(
+    ("space", "action"),
+    [
+        (Discrete(3, {"fixation": 0, "choice": [1, 2]}), 0),
+        (Discrete(3, {"poke": 0, "press": 1, "rest": 2}), 2),
+        (Discrete(2, {"choice": [0, 1]}), None),
+        (Discrete(2, {"wait": [0, 1]}), None),
+        (Discrete(2), 0),
+        (Box(-1, 1, shape=(2,)), 0),
+    ],
+)
+def test_no_response_is_the_action_that_is_named_so(space, action):
+    assert no_response(space) == action

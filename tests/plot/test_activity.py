@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -91,6 +93,45 @@ def test_plot_unit_traces_aligned_on_a_period():
     assert ax.get_xlim()[1] == 40
 
 
+def without_stimulus(record, members):
+    """Take the stimulus from some trials: the period has no step there."""
+    record.end["stimulus"] = np.where(members, record.start["stimulus"], record.end["stimulus"])
+    return record
+
+
+@pytest.mark.parametrize("how", ["no step", "ended before"])
+def test_activity_aligned_on_a_period_leaves_out_trials_without_it(how):
+    record, without = recording(), np.arange(40) % 4 == 0
+    if how == "no step":
+        without_stimulus(record, without)
+    else:
+        record.mask[without, 3:] = False
+    rest = recording()
+    rest.activity, rest.mask = rest.activity[~without], rest.mask[~without]
+    for part in (rest.start, rest.end, rest.conditions):
+        part.update({name: values[~without] for name, values in part.items()})
+    lines = []
+    for one in (record, rest):
+        context = pytest.warns(UserWarning, match="10 of 40 trials do not have the period 'stimulus' and are left out")
+        with context if one is record else nullcontext():
+            lines.append(plot_unit_traces(one, 4, "ground_truth", align="stimulus").lines)
+    for line, expected in zip(*lines, strict=True):
+        assert np.array_equal(line.get_ydata(), expected.get_ydata(), equal_nan=True)
+        assert line.get_label() == expected.get_label()
+
+
+def test_activity_figures_leave_out_groups_without_the_period_of_align():
+    record = without_stimulus(recording(), recording().conditions["ground_truth"] == 0)
+    with pytest.warns(UserWarning, match="do not have the period 'stimulus'"):
+        assert list(plot_population_state(record, "ground_truth", align="stimulus")[1]) == ["ground_truth = 1"]
+    with pytest.warns(UserWarning, match="do not have the period 'stimulus'") as caught:
+        plot_activity(record, align="stimulus")
+    assert caught[0].filename == __file__
+    without = int(np.argmin(record.conditions["ground_truth"]))
+    with pytest.raises(ValueError, match="align='stimulus': none of the 1 trials has this period"):
+        plot_activity(record, trial=without, align="stimulus")
+
+
 def test_plot_population_state_has_the_variance_of_the_principal_components():
     record = recording()
     ax, paths = plot_population_state(record, "ground_truth", title="State")
@@ -109,6 +150,55 @@ def test_plot_population_state_has_the_variance_of_the_principal_components():
     assert ax.get_xlabel() == f"PC 1 ({values[0] / values.sum():.0%} of variance)"
     assert [text.get_text() for text in ax.texts[:3]] == ["1", "2", "3"]
     assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
+
+
+def test_plot_population_state_has_room_for_long_labels():
+    record = recording()
+    record.conditions["a_condition_with_a_long_name"] = np.where(
+        np.arange(40) % 2, "a long value of the condition", "another"
+    )
+    ax, _ = plot_population_state(record, "a_condition_with_a_long_name")
+    ax.figure.canvas.draw()
+    box = ax.get_tightbbox(ax.figure.canvas.get_renderer())
+    assert (box.x0 >= 0, box.x1 <= ax.figure.bbox.x1) == (True, True)
+
+
+def numbers_of(ax, paths):
+    """Return number -> step of its place on each trajectory."""
+    marks = [(text.get_text(), text.get_position()) for text in ax.texts if text.get_text().isdigit()]
+    return {
+        label: {
+            n: int(np.nonzero((path == place).all(axis=1))[0][0]) for n, place in marks if (path == place).all(axis=1).any()
+        }
+        for label, path in paths.items()
+    }
+
+
+def test_plot_population_state_numbers_periods_where_they_begin_in_each_group():
+    record = recording()
+    record.activity = record.activity + np.random.default_rng(0).normal(size=(13, 12)) / 100  # no two steps at one place
+    long = record.end["stimulus"] == 11
+    record.conditions["task"] = np.where(long, "long", "short")
+    ax, paths = plot_population_state(record, "task")
+    assert numbers_of(ax, paths) == {"task = long": {"1": 0, "2": 3, "3": 11}, "task = short": {"1": 0, "2": 3, "3": 7}}
+
+
+def test_plot_population_state_numbers_no_period_that_a_group_lacks():
+    record = recording()
+    record.activity = record.activity + np.random.default_rng(0).normal(size=(13, 12)) / 100
+    record = without_stimulus(record, record.conditions["ground_truth"] == 0)
+    ax, paths = plot_population_state(record, "ground_truth")
+    found = numbers_of(ax, paths)
+    assert [list(steps) for steps in found.values()] == [["1", "3"], ["1", "2", "3"]]
+    assert ax.texts[-1].get_text() == "1 fixation\n2 stimulus\n3 decision"
+
+
+def test_activity_figures_group_trials_that_lack_a_condition():
+    record = recording()
+    record.conditions["anti"] = np.where(np.arange(40) % 2, np.arange(40) // 20, np.nan)
+    assert list(plot_population_state(record, "anti")[1]) == ["anti = 0.0", "anti = 1.0", "anti missing"]
+    labels = [line.get_label() for line in plot_unit_traces(record, 0, "anti").lines]
+    assert labels == ["anti = 0.0 (n = 10)", "anti = 1.0 (n = 10)", "anti missing (n = 20)"]
 
 
 @pytest.mark.parametrize("trial", [-1, -40, np.int64(-2)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import ngym_core as ngym
+from ngym_plot import animation, session, trial
 from ngym_plot.cli import gallery, plot
 
 from ..command_lines import NO_SUCH_OPTION, TASK, WRONG_CHANGES, WRONG_TASKS, WRONG_WORDS
@@ -32,6 +35,15 @@ def test_plot_command_draws_any_number_of_trials(trials, tmp_path):
         assert len(image.convert("L").histogram()) > 1
 
 
+@pytest.mark.parametrize(("task", "no_response"), [("IBL", None), ("GoNogo", 0)])
+def test_plot_command_counts_what_the_task_calls_no_response(task, no_response, monkeypatch):
+    calls = []
+    draw = session.plot_session
+    monkeypatch.setattr(session, "plot_session", lambda *args, **options: calls.append(options) or draw(*args, **options))
+    invoke(plot, task, "--trials", 30)
+    assert calls[0]["no_response"] == no_response
+
+
 def test_plot_command_names_the_file_after_the_task_and_keeps_existing_files(tmp_path):
     assert invoke(plot, "GoNogo").output == "wrote GoNogo.png\n"
     again = invoke(plot, "GoNogo-v0")
@@ -47,6 +59,15 @@ def test_plot_command_draws_the_same_figure_for_the_same_seed(tmp_path):
     a, b, c = (np.asarray(Image.open(tmp_path / f"{name}.png").convert("L"), int) for name in "abc")
     assert np.array_equal(a, b)
     assert a.shape != c.shape or not np.array_equal(a, c)
+
+
+def test_plot_command_animates_what_was_seen_before_each_action(image_task, monkeypatch):
+    animated, seen = [], []
+    monkeypatch.setattr(animation, "plot_env_3dbox", lambda ob, path, env: animated.append(ob))
+    env = ngym.make(image_task)
+    ngym.run_env(env, num_trials=2, model=lambda ob: (seen.append(np.array(ob)), env.unwrapped.gt_now)[1], seed=0)
+    assert invoke(plot, image_task, "--trials", 2, "--out", "bar.gif").exit_code == 0
+    assert np.array_equal(animated[0], seen)
 
 
 def test_plot_command_animates_image_observations(image_task, tmp_path):
@@ -104,6 +125,24 @@ def test_plot_command_says_what_a_model_can_do():
 def test_plot_command_plays_a_saved_agent(sb3_algorithms, tmp_path, name):
     (tmp_path / "model.zip").write_text(name)
     assert invoke(plot, ID, "--model", "model.zip", "--out", "a.png").output == "wrote a.png\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "expected"),
+    [
+        ({"carry": "episode", "trials_per_episode": 20}, (), 20),
+        ({"carry": "trial", "trials_per_episode": 20}, (), 1),
+        ({"carry": "episode", "trials_per_episode": 20}, ("--trials-per-episode", 3), 3),
+    ],
+)
+def test_plot_command_restarts_memory_as_in_training(sb3_algorithms, tmp_path, monkeypatch, settings, options, expected):
+    envs, draw = [], trial.plot_trial
+    monkeypatch.setattr(trial, "plot_trial", lambda env, *args, **kwargs: envs.append(env) or draw(env, *args, **kwargs))
+    (tmp_path / "model.zip").write_text("PPO")
+    saved = {"task": ID, "wrappers": [], "task_kwargs": {}, "conditions": {}, **settings}
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    assert invoke(plot, ID, "--model", ".", "--out", "a.png", *options).output == "wrote a.png\n"
+    assert envs[0].unwrapped.num_tr_exp == expected
 
 
 def test_plot_command_says_that_a_model_needs_stable_baselines(tmp_path, monkeypatch):

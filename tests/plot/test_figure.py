@@ -6,8 +6,9 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
-from ngym_plot import plot_env, visualize_run
+from ngym_plot import plot_confusion, plot_delay_dependence, plot_env, visualize_run
 from ngym_plot.figure import TimeAxis, axes_or_new, group_colors, new_figure, save_figure, style
 
 from .figures import FIGURES, figure_of
@@ -110,3 +111,18 @@ def test_too_many_colors_and_what_is_no_axes_are_refused():
         pass
     with pytest.raises(ValueError, match="^step=nan must consist of finite numbers.$"):
         TimeAxis(5, 100.0, "steps").start_of(float("nan"))
+
+
+def test_dollar_signs_are_no_formulas(tmp_path):
+    table = {
+        "correct": np.arange(60) % 3 > 0,
+        "delay": np.tile([0.0, 100.0, 200.0], 20),
+        "offer": np.repeat(["$5", "$10"], 30),
+    }
+    ax = plot_delay_dependence(table, by="offer", title="50$ and $^")
+    names = {1: "$5", 2: "$1^"}
+    confusion = plot_confusion({"gt": [1, 2, 2, 1], "choice": [1, 2, 1, 2]}, names=names, title="$^$")
+    for one in (ax, confusion):
+        save_figure(one.figure, tmp_path / "figure.png")
+        texts = [*one.get_xticklabels(), *one.get_yticklabels(), one.title, *(one.get_legend() or one).findobj(Text)]
+        assert not any(text.get_parse_math() for text in texts if "$" in text.get_text())

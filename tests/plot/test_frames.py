@@ -109,6 +109,23 @@ def test_periods_are_shaded_and_the_present_one_is_named_in_black():
     assert all(name > 200 for name in names[1:])
 
 
+def test_periods_that_overlap_are_shaded_until_the_next_one_begins():
+    periods = {"fixation": (0, 2), "stimulus": (1, 21), "decision": (2, 21)}
+    frame = draw_frame(trial_of(np.zeros((6, 1)), periods=periods), env_of(gym.spaces.Box(0, 1, (1,))))
+    assert has(frame, "#f4f4f4", panel(REWARDS, 0, 0.9 / 21)) > 100
+    assert has(frame, "#e6e6e6", panel(REWARDS, 1.1 / 21, 1.9 / 21)) > 100
+    assert has(frame, "#e6e6e6", panel(REWARDS, 2.1 / 21)) == 0
+    black = (frame[OBSERVATIONS[0] - 14 : OBSERVATIONS[0] - 1] < 60).all(axis=-1).nonzero()[1]
+    assert black.min() < LEFT + 120 < LEFT + 200 < black.max()  # stimulus and decision are both present
+
+
+def test_every_channel_has_its_colour():
+    ob = np.tile(np.arange(8.0), (6, 1))
+    frame = draw_frame(trial_of(ob), env_of(gym.spaces.Box(0, 8, (8,))))
+    assert all(has(frame, palette_color(k)) for k in range(8))
+    assert len({palette_color(k) for k in range(8)}) == 8
+
+
 def test_many_channels_are_drawn_as_an_image():
     env = ngym.make("yang19.go-v0", render_mode="rgb_array")
     env.reset(seed=0)

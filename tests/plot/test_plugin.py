@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_plot.plugin import ngym_figure
+from ngym_plot.rollout import RunFigure
 
 
 @pytest.mark.parametrize("ext", ["png", "svg"])
@@ -40,6 +42,19 @@ def test_ngym_figure_draws_the_first_of_several_lanes(tmp_path):
         env.step(np.zeros(3, int))
     env.close()
     assert list((tmp_path / "run").glob("task-*.png"))
+
+
+@pytest.mark.parametrize(("task", "title"), [("yang19", "mixture of 20 tasks"), ("yang19.go-v0+anti", "yang19.go+anti")])
+def test_ngym_figure_names_the_task_or_the_mixture(task, title, tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(RunFigure, "draw", lambda self, legend, traces, name, fname, options: titles.append(name))
+    env = ngym.make(task)
+    run = ngym.run_env(env, num_trials=3, def_act=0, seed=0)
+    played = dict.fromkeys(trial["task"] for trial in run["trials"]) if task == "yang19" else ()
+    assert len(played) in (0, 2, 3)
+    for one in (run, {**run, "trials": []}):
+        ngym_figure(one, env, tmp_path / "figure.png")
+    assert titles == [f"{len(played)} tasks" if played else title, title]
 
 
 def test_ngym_commands_adds_plot_and_gallery():

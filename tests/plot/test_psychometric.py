@@ -408,10 +408,10 @@ def test_plot_psychometric_curves_by_stage_of_training():
         (table(50), {"by": "trial"}, ValueError, "by has 50 different values; a figure shows at most 10 groups"),
         (table(50), {"by": [1, 2]}, ValueError, r"one value for each of the 50 .*\(2,\)"),
         (
-            {**table(50), "coh": np.ones(50), "ground_truth": np.ones(50)},
+            {**table(50), "coh": -np.ones(50)},
             {"by": "lane"},
             ValueError,
-            r"lane = 0: A curve needs at least two values of evidence; there is \[1.0\]",
+            r"lane = 0: A curve needs at least two values of evidence; there is \[-1.0\]",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -123,3 +124,24 @@ def test_plot_env_fixes_conditions(monkeypatch):
     assert [trial["coh"] for trial in trials[0]["trials"]] == [12.8] * 4
     with pytest.raises(ngym.UnknownNameError, match="'choh'. Did you mean 'coh'"):
         plot_env(ID, conditions={"choh": 12.8})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ngym.make("IBL-v0", wrappers=["PassAction", "PassReward"], num_trials_before_reset=1),
+        lambda: gym.make("ngym_core:PerceptualDecisionMaking-v0", max_episode_steps=7),
+    ],
+)
+def test_plot_env_draws_what_the_agent_saw_across_resets(make):
+    seen = []
+    figure = plot_env(make(), num_steps=40, model=lambda ob: (seen.append(np.array(ob)), 1)[1], seed=0)
+    found = panels(figure)
+    assert np.array_equal(found["Observation"].get_images()[0].get_array().T, seen)
+
+
+def test_plot_env_marks_trials_that_a_reset_begins():
+    env = gym.make("ngym_core:PerceptualDecisionMaking-v0", max_episode_steps=7)
+    ax = panels(plot_env(env, num_steps=30, def_act=0, seed=0))["Perform."]
+    marks = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2 and len(set(line.get_xdata())) == 1]
+    assert marks == [7.5, 14.5, 21.5, 28.5]

@@ -62,6 +62,12 @@ def test_plot_session_draws_running_means_of_reward_and_performance():
     assert {ax.get_xlim() for ax in (reward, performance)} == {(0.5, 60.5)}
 
 
+def test_plot_session_says_how_many_trials_are_averaged():
+    _, reward, performance = plot_session(session(), window=500).axes
+    assert reward.lines[1].get_label() == "mean of 60 trials"
+    assert performance.get_title(loc="left").endswith("running mean of 60 trials")
+
+
 def test_plot_session_shades_and_labels_blocks():
     block = np.repeat([1, 0, 1], 20)
     figure = plot_session(session(block=block))

@@ -60,6 +60,12 @@ def test_plot_training_reads_the_log_of_ngym_train(tmp_path):
     assert plot_training(tmp_path, "train/loss").lines[0].get_xydata().tolist() == [[4096, 0.1]]
 
 
+def test_plot_training_marks_a_level_of_one_trial_and_counts_the_trials_there_are():
+    ax = plot_training({"performance": np.ones(60), "level": np.r_[np.full(59, np.nan), 4.0]})
+    assert ax.get_ylabel() == "Mean performance of 60 trials"
+    assert [line.get_marker() for line in ax.figure.axes[1].lines] == ["."]
+
+
 def test_plot_training_draws_stages_and_levels_on_the_right(tmp_path):
     stage, level = np.repeat([0, 1], 50), np.repeat([np.nan, 4.0], 50)
     table = {"performance": np.ones(100), "stage": stage, "level": level}

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_plot import plot_trial
+from ngym_plot import plot_env, plot_trial
 from ngym_plot.rollout import task_name
 from ngym_plot.trial import describe_conditions
 
@@ -75,6 +76,37 @@ def test_plot_trial_draws_every_kind_of_task(name):
         assert all(a.x1 <= b.x0 + 1 for a, b in itertools.pairwise(boxes))
 
 
+def test_periods_that_overlap_have_bars_from_start_to_end():
+    figure = plot_trial("perceptualdecisionmaking.roitman02-v0", seed=3)
+    ax = panels(figure)["Observation"]
+    bars = {(bar.get_x(), bar.get_x() + bar.get_width()): bar.get_y() for bar in ax.patches}
+    assert list(bars) == [(0, 200), (100, 300), (200, 300)]
+    fixation, stimulus, decision = bars.values()
+    assert 1 < fixation == decision < stimulus
+    assert [text.get_text() for text in ax.texts] == [" fixation", " stimulus", " decision"]
+    assert not panels(figure)["Reward"].patches
+    figure.canvas.draw()
+    assert ax._left_title.get_window_extent().y0 >= max(bar.get_window_extent().y1 for bar in ax.patches)
+
+
+@pytest.mark.parametrize(
+    ("env", "panel", "lines"),
+    [
+        (lambda: ngym.make("DualDelayMatchSample-v0", wrappers=["PassReward"]), "Observation", 8),
+        (lambda: "MemoryRecall-v0", "Action", 10),
+    ],
+)
+def test_every_line_of_a_panel_has_its_colour(env, panel, lines):
+    ax = panels(plot_trial(env(), seed=0))[panel]
+    assert len({line.get_color() for line in ax.lines}) == lines
+
+
+def test_plot_trial_names_the_numbers_of_an_action():
+    ax = panels(plot_trial("ReachingDelayResponse-v0", seed=0))["Action"]
+    labels = ax.get_legend_handles_labels()[1]
+    assert labels == ["Ground truth go", "Action go", "Ground truth position", "Action position"]
+
+
 def test_plot_trial_draws_many_channels_as_an_image():
     ax = panels(plot_trial("yang19.go-v0", seed=0))["Observation"]
     assert ax.images[0].get_array().shape[0] == 33
@@ -103,13 +135,16 @@ def testdescribe_conditions_fits_into_one_line():
         == "a = 1 · b = 0.123 · c = (1, 2) · d = left"
     )
     assert describe_conditions({"long": np.zeros(30), "a": True}, 72) == "a = True"
+    assert describe_conditions({"a": 1, "task": "yang19.go-v0", "b": 2}, 30) == "task = yang19.go-v0 · a = 1 · …"
     many = describe_conditions({f"condition_{i}": i for i in range(20)}, 72)
     assert many.endswith(" · …")
     assert len(many) <= 80
 
 
 def test_plot_trial_rejects_a_vector_env():
-    with pytest.raises(ValueError, match="plot_trial plays one env, not the vector env"):
+    with pytest.raises(
+        ValueError, match="plot_trial plays a single env, as `ngym_core.make` returns it, not the vector env"
+    ):
         plot_trial(ngym.make_vec(ID, 2))
 
 
@@ -124,4 +159,25 @@ def test_figures_of_a_mixture_name_the_task_that_they_show():
     title = panels(plot_trial(env, seed=0))["Observation"].get_title(loc="left")
     assert title.startswith(trial.conditions["task"].removesuffix("-v0"))
     assert task_name(env, [{"task": "a"}, {"task": "b"}, {"task": "a"}]) == "2 tasks"
-    assert task_name(env, [{"coh": 5}]) == "GoNogo"
+    assert task_name(env, [{"coh": 5}]) == "mixture of 2 tasks"
+
+
+def test_figures_of_vector_envs_name_the_task_with_its_modifiers():
+    env = ngym.make("yang19.go-v0+anti")
+    lanes, envs, processes = Mock(["vector_env"]), Mock(["get_attr", "envs"]), Mock(["get_attr"])
+    lanes.vector_env.env, envs.envs = env, [env]  # as those of ngym-sb3 and of Stable-Baselines3 have them
+    processes.get_attr.return_value = [env.unwrapped]
+    assert [task_name(one) for one in (lanes, envs, processes)] == ["yang19.go+anti", "yang19.go+anti", "yang19.go"]
+
+
+@pytest.mark.parametrize(
+    ("task", "title"),
+    [
+        ("yang19.go-v0+anti+delay=500", "yang19.go+anti+delay=500"),
+        ("modcog.dlygointr-v0", "modcog.dlygointr"),
+        (ID, ID[:-3]),
+    ],
+)
+def test_figures_name_the_task_with_its_modifiers(task, title):
+    assert panels(plot_env(task, num_trials=1, def_act=0, seed=0))["Observation"].get_title(loc="left") == title
+    assert panels(plot_trial(task, seed=0))["Observation"].get_title(loc="left").startswith(f"{title}\n")

@@ -41,8 +41,8 @@ def test_signed_choices_of_trials_in_which_a_value_is_missing(side):
     assert choice == pytest.approx([np.nan, 0, np.nan, 0, 1], nan_ok=True)
     other = {**columns, "coh": [5, 5, 0, 10, 10], "ground_truth": side}
     assert signed_choices(other)[0] == pytest.approx([np.nan, -5, 0, 10, -10], nan_ok=True)
-    one_side = {**other, "coh": [5, 5, 5, 5, 5], "ground_truth": [np.nan, 1, 1, 1, 1]}
-    assert signed_choices(one_side)[0] == pytest.approx([np.nan, 5, 5, 5, 5], nan_ok=True)
+    with pytest.raises(ValueError, match="The column 'ground_truth' has only the value None, so the sign"):
+        signed_choices({**other, "ground_truth": [None] * 5})
 
 
 def test_outcomes_of_trials_in_which_they_are_missing():
@@ -52,13 +52,34 @@ def test_outcomes_of_trials_in_which_they_are_missing():
         assert outcomes({"correct": correct}) == pytest.approx([1, np.nan, 0], nan_ok=True)
 
 
-def test_group_trials_puts_trials_in_which_the_value_is_missing_into_one_group():
-    groups = dict(group_trials({"delay": [np.nan, 2.0, np.nan, 1.0]}, "delay"))
-    assert {label: members.tolist() for label, members in groups.items()} == {
-        "delay = 1.0": [False, False, False, True],
-        "delay = 2.0": [False, True, False, False],
-        "delay = nan": [True, False, True, False],
-    }
+@pytest.mark.parametrize("side", [0, 1])
+def test_signed_choices_refuses_evidence_for_one_side_only(side):
+    columns = {"coh": [5, 5, 10, 10], "ground_truth": [side] * 4, "gt": [1] * 4, "choice": [1, 1, 1, 2]}
+    message = (
+        f"The column 'ground_truth' has only the value {side}, so the sign of the evidence is unknown: give trials of both"
+    )
+    with pytest.raises(ValueError, match=message):
+        signed_choices(columns)
+    assert signed_choices({**columns, "coh": [0] * 4})[0].tolist() == [0] * 4
+    assert signed_choices({**columns, "coh": [-5, 5, -10, 10]})[0].tolist() == [-5, 5, -10, 10]
+
+
+@pytest.mark.parametrize("function", [plot_psychometric_curves, signed_choices, fit_history])
+def test_a_right_choice_does_not_count_as_no_response(function):
+    columns = table(400)
+    of_two = {**columns, "choice": np.maximum(columns["choice"] - 1, 0), "gt": columns["ground_truth"]}
+    n = (columns["ground_truth"] == 0).sum()
+    with pytest.raises(ValueError, match=f"no_response=0 is the right choice in {n} of 400 trials.*give no_response=None"):
+        function(of_two)
+    function(of_two, no_response=None)
+
+
+@pytest.mark.parametrize("guess_rate", [None, 0.5])
+def test_trials_that_end_before_a_response_is_due_do_not_make_it_a_right_choice(guess_rate):
+    columns = table(400)
+    aborted = {**columns, "gt": np.where(np.arange(400) % 5, columns["gt"], 0)}
+    fits = plot_psychometric_curves(aborted, guess_rate=guess_rate, resamples=0)[1]
+    assert fits[""].trials == np.count_nonzero(columns["choice"])
 
 
 def test_group_trials_orders_numbers_and_keeps_the_order_of_words():
@@ -66,6 +87,21 @@ def test_group_trials_orders_numbers_and_keeps_the_order_of_words():
     assert [label for label, _ in group_trials(columns, [0.0, -0.0, 2.0, -1.0] * 5)] == ["-1.0", "0.0", "2.0"]
     assert [label for label, _ in group_trials(columns, ["z", "a"] * 10)] == ["z", "a"]
     assert [members.sum() for _, members in group_trials(columns, np.array([None, "a"] * 10))] == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0.0, 1.0, np.nan, np.nan], ["anti = 0.0", "anti = 1.0", "anti missing"]),
+        (np.array([None, "b", "a", np.nan], object), ["anti = b", "anti = a", "anti missing"]),
+        ([np.nan] * 4, ["anti missing"]),
+    ],
+)
+def test_group_trials_puts_trials_without_a_value_into_a_group(values, labels):
+    groups = group_trials({"choice": np.ones(4), "anti": values}, "anti")
+    assert [label for label, _ in groups] == labels
+    assert np.sum([members for _, members in groups], axis=0).tolist() == [1] * 4
+    assert group_trials({"choice": np.ones(4)}, values)[-1][0] == "missing"
 
 
 def test_stages_rejects_more_stages_than_trials():

@@ -148,11 +148,31 @@ def test_evaluation_report_as_text():
     assert lines[-1].split()[:2] == ["all", "50"]
 
 
+@pytest.mark.parametrize(("task", "end"), [("IBL-v0", "per trial, 50 trials"), ("LeverPress-v0", "trials")])
+def test_evaluation_report_counts_responses_where_an_action_is_none(task, end):
+    report = Trainer(task, TrainingConfig(envs=2)).evaluate(50)
+    assert report.summary().endswith(end)
+    assert ("a response in" in report.summary()) == (task != "IBL-v0")
+
+
 def test_evaluation_report_has_no_reaction_time_where_no_trial_has_one():
     table = {"coh": np.array([0.0, 0.0, 6.4]), "choice": np.array([0, 0, 1]), "performance": np.array([0.0, 0.0, 1.0])}
     table |= {"reward": np.zeros(3), "reaction_time": np.array([np.nan, np.nan, 200.0])}
     lines = EvaluationReport(table).by_condition().splitlines()
     assert [line.split()[-2:] for line in lines[1:]] == [["0.000", "-"], ["200", "ms"], ["200", "ms"]]
+
+
+def test_evaluation_report_lists_every_task_and_no_missing_condition():
+    n = 40
+    tasks = np.array([f"a_collection.task_{i:02}-v0" for i in range(20)]).repeat(2)
+    table = {"task": tasks, "i_env": np.arange(n) // 2, "anti": np.where(np.arange(n) < 30, np.nan, 0.34 - 1e-17)}
+    table |= {"kind": np.array([None, "a", "b", float("nan")] * 10, object), "weight": np.full(n, 0.1 + 0.2 + 0.04)}
+    table |= {"choice": np.ones(n), "performance": np.ones(n), "reward": np.ones(n), "reaction_time": np.full(n, np.nan)}
+    lines = EvaluationReport(table).by_condition().splitlines()
+    rows = [line.split()[:3] for line in lines[1:-1]]
+    assert rows[:20] == [["task", task, "2"] for task in tasks[::2]]
+    assert rows[20:] == [["anti", "0.34", "10"], ["kind", "a", "10"], ["kind", "b", "10"], ["weight", "0.34", "40"]]
+    assert len({len(line) for line in lines}) == 1
 
 
 def test_trainer_rejects_a_folder_with_other_contents_or_settings(tmp_path):

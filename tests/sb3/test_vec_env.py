@@ -124,6 +124,8 @@ def test_vec_env_seed_applies_to_the_next_reset_only():
 def test_vec_env_attributes_and_methods_reach_the_task():
     env = make_sb3_env(ID, 2, wrappers=["RandomGroundTruth"])
     assert env.get_attr("dt") == [100, 100]
+    assert make_sb3_env("yang19.go-v0+anti", 1).task_name == "yang19.go+anti"
+    assert make_sb3_env("yang19", 1).task_name == "mixture of 20 tasks"
     assert env.get_attr("task_name") == ["PerceptualDecisionMaking"] * 2
     assert env.get_attr("p", indices=[0])[0].tolist() == [0.5, 0.5]
     env.set_attr("abort", True)

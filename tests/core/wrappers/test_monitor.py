@@ -603,3 +603,16 @@ def test_killed_monitor_leaves_only_complete_files(tmp_path, when):
 def test_arguments_of_another_kind_are_named(name, value):
     with pytest.raises(TypeError, match=f"^{name}=.* must be "):
         Monitor(ngym.make("GoNogo-v0"), **{name: value})
+
+
+def test_monitor_gives_figures_what_the_agent_saw_across_resets(tmp_path, monkeypatch):
+    runs = []
+    monkeypatch.setattr(PackManager, "can_draw_figures", True)
+    monkeypatch.setattr(PackManager, "draw_figure", lambda self, run, env, path: runs.append(run) or path)
+    settings = {"save_dir": tmp_path / "run", "plot_create": True, "verbose": False}
+    wrappers = ["PassAction", "PassReward", ("Monitor", settings)]
+    env = ngym.make("IBL-v0", wrappers=wrappers, num_trials_before_reset=1)
+    data = ngym.run_env(env, num_trials=4, def_act=1, seed=0)
+    env.close()
+    assert np.array_equal(runs[0]["ob_before"], data["ob_before"])
+    assert runs[0]["trial_start"].tolist() == data["trial_start"].tolist()

@@ -66,7 +66,8 @@ def mix(
         >>> env.sample_trials(4, seed=0).conditions["task"].tolist()
         ['yang19.ctxdm1-v0', 'yang19.go-v0', 'yang19.dlygo-v0', 'yang19.ctxdm2-v0']
     """
-    from ngym_core.wrappers.schedule_envs import ScheduleEnvs, task_name  # at import nothing that makes trials is loaded
+    from ngym_core.wrappers.modifiers import task_name  # here: at import nothing that makes trials is loaded
+    from ngym_core.wrappers.schedule_envs import ScheduleEnvs
 
     ids = get_collection(tasks) if isinstance(tasks, str) else tasks
     if not isinstance(ids, (list, tuple)) or not ids:

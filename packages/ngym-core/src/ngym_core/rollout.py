@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 
 from ngym_core.arguments import Count, Keywords, Seed, checked, shown
 from ngym_core.networks import NetworkAgent, NetworkState, is_network
@@ -48,23 +49,25 @@ def run_env(
         Arrays with one row for each step:
 
         * `ob`: observation after the step, (T, *observation shape);
+        * `ob_before`: observation before the step, which the action answers: after the end of an episode that of the reset;
         * `ob_cum`: sum of the observations since the trial began, (T, *observation shape);
         * `actions`, `rewards`, `gt`: (T, ...);
         * `perf`: performance at the end of a trial, else NaN, (T,);
         * `trial_end`: whether a trial ended, (T,) bool;
+        * `trial_start`: whether a trial began with the step: after another one, or by a reset, (T,) bool;
         * `actions_end_of_trial`: the action at the end of a trial, else NaN;
         * `states`: hidden states of a recurrent model, (T, units), or None;
 
         and `initial_ob`, the observation after reset, `trials`, one dictionary of conditions for
-        each trial that ended, and `periods`, for each trial that began, period -> its first step in the trial and
-        the step after its last (empty for a vector env).
+        each trial that ended, and `periods`, for each trial that began (not all of them end: a reset may begin the
+        next), period -> its first step in the trial and the step after its last (empty for a vector env).
 
     Raises:
         ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials, or a torch module
             or an agent whose outputs do not fit the actions.
         UnknownNameError: A condition that the task does not have.
-        TypeError: Conditions for a vector env that `make_sb3_env` did not make, or a model without `predict` that is
-            neither a torch module nor a function, or a class.
+        TypeError: A vector env of Gymnasium, conditions for a vector env that `make_sb3_env` did not make, or a model
+            without `predict` that is neither a torch module nor a function, or a class.
 
     Example:
         >>> data = run_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
@@ -106,6 +109,7 @@ def _record(player: _Player, num_steps: int, num_trials: int | None) -> dict[str
         rows.append({**row, "ob_cum": total})
         if row["trial_end"]:
             trials.append(ended)
+        if player.trial_starts:
             periods.append(player.periods())
             total = np.zeros_like(total)
     data: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
@@ -123,6 +127,11 @@ class _Player:
         self.vector = hasattr(env, "num_envs")
         if self.vector and env.num_envs != 1:
             raise ValueError(f"run_env plays one env, not {env.num_envs}.")
+        if isinstance(env, VectorEnv):
+            raise TypeError(
+                f"run_env plays a single env, as `make` returns it, or a vector env of Stable-Baselines3, not {env}, "
+                "a vector env of Gymnasium."
+            )
         if model is not None and not (hasattr(model, "predict") or callable(model)):
             raise TypeError(f"The model {model!r} has no `predict` and is no function.")
         check_agent(model, env, str(env), ["action_space"])
@@ -131,7 +140,8 @@ class _Player:
         if seed is not None:
             env.action_space.seed(seed)
         self.state: Any = None
-        self.start = True
+        self.start = True  # of an episode
+        self.trial_starts = True
 
     def reset(self) -> Any:
         if self.vector:
@@ -151,6 +161,7 @@ class _Player:
 
     def step(self) -> tuple[dict[str, Any], dict[str, Any]]:
         action = self._action()
+        before = {"ob_before": np.array(self.ob), "trial_start": self.trial_starts}
         if self.vector:
             obs, rewards, dones, infos = self.env.step(np.asarray(action)[None])
             ob, reward, info, self.start = obs[0], float(rewards[0]), infos[0], bool(dones[0])
@@ -160,6 +171,7 @@ class _Player:
         if "new_trial" not in info:
             raise ValueError(f"{self.env} reports no trials (info has no 'new_trial'); is it a trial-based task?")
         row = {
+            **before,
             "ob": np.array(info.get("terminal_observation", ob)),  # a vector env returns the next episode's first
             "actions": np.array(action),
             "rewards": float(reward),
@@ -169,6 +181,7 @@ class _Player:
             "states": _units(self.state),
         }
         self.ob = self.env.reset()[0] if self.start and not self.vector else ob
+        self.trial_starts = self.start or row["trial_end"]
         return row, dict(info.get("ended_trial", {}))
 
     def _action(self) -> Any:

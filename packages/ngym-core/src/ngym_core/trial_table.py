@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Having, explained
 from ngym_core.files import atomic_write
+from ngym_core.spaces import names_of
 
 if TYPE_CHECKING:
     from ngym_core.wrappers.base import StepBatch
@@ -23,6 +24,7 @@ __all__ = [
     "TrialTable",
     "concatenate_tables",
     "load_trial_table",
+    "no_response",
     "reported_times",
     "save_trial_table",
     "without_objects",
@@ -46,6 +48,28 @@ MEASURED_COLUMNS = {
     "steps": "number of steps",
 }
 """The columns that every table has in addition to the conditions, and their meaning."""
+_RESTS = ("fixation", "none", "wait", "stay", "rest")
+"""Names of actions that answer nothing."""
+
+
+@explained
+def no_response(action_space: Any) -> int | None:
+    """Return the action that counts as no response: the one whose name says so, such as `fixation`, `none` or `wait`.
+
+    Args:
+        action_space: The actions of a task.
+
+    Returns:
+        The action; None where actions have names and each of them is a response. Without names it is 0, as in NeuroGym.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.trial_table import no_response
+        >>> [no_response(ngym.make(task).action_space) for task in ("GoNogo-v0", "LeverPress-v0", "IBL-v0")]
+        [0, 0, None]
+    """
+    names = names_of(action_space)
+    return next((int(names[name]) for name in _RESTS if np.size(names.get(name, [])) == 1), None if names else 0)
 
 
 class TrialRecorder:

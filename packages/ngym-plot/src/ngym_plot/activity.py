@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypeAlias
@@ -84,7 +85,8 @@ def plot_activity(
         recording: See `Recording`, with an example.
         trial: Draw this trial; by default the mean of all.
         only: Which trials are averaged, (n,) bool.
-        align: A period: time 0 is its start in each trial. By default time 0 is the start of the trial.
+        align: A period: time 0 is its start in each trial, and trials that do not have it are left out. By default time 0
+            is the start of the trial.
         scaled: Scale each unit from 0 to 1.
         time: Time axis in ``ms`` or ``steps``.
         ax: Axes to draw into; a new figure by default.
@@ -93,11 +95,14 @@ def plot_activity(
     Returns:
         The axes.
 
+    Warns:
+        UserWarning: Trials that do not have the period `align`.
+
     Raises:
         TypeError: A recording that lacks an attribute.
         UnknownNameError: A period that the trials do not have.
         IndexError: A trial that does not exist.
-        ValueError: Arrays of other shapes, no trial, or another unit of time.
+        ValueError: Arrays of other shapes, no trial, none that has the period `align`, or another unit of time.
     """
     aligned = _align(recording, align, time, _selected_trials(recording, trial, only))
     mean = aligned.mean().T  # (units, steps)
@@ -160,11 +165,10 @@ def plot_unit_traces(
     centers = aligned.time_axis.centers
     with style():
         ax = axes_or_new(ax, (5.0, 3.2))
-        groups = _group_by_condition(recording, None if trial is not None else by)
-        for (label, members), color in zip(groups, group_colors(len(groups)), strict=True):
-            group = aligned.subset(members[selected])
+        groups = _group_by_condition(recording, None if trial is not None else by, aligned)
+        for (label, group), color in zip(groups, group_colors(len(groups)), strict=True):
             mean, error = group.mean()[:, unit], group.standard_error()[:, unit]
-            ax.plot(centers, mean, color=color, label=f"{label} (n = {members[selected].sum()})" if label else None)
+            ax.plot(centers, mean, color=color, label=f"{label} (n = {group.n})" if label else None)
             if trial is None:
                 ax.fill_between(centers, mean - Z_95 * error, mean + Z_95 * error, color=color, alpha=0.2, linewidth=0)
         ax.set_ylabel(f"Activity of unit {unit}")
@@ -188,7 +192,7 @@ def plot_population_state(
     """Draw the trajectory of the population in the space of the principal components of its mean activity.
 
     The components are those of the mean activity of all conditions. A dot marks the start of each trajectory, a number
-    the start of each period (they are listed beside the axes).
+    where each period begins in its trials (periods are listed beside the axes).
 
     Args:
         recording: See `Recording`, with an example; it needs at least two units.
@@ -209,7 +213,8 @@ def plot_population_state(
         ValueError: See `plot_activity`; or fewer than two units, components that do not exist, or constant activity.
     """
     aligned = _align(recording, align, "ms", np.arange(len(_check_recording(recording).activity)))
-    means = {label: aligned.subset(members).mean() for label, members in _group_by_condition(recording, by)}
+    groups = dict(_group_by_condition(recording, by, aligned))
+    means = {label: group.mean() for label, group in groups.items()}
     points = np.concatenate([mean[np.isfinite(mean).all(axis=1)] for mean in means.values()])
     n_components = min(points.shape)
     if max(components) > n_components:
@@ -228,23 +233,26 @@ def plot_population_state(
     explained = singular_values**2 / (singular_values**2).sum()
     if trial is not None:
         selected = _selected_trials(recording, trial, None)
-        means = {f"trial {selected[0]}": _align(recording, align, "ms", selected).mean()}
-        aligned = aligned.subset(np.isin(np.arange(aligned.n), selected))
+        groups = {f"trial {selected[0]}": _align(recording, align, "ms", selected)}
+        means = {label: group.mean() for label, group in groups.items()}
     paths = {label: (mean - center) @ axes[drawn].T for label, mean in means.items()}
     with style():
-        ax = axes_or_new(ax, (4.4, 3.8))
-        periods = aligned.periods()
+        # Legend and periods are written beside the axes.
+        longest = max(map(len, [*paths, *aligned.edges]))
+        ax = axes_or_new(ax, (4.4 + 0.07 * max(0, longest - 20), 3.8))
+        shown = {period for group in groups.values() for period in group.periods()}
+        numbers = {period: number for number, period in enumerate((p for p in aligned.edges if p in shown), 1)}
         for (label, path), color in zip(paths.items(), group_colors(len(paths)), strict=True):
             ax.plot(*path.T, color=color, label=label or None)
             known = path[np.isfinite(path).all(axis=1)]
             ax.plot(*known[0], "o", color=color, markersize=6)
-            for number, (start, _) in enumerate(periods.values(), 1):
-                x, y = path[min(start, len(path) - 1)]
+            for period, (start, _) in groups[label].periods().items():
+                x, y = path[start]
                 if np.isfinite([x, y]).all():
-                    text = ax.text(x, y, str(number), fontsize=7, ha="center", va="center")
+                    text = ax.text(x, y, str(numbers[period]), fontsize=7, ha="center", va="center")
                     circle = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "0.8", "lw": 0.5}
                     text.set(color=color, bbox=circle)
-        key = "\n".join(f"{number} {name}" for number, name in enumerate(periods, 1))
+        key = "\n".join(f"{number} {period}" for period, number in numbers.items())
         if key:
             ax.text(1.02, 0.0, key, transform=ax.transAxes, fontsize="small", color="0.3", va="bottom")
         ax.set(
@@ -266,11 +274,13 @@ class _AlignedTrials:
     """Trials on a common time axis.
 
     Attributes:
+        trials: Their indices in the recording, (n,).
         activity: (n, steps, units), NaN outside of trials.
         edges: Period -> its first step and the step after its last in each trial, (n,) each.
         time_axis: The time axis of the steps.
     """
 
+    trials: Array
     activity: Array
     edges: dict[str, tuple[Array, Array]]
     time_axis: TimeAxis
@@ -283,7 +293,7 @@ class _AlignedTrials:
     def subset(self, members: Array) -> _AlignedTrials:
         """Return some of the trials, (n,) bool."""
         edges = {name: (start[members], end[members]) for name, (start, end) in self.edges.items()}
-        return _AlignedTrials(self.activity[members], edges, self.time_axis)
+        return _AlignedTrials(self.trials[members], self.activity[members], edges, self.time_axis)
 
     def mean(self) -> Array:
         """Return the mean of the trials, (steps, units); NaN at steps that no trial has."""
@@ -299,8 +309,12 @@ class _AlignedTrials:
         return np.asarray(np.sqrt(squares.sum(axis=0) / np.maximum(n - 1, 1) / np.maximum(n, 1)))
 
     def periods(self) -> dict[str, tuple[int, int]]:
-        """Return the median edges of each period that is visible, in steps of the time axis."""
-        medians = {name: (int(np.median(start)), int(np.median(end))) for name, (start, end) in self.edges.items()}
+        """Return the median edges of each period that at least half of the trials have and that is visible, in steps."""
+        medians = {
+            name: (int(np.median(start[start < end])), int(np.median(end[start < end])))
+            for name, (start, end) in self.edges.items()
+            if np.mean(start < end) >= 0.5
+        }
         cut = {name: (max(start, 0), min(end, self.time_axis.steps)) for name, (start, end) in medians.items()}
         return {name: (start, end) for name, (start, end) in cut.items() if start < end}
 
@@ -308,8 +322,8 @@ class _AlignedTrials:
 def _align(recording: Recording, align: str | None, time: str, trials: Array) -> _AlignedTrials:
     """Put trials on one time axis, of the steps that at least half of them have."""
     recording = _check_recording(recording)
-    if align is not None and align not in recording.start:
-        raise unknown_name("period", align, recording.start)
+    if align is not None:
+        trials = _trials_with_period(recording, align, trials)
     zero = np.zeros(len(trials), int) if align is None else np.asarray(recording.start[align])[trials].astype(int)
     steps = recording.mask.shape[1]
     steps_since_zero = np.arange(steps + zero.max()) - zero.max()
@@ -325,7 +339,23 @@ def _align(recording: Recording, align: str | None, time: str, trials: Array) ->
         name: tuple(np.asarray(side[name])[trials].astype(int) - zero - first for side in (recording.start, recording.end))
         for name in recording.start
     }
-    return _AlignedTrials(activity, edges, TimeAxis(len(shown), float(recording.dt), time, -first))
+    return _AlignedTrials(trials, activity, edges, TimeAxis(len(shown), float(recording.dt), time, -first))
+
+
+def _trials_with_period(recording: Recording, period: str, trials: Array) -> Array:
+    """Return those of some trials (indices) that reach a period, with a warning that says how many do not."""
+    if period not in recording.start:
+        raise unknown_name("period", period, recording.start)
+    start, end = (np.asarray(side[period])[trials].astype(int) for side in (recording.start, recording.end))
+    length = recording.mask.shape[1]
+    reached = (start < end) & (start < length) & np.asarray(recording.mask)[trials, np.clip(start, 0, length - 1)]
+    if not reached.any():
+        raise ValueError(f"align={period!r}: none of the {len(trials)} trials has this period.")
+    if not reached.all():
+        text = f"{np.count_nonzero(~reached)} of {len(trials)} trials do not have the period {period!r} and are left out."
+        warnings.warn(text, stacklevel=6)  # in the name of the caller of the figure, beyond `checked`
+    kept: Array = trials[reached]
+    return kept
 
 
 def _selected_trials(recording: Recording, trial: int | None, only: ArrayLike | None) -> Array:
@@ -346,10 +376,14 @@ def _selected_trials(recording: Recording, trial: int | None, only: ArrayLike | 
     return np.nonzero(members)[0]
 
 
-def _group_by_condition(recording: Recording, by: str | ArrayLike | None) -> list[tuple[str, NDArray[np.bool_]]]:
+def _group_by_condition(
+    recording: Recording, by: str | ArrayLike | None, aligned: _AlignedTrials
+) -> list[tuple[str, _AlignedTrials]]:
+    """Return label and trials of each group that has any among the aligned trials."""
     if isinstance(by, str) and by not in recording.conditions:
         raise unknown_name("condition", by, recording.conditions)
-    return group_trials({"trial": np.arange(len(recording.activity)), **recording.conditions}, by)
+    groups = group_trials({"trial": np.arange(len(recording.activity)), **recording.conditions}, by)
+    return [(label, aligned.subset(members[aligned.trials])) for label, members in groups if members[aligned.trials].any()]
 
 
 def _check_recording(recording: Recording) -> Recording:

@@ -42,7 +42,7 @@ def plot_env_3dbox(ob: ArrayLike, fname: FilePath = "", env: Any = None) -> Func
         >>> import ngym_core as ngym
         >>> env = ngym.make("RandomDotMotion-v0")
         >>> data = ngym.run_env(env, num_trials=1, seed=0)
-        >>> plot_env_3dbox(data["ob"], "dots.gif", env)  # doctest: +ELLIPSIS
+        >>> plot_env_3dbox(data["ob_before"], "dots.gif", env)  # doctest: +ELLIPSIS
         <matplotlib.animation.FuncAnimation object at ...>
     """
     frames = np.asarray(ob)

@@ -38,9 +38,7 @@ _MAX_TRIALS_AS_RUN = 20
 @click.option(
     "--trials-per-episode",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Trials until the memory of the agent restarts.",
+    help="Trials until the memory of the agent restarts; by default as in the training of a folder, else 1.",
 )
 @task_options
 def plot(
@@ -49,7 +47,7 @@ def plot(
     model: Path | None,
     out: Path | None,
     seed: int,
-    trials_per_episode: int,
+    trials_per_episode: int | None,
     changes: TaskChanges,
 ) -> None:
     """Draw trials of TASK: observations, actions and ground truth, rewards.
@@ -60,6 +58,7 @@ def plot(
     import matplotlib as mpl
 
     import ngym_core as ngym
+    from ngym_core.trial_table import no_response
 
     mpl.use("Agg")  # figures go to files: no window, no display
     from ngym_plot.animation import plot_env_3dbox
@@ -73,12 +72,13 @@ def plot(
     path = Path(f"{task.removesuffix('-v0')}.png") if out is None else out.expanduser()
     if out is None and path.exists():
         raise click.ClickException(f"{path} exists already; name another file with --out.")
-    options: dict[str, Any] = {} if model is None else {"num_trials_before_reset": trials_per_episode}
     if model is not None and model.is_dir():
         trained = read_training(model)
         if trained.task != task:
             raise click.UsageError(f"{model} is an agent of {trained.task}, and the task to draw is {task}.")
         changes = changes.on_top_of(trained.changes)
+        trials_per_episode = trials_per_episode or trained.trials_per_episode
+    options: dict[str, Any] = {} if model is None else {"num_trials_before_reset": trials_per_episode or 1}
     env = changes.make(task, **options)
     _check_file(path)
     try:
@@ -98,8 +98,8 @@ def plot(
             raise click.ClickException(
                 f"{task} has no image observations to animate; give --out a name such as {path.stem}.png."
             )
-        ob = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)["ob"]
-        plot_env_3dbox(ob, path, env)
+        run = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)
+        plot_env_3dbox(run["ob_before"], path, env)
     else:
         if trials == 1:
             figure = plot_trial(env, agent, seed=seed, name=name)
@@ -107,7 +107,7 @@ def plot(
             figure = plot_env(env, num_trials=trials, model=agent, seed=seed, name=name)
         else:
             run = ngym.run_env(env, num_trials=trials, model=agent, seed=seed)
-            figure = plot_session(table_from_run(run), title=name)
+            figure = plot_session(table_from_run(run), title=name, no_response=no_response(env.action_space))
         with style():
             path = save_figure(figure, path)
     click.echo(f"wrote {path}")

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ngym_core.arguments import InstanceOf, checked
 from ngym_core.rendering import PlayedTrial
 from ngym_core.spaces import names_of
-from ngym_plot.figure import palette_color
+from ngym_plot.figure import group_colors, palette_color
 from ngym_plot.panels import action_ticks, channel_names, to_uint8
 from ngym_plot.rollout import task_name
 from ngym_plot.trial import describe_conditions
@@ -245,17 +245,18 @@ def _draw_periods(canvas: _Canvas, trial: PlayedTrial, time: _TimeAxis) -> None:
     """Shade the periods, and write their names above, as far as there is room; that of the present one in black."""
     shown = sorted((start, end, name) for name, (start, end) in trial.periods.items() if start < end)
     now = trial.first_step + len(trial.ob) - 1
-    longest_first = sorted(enumerate(shown), key=lambda pair: pair[1][0] - pair[1][1])  # periods may overlap
-    for i, (start, end, _) in longest_first:
+    free = -np.inf
+    for i, (start, end, name) in enumerate(shown):
+        present = start <= now < end and not trial.ended
+        last = float(time.x(end))
+        end = min([end, *(later for later, _, _ in shown if later > start)])  # periods may overlap
         for top, bottom in (OBSERVATIONS, ACTIONS, REWARDS):
             canvas.rectangle((float(time.x(start)), top, float(time.x(end)), bottom), SHADES[i % 2])
-    free = -np.inf
-    for start, end, name in shown:
-        present = start <= now < end and not trial.ended
         font = _font(10 * SCALE, present)
         width = font.getlength(name) / SCALE
         left = float(np.clip((time.x(start) + time.x(end)) / 2 - width / 2, LEFT, WIDTH - 8 - width))
-        if left > free:
+        left = max(left, min(free, last))  # beside the name before it, if it begins above its period
+        if left >= free:
             canvas.text(left, OBSERVATIONS[0] - 7, name, "lm", INK if present else FAINT, 10, bold=present)
             free = left + width + 6
 
@@ -272,10 +273,10 @@ def _draw_observations(canvas: _Canvas, trial: PlayedTrial, env: Any, time: _Tim
         axis = _ValueAxis.around(OBSERVATIONS, values, 0.0, 1.0)
         axis.draw(canvas, "observation")
         names = channel_names(space, values.shape[1])
-        for k, name in enumerate(names):
+        for k, (name, color) in enumerate(zip(names, group_colors(len(names)), strict=True)):
             x, y = time.staircase(values[:, k])
-            canvas.line(x, axis.y(y), palette_color(k), 1.6)
-            _draw_key(canvas, OBSERVATIONS[0] + 10 + 18 * k, name, palette_color(k))
+            canvas.line(x, axis.y(y), color, 1.6)
+            _draw_key(canvas, OBSERVATIONS[0] + 10 + 18 * k, name, color)
 
 
 def _draw_key(canvas: _Canvas, y: float, name: str, color: str, width: float = 2.0) -> None:
@@ -335,14 +336,14 @@ def _draw_actions(canvas: _Canvas, trial: PlayedTrial, space: Any, time: _TimeAx
     else:
         axis = _ValueAxis.around(ACTIONS, np.concatenate([actions.ravel(), gt.ravel()]), 0.0, 1.0)
     axis.draw(canvas, "action", {float(action): name for action, name in names.items()} or None)
-    several = actions.shape[1] > 1
+    several, colors = actions.shape[1] > 1, group_colors(max(actions.shape[1], gt.shape[1]))
     for k in range(gt.shape[1]):
         x, y = time.staircase(gt[:, k])
-        canvas.line(x, axis.y(y), _pale(palette_color(k)) if several else GRID, 5)
+        canvas.line(x, axis.y(y), _pale(colors[k]) if several else GRID, 5)
     for k in range(actions.shape[1]):
         x, y = time.staircase(actions[:, k])
-        canvas.line(x, axis.y(y), palette_color(k), 1.2)
-        canvas.dots(time.centers(len(actions)), axis.y(actions[:, k]), palette_color(k), 2.2)
+        canvas.line(x, axis.y(y), colors[k], 1.2)
+        canvas.dots(time.centers(len(actions)), axis.y(actions[:, k]), colors[k], 2.2)
     _draw_key(canvas, ACTIONS[0] + 10, "ground truth", GRID, 5)
     _draw_key(canvas, ACTIONS[0] + 28, "action", palette_color(0))
 

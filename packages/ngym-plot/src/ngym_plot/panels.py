@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, checked, explained
 from ngym_core.spaces import names_of
-from ngym_plot.figure import TimeAxis, palette_color
+from ngym_plot.figure import TimeAxis, group_colors, palette_color
 
 __all__ = [
     "action_ticks",
@@ -40,26 +41,58 @@ _PERIOD_NAME_POINTS = 7.0
 
 @explained
 def shade_periods(axes: Sequence[Axes], time_axis: TimeAxis, periods: Periods) -> None:
-    """Shade periods in alternating greys in all panels (images get lines), and write their names above the first panel."""
+    """Shade periods in alternating greys in all panels (images get lines), and write their names above the first panel.
+
+    Periods that overlap have a bar each above the first panel instead, and lines where they begin.
+    """
     cut = {name: (start, min(end, time_axis.steps)) for name, (start, end) in periods.items()}  # a trial may end early
     shown = {name: (start, end) for name, (start, end) in cut.items() if start < end}
     spans = [time_axis.start_of(np.array(span) + 1) for span in shown.values()]
-    longest_first = sorted(enumerate(spans), key=lambda pair: float(pair[1][0] - pair[1][1]))  # periods may overlap
+    in_order = sorted(shown.values())
+    overlap = any(end > start for (_, end), (start, _) in pairwise(in_order))
     for ax in axes:
-        for i, (start, end) in longest_first:
-            if ax.images:
-                ax.axvline(start, color="white", linewidth=0.6)
+        for i, (start, end) in enumerate(spans):
+            if ax.images or overlap:
+                ax.axvline(start, color="white" if ax.images else "0.85", linewidth=0.6, zorder=None if ax.images else 0)
             else:
                 ax.axvspan(start, end, color="0.9" if i % 2 else "0.96", linewidth=0, zorder=0)
-    _name_periods(axes[0], time_axis, dict(zip(shown, spans, strict=True)))
+    named = dict(zip(shown, spans, strict=True))
+    if overlap:
+        _draw_bars(axes[0], time_axis, named)
+    else:
+        _name_periods(axes[0], time_axis, named)
+
+
+def _points_per_time(ax: Axes, time_axis: TimeAxis) -> float:
+    """Return the width of a unit of time in points."""
+    left, right = time_axis.edges
+    # The layout is computed when the figure is drawn; the axes then keep about 0.85 of their present width.
+    return float(0.85 * ax.bbox.width * 72 / ax.figure.dpi / (right - left))
+
+
+def _draw_bars(ax: Axes, time_axis: TimeAxis, spans: Mapping[str, Array]) -> None:
+    """Draw a bar above the panel for each period, from its start to its end, with its name; they overlap in no row."""
+    height = (_PERIOD_NAME_POINTS + 3) * ax.figure.dpi / 72 / ax.bbox.height  # of a row, as a share of the panel
+    rows: list[float] = []  # where the last bar or name of each row ends
+    place = ax.get_xaxis_transform()
+    for i, (name, (start, end)) in enumerate(sorted(spans.items(), key=lambda pair: tuple(pair[1]))):
+        width = 0.6 * _PERIOD_NAME_POINTS * len(name) / _points_per_time(ax, time_axis)
+        row = next((k for k, taken in enumerate(rows) if taken <= start), len(rows))
+        rows[row : row + 1] = [max(end, start + width)]
+        bottom = 1.03 + row * height
+        color = "0.84" if i % 2 else "0.92"
+        bar: dict[str, Any] = {"facecolor": color, "edgecolor": "white", "transform": place, "clip_on": False}
+        ax.add_patch(Rectangle((start, bottom), end - start, 0.9 * height, **bar))
+        text: dict[str, Any] = {"fontsize": _PERIOD_NAME_POINTS, "color": "0.2", "va": "center", "transform": place}
+        ax.text(start, bottom + 0.4 * height, f" {name}", **text)
+    top = ax.secondary_xaxis(1.03 + len(rows) * height)  # the title goes above it
+    top.set_xticks([])
+    top.spines["top"].set_visible(False)
 
 
 def _name_periods(ax: Axes, time_axis: TimeAxis, spans: Mapping[str, Array]) -> None:
     """Write each name above the middle of its period: horizontal where there is room, else slanted, else vertical."""
-    size = _PERIOD_NAME_POINTS
-    left, right = time_axis.edges
-    # The layout is computed when the figure is drawn; the axes then keep about 0.85 of their present width.
-    points_per_time = 0.85 * ax.bbox.width * 72 / ax.figure.dpi / (right - left)
+    size, points_per_time = _PERIOD_NAME_POINTS, _points_per_time(ax, time_axis)
     names = sorted(((name, float(np.mean(span))) for name, span in spans.items()), key=lambda pair: pair[1])
     widths = {name: 0.6 * size * len(name) for name in spans}  # in points; a character is about 0.6 of the font size
     gaps = [((b - a) * points_per_time, (widths[one] + widths[other]) / 2) for (one, a), (other, b) in pairwise(names)]
@@ -112,8 +145,8 @@ def draw_heat_map(ax: Axes, side: Axes, time_axis: TimeAxis, values: Array, spac
 def draw_traces(ax: Axes, time_axis: TimeAxis, values: Array, labels: Sequence[str], label: str) -> None:
     """Draw (T, k) values as lines, one for each channel."""
     linewidth = 1.2 if time_axis.steps <= _MAX_STEPS_WITH_LINES else 0.5
-    for k, name in enumerate(labels):
-        ax.plot(*time_axis.staircase(values[:, k]), label=name, linewidth=linewidth)
+    for k, (name, color) in enumerate(zip(labels, group_colors(len(labels)), strict=True)):
+        ax.plot(*time_axis.staircase(values[:, k]), label=name, linewidth=linewidth, color=color)
     ax.set_ylabel(label)
 
 
@@ -175,15 +208,16 @@ def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None
     several = columns.shape[1] > 1
     label_each = columns.shape[1] <= 4  # more of them share one entry of the legend
     with_lines = time_axis.steps <= _MAX_STEPS_WITH_LINES
-    for k in range(max(columns.shape[1], 0 if gt_columns is None else gt_columns.shape[1])):
-        color = palette_color(k)
+    n = max(columns.shape[1], 0 if gt_columns is None else gt_columns.shape[1])
+    names = channel_names(space, n) if names_of(space) else [str(k) for k in range(n)]
+    for k, (name, color) in enumerate(zip(names, group_colors(n), strict=True)):
         if gt_columns is not None and k < gt_columns.shape[1]:
             line: dict[str, Any] = {"color": color, "alpha": 0.5} if several else {"color": "0.6"}
             line["linewidth"] = 1 if not with_lines else 2 if several else 3
-            line["label"] = _legend_label("Ground truth", k, several, label_each)
+            line["label"] = _legend_label("Ground truth", k, name, several, label_each)
             ax.plot(*time_axis.staircase(gt_columns[:, k]), solid_joinstyle="miter", **line)
         if k < columns.shape[1]:
-            dots: dict[str, Any] = {"color": color, "label": _legend_label("Action", k, several, label_each)}
+            dots: dict[str, Any] = {"color": color, "label": _legend_label("Action", k, name, several, label_each)}
             if with_lines:
                 ax.plot(*time_axis.staircase(columns[:, k]), linewidth=0.8, **dots)
                 dots["label"] = "_"  # the line has the entry of the legend
@@ -198,9 +232,9 @@ def draw_actions(ax: Axes, time_axis: TimeAxis, actions: Array, gt: Array | None
     ax.set_ylabel("Action")
 
 
-def _legend_label(name: str, k: int, several: bool, label_each: bool) -> str:
-    """Return the label of the k-th action; matplotlib leaves out what begins with an underscore."""
-    return name if not several or (not label_each and k == 0) else f"{name} {k}" if label_each else "_"
+def _legend_label(line: str, k: int, name: str, several: bool, label_each: bool) -> str:
+    """Return the label of the k-th action, which has a name; matplotlib leaves out what begins with an underscore."""
+    return line if not several or (not label_each and k == 0) else f"{line} {name}" if label_each else "_"
 
 
 def _first_and_last(space: Any, shown: Array) -> tuple[float, float]:

@@ -48,10 +48,12 @@ class SavedTraining:
     Attributes:
         task: The task's id.
         changes: Its parameters, wrappers and conditions.
+        trials_per_episode: Trials until the memory of the agent restarted.
     """
 
     task: str
     changes: TaskChanges
+    trials_per_episode: int
 
 
 @checked
@@ -73,7 +75,8 @@ def read_training(folder: FilePath) -> SavedTraining:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         wrappers = [(one, {}) if isinstance(one, str) else (one[0], dict(one[1])) for one in settings["wrappers"]]
         changes = TaskChanges(dict(settings["task_kwargs"]), wrappers, dict(settings["conditions"]))
-        return SavedTraining(str(settings["task"]), changes)
+        trials_per_episode = 1 if settings["carry"] == "trial" else int(settings["trials_per_episode"])
+        return SavedTraining(str(settings["task"]), changes, trials_per_episode)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ValueError(f"{folder / SETTINGS} is damaged: {type(error).__name__}: {error}.") from error
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ngym_core.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import click
+    import numpy as np
     from numpy.typing import NDArray
 
     from ngym_core.rendering import PlayedTrial
@@ -30,21 +29,12 @@ def ngym_commands(group: click.Group) -> None:
 
 @hookimpl
 def ngym_figure(run: Mapping[str, Any], env: Any, fname: Path) -> Path:
-    """Draw a run and save the figure, see `visualize_run`."""
-    from ngym_plot.rollout import visualize_run
+    """Draw a run and save the figure, as `plot_env` does."""
+    from ngym_plot.config import PlotConfig
+    from ngym_plot.rollout import run_figure, task_name
 
-    visualize_run(
-        run["ob"],
-        run["actions"],
-        gt=run["gt"],
-        rewards=run["rewards"],
-        performance=run["perf"],
-        name=type(env.unwrapped).__name__,
-        fname=fname,
-        env=env,
-        initial_ob=run["initial_ob"],
-        trial_starts=np.nonzero(run["trial_end"])[0] + 2,
-    )
+    name = task_name(env, run.get("trials", ()))
+    run_figure({**run, "states": None}, env, PlotConfig()).draw(True, None, name, fname, {})
     return fname
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import ngym_core as ngym
 from ngym_core.arguments import AnyEnv, Count, Flag, Keywords, Labels, Seed, Text, checked, shown
+from ngym_core.wrappers.modifiers import short_name
 from ngym_plot import panels
 from ngym_plot.config import PlotConfig
 from ngym_plot.figure import FigureFile, TimeAxis, new_figure, save_figure, style
@@ -74,22 +75,24 @@ def plot_env(
     """
     env = ngym.make(env) if isinstance(env, str) else env
     data = ngym.run_env(env, num_steps, num_trials, def_act, model, seed=seed, conditions=conditions)
-    return visualize_run(
-        data["ob"],
-        data["actions"],
-        gt=data["gt"],
-        rewards=data["rewards"],
-        performance=data["perf"] if plot_performance else None,
-        states=data["states"],
-        legend=legend,
-        ob_traces=ob_traces,
-        name=task_name(env, data["trials"]) if name is None else name,
-        fname=fname,
-        fig_kwargs=fig_kwargs,
-        env=env,
-        initial_ob=data["initial_ob"],
-        trial_starts=np.nonzero(data["trial_end"])[0] + 2,  # the step after an end, counted from 1
-        plot_config=plot_config,
+    figure = run_figure(data if plot_performance else {**data, "perf": None}, env, PlotConfig.of(plot_config))
+    title = task_name(env, data["trials"]) if name is None else name
+    return figure.draw(legend, ob_traces, title, fname, fig_kwargs or {})
+
+
+def run_figure(run: Mapping[str, Any], env: Any, config: PlotConfig) -> RunFigure:
+    """Return the figure of what `run_env` returned, with a line wherever a trial began."""
+    starts = np.append(run["trial_start"][1:], run["trial_end"][-1])
+    return RunFigure(
+        run["ob_before"],
+        run["actions"],
+        run["gt"],
+        run["rewards"],
+        run["perf"],
+        run.get("states"),
+        env,
+        np.nonzero(starts)[0] + 2,  # counted from 1
+        config,
     )
 
 
@@ -322,16 +325,14 @@ def _space(env: Any, name: str) -> Any:
 
 
 def task_name(env: Any, trials: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Return the name of the task; the env may be the task, wrapped, or a vector env.
+    """Return the name of the task with its modifiers; the env may be the task, wrapped, or a vector env.
 
     Args:
         env: The env.
         trials: Conditions of the trials that are shown: those of a mixture say which task they belong to.
     """
-    names = list(dict.fromkeys(trial["task"] for trial in trials if isinstance(trial.get("task"), str)))
-    if names:
-        return str(names[0]).removesuffix("-v0") if len(names) == 1 else f"{len(names)} tasks"
-    if hasattr(env, "get_attr"):
-        # Lanes have the name themselves; a list of envs, such as Stable-Baselines3's DummyVecEnv, has the envs.
-        return str(env.task_name) if hasattr(env, "task_name") else type(env.get_attr("unwrapped")[0]).__name__
-    return type(env.unwrapped).__name__
+    if hasattr(env, "vector_env"):  # of make_sb3_env
+        env = env.vector_env.env
+    elif hasattr(env, "get_attr"):  # another vector env of Stable-Baselines3: of a list of envs, or in other processes
+        env = env.envs[0] if hasattr(env, "envs") else env.get_attr("unwrapped")[0]
+    return short_name(env, [trial["task"] for trial in trials if isinstance(trial.get("task"), str)])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ngym_core.arguments import Count, Finite, Index, Text, checked
 from ngym_core.errors import nearest
 from ngym_plot.config import PlotConfig
-from ngym_plot.figure import FigureFile, GivenFigure, new_figure, palette_color, save_figure, style
+from ngym_plot.figure import FigureFile, GivenFigure, group_colors, new_figure, palette_color, save_figure, style
 from ngym_plot.stats import running_mean
 from ngym_plot.trial_table import Table, column, numeric_column, outcomes
 
@@ -81,6 +81,7 @@ def plot_session(
         figure: Any = new_figure(figsize=size) if fig is None else fig
         axes = figure.subplots(3, 1, sharex=True, height_ratios=heights)
         trials = np.arange(1, drawn.sum() + 1)
+        window = min(window, len(trials))
         _draw_choices(axes[0], trials, rows, no_response)
         _draw_rewards(axes[1], trials, numeric_column(rows, "reward"), window)
         _draw_performance(axes[2], trials, numeric_column(rows, "performance"), window)
@@ -98,9 +99,11 @@ def plot_session(
 
 def _draw_choices(ax: Axes, trials: Array, rows: Table, no_response: float | None) -> None:
     """Draw a tick at the choice of each trial, errors a little lower; for choices of several numbers, a dot for each."""
-    if rows["choice"].ndim > 1:
-        for k, values in enumerate(rows["choice"].reshape(len(trials), -1).T):
-            marker: dict[str, Any] = {"color": palette_color(k), "markersize": _marker_size(trials), "rasterized": True}
+    choice = rows["choice"]
+    if choice.ndim > 1:
+        columns = choice.reshape(len(trials), -1).T
+        for k, (values, color) in enumerate(zip(columns, group_colors(len(columns)), strict=True)):
+            marker: dict[str, Any] = {"color": color, "markersize": _marker_size(trials), "rasterized": True}
             ax.plot(trials, values, ".", label=f"action {k}", **marker)
         ax.margins(y=0.25)
     else:

@@ -118,7 +118,7 @@ def _draw_trials(ax: Axes, table: Table, measure: str, window: float, label: str
     columns = {name: np.asarray(table[name]) for name in _RIGHT_AXES if name in table and name != measure}
     found = {name: column for name, column in columns.items() if column.ndim == 1 and column.dtype.kind in "biuf"}
     _draw_curriculum(ax, trials, found, line.get_color())
-    ax.set(xlabel="Trial", ylabel=f"Mean {measure.replace('_', ' ')} of {width} trials")
+    ax.set(xlabel="Trial", ylabel=f"Mean {measure.replace('_', ' ')} of {min(width, len(values))} trials")
     if not ((values < 0) | (values > 1)).any():
         ax.set_ylim(-0.05, 1.05)
 
@@ -148,7 +148,8 @@ def _draw_curriculum(ax: Axes, x: Array, columns: Mapping[str, Array], color: An
             continue
         label, linestyle, position = _RIGHT_AXES[name]
         right = _right_axes(ax, name)
-        right.plot(x[known], column[known], color=color, linestyle=linestyle, linewidth=1, drawstyle="steps-pre")
+        options: dict[str, Any] = {"color": color, "linestyle": linestyle, "linewidth": 1, "drawstyle": "steps-pre"}
+        right.plot(x[known], column[known], marker="." if known.sum() == 1 else None, **options)  # one row is no line
         right.set_ylabel(label)
         right.spines["right"].set(visible=True, position=("axes", position))
         if name == "stage":

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.arguments import Count, Flag, Keywords, Seed, Text, checked
-from ngym_core.plugins.registry import full_name
 from ngym_plot.config import PlotConfig
 from ngym_plot.figure import FigureFile, GivenFigure
 from ngym_plot.panels import channel_names
@@ -62,16 +61,13 @@ def plot_trial(
         >>> [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
         ['Observation', 'Action', 'Reward']
     """
-    if isinstance(env, str):
-        name = full_name(env).removesuffix("-v0") if name is None else name
-        env = ngym.make(env)
+    env = ngym.make(env) if isinstance(env, str) else env
     if hasattr(env, "num_envs"):
-        raise ValueError(f"plot_trial plays one env, not the vector env {env}; plot_env draws those with one lane.")
+        raise ValueError(f"plot_trial plays a single env, as `ngym_core.make` returns it, not the vector env {env}.")
     if model is None and def_act is None:
         model = Oracle(env)
     data = ngym.run_env(env, num_trials=1, def_act=def_act, model=model, seed=seed)
-    # data["ob"] has the observations after each step; an action belongs to the observation before it.
-    ob = np.concatenate([np.asarray(data["initial_ob"])[None], data["ob"][:-1]])
+    ob = data["ob_before"]
     config = PlotConfig(width=6.5, unit="ms") if plot_config is None else PlotConfig.of(plot_config)
     run = RunFigure(
         ob, data["actions"], data["gt"], data["rewards"], None, data["states"], env, None, config, data["periods"][0]
@@ -85,10 +81,10 @@ def plot_trial(
 
 @checked
 def describe_conditions(conditions: Keywords, max_characters: Count) -> str:
-    """List the conditions of a trial in one line, cut off where it would get too long."""
+    """List the conditions of a trial in one line, the `task` of a mixture first, cut off where it would get too long."""
     parts: list[str] = []
     length = 0
-    for key, value in conditions.items():
+    for key, value in sorted(conditions.items(), key=lambda item: item[0] != "task"):
         array = np.asarray(value)
         if array.ndim > 1 or array.size > 4:
             continue

@@ -145,9 +145,17 @@ def responses(table: Table, no_response: Finite | None = 0) -> NDArray[np.float6
         (trials,).
 
     Raises:
-        ValueError: Choices of several numbers.
+        ValueError: Choices of several numbers, or an action that counts as no response but is one of two right choices.
     """
     choice = numeric_column(table, "choice")
+    gt = numeric_column(table, "gt") if "gt" in table else np.zeros(0)
+    actions = np.concatenate([choice, gt])
+    others = np.unique(actions[~np.isnan(actions) & (actions != no_response)])
+    if no_response is not None and len(others) < 2 and (n := np.count_nonzero(gt == no_response)) > 0:
+        raise ValueError(
+            f"no_response={no_response!r} is the right choice in {n} of {len(gt)} trials, and there are fewer than two "
+            "others: give no_response=None, if every action is a response."
+        )
     return choice if no_response is None else np.where(choice == no_response, np.nan, choice)
 
 
@@ -171,7 +179,8 @@ def signed_choices(
 
     Raises:
         UnknownNameError: A column that the table does not have.
-        ValueError: No trial, more than two choices, or more than two values of `side`.
+        ValueError: No trial, more than two choices, `no_response` that is one of two right choices, or more than two values
+            of `side`, or only one.
 
     Example:
         >>> table = {"coh": [5, 5, 10], "ground_truth": [0, 1, 1], "choice": [1, 2, 0]}
@@ -189,8 +198,13 @@ def signed_choices(
         values = np.unique(sides[known])
         if len(values) > 2:
             raise ValueError(f"The column {side!r} must have two values, not {values.tolist()}.")
-        sign = np.where(sides == values[0], -1, 1) if len(values) == 2 else 1
-        evidence = np.where(known, sign * evidence, np.nan)
+        if len(values) < 2 and (evidence > 0).any():
+            raise ValueError(
+                f"The column {side!r} has only the value {(values.tolist() or [None])[0]!r}, so the sign of the evidence is "
+                "unknown: give trials of both sides, or signed strengths."
+            )
+        favoured = sides == values[-1] if len(values) else known
+        evidence = np.where(known, np.where(favoured, evidence, -evidence), np.nan)
     second = np.asarray(np.where(np.isnan(choice), np.nan, choice == made[-1] if len(made) else np.nan))
     return evidence + 0.0, second  # + 0.0 turns -0.0 into 0.0
 
@@ -218,8 +232,8 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
         max_groups: The most groups that a reader can distinguish in a figure.
 
     Returns:
-        Label and members, (trials,) bool, of each group: numbers in ascending order, words in order of appearance. Trials
-        in which the value is missing are a group of their own, ``nan`` or ``None``.
+        Label and members, (trials,) bool, of each group: numbers in ascending order, words in order of appearance, and
+        last the trials in which the value is missing (NaN or None).
 
     Raises:
         UnknownNameError: A column that the table does not have.
@@ -231,16 +245,19 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
     values = column(table, by) if isinstance(by, str) else np.asarray(by)
     if values.shape != (n,):
         raise ValueError(f"by must name a column or hold one value for each of the {n} trials, not shape {values.shape}.")
+    missing = _is_missing(values)
     # Objects cannot be sorted with None among them; + 0.0 gives -0.0 and 0.0 the same label.
     values = values.astype(str) if values.dtype == object else values + 0.0 if values.dtype.kind == "f" else values
-    different, first, group = np.unique(values, return_index=True, return_inverse=True)
-    if len(different) > max_groups:
+    different, first = np.unique(values[~missing], return_index=True)
+    if len(different) + missing.any() > max_groups:
         raise ValueError(
-            f"by has {len(different)} different values; a figure shows at most {max_groups} groups. Bin the values first."
+            f"by has {len(different) + missing.any()} different values; a figure shows at most {max_groups} groups. Bin the "
+            "values first."
         )
     order = np.arange(len(different)) if values.dtype.kind in "biuf" else np.argsort(first)
     prefix = f"{by} = " if isinstance(by, str) else ""
-    return [(f"{prefix}{different[k]}", group == k) for k in order]
+    groups = [(f"{prefix}{value}", (values == value) & ~missing) for value in different[order]]
+    return [*groups, (f"{by} missing" if prefix else "missing", missing)] if missing.any() else groups
 
 
 @checked

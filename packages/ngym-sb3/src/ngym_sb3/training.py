@@ -22,7 +22,7 @@ from ngym_core.curriculum import as_curriculum
 from ngym_core.files import CLAIM, atomic_write, claim_folder
 from ngym_core.plugins import registry
 from ngym_core.state import State, load_state, open_state, save_state, seal_state
-from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, save_trial_table
+from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, concatenate_tables, no_response, save_trial_table
 from ngym_sb3.callbacks import TrialCallback
 from ngym_sb3.config import MODEL, SETTINGS, TrainingConfig, make_model
 from ngym_sb3.evaluation import evaluate_policy
@@ -43,7 +43,7 @@ STEPS_BETWEEN_SAVES = 32_768
 CHECKPOINT = "checkpoint.npz"
 """File of a training folder, beside those of `ngym_sb3.config`."""
 MAX_LEVELS = 12
-"""Conditions with more different values than this are not listed by `EvaluationReport.by_condition`."""
+"""Conditions with more different values than this are not listed by `EvaluationReport.by_condition`, except for `task`."""
 
 
 @explained
@@ -70,6 +70,7 @@ class EvaluationReport:
 
     Attributes:
         table: One row per trial, column -> (n,) array, see `evaluate_policy`.
+        no_response: The action that counts as no response; None if every action is a response.
 
     Example:
         >>> from ngym_sb3 import Trainer, TrainingConfig
@@ -81,6 +82,7 @@ class EvaluationReport:
     """
 
     table: TrialTable
+    no_response: int | None = 0
 
     @property
     def performance(self) -> float:
@@ -88,25 +90,33 @@ class EvaluationReport:
         return float(np.mean(self.table["performance"]))
 
     def summary(self) -> str:
-        """Return performance, reward and share of trials with a response, in one line."""
-        responded = np.mean(self.table["choice"].reshape(len(self.table["performance"]), -1).any(axis=1))
-        return (
-            f"performance {self.performance:.3f}, reward {np.mean(self.table['reward']):.3f} per trial, "
-            f"a response in {responded:.0%} of {len(self.table['performance'])} trials"
-        )
+        """Return performance, reward and, unless every action is one, the share of trials with a response, in one line."""
+        n = len(self.table["performance"])
+        responded = np.mean((self.table["choice"].reshape(n, -1) != self.no_response).any(axis=1))
+        responses = "" if self.no_response is None else f"a response in {responded:.0%} of "
+        reward = np.mean(self.table["reward"])
+        return f"performance {self.performance:.3f}, reward {reward:.3f} per trial, {responses}{n} trials"
 
     def by_condition(self) -> str:
         """Return trials, performance, reward and reaction time (ms) at each value of each condition, as text.
 
+        Trials in which a condition is missing have no row, and conditions with more than 12 values none but `task`.
         A task in which an answer can be given in one step only measures no reaction time.
         """
-        lines = [f"{'condition':18} {'value':>10} {'trials':>7} {'performance':>12} {'reward':>8} {'reaction time':>14}"]
+        rows: list[tuple[str, str, Array]] = []
         for name, values in self.table.items():
-            if name in MEASURED_COLUMNS or values.ndim != 1 or len(levels := np.unique(values.astype(str))) > MAX_LEVELS:
+            if name in MEASURED_COLUMNS or values.ndim != 1:
                 continue
-            for level in sorted(levels, key=_numeric_order):
-                lines.append(f"{name:18} {level:>10} " + self._row(values.astype(str) == level))
-        return "\n".join([*lines, f"{'all':18} {'':>10} " + self._row(np.ones(len(self.table["performance"]), bool))])
+            texts = np.array([_level(value) for value in values.tolist()])
+            levels = sorted(set(texts.tolist()) - {""}, key=_numeric_order)
+            if name == "task" or len(levels) <= MAX_LEVELS:
+                rows += [(name, level, texts == level) for level in levels]
+        rows.append(("all", "", np.ones(len(self.table["performance"]), bool)))
+        first, second = (max(len(row[k]) for row in [*rows, ("-" * 18, "-" * 10, "")]) for k in (0, 1))
+        heading = f"{'condition':{first}} {'value':>{second}}"
+        lines = [f"{heading} {'trials':>7} {'performance':>12} {'reward':>8} {'reaction time':>14}"]
+        lines += [f"{name:{first}} {level:>{second}} {self._row(chosen)}" for name, level, chosen in rows]
+        return "\n".join(lines)
 
     def _row(self, selected: Array) -> str:
         """Return the row of some trials, (n,) bool."""
@@ -116,6 +126,13 @@ class EvaluationReport:
         measured = bool((times > 0).any()) and not np.isnan(times[selected]).all()
         reaction = f"{np.nanmean(times[selected]):.0f} ms" if measured else "-"
         return f"{selected.sum():>7} {performance:>12.3f} {reward:>8.3f} {reaction:>14}"
+
+
+def _level(value: Any) -> str:
+    """Return a value of a condition as text, "" where it is missing."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _numeric_order(text: str) -> tuple[float, str]:
@@ -384,7 +401,7 @@ class Trainer:
         """
         env = self.config.make_env(self.task, TEST_LANES, training=False)
         seed = TEST_SEED_OFFSET + self.config.seed
-        return EvaluationReport(evaluate_policy(self.model, env, num_trials, seed=seed))
+        return EvaluationReport(evaluate_policy(self.model, env, num_trials, seed=seed), no_response(env.action_space))
 
     @checked
     def save(self, report: Report) -> list[Path]:

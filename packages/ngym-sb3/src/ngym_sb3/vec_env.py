@@ -21,6 +21,7 @@ from ngym_core.plain_data import decode, encode
 from ngym_core.sampling import layers, silent_copy
 from ngym_core.state import describe_stack, open_state, seal_state
 from ngym_core.wrappers import FixConditions
+from ngym_core.wrappers.modifiers import short_name
 from ngym_sb3.lane_infos import LaneInfos, StepEnds, split_info
 
 __all__ = [
@@ -183,8 +184,8 @@ class NgymVecEnv(VecEnv):
 
     @property
     def task_name(self) -> str:
-        """Name of the task's class."""
-        return type(self.vector_env.task).__name__
+        """Name of the task with its modifiers, see `ngym_core.wrappers.modifiers.short_name`."""
+        return short_name(self.vector_env.env)
 
     @property
     def trials_per_episode(self) -> int:

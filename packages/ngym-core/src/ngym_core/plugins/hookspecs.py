@@ -117,7 +117,8 @@ def ngym_figure(run: Mapping[str, Any], env: gymnasium.Env[Any, Any], fname: Pat
     """Draw a run of an agent and save the figure. Called by `Monitor`, until a pack returns a file.
 
     Args:
-        run: What `run_env` returns: `ob`, `initial_ob`, `actions`, `gt`, `rewards`, `perf`, `trial_end`.
+        run: What `run_env` returns: `ob`, `ob_before`, `initial_ob`, `actions`, `gt`, `rewards`, `perf`,
+            `trial_start`, `trial_end`.
         env: The task with its wrappers.
         fname: File to write.
 

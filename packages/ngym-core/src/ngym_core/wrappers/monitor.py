@@ -209,17 +209,20 @@ class Monitor(TrialWrapper):
         if not len(first):
             return
         i = first[0]
-        before, self._recording.last_ob = self._recording.last_ob, batch.ob[i].copy()
+        recording = self._recording
+        before, recording.last_ob = recording.last_ob, batch.ob[i].copy()
+        start, recording.trial_starts = recording.trial_starts, batch.is_reset or bool(batch.ended[i])
         if batch.action is None or batch.gt is None or len(run) >= self.config["plot_steps"]:
             return
         ended = bool(batch.ended[i])
-        step = {"ob": self._recording.last_ob, "actions": np.array(batch.action[i]), "gt": np.array(batch.gt[i])}
+        step = {"ob": recording.last_ob, "actions": np.array(batch.action[i]), "gt": np.array(batch.gt[i])}
         step |= {"rewards": float(batch.reward[i]), "perf": float(batch.performance[i]) if ended else np.nan}
-        run.append({**step, "trial_end": ended, "before": step["ob"] if before is None else before})
+        step |= {"ob_before": step["ob"] if before is None else before, "trial_start": start, "trial_end": ended}
+        run.append(step)
 
     def _draw(self, steps: list[dict[str, Any]]) -> Path:
-        run: dict[str, Any] = {key: np.array([step[key] for step in steps]) for key in steps[0] if key != "before"}
-        run["initial_ob"] = steps[0]["before"]
+        run: dict[str, Any] = {key: np.array([step[key] for step in steps]) for key in steps[0]}
+        run["initial_ob"] = steps[0]["ob_before"]
         steps.clear()
         path = self._recording.folder() / f"task-{self._recording.num_saved:09d}.{self.config['ext']}"
         return pack_manager().draw_figure(run, self, path)
@@ -259,6 +262,7 @@ class _Recording:
         self._num_failures = 0  # in a row
         self.run: list[dict[str, Any]] | None = [] if self.config["plot_create"] else None
         self.last_ob: Any = None
+        self.trial_starts = True
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy has in common with this."""

@@ -24,7 +24,6 @@ from ngym_core.sampling import (
     is_by_trial,
     layers,
     outermost_trial_layer,
-    played_layers,
     sample_trials,
     shown_as_data,
     tasks_of,
@@ -33,7 +32,7 @@ from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, Discrete, names_of
 from ngym_core.trials import Trials, add_channels, complete_periods, interleave, join_columns, map_channels, select
 from ngym_core.wrappers.base import TrialWrapper
-from ngym_core.wrappers.modifiers import modifier_of
+from ngym_core.wrappers.modifiers import task_name
 
 Cues: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=2)]
 """What the agent sees of which task it is, (tasks, channels)."""
@@ -330,14 +329,6 @@ def _refuse_shared(envs: Sequence[gymnasium.Env[Any, Any]]) -> None:
             if id(task) in seen or any(other not in inside for other in others):
                 raise ValueError(f"The task {task} of env {i} is part of a mixture already: make another env for this one.")
             seen.add(id(task))
-
-
-def task_name(env: gymnasium.Env[Any, Any]) -> str:
-    """Return the id of the task of an env, or the name of its class, with the modifiers around it."""
-    task: Any = env.unwrapped
-    around = [layer for layer in reversed(played_layers(env)) if not getattr(layer, "_comes_with_task", False)]
-    modifiers = [modifier for layer in around if (modifier := modifier_of(layer)) is not None]
-    return "+".join([task.spec.id if task.spec else type(task).__name__, *modifiers])
 
 
 def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None) -> list[str]:

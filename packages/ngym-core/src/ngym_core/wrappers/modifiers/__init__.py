@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import gymnasium
+
 from ngym_core.errors import unknown_name
+from ngym_core.sampling import played_layers
 from ngym_core.trials.durations import duration_name
 
-__all__ = ["MODIFIERS", "modifier_of", "wrapper_of"]
+__all__ = ["MODIFIERS", "modifier_of", "short_name", "task_name", "wrapper_of"]
 
 # Name in ids -> the wrapper, and which of its arguments a value stands for.
 MODIFIERS: dict[str, tuple[str, str | None]] = {
@@ -83,3 +88,46 @@ def modifier_of(layer: Any) -> str | None:
             text = duration_name(value) if argument == "ms" else value
             return name if value is None else f"{name}={text}"
     return None
+
+
+def _modifiers_of(layers: Sequence[Any]) -> list[str]:
+    """Return the modifiers among some layers, from the outermost on, as ids have them: the innermost first."""
+    added = [layer for layer in reversed(layers) if not getattr(layer, "_comes_with_task", False)]
+    return [modifier for layer in added if (modifier := modifier_of(layer)) is not None]
+
+
+def task_name(env: gymnasium.Env[Any, Any]) -> str:
+    """Return the id of the task of an env, or the name of its class, with the modifiers around it.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.wrappers.modifiers import task_name
+        >>> task_name(ngym.make("yang19.go-v0", wrappers=["Anti"]))
+        'yang19.go-v0+anti'
+    """
+    task: Any = env.unwrapped
+    return "+".join([task.spec.id if task.spec else type(task).__name__, *_modifiers_of(played_layers(env))])
+
+
+def short_name(env: gymnasium.Env[Any, Any], tasks: Iterable[str] = ()) -> str:
+    """Return what figures and messages call an env: `task_name` without the version, or how many tasks are mixed.
+
+    Args:
+        env: The env.
+        tasks: The tasks (condition `task`) of the trials of a mixture that are meant; by default all.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.wrappers.modifiers import short_name
+        >>> env = ngym.make("yang19")
+        >>> short_name(env), short_name(env, ["yang19.go-v0"] * 3), short_name(ngym.make("yang19.go-v0+anti"))
+        ('mixture of 20 tasks', 'yang19.go', 'yang19.go+anti')
+    """
+    played, different = played_layers(env), list(dict.fromkeys(tasks))
+    mixture = next((i for i, layer in enumerate(played) if "envs" in vars(layer)), None)
+    if mixture is None:
+        name = task_name(env)
+    else:
+        mixed = f"{len(different)} tasks" if different else f"mixture of {len(vars(played[mixture])['envs'])} tasks"
+        name = "+".join([different[0] if len(different) == 1 else mixed, *_modifiers_of(played[:mixture])])
+    return re.sub(r"-v0(?=\+|$)", "", name)
