@@ -22,6 +22,17 @@ class Model:
         return np.array(self.action), (count + 1, count + 1)
 
 
+class AsDictionary(gym.ObservationWrapper):
+    """Gives observations as dictionaries."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.observation_space = gym.spaces.Dict({"all": env.observation_space})
+
+    def observation(self, observation):
+        return {"all": observation}
+
+
 def test_run_env_records_every_step():
     env = Toy(timing={"delay": 100})
     data = ngym.run_env(env, num_steps=20, def_act=0, seed=0)
@@ -89,6 +100,11 @@ def test_run_env_plays_an_env_made_by_gymnasium():
             lambda: ngym.run_env(ngym.make_vec("GoNogo-v0", 1), def_act=[0], seed=0),
             TypeError,
             "run_env plays a single env, as `make` returns it, or .* Stable-Baselines3, not .*, a vector env of Gymnasium",
+        ),
+        (
+            lambda: ngym.run_env(AsDictionary(Toy())),
+            TypeError,
+            r"run_env records observations that are arrays, not Dict\(.* of .*: flatten them with gymnasium.wrappers",
         ),
         (lambda: ngym.run_env(Toy(), model=Model), TypeError, "The agent <class .*Model'> is a class, which cannot act"),
         (lambda: ngym.run_env(Toy(), model=dict), TypeError, "The agent <class 'dict'> is a class, which cannot act"),

@@ -126,3 +126,9 @@ def test_dollar_signs_are_no_formulas(tmp_path):
         save_figure(one.figure, tmp_path / "figure.png")
         texts = [*one.get_xticklabels(), *one.get_yticklabels(), one.title, *(one.get_legend() or one).findobj(Text)]
         assert not any(text.get_parse_math() for text in texts if "$" in text.get_text())
+
+
+@pytest.mark.parametrize("fname", [".", "/"])
+def test_a_figure_needs_the_name_of_a_file(fname):
+    with pytest.raises(ValueError, match=f"^fname='{fname}' must name a file, such as 'figure.png', not a folder.$"):
+        plot_env(ID, 30, seed=0, fname=fname)

@@ -5,6 +5,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core import UnknownNameError
+from ngym_core.trial_table import save_trial_table
 from ngym_plot import plot_training
 
 
@@ -58,6 +59,17 @@ def test_plot_training_reads_the_log_of_ngym_train(tmp_path):
     assert ax.lines[0].get_xydata().tolist() == [[2048, 0.3], [4096, 0.6]]
     assert ax.get_ylabel() == "trial/performance"
     assert plot_training(tmp_path, "train/loss").lines[0].get_xydata().tolist() == [[4096, 0.1]]
+
+
+def test_plot_training_reads_either_form_of_a_saved_table(tmp_path):
+    save_trial_table(tmp_path / "trials", {"performance": np.arange(9) / 9})
+    save_trial_table(tmp_path / "progress", {"steps": np.array([1, 2]), "trial/performance": np.array([0.5, 0.6])})
+    for name in ("trials", "progress"):
+        one, other = (plot_training(tmp_path / f"{name}{form}").lines[0].get_xydata().tolist() for form in (".csv", ".npz"))
+        assert one == other
+    (tmp_path / "trials.npz").unlink()
+    with pytest.raises(FileNotFoundError, match="There is no trial table in .*trials.npz"):
+        plot_training(tmp_path / "trials.csv")
 
 
 def test_plot_training_marks_a_level_of_one_trial_and_counts_the_trials_there_are():

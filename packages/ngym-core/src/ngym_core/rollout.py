@@ -66,8 +66,9 @@ def run_env(
         ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials, or a torch module
             or an agent whose outputs do not fit the actions.
         UnknownNameError: A condition that the task does not have.
-        TypeError: A vector env of Gymnasium, conditions for a vector env that `make_sb3_env` did not make, or a model
-            without `predict` that is neither a torch module nor a function, or a class.
+        TypeError: A vector env of Gymnasium, observations that are no arrays, conditions for a vector env that
+            `make_sb3_env` did not make, or a model without `predict` that is neither a torch module nor a function, or a
+            class.
 
     Example:
         >>> data = run_env("PerceptualDecisionMaking-v0", num_trials=3, def_act=0, seed=0)
@@ -134,6 +135,11 @@ class _Player:
             )
         if model is not None and not (hasattr(model, "predict") or callable(model)):
             raise TypeError(f"The model {model!r} has no `predict` and is no function.")
+        if env.observation_space.shape is None:
+            raise TypeError(
+                f"run_env records observations that are arrays, not {env.observation_space} of {env}: flatten them with "
+                "gymnasium.wrappers.FlattenObservation, for example."
+            )
         check_agent(model, env, str(env), ["action_space"])
         if is_network(model):
             self.model = NetworkAgent(model, env.observation_space, env.action_space)

@@ -354,8 +354,7 @@ def _trials_with_period(recording: Recording, period: str, trials: Array) -> Arr
     if not reached.all():
         text = f"{np.count_nonzero(~reached)} of {len(trials)} trials do not have the period {period!r} and are left out."
         warnings.warn(text, stacklevel=6)  # in the name of the caller of the figure, beyond `checked`
-    kept: Array = trials[reached]
-    return kept
+    return np.asarray(trials[reached])
 
 
 def _selected_trials(recording: Recording, trial: int | None, only: ArrayLike | None) -> Array:

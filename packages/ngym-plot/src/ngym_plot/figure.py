@@ -197,9 +197,11 @@ def save_figure(figure: Figure, fname: FigureFile) -> Path:
         The file that was written.
 
     Raises:
-        ValueError: A suffix that is no format.
+        ValueError: A suffix that is no format, or no name of a file.
     """
     path = Path(fname).expanduser()
+    if not path.name:
+        raise ValueError(f"fname={str(fname)!r} must name a file, such as 'figure.png', not a folder.")
     path = path if path.suffix else path.with_suffix(".png")
     with atomic_write(path) as temporary:
         figure.savefig(temporary)

@@ -31,9 +31,19 @@ class Oracle:
 
     Args:
         env: The task, with wrappers.
+
+    Raises:
+        TypeError: A wrapper has changed the actions, which the ground truth is none of then.
     """
 
     def __init__(self, env: Any) -> None:
+        given, task = env.action_space, env.unwrapped.action_space
+        # A mixture may have more actions than its tasks.
+        if given.shape != task.shape or hasattr(given, "n") != hasattr(task, "n"):
+            raise TypeError(
+                f"The ground truth of {env} is one of {task}, and a wrapper has changed the actions to {given}: give a "
+                "model, or an action to repeat (def_act)."
+            )
         self.env = env
 
     def __call__(self, ob: Any) -> Any:

@@ -95,7 +95,9 @@ def plot_training(
 def _find_log(path: Path) -> Path:
     """Return the path itself if it is a file or has the tables of a `Monitor`, else the log in the folder."""
     if path.is_file():
-        return path
+        # Tables are saved in two forms, of which trials are read from the one and the logger's lines from the other.
+        form = ".npz" if path.name.startswith("trials") else ".csv" if path.stem == "progress" else path.suffix
+        return path.with_suffix(form)
     if path.is_dir():
         if any(path.glob("trials-*.npz")):
             return path
