@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import ngym_core as ngym
 from ngym_data import Dataset
 from ngym_data._buffers import WindowBuffer
 from ngym_data._chunks import StepChunk
@@ -47,6 +48,34 @@ def test_dataset_info_is_the_same_however_trials_are_stored(id_, seq_len, memory
             assert np.array_equal(info[name], info_dense[name])
         for name, values in info["conditions"].items():
             assert np.array_equal(values, info_dense["conditions"][name])
+
+
+class ManyPeriods(ngym.TrialEnv):
+    """Has as many periods of a step as its attribute says."""
+
+    num = 3
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.observation_space = ngym.spaces.Box(-1, 1, shape=(1,))
+        self.action_space = ngym.spaces.Discrete(2)
+
+    def _new_trials(self, trials):
+        for i in range(self.num):
+            trials.add_period(f"p{i}", 100, after=f"p{i - 1}" if i else None)
+        trials.set_groundtruth(1, f"p{self.num - 1}")
+
+
+def test_dataset_numbers_any_number_of_periods():
+    dataset = Dataset(ManyPeriods(), batch_size=200, seq_len=4, info=True, cache_len=4)
+    assert dataset()[2]["period"].dtype == np.int8
+    dataset.env.num = 200
+    period = np.concatenate([dataset()[2]["period"] for _ in range(60)])
+    for row in period.T:  # two steps of a trial of three periods are left
+        assert row.tolist() == [1, 2, *range(200), *range(38)]
+    many = ManyPeriods()
+    many.num = 200
+    assert Dataset(many, batch_size=1, seq_len=200, info=True)()[2]["period"].max() == 199
 
 
 def chunk(first, indexed):

@@ -58,6 +58,13 @@ def test_load_trials_reads_what_was_exported(tmp_path):
     assert manifest["versions"]["numpy"] == np.__version__
 
 
+def test_trials_of_many_periods_are_exported(tmp_path):
+    file = export_trials(tmp_path / "data.npz", "PulseDecisionMaking-v0", {"n_bin": 64}, 3, seed=0)[0]
+    trials = load_trials(file)
+    assert np.array_equal(trials.period, TrialDataset("PulseDecisionMaking-v0", {"n_bin": 64}, 3, seed=0)[:][2]["period"])
+    assert trials.periods[trials.period.max()] == "decision"
+
+
 def test_rerun_generates_the_same_bytes(tmp_path, saved):
     again = export_trials(tmp_path / "again.npz", ID, VARIED, 40, seed=3, split="test")[0]
     assert again.read_bytes() == saved.with_suffix(".npz").read_bytes()

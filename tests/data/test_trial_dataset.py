@@ -105,6 +105,18 @@ def test_trial_dataset_periods_and_weights():
     assert (varied["weight"][~varied["mask"]] == 0).all()
 
 
+@pytest.mark.parametrize(("n_bin", "dtype"), [(63, np.int8), (64, np.int16)])
+def test_trial_dataset_numbers_any_number_of_periods(n_bin, dtype):
+    dataset = TrialDataset("PulseDecisionMaking", {"n_bin": n_bin}, trials=3, seed=0, loss_weights={"decision": 5})
+    assert len(dataset.periods) == 2 * n_bin + 2
+    info = dataset[:][2]
+    assert info["period"].dtype == dataset[0][2]["period"].dtype == dtype
+    found = [dataset.periods[k] for k in dict.fromkeys(info["period"][0].tolist())]
+    assert found == [name for name in dataset.periods if name in found]
+    assert found[-1] == "decision"
+    assert info["weight"][0][-1] == 5
+
+
 def test_trial_dataset_crossed_conditions_are_balanced():
     crossed = {"coh": [0, 12.8, 51.2], "ground_truth": [0, 1]}
     dataset = TrialDataset("PerceptualDecisionMaking", trials=90, seed=0, session=16, conditions={**crossed})
@@ -115,6 +127,22 @@ def test_trial_dataset_crossed_conditions_are_balanced():
     assert {pairs.count(pair) for pair in pairs} == {15}
     for i in (0, 17, 89):
         assert dataset[i][2]["conditions"]["coh"] == pairs[i][0]
+
+
+@pytest.mark.parametrize("split", ["train", "holdout"])
+def test_trial_dataset_has_each_combination_once_in_consecutive_trials_where_some_are_held_out(split):
+    crossed, held = {"coh": [0, 12.8, 51.2]}, {"coh": [0, 12.8, 51.2], "ground_truth": [1]}
+    args = {"trials": 60, "seed": 0, "conditions": crossed, "holdout": held, "split": split, "session": 20}
+    dataset = TrialDataset("PerceptualDecisionMaking-v0", **args)
+    inputs, target, info = dataset[:]
+    conditions = info["conditions"]
+    assert conditions["coh"].tolist() == [0, 12.8, 51.2] * 20
+    assert set(conditions["ground_truth"]) == {split == "holdout"}
+    assert (target.max(axis=1) == 1 + conditions["ground_truth"]).all()
+    shown = inputs[:, 1:21, 1:].mean(axis=1)  # of strong evidence, the mean of a trial shows the side
+    strong = conditions["coh"] == 51.2
+    assert (shown[strong].argmax(axis=1) == conditions["ground_truth"][strong]).all()
+    assert dataset.played_trials(60).conditions["coh"].tolist() == [0, 12.8, 51.2] * 20
 
 
 def test_trial_dataset_crosses_conditions_of_several_numbers():

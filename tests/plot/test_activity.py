@@ -26,6 +26,17 @@ def test_plot_activity_sorts_units_by_their_peak_and_scales_them():
     assert plain.max() == pytest.approx(1)
 
 
+def test_plot_activity_scales_and_sorts_units_whose_activity_is_missing_at_some_step():
+    record = recording(jitter=False)
+    expected = np.asarray(plot_activity(record).images[0].get_array())
+    record.activity[:, 0] = np.nan
+    found = np.asarray(plot_activity(record).images[0].get_array())
+    assert np.isnan(found[:, 0]).all()
+    assert np.nanmax(found, axis=1) == pytest.approx(np.ones(12))
+    assert (np.diff(np.nanargmax(found[1:], axis=1)) >= 0).all()
+    assert found.shape == expected.shape
+
+
 def test_activity_figures_of_one_trial():
     record = recording()
     for i in (0, 5, -1):

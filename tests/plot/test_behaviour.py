@@ -51,6 +51,24 @@ def test_fit_history_without_errors_has_no_weights_after_errors():
     assert np.isfinite(kernel.correct).all()
 
 
+@pytest.mark.parametrize("name", ["correct", "coh"])
+def test_fit_history_leaves_out_what_is_missing(name):
+    columns = table(2000, after_correct=(0.8,), after_error=(-0.6,), slope=0.08, missed=0)
+    last = {"correct": 999, "coh": 1999}[name]  # the last trial is fitted with its strength, but no trial is after it
+    values = columns[name].astype(float)
+    values[last] = np.nan
+    found = fit_history({**columns, name: values}, 1, strength="coh")
+    if name == "coh":
+        assert found.trials == 1998
+        expected = fit_history({key: column[:-1] for key, column in columns.items()}, 1, strength="coh")
+    else:
+        assert found.trials == 1999
+        expected = fit_history(columns, 1, strength="coh")
+        assert (found.correct, found.error) != (expected.correct, expected.error)
+    for outcome in ("correct", "error"):
+        assert getattr(found, outcome) == pytest.approx(getattr(expected, outcome), abs=0.05 if name == "correct" else 1e-6)
+
+
 def test_plot_history_kernel_draws_the_weights():
     ax, kernel = plot_history_kernel(table(1000), 3, title="Habits")
     correct, error, zero = ax.lines
@@ -91,6 +109,12 @@ def test_plot_delay_dependence_draws_proportions_correct():
     many = plot_delay_dependence(columns, np.random.default_rng(0).random(1000), by="block")
     assert [len(line.get_xdata()) for line in many.lines] == [8, 8]
     assert [text.get_text() for text in many.get_legend().get_texts()] == ["block = 0", "block = 1"]
+
+
+def test_plot_delay_dependence_leaves_out_trials_whose_outcome_is_missing():
+    ax = plot_delay_dependence({"correct": [0, 1, 0, np.nan, np.nan], "delay": [0, 0, 500, 500, 1000]})
+    assert ax.lines[0].get_data()[0].tolist() == [0, 500]
+    assert ax.lines[0].get_data()[1].tolist() == [0.5, 0]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,12 @@ def test_chronometric_curve_has_mean_reaction_times_and_their_intervals():
     assert heights[0] == pytest.approx(2 * 1.96 * times.std(ddof=1) / np.sqrt(len(times)))
 
 
+def test_chronometric_curve_leaves_out_trials_whose_outcome_is_missing():
+    columns = {"coh": [1, 2, 1, 2, 2], "reaction_time": [100, 200, 300, 400, 900], "correct": [1, 1, 0, 0, np.nan]}
+    ax = plot_chronometric(columns)
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[100, 200], [300, 400]]
+
+
 def test_chronometric_curve_of_medians_lies_in_its_intervals():
     ax = plot_chronometric(table(), median=True)
     assert ax.get_ylabel() == "Median reaction time (ms)"

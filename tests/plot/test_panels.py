@@ -3,12 +3,14 @@ from __future__ import annotations
 import itertools
 
 import gymnasium as gym
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import ngym_core as ngym
 from ngym_plot import plot_env, visualize_run
-from ngym_plot.panels import channel_names, to_uint8
+from ngym_plot.figure import TimeAxis
+from ngym_plot.panels import channel_names, draw_rewards, to_uint8
 
 from .inspection import panels
 from .observers import random_run
@@ -84,12 +86,22 @@ def test_images_panel_draws_images_side_by_side_inside_the_panel(steps):
         (np.array([0, 1, 1], np.uint8), None, [0, 1, 1]),
         (np.array([-1.0, 0, 1]), gym.spaces.Box(-1, 1, (2, 2)), [0, 128, 255]),
         (np.array([-1.0, 0, 2]), gym.spaces.Box(-np.inf, np.inf, (2, 2)), [0, 0, 2]),
+        (np.array([0, np.nan, 1]), None, [0, 0, 255]),
     ],
 )
 def test_to_uint8_scales_all_images_alike(frames, space, expected):
     shown = to_uint8(frames[:, None, None] * np.ones((1, 2, 2), frames.dtype), space)
     assert shown.dtype == np.uint8
     assert shown[:, 0, 0].tolist() == expected
+
+
+def test_rewards_panel_shows_all_rewards_where_some_are_missing():
+    _, ax = plt.subplots()
+    draw_rewards(ax, TimeAxis(4, 100, "ms"), np.array([2.0, np.nan, -1.0, 0.0]))
+    low, high = ax.get_ylim()
+    assert low < -1
+    assert high > 2
+    assert len(ax.containers[0].markerline.get_xdata()) == 2
 
 
 def test_too_many_channels_are_refused():

@@ -71,6 +71,16 @@ def test_psychometric_intervals_with_a_guess_rate_cover_the_truth_in_95_percent_
         assert 0.92 <= share <= 0.98
 
 
+@pytest.mark.parametrize("guess_rate", [None, 0.5])
+def test_psychometric_curves_leave_out_trials_in_which_values_are_missing(guess_rate):
+    columns = table(1000, missed=0)
+    _, fits = plot_psychometric_curves(columns, guess_rate=guess_rate, resamples=0)
+    aborted = {"coh": np.nan, "choice": 0} if guess_rate is None else {"correct": np.nan}
+    longer = {name: np.append(column, [aborted.get(name, column[0])] * 3) for name, column in columns.items()}
+    _, found = plot_psychometric_curves(longer, guess_rate=guess_rate, resamples=0)
+    assert found == fits
+
+
 @pytest.mark.parametrize("guess_rate", [0.0, 0.25, 0.5, 0.9])
 def test_fit_psychometric_recovers_parameters_with_a_guess_rate(guess_rate):
     truth = {"slope": 0.2, "bias": 15.0, "lapse": 0.02}

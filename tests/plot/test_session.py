@@ -27,6 +27,26 @@ def test_plot_session_draws_choices_by_outcome():
     assert [line.get_label() for line in every] == ["correct", "error"]
 
 
+def test_plot_session_leaves_out_what_is_missing():
+    table = session(choice=np.tile([1.0, 2.0, np.nan], 20), block=np.repeat([np.nan, 1.0], 30))
+    correct = np.where(np.arange(60) < 30, np.nan, np.arange(60) % 2)
+    figure = plot_session({**table, "correct": correct})
+    marks = {line.get_label(): line for line in figure.axes[0].lines}
+    assert list(marks) == ["correct", "error"]
+    assert marks["correct"].get_xdata().tolist() == (np.nonzero(correct == 1)[0] + 1).tolist()
+    assert marks["error"].get_xdata().tolist() == (np.nonzero(correct == 0)[0] + 1).tolist()
+    assert figure.axes[0].get_yticks().tolist() == [1, 2]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["block nan", "1.0"]
+    unknown = {name: column for name, column in table.items() if name not in ("correct", "block")}
+    performance = np.where(np.arange(60) < 30, np.nan, 1.0)
+    marks = plot_session({**unknown, "performance": performance}).axes[0].lines
+    assert [(line.get_label(), len(line.get_xdata())) for line in marks] == [("correct", 30)]
+    no_choice = plot_session({**unknown, "choice": np.full(60, np.nan)}).axes[0]
+    assert np.isfinite(no_choice.get_ylim()).all()
+    names = plot_session(session(block=np.array([None, "a"] * 30, object))).axes[0].patches
+    assert len(names) == 60
+
+
 def test_plot_session_of_a_constant_choice_has_one_tick():
     ax = plot_session(session(choice=np.ones(60, int))).axes[0]
     assert ax.get_yticks().tolist() == [1]

@@ -83,6 +83,11 @@ def test_running_mean_leaves_out_missing_values():
     assert running_mean(values, 2) == pytest.approx([1, 1, 3, 3, np.nan, np.nan], nan_ok=True)
 
 
+def test_bins_of_nan_are_refused():
+    with pytest.raises(ValueError, match="^values=.* must consist of finite numbers.$"):
+        bin_values(np.array([1.0, float("nan")]), 2)
+
+
 def test_intervals_of_nan_are_refused():
     with pytest.raises(ValueError, match="^p=.* must consist of finite numbers.$"):
         wilson_interval([float("nan")], [5])

@@ -26,6 +26,11 @@ def test_plot_training_smooths_a_trial_table():
     assert ax.get_ylabel() == "Mean reward of 50 trials"
 
 
+def test_plot_training_draws_a_measure_that_is_missing_in_all_trials():
+    ax = plot_training({"reaction_time": np.full(20, np.nan)}, "reaction_time", window=5)
+    assert np.isnan(ax.lines[0].get_ydata()).all()
+
+
 def test_plot_training_reads_tables_of_monitor(tmp_path):
     with ngym.make(
         "PerceptualDecisionMaking-v0", wrappers=[("Monitor-v0", {"save_dir": tmp_path / "run", "verbose": False})]

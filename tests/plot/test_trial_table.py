@@ -14,7 +14,7 @@ from ngym_plot import (
     signed_choices,
     stages,
 )
-from ngym_plot.trial_table import group_trials, table_from_run
+from ngym_plot.trial_table import group_trials, outcomes, table_from_run
 
 from .observers import table
 
@@ -30,6 +30,35 @@ def test_signed_choices_of_unsigned_and_signed_strengths():
     assert signed_choices(always_second)[1] == pytest.approx([1, 1, 1, np.nan], nan_ok=True)
     bandit = {"value": [-1.0, 1, 2], "choice": [0, 1, 0]}
     assert signed_choices(bandit, "value", no_response=None)[1].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("side", [[np.nan, 0, 1, 1, 0], [None, "a", "b", "b", "a"]])
+def test_signed_choices_of_trials_in_which_a_value_is_missing(side):
+    columns = {"coh": [np.nan, 5, 0, 10, 10], "ground_truth": [0, 0, 1, 1, 0], "choice": [0, 1, 0, 1, 2]}
+    columns["gt"] = [np.nan, 1, 2, 2, 1]
+    evidence, choice = signed_choices(columns)
+    assert evidence == pytest.approx([np.nan, -5, 0, 10, -10], nan_ok=True)
+    assert choice == pytest.approx([np.nan, 0, np.nan, 0, 1], nan_ok=True)
+    other = {**columns, "coh": [5, 5, 0, 10, 10], "ground_truth": side}
+    assert signed_choices(other)[0] == pytest.approx([np.nan, -5, 0, 10, -10], nan_ok=True)
+    one_side = {**other, "coh": [5, 5, 5, 5, 5], "ground_truth": [np.nan, 1, 1, 1, 1]}
+    assert signed_choices(one_side)[0] == pytest.approx([np.nan, 5, 5, 5, 5], nan_ok=True)
+
+
+def test_outcomes_of_trials_in_which_they_are_missing():
+    for correct in ([True, False], [1, 0], [1.0, 0.0]):
+        assert outcomes({"correct": correct}).tolist() == [1, 0]
+    for correct in ([2.0, np.nan, 0.0], np.array([True, None, False], object)):
+        assert outcomes({"correct": correct}) == pytest.approx([1, np.nan, 0], nan_ok=True)
+
+
+def test_group_trials_puts_trials_in_which_the_value_is_missing_into_one_group():
+    groups = dict(group_trials({"delay": [np.nan, 2.0, np.nan, 1.0]}, "delay"))
+    assert {label: members.tolist() for label, members in groups.items()} == {
+        "delay = 1.0": [False, False, False, True],
+        "delay = 2.0": [False, True, False, False],
+        "delay = nan": [True, False, True, False],
+    }
 
 
 def test_group_trials_orders_numbers_and_keeps_the_order_of_words():

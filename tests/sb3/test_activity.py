@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import TimeLimit
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 from torch import nn
@@ -65,6 +66,35 @@ def test_record_activity_of_an_agent_equals_a_loop_over_single_envs(cell, k, car
     assert found.table["trial"].tolist() == list(range(12))
     assert set(found.conditions) == set(found.table) - set(MEASURED_COLUMNS)
     assert found.dt == 100
+
+
+@pytest.mark.parametrize("carry", ["episode", "trial"])
+def test_record_activity_leaves_out_trials_that_the_end_of_an_episode_abandons(carry):
+    def limited():
+        return TimeLimit(ngym.make(VARIED, rewards={"miss": -1}), 50)
+
+    model = agent()
+    found = record_activity(model, make_sb3_env(limited(), 2, trials_per_episode=9, carry=carry), 8, seed=4)
+    assert np.array_equal(found.mask.sum(1), found.table["steps"])
+    for lane in range(2):
+        env, trials, state, restarts = limited(), [], None, True
+        ob, _ = env.reset(seed=4 + lane)
+        states, periods = [], (env.unwrapped.start_ind, env.unwrapped.end_ind)
+        while len(trials) < 4:
+            action, state = model.predict(ob[None], state=state, episode_start=np.array([restarts]), deterministic=True)
+            states.append(state[0][-1, 0].copy())
+            ob, _, _, restarts, info = env.step(int(action[0]))
+            if info["new_trial"]:
+                trials.append((np.array(states), periods))
+            if restarts:
+                ob, _ = env.reset()
+            if info["new_trial"] or restarts:
+                states, periods = [], (env.unwrapped.start_ind, env.unwrapped.end_ind)
+            restarts |= carry == "trial" and bool(info["new_trial"])
+        for turn, (states, periods) in enumerate(trials):
+            i = 2 * turn + lane
+            np.testing.assert_allclose(found.activity[i][found.mask[i]], states, atol=1e-6)
+            assert ({p: found.start[p][i] for p in found.start}, {p: found.end[p][i] for p in found.end}) == periods
 
 
 def test_record_activity_plays_the_trials_of_evaluate_policy():

@@ -6,6 +6,7 @@ from contextlib import closing
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
@@ -58,6 +59,7 @@ def means_of_trials(log):
             if info["new_trial"]:
                 reaction = (steps - 1 - due) * 100.0 if action != 0 and due is not None else np.nan
                 rows.append((info["performance"], total, steps, reaction, broke))
+            if info["new_trial"] or "episode" in info:
                 total, steps, broke, due = 0.0, 0, False, None
     names = ("performance", "reward", "steps", "reaction_time", "abort_rate")
     return {**dict(zip(names, np.nanmean(np.array(rows, float), axis=0), strict=True)), "trials": len(rows)}
@@ -75,6 +77,16 @@ def test_trial_callback_logs_means_of_the_trials_since_the_line_before(tmp_path)
         assert float(rows[0][f"trial/{name}"]) == pytest.approx(value, rel=1e-5), name
     assert float(rows[4]["trial/trials"]) == means_of_trials(env.log)["trials"]
     assert float(rows[4]["trial/reward"]) != pytest.approx(first["reward"], rel=1e-5)
+
+
+def test_trial_callback_leaves_out_trials_that_the_end_of_an_episode_abandons(tmp_path):
+    task = TimeLimit(ngym.make(ID, timing=TASK["timing"]), 10)  # a trial has 7 steps at most, and goes on after an abort
+    env = LoggedVecEnv(ngym.TrialVectorEnv(task, 4, autoreset_mode="SameStep"), trials_per_episode=5)
+    model = PPO("MlpPolicy", env, n_steps=100, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    rows = learn_with_csv_log(model, tmp_path, 400, callback=TrialCallback())
+    for name, value in means_of_trials(env.log).items():
+        assert float(rows[0][f"trial/{name}"]) == pytest.approx(value, rel=1e-5), name
+    assert 0 < float(rows[0]["trial/abort_rate"]) < 1
 
 
 @pytest.mark.parametrize("algorithm", [A2C, DQN])
@@ -144,6 +156,53 @@ def test_evaluation_callback_saves_the_best_agent(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["512 steps", "1024 steps", "1536 steps", "2048 steps"]
     assert {"eval/performance", "eval/reward"} <= set(rows[-1])
+
+
+def evaluating_agent():
+    """Return an agent and a callback that notes the steps at which it evaluates, every 128 steps."""
+    env, test_env = (make_sb3_env("GoNogo-v0", n_envs=4, seed=s) for s in (0, 1))
+    callback, steps = EvaluationCallback(test_env, every=128, num_trials=4), []
+    callback._evaluate = lambda: steps.append(callback.num_timesteps)
+    return PPO("MlpPolicy", env, n_steps=16, batch_size=64, n_epochs=1, device="cpu", seed=0), callback, steps
+
+
+@pytest.mark.parametrize("first", [64, 128, 192])
+def test_evaluation_callback_evaluates_in_each_training_it_is_used_in(first):
+    model, callback, steps = evaluating_agent()
+    model.learn(first, callback=callback)
+    assert steps == [128] * (first // 128)
+    steps.clear()
+    model.learn(320, callback=callback)
+    assert steps == [128, 256]
+
+
+@pytest.mark.parametrize("first", [64, 128, 192])
+@pytest.mark.parametrize("same", [True, False])
+def test_training_that_goes_on_is_evaluated_at_the_steps_of_one_that_was_not_interrupted(first, same):
+    model, callback, steps = evaluating_agent()
+    model.learn(first, callback=callback)
+    if not same:
+        _, callback, later = evaluating_agent()
+    model.learn(448 - first, callback=callback, reset_num_timesteps=False)
+    assert (steps if same else steps + later) == [128, 256, 384]
+
+
+class Stop(BaseCallback):
+    """Ends training in the middle of a rollout."""
+
+    def _on_step(self):
+        return self.n_calls < 40
+
+
+def test_trial_callback_counts_aborted_trials_of_this_training_alone(tmp_path):
+    callback = TrialCallback()
+    model = PPO("MlpPolicy", logged_env(), n_steps=50, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    model.learn(200, callback=[callback, Stop()])
+    assert callback._aborted_trials
+    env = logged_env()
+    model = PPO("MlpPolicy", env, n_steps=50, batch_size=100, n_epochs=1, device="cpu", seed=0)
+    rows = learn_with_csv_log(model, tmp_path, 200, callback=callback)
+    assert float(rows[0]["trial/abort_rate"]) == pytest.approx(means_of_trials(env.log)["abort_rate"])
 
 
 def test_evaluation_callback_keeps_the_best_agent_when_a_save_fails(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import TimeLimit
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import VecEnvWrapper, VecFrameStack, VecMonitor, VecNormalize
@@ -56,6 +57,32 @@ def test_evaluate_policy_returns_one_row_for_each_trial():
     for lane in range(4):
         trials = ngym.make(ID).sample_trials(7, seed=2 + lane)
         assert np.array_equal(table["coh"][lane::4][:7], trials.conditions["coh"])
+
+
+class Still:
+    """Never responds."""
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=True):
+        return np.zeros(len(ob), int), state
+
+
+@pytest.mark.parametrize("carry", ["episode", "trial"])
+def test_evaluate_policy_leaves_out_trials_that_the_end_of_an_episode_abandons(carry):
+    limited = TimeLimit(ngym.make(ID, rewards={"miss": -1}), 30)  # a trial of 22 steps, and 8 steps of another
+    table = evaluate_policy(Still(), make_sb3_env(limited, 2, trials_per_episode=5, carry=carry), 6)
+    assert table["steps"].tolist() == [22] * 6
+    assert table["reward"].tolist() == [-1] * 6
+
+    class Wall(type(ngym.make("GoNogo-v0"))):
+        def _step(self, action):
+            self.walls = getattr(self, "walls", 0) + 1
+            info = {"new_trial": False, "gt": self.gt_now}
+            return self.ob_now, 0.0, self.walls % 40 == 0, False, info
+
+    steps = int(Wall().trial_length_stats(10)["max"])
+    table = evaluate_policy(Still(), make_sb3_env(Wall(), 1, trials_per_episode=5, carry=carry), 5)
+    assert 40 % steps
+    assert table["steps"].tolist() == [steps] * 5
 
 
 def test_evaluate_policy_has_no_reaction_time_without_a_response():

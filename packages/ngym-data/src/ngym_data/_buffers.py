@@ -88,10 +88,12 @@ class WindowBuffer:
         kept = self._values.get(name)
         if name not in self._index:
             self._index[name] = np.empty((self.rows, self._steps), np.int32)
-        if kept is None or len(kept) < count:
+        # More bytes number more periods, where a changed parameter has added some.
+        dtype = like.dtype if kept is None else np.promote_types(kept.dtype, like.dtype)
+        if kept is None or len(kept) < count or kept.dtype != dtype:
             expected = int(SPARE_ROOM_FACTOR * count * self.rows / (row + 1))
             room = max(count, min(expected, self.rows * self._steps))
-            self._values[name] = more = np.empty((room, *like.shape[1:]), like.dtype)
+            self._values[name] = more = np.empty((room, *like.shape[1:]), dtype)
             if kept is not None:
                 used = self._num_used.get(name, 0)
                 more[:used] = kept[:used]

@@ -82,7 +82,7 @@ class StepChunk:
 
     Attributes:
         steps: Name -> values and index. The names are ``inputs`` and ``target`` and, for data with `info`, ``start``
-            (bool), ``period`` (int8) and ``trial`` (int32, the number of the trial within the chunk).
+            (bool), ``period`` (integers) and ``trial`` (int32, the number of the trial within the chunk).
         trials: Number of trials.
         conditions: Name -> (trials, ...) values; empty without `info`.
         origin: Where the trials lie in the stream.

@@ -307,8 +307,9 @@ class RowStreams:
         info_bytes = 0.0
         if (
             self.info
-        ):  # start, period, trial: int32 indices, values of 1, 1 and 4 bytes; conditions: once in parts, once joined
-            info_bytes = 3 * 4 + 6 + 2 * self.source.condition_bytes / self.source.trial_len
+        ):  # start, period, trial: int32 indices, values of 1, mostly 1, and 4 bytes; conditions: once in parts, once joined
+            value_bytes = 5 + self.source.period_type.itemsize
+            info_bytes = 3 * 4 + value_bytes + 2 * self.source.condition_bytes / self.source.trial_len
         # the least of three bounds: the memory, the trials of one call (with room for chance), `cache_len`
         steps = BUFFER_SHARE * self.memory / (len(self.rows) * (self.source.buffer_step_bytes + info_bytes))
         steps = min(steps, 0.9 * ROW_TRIALS_PER_CALL * self.source.trial_len)

@@ -239,7 +239,7 @@ class Dataset:
 
             * `mask`: bool, whether the step belongs to a trial (all steps of a stream do);
             * `start`: bool, whether it is the first step of a trial;
-            * `period`: int8 index of its period in `periods`, -1 outside all periods;
+            * `period`: index of its period in `periods`, -1 outside all periods; int8 for up to 128 periods;
             * `weight`: float32 weight in the loss, if there are `loss_weights`;
             * `conditions`: name -> value in the step's trial, (..., *value shape).
 

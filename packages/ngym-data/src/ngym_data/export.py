@@ -72,7 +72,7 @@ class SavedTrials:
         inputs: Observations, (trials, steps, *observation shape), float32; 0 after the end of a trial.
         target: Ground truth, (trials, steps, *action shape); 0 after the end of a trial.
         length: Number of steps of each trial, (trials,).
-        period: Index of each step's period in `periods`, (trials, steps) int8; -1 outside all periods.
+        period: Index of each step's period in `periods`, (trials, steps); -1 outside all periods.
         conditions: Name -> (trials, ...) values.
         manifest: The manifest: task, parameters, seed, split, versions, hash, ...
 
@@ -87,7 +87,7 @@ class SavedTrials:
     inputs: Array
     target: Array
     length: NDArray[np.int64]
-    period: NDArray[np.int8]
+    period: NDArray[np.signedinteger[Any]]
     conditions: dict[str, Array]
     manifest: dict[str, Any]
 

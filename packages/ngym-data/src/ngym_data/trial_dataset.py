@@ -146,7 +146,8 @@ class TrialDataset:
 
             * `mask`: (steps,) bool, whether a step belongs to the trial;
             * `length`: number of steps of the trial;
-            * `period`: (steps,) int8 index of each step's period in `periods`, -1 outside all periods;
+            * `period`: (steps,) index of each step's period in `periods`, -1 outside all periods; int8 for up to 128
+              periods;
             * `weight`: (steps,) float32 weight in the loss, 0 outside the mask, if there are `loss_weights`;
             * `conditions`: name -> value: a number or a text of Python, an array of numbers, or a list of texts.
 
@@ -267,7 +268,7 @@ class TrialDataset:
         steps = int(lengths.max(initial=0))
         inputs = np.zeros((len(numbers), steps, *self.source.ob_like.shape[1:]), self.source.ob_like.dtype)
         target = np.zeros((len(numbers), steps, *self.source.gt_like.shape[1:]), self.source.gt_like.dtype)
-        period = np.full((len(numbers), steps), -1, np.int8)
+        period = np.full((len(numbers), steps), -1, self.source.period_type)
         for session, some in zip(sessions, rows, strict=True):
             chosen, width = within[some], min(steps, session.period.shape[1])  # a session may be padded to more steps
             inputs[some, :width] = session.inputs[chosen, :width]
@@ -311,7 +312,7 @@ class SessionArrays:
         inputs: Observations, (trials, steps, *observation shape).
         target: Ground truth, (trials, steps, *action shape).
         lengths: Number of steps of each trial, (trials,).
-        period: Number of each step's period, (trials, steps) int8; -1 outside all periods.
+        period: Number of each step's period, (trials, steps); -1 outside all periods.
         conditions: Name -> (trials, ...) values.
         nbytes: Bytes of all arrays.
     """

@@ -326,16 +326,18 @@ class TrialSource:
             played: Return them as an env makes them that is played, without what wrappers show in data sets.
 
         Returns:
-            n trials, in the order in which they were generated.
+            n trials: with crossed conditions in the order of their combinations, else in that in which they were generated.
         """
-        parts, pending = [], np.arange(first, first + n)
+        parts, numbers, pending = [], [], np.arange(first, first + n)
         while len(pending):
             trials = self._sample(len(pending), draws, self._crossed_conditions(len(pending), draws, pending), played)
             kept = np.ones(len(pending), bool) if self._holdout is None else self._holdout.in_split(trials.conditions)
             if kept.any():
                 parts.append(trials if kept.all() else select(trials, np.nonzero(kept)[0]))
+                numbers.append(pending[kept])
             pending = pending[~kept]  # their combinations are tried again, so that all stay balanced
-        return concatenate(parts)
+        found = concatenate(parts)
+        return select(found, np.argsort(np.concatenate(numbers))) if self.combinations and len(parts) > 1 else found
 
     def _probe(self) -> Trials:
         """Return trials from which lengths and sizes are estimated: few if they are long, at least one."""
@@ -360,11 +362,16 @@ class TrialSource:
 
     # ---- periods, weights, checks ------------------------------------------------------------------
 
+    @property
+    def period_type(self) -> np.dtype[np.signedinteger[Any]]:
+        """The smallest type that can number all periods: int8 for up to 128."""
+        return np.min_scalar_type(-max(1, len(self.periods)))
+
     @explained
-    def period_of(self, trials: Trials) -> NDArray[np.int8]:
-        """Return the number of the period of each step, (n, T) int8; -1 outside all. Later periods cover earlier ones."""
+    def period_of(self, trials: Trials) -> NDArray[np.signedinteger[Any]]:
+        """Return the number of the period of each step, (n, T); -1 outside all. Later periods cover earlier ones."""
         steps = np.arange(trials.mask.shape[1])
-        numbers = np.full(trials.mask.shape, -1, np.int8)
+        numbers = np.full(trials.mask.shape, -1, self.period_type)
         end = trials.end
         for name, start in trials.start.items():
             if name in self.periods:

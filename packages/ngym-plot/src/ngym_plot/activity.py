@@ -101,9 +101,10 @@ def plot_activity(
     """
     aligned = _align(recording, align, time, _selected_trials(recording, trial, only))
     mean = aligned.mean().T  # (units, steps)
-    order = np.argsort(np.argmax(mean, axis=1), kind="stable")
+    known: Any = {"axis": 1, "keepdims": True, "where": np.isfinite(mean)}
+    low, high = mean.min(initial=np.inf, **known), mean.max(initial=-np.inf, **known)
+    order = np.argsort(np.argmax(mean == high, axis=1), kind="stable")
     if scaled:
-        low, high = mean.min(axis=1, keepdims=True), mean.max(axis=1, keepdims=True)
         mean = (mean - low) / np.where(high > low, high - low, 1)
     with style():
         ax = axes_or_new(ax, (5.0, 3.6))

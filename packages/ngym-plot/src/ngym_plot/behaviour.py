@@ -15,7 +15,7 @@ from scipy.special import expit
 from ngym_core.arguments import Count, Finite, InstanceOf, Probability, Text, checked
 from ngym_plot.figure import GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import Z_95, bin_values, wilson_interval
-from ngym_plot.trial_table import Table, column, count_trials, group_trials, numeric_column, signed_choices
+from ngym_plot.trial_table import Table, column, count_trials, group_trials, numeric_column, outcomes, signed_choices
 
 __all__ = ["HistoryKernel", "fit_history", "plot_confusion", "plot_delay_dependence", "plot_history_kernel"]
 
@@ -129,18 +129,19 @@ def plot_delay_dependence(
         >>> ax.lines[0].get_xdata().tolist()
         [0.0, 500.0, 1000.0]
     """
-    correct = column(table, "correct").astype(bool)
+    correct = outcomes(table)
     if isinstance(delay, str):
         delay_ms = numeric_column(table, delay)
     else:
         delay_ms = numeric_column({"correct": correct, "delay": delay}, "delay")
-    if len(np.unique(delay_ms[np.isfinite(delay_ms)])) < 2:
-        raise ValueError(f"There must be at least two delays; there is {np.unique(delay_ms).tolist()}.")
+    known = np.isfinite(delay_ms) & ~np.isnan(correct)
+    if len(np.unique(delay_ms[known])) < 2:
+        raise ValueError(f"There must be at least two delays; there is {np.unique(delay_ms[known]).tolist()}.")
     with style():
         ax = axes_or_new(ax)
         groups = group_trials(table, by)
         for (label, members), color in zip(groups, group_colors(len(groups)), strict=True):
-            members = members & np.isfinite(delay_ms)
+            members = members & known
             bin_of_trial = bin_values(delay_ms[members], max_bins)
             n = np.bincount(bin_of_trial)
             center, proportion = (np.bincount(bin_of_trial, values[members]) / n for values in (delay_ms, correct))
@@ -209,7 +210,8 @@ def fit_history(
 ) -> HistoryKernel:
     """Fit how choices depend on previous choices, separately for correct choices and errors.
 
-    The first `lags` trials of each lane are not fitted: they lack a history.
+    The first `lags` trials of each lane are not fitted: they lack a history. Nor are trials without a response, or of which
+    the strength of the evidence is missing.
 
     Args:
         table: A trial table with `choice` and `correct`, in the order of the trials; with `lane`, each lane has its own
@@ -238,7 +240,7 @@ def fit_history(
         table = {**table, "no evidence": np.zeros(count_trials(table))}
         strength = side = "no evidence"
     evidence, choice = signed_choices(table, strength, side, no_response)
-    correct = column(table, "correct").astype(bool)
+    correct = outcomes(table)
     lane = column(table, "lane") if "lane" in table else np.zeros(len(choice), int)
     signed = np.nan_to_num(2 * choice - 1)  # -1 or 1, and 0 without a response
     parts = []
@@ -248,7 +250,7 @@ def fit_history(
         history = [_lagged(values, lag) for values in by_outcome for lag in range(1, lags + 1)]
         parts.append(np.column_stack([np.ones(len(rows)), evidence[rows], *history, choice[rows]])[lags:])
     data = np.concatenate(parts)
-    data = data[~np.isnan(data[:, -1])]
+    data = data[~np.isnan(data).any(axis=1)]
     used = (data[:, :-1] != 0).any(axis=0)  # a column of zeros says nothing about its weight
     if len(data) < 2 * (used.sum() + 1):
         raise ValueError(f"{len(data)} trials with {lags} trials before them are too few for {used.sum()} weights.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ngym_core.arguments import Flag, Text, checked
 from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, style
 from ngym_plot.stats import bin_values, mean_interval, median_interval
-from ngym_plot.trial_table import Table, column, numeric_column
+from ngym_plot.trial_table import Table, numeric_column, outcomes
 
 __all__ = ["plot_chronometric"]
 
@@ -54,7 +54,7 @@ def plot_chronometric(
         [400.0, 374.4, 297.6]
     """
     time_ms, evidence = numeric_column(table, "reaction_time"), np.abs(numeric_column(table, strength))
-    correct = column(table, "correct").astype(bool)
+    correct = outcomes(table)
     known = np.isfinite(time_ms) & np.isfinite(evidence)
     if not known.any():
         raise ValueError(f"There is no reaction time in the {len(time_ms)} trials.")
@@ -62,8 +62,8 @@ def plot_chronometric(
         raise ValueError(f"A curve needs at least two strengths; there is {np.unique(evidence[known]).tolist()}.")
     with style():
         ax = axes_or_new(ax)
-        for name, outcome, fmt in (("correct", correct, "o-"), ("error", ~correct, "s--")):
-            members = known & outcome
+        for name, outcome, fmt in (("correct", 1, "o-"), ("error", 0, "s--")):
+            members = known & (correct == outcome)
             if not members.any():
                 continue
             x, center, low, high = _points(evidence[members], time_ms[members], median).T

@@ -161,8 +161,10 @@ def to_uint8(frames: Array, space: Any = None) -> Array:
     frames = frames[..., 0] if frames.ndim == 4 and frames.shape[-1] == 1 else frames
     low, high = (float(np.min(getattr(space, name, np.inf))) for name in ("low", "high"))
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        low, high = 0.0, 1.0 if frames.dtype != np.uint8 and np.max(frames) <= 1 else 255.0
-    return np.asarray(np.clip(255 * (frames - low) / (high - low), 0, 255).round().astype(np.uint8))
+        greatest = np.max(frames, where=np.isfinite(frames), initial=0)
+        low, high = 0.0, 1.0 if frames.dtype != np.uint8 and greatest <= 1 else 255.0
+    scaled = np.nan_to_num(255 * (frames - low) / (high - low), nan=0.0)
+    return np.asarray(np.clip(scaled, 0, 255).round().astype(np.uint8))
 
 
 @explained
@@ -231,13 +233,13 @@ def action_ticks(space: Any) -> dict[int, str]:
 @explained
 def draw_rewards(ax: Axes, time_axis: TimeAxis, rewards: Array) -> None:
     """Draw rewards (T,) as stems, so that single rewards are visible in a long run."""
-    rewarded = np.nonzero(rewards)[0]
+    rewarded = np.nonzero(np.nan_to_num(rewards))[0]
     ax.axhline(0, color="0.7", linewidth=0.8)
     if len(rewarded):
         stems = ax.stem(time_axis.centers[rewarded], rewards[rewarded], linefmt="-", markerfmt="o", basefmt=" ")
         stems.stemlines.set(color=palette_color(1), linewidth=1.0)
         stems.markerline.set(color=palette_color(1), markersize=3)
-    low, high = min(0.0, rewards.min()), max(0.0, rewards.max())
+    low, high = (float(end(rewards, where=np.isfinite(rewards), initial=0)) for end in (np.min, np.max))
     margin = 0.15 * (high - low or 1)
     ax.set_ylim(low - margin, high + margin)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))

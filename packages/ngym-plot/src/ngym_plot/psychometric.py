@@ -18,7 +18,7 @@ from ngym_core.arguments import Chance, Column, Finite, Index, Number, Text, che
 from ngym_core.errors import unknown_name
 from ngym_plot.figure import MAX_POINTS, GivenAxes, axes_or_new, draw_reference_line, group_colors, style
 from ngym_plot.stats import bin_values, wilson_interval
-from ngym_plot.trial_table import Table, column, group_trials, numeric_column, responses, signed_choices
+from ngym_plot.trial_table import Table, group_trials, numeric_column, outcomes, responses, signed_choices
 
 __all__ = ["FitWarning", "PsychometricFit", "fit_psychometric", "plot_psychometric", "plot_psychometric_curves"]
 
@@ -751,7 +751,7 @@ def plot_psychometric_curves(
     else:
         evidence = np.abs(numeric_column(table, strength))
         missed = np.isnan(responses(table, no_response))
-        choice = np.where(missed, np.nan, column(table, "correct").astype(bool))
+        choice = np.where(missed, np.nan, outcomes(table))
     fits: dict[str, PsychometricFit] = {}
     groups = group_trials(table, by)
     for (label, members), color in zip(groups, group_colors(len(groups)), strict=True):

@@ -17,7 +17,7 @@ from ngym_core.errors import nearest
 from ngym_plot.config import PlotConfig
 from ngym_plot.figure import FigureFile, GivenFigure, new_figure, palette_color, save_figure, style
 from ngym_plot.stats import running_mean
-from ngym_plot.trial_table import Table, column, numeric_column
+from ngym_plot.trial_table import Table, column, numeric_column, outcomes
 
 __all__ = ["plot_session"]
 
@@ -98,27 +98,30 @@ def plot_session(
 
 def _draw_choices(ax: Axes, trials: Array, rows: Table, no_response: float | None) -> None:
     """Draw a tick at the choice of each trial, errors a little lower; for choices of several numbers, a dot for each."""
-    choice, performance = rows["choice"], rows["performance"]
-    correct = np.asarray(rows.get("correct", performance >= 1), bool)
-    if choice.ndim > 1:
-        for k, values in enumerate(choice.reshape(len(trials), -1).T):
+    if rows["choice"].ndim > 1:
+        for k, values in enumerate(rows["choice"].reshape(len(trials), -1).T):
             marker: dict[str, Any] = {"color": palette_color(k), "markersize": _marker_size(trials), "rasterized": True}
             ax.plot(trials, values, ".", label=f"action {k}", **marker)
         ax.margins(y=0.25)
     else:
-        missed = np.zeros(len(trials), bool) if no_response is None else (choice == no_response) & ~correct
-        outcomes = {
-            "correct": (correct, 0.14, palette_color(0)),
-            "error": (~correct & ~missed, -0.14, palette_color(1)),
+        choice, performance = numeric_column(rows, "choice"), numeric_column(rows, "performance")
+        full = np.where(np.isnan(performance), np.nan, performance >= 1)
+        correct = outcomes(rows if "correct" in rows else {"correct": full})
+        missed = np.zeros(len(trials), bool) if no_response is None else (choice == no_response) & (correct != 1)
+        kinds = {
+            "correct": (correct == 1, 0.14, palette_color(0)),
+            "error": ((correct == 0) & ~missed, -0.14, palette_color(1)),
             "no response": (missed, 0.0, "0.6"),
         }
-        height = min(7.0, 40.0 / (1 + float(np.ptp(choice))))
-        for name, (members, shift, color) in outcomes.items():
+        made = choice[np.isfinite(choice)] if np.isfinite(choice).any() else np.zeros(1)
+        span = float(np.ptp(made))
+        height = min(7.0, 40.0 / (1 + span))
+        for name, (members, shift, color) in kinds.items():
             if members.any():
                 marker = {"marker": "|", "markersize": height, "markeredgewidth": _marker_size(trials) / 3}
                 ax.plot(trials[members], choice[members] + shift, linestyle="", color=color, label=name, **marker)
-        ax.set_ylim(choice.min() - 0.5, choice.max() + (0.9 if np.ptp(choice) < 8 else 0.15 * np.ptp(choice)))
-        different = np.unique(choice)
+        ax.set_ylim(made.min() - 0.5, made.max() + (0.9 if span < 8 else 0.15 * span))
+        different = np.unique(made)
         ax.set_yticks(different[:: max(1, -(-len(different) // 6))])  # at most 6 ticks
     ax.set_ylabel("Choice")
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.2, handletextpad=0.2)
@@ -146,13 +149,14 @@ def _draw_performance(ax: Axes, trials: Array, performance: Array, window: int) 
 
 def _shade_blocks(axes: Any, block: Array, name: str) -> None:
     """Shade each block in the grey of its value, and label the blocks where there is room."""
-    edges = np.concatenate([[0], np.nonzero(block[1:] != block[:-1])[0] + 1, [len(block)]])
-    values = np.unique(block).tolist()
+    # Where blocks are missing, NaN differs from NaN, and None among objects cannot be sorted.
+    values, number = np.unique(block.astype(str) if block.dtype == object else block, return_inverse=True)
+    edges = np.concatenate([[0], np.nonzero(np.diff(number))[0] + 1, [len(block)]])
     greys = np.linspace(0.98, 0.9, max(2, len(values)))
-    max_labels = 60 // max(len(str(value)) for value in values)  # about 60 characters fit side by side
+    max_labels = 60 // max(len(str(value)) for value in values.tolist())  # about 60 characters fit side by side
     for start, end in pairwise(edges.tolist()):
         for ax in axes:
-            ax.axvspan(start + 0.5, end + 0.5, color=str(greys[values.index(block[start])]), linewidth=0, zorder=0)
+            ax.axvspan(start + 0.5, end + 0.5, color=str(greys[number[start]]), linewidth=0, zorder=0)
         if len(edges) <= max_labels:
             text: dict[str, Any] = {"fontsize": "x-small", "color": "0.3", "ha": "center", "va": "top"}
             label = f"{name} {block[start]}" if start == 0 else str(block[start])

@@ -68,7 +68,11 @@ def bin_values(values: Array, max_bins: Count) -> NDArray[np.int64]:
 
     Returns:
         Bin of each value, (n,), numbered from 0 in ascending order of the values; no bin is empty.
+
+    Raises:
+        ValueError: Values that are not finite.
     """
+    require_finite(values, values=values)
     different, bin_of_value, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(different) <= max_bins:
         return np.asarray(bin_of_value)

@@ -119,7 +119,7 @@ def _draw_trials(ax: Axes, table: Table, measure: str, window: float, label: str
     found = {name: column for name, column in columns.items() if column.ndim == 1 and column.dtype.kind in "biuf"}
     _draw_curriculum(ax, trials, found, line.get_color())
     ax.set(xlabel="Trial", ylabel=f"Mean {measure.replace('_', ' ')} of {width} trials")
-    if np.nanmin(values) >= 0 and np.nanmax(values) <= 1:
+    if not ((values < 0) | (values > 1)).any():
         ax.set_ylim(-0.05, 1.05)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "count_trials",
     "group_trials",
     "numeric_column",
+    "outcomes",
     "responses",
     "signed_choices",
     "stages",
@@ -121,6 +122,17 @@ def numeric_column(table: Table, name: str) -> NDArray[np.float64]:
     return values
 
 
+@explained
+def outcomes(table: Table) -> NDArray[np.float64]:
+    """Return whether each trial was correct, 1 or 0, with NaN where that is missing, (trials,).
+
+    Raises:
+        UnknownNameError: The table has no column `correct`.
+    """
+    correct = numeric_column(table, "correct")
+    return np.where(np.isnan(correct), np.nan, correct != 0)
+
+
 @checked
 def responses(table: Table, no_response: Finite | None = 0) -> NDArray[np.float64]:
     """Return the choices, with NaN in trials without a response.
@@ -149,7 +161,8 @@ def signed_choices(
         table: A trial table with `choice` and the columns named below.
         strength: Column with the strength of the evidence.
         side: Column that says which choice the evidence favours: evidence is positive where it has its greater value.
-            If any strength is negative, strengths are taken as signed already and `side` is not used.
+            If any strength is negative, strengths are taken as signed already and `side` is not used. Where a strength or
+            a side is missing (NaN or None), the evidence is NaN.
         no_response: The action that counts as no response; None if every action is a response.
 
     Returns:
@@ -170,20 +183,29 @@ def signed_choices(
     made = np.unique(np.concatenate([choice[~np.isnan(choice)], _correct_choices(table, no_response)]))
     if len(made) > 2:
         raise ValueError(f"There must be two choices, not {made.tolist()}; {no_response!r} counts as no response.")
-    if (evidence >= 0).all():
+    if not (evidence < 0).any():
         sides = column(table, side)
-        values = np.unique(sides)
+        known = ~_is_missing(sides)
+        values = np.unique(sides[known])
         if len(values) > 2:
             raise ValueError(f"The column {side!r} must have two values, not {values.tolist()}.")
-        evidence = np.where(sides == values[-1], evidence, -evidence) if len(values) == 2 else evidence
+        sign = np.where(sides == values[0], -1, 1) if len(values) == 2 else 1
+        evidence = np.where(known, sign * evidence, np.nan)
     second = np.asarray(np.where(np.isnan(choice), np.nan, choice == made[-1] if len(made) else np.nan))
     return evidence + 0.0, second  # + 0.0 turns -0.0 into 0.0
+
+
+def _is_missing(values: Array) -> NDArray[np.bool_]:
+    """Return where a column has no value: NaN, or None among objects, (trials,)."""
+    if values.dtype == object:
+        return np.array([value is None or value != value for value in values.tolist()], bool)
+    return np.asarray(values != values)
 
 
 def _correct_choices(table: Table, no_response: float | None) -> NDArray[np.float64]:
     """Return the correct choices if the table has them: they show both choices even if only one was ever made."""
     gt = numeric_column(table, "gt") if "gt" in table else np.zeros(0)
-    return np.asarray(gt[gt != no_response])
+    return np.asarray(gt[(gt != no_response) & ~np.isnan(gt)])
 
 
 @explained
@@ -196,7 +218,8 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
         max_groups: The most groups that a reader can distinguish in a figure.
 
     Returns:
-        Label and members, (trials,) bool, of each group: numbers in ascending order, words in order of appearance.
+        Label and members, (trials,) bool, of each group: numbers in ascending order, words in order of appearance. Trials
+        in which the value is missing are a group of their own, ``nan`` or ``None``.
 
     Raises:
         UnknownNameError: A column that the table does not have.
@@ -210,14 +233,14 @@ def group_trials(table: Table, by: str | ArrayLike | None, max_groups: int = 10)
         raise ValueError(f"by must name a column or hold one value for each of the {n} trials, not shape {values.shape}.")
     # Objects cannot be sorted with None among them; + 0.0 gives -0.0 and 0.0 the same label.
     values = values.astype(str) if values.dtype == object else values + 0.0 if values.dtype.kind == "f" else values
-    different, first = np.unique(values, return_index=True)
+    different, first, group = np.unique(values, return_index=True, return_inverse=True)
     if len(different) > max_groups:
         raise ValueError(
             f"by has {len(different)} different values; a figure shows at most {max_groups} groups. Bin the values first."
         )
-    different = different if values.dtype.kind in "biuf" else different[np.argsort(first)]
+    order = np.arange(len(different)) if values.dtype.kind in "biuf" else np.argsort(first)
     prefix = f"{by} = " if isinstance(by, str) else ""
-    return [(f"{prefix}{value}", values == value) for value in different]
+    return [(f"{prefix}{different[k]}", group == k) for k in order]
 
 
 @checked

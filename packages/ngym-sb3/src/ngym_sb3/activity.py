@@ -456,6 +456,8 @@ def _record_agent(model: Any, env: Any, options: _RecordingOptions, seed: int, d
                 trial_steps = kept_steps[trial_start[lane] - dropped_steps :] if wanted else []
                 rows.append({name: np.array([step[name][lane] for step in trial_steps]) for name in read})
                 periods.append(current_periods[lane])
+            # Where an episode ended, the trial in which that was, if any, is abandoned.
+            for lane in np.nonzero(ended | evaluator.episode_starts)[0].tolist():
                 trial_start[lane], current_periods[lane] = dropped_steps + len(kept_steps), vector_env.periods(lane)
             unused = int(trial_start.min()) - dropped_steps
             del kept_steps[:unused]

@@ -16,7 +16,7 @@ from ngym_core.arguments import Count, Flag, Index, PathTo, Seed, checked
 from ngym_core.files import atomic_write
 from ngym_core.plain_data import decode, encode
 from ngym_core.trial_table import TrialRecorder, TrialTable
-from ngym_sb3.evaluation import evaluate_policy, make_step_batch
+from ngym_sb3.evaluation import evaluate_policy, record_step
 from ngym_sb3.vec_env import NgymVecEnv, get_task, normalizers, unwrap_vec_env
 
 __all__ = ["EvaluationCallback", "TrialCallback"]
@@ -87,20 +87,21 @@ class TrialCallback(BaseCallback):
         task = get_task(self.training_env)
         self._recorder = TrialRecorder(n, task.dt)
         self._fixation_broken = np.zeros(n, bool)
+        self._aborted_trials = 0
         self._abort_reward = task.rewards.get("abort")
 
     def _on_step(self) -> bool:
         assert self._recorder is not None
         # Algorithms clip actions to the bounds of a Box before the env gets them, under this name.
         actions = self.locals.get("clipped_actions", self.locals["actions"])
-        batch = make_step_batch(self.locals["new_obs"], self._rewards(), actions, self.locals["infos"])
-        self._recorder.add(batch)
+        observations, dones, infos = (self.locals[name] for name in ("new_obs", "dones", "infos"))
+        batch = record_step(self._recorder, observations, self._rewards(), actions, dones, infos)
         if self._abort_reward is not None and batch.gt.ndim == 1:  # type: ignore[union-attr]
             acted_early = (batch.action != 0) & (batch.gt == 0)
             # Rewards may be float32, so the reward `abort` is not found by equality.
             self._fixation_broken |= acted_early & np.isclose(batch.reward, self._abort_reward)
             self._aborted_trials += int(self._fixation_broken[batch.ended].sum())
-            self._fixation_broken[batch.ended] = False
+            self._fixation_broken[batch.ended | dones] = False
         if self._recorder.num_pending >= TRIALS_PER_LANE_BEFORE_LOG * len(batch.ended):
             self._log()
         return True
@@ -205,7 +206,7 @@ class EvaluationCallback(BaseCallback):
         self.env, self.every, self.num_trials, self.seed, self.deterministic = env, every, num_trials, seed, deterministic
         self.table: TrialTable = {}
         self.best_score = (-np.inf, -np.inf)
-        self._next_evaluation = every
+        self._next_evaluation = 0  # set when training begins
 
     def _on_training_start(self) -> None:
         if self.env.unwrapped is self.training_env.unwrapped:
@@ -216,13 +217,17 @@ class EvaluationCallback(BaseCallback):
                 f"The env of training has {scaled} VecNormalize that scale observations, and that of EvaluationCallback "
                 f"{scaled_here}; wrap both alike: VecNormalize(env, training=False)."
             )
+        self._plan_next()
 
     def _on_step(self) -> bool:
         if self.num_timesteps >= self._next_evaluation:
-            # At multiples of `every`, whatever the number of lanes and wherever training began.
-            self._next_evaluation = self.num_timesteps - self.num_timesteps % self.every + self.every
+            self._plan_next()
             self._evaluate()
         return True
+
+    def _plan_next(self) -> None:
+        """Plan the next evaluation at a multiple of `every`, whatever the number of lanes and wherever training began."""
+        self._next_evaluation = (self.num_timesteps // self.every + 1) * self.every
 
     def _evaluate(self) -> None:
         # Not `sync_envs_normalization`, which fails where other wrappers differ, such as the VecTransposeImage that only

@@ -21,7 +21,7 @@ from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.trained_on import warn_of_another_env
 from ngym_sb3.vec_env import evaluation_env, make_sb3_env, unwrap_vec_env
 
-__all__ = ["DEFAULT_LANES", "Evaluator", "evaluate_policy", "interleave_lanes", "make_step_batch", "seeded_actions"]
+__all__ = ["DEFAULT_LANES", "Evaluator", "evaluate_policy", "interleave_lanes", "record_step", "seeded_actions"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -164,8 +164,8 @@ class Evaluator:
         # "done" is where `carry` lets the state end, so the agent forgets at the same steps as in training.
         self.observations, _, self.episode_starts, infos = self.env.step(self.actions)
         # Rewards as the task gave them: those that step returns are float32, and VecNormalize scales them.
-        batch = make_step_batch(self.observations, self.vec_env.last_rewards, self.actions, infos)
-        self.recorder.add(batch)
+        rewards = self.vec_env.last_rewards
+        batch = record_step(self.recorder, self.observations, rewards, self.actions, self.episode_starts, infos)
         self.trials_played += batch.ended
         return batch.ended
 
@@ -182,18 +182,24 @@ def _with_channels_first(env: VecEnv, made_for: Any) -> VecEnv:
     return wrapped if wrapped.observation_space == made_for else env
 
 
-def make_step_batch(observations: Any, rewards: Array, actions: Array, infos: list[dict[str, Any]]) -> StepBatch:
-    """Return one step of a vector env of Stable-Baselines3 in the form that `ngym_core.trial_table.TrialRecorder` takes.
+def record_step(
+    recorder: TrialRecorder, observations: Any, rewards: Array, actions: Array, dones: Array, infos: list[dict[str, Any]]
+) -> StepBatch:
+    """Record one step of a vector env of Stable-Baselines3, and return it.
+
+    Where "done" is set a trial begins, also where that abandons one in its middle, as a `TimeLimit` does.
 
     Args:
+        recorder: The recorder.
         observations: Observations after the step, (N, ...).
         rewards: Rewards, (N,).
         actions: Actions, (N, ...).
+        dones: Where "done" is set, (N,) bool.
         infos: One info for each lane.
     """
     times = np.array([info.get("reaction_time", np.nan) for info in infos])
     reported = np.array(["reaction_time" in info for info in infos])
-    return StepBatch(
+    batch = StepBatch(
         lanes=np.arange(len(infos)),
         ob=observations,
         reward=np.asarray(rewards, float),
@@ -204,6 +210,11 @@ def make_step_batch(observations: Any, rewards: Array, actions: Array, infos: li
         info={"reaction_time": times, "_reaction_time": reported},
         conditions=_conditions_to_columns([info.get("ended_trial", {}) for info in infos]),
     )
+    recorder.add(batch)
+    restarted = np.nonzero(dones)[0]
+    if len(restarted):
+        recorder.add(StepBatch.at_reset(restarted, np.zeros(len(restarted))))  # observations are not recorded
+    return batch
 
 
 def _conditions_to_columns(trials: list[dict[str, Any]]) -> dict[str, Array]:
