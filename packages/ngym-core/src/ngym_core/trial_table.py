@@ -40,7 +40,8 @@ MEASURED_COLUMNS = {
     "correct": "whether performance was full",
     "performance": "score from 0 to 1",
     "reaction_time": "ms from when a response was due (the ground truth is not 0), or from what the task or a "
-    "wrapper counts from, to the first action other than 0; NaN without a response",
+    "wrapper counts from, to the first action other than 0 from then on; below 0 where a task that asks for an interval "
+    "takes a response as too early; NaN without a response, also where an action came before any counts (a false alarm)",
     "reward": "sum over the trial",
     "cumulative_reward": "sum over all trials of the lane so far",
     "steps": "number of steps",
