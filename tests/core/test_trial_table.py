@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import sys
 
 import numpy as np
@@ -171,6 +172,60 @@ def test_info_has_the_reaction_times_that_a_rule_measures_in_one_env_and_in_lane
                 assert ("reaction_time" in single.reset()[1]) == info["_reaction_time"][lane]
                 assert info["reaction_time"][lane] == 0
     assert min(found) < 0 < max(found)
+
+
+WRAPPERS = ["Monitor", ("ReactionTime", {"urgency": -0.1}), ("TimeOut", {"time_out": 500})]
+
+
+def mixture(wrappers):
+    """A mixture of two tasks with wrappers, innermost first, around it."""
+    env = ngym.mix([PDM, ngym.make(PDM, **TIMES)])
+    for name, options in wrappers:
+        env = getattr(ngym.wrappers, name)(env, **options)
+    return env
+
+
+@pytest.mark.parametrize("lanes", [0, 3])
+@pytest.mark.parametrize("of_task", [True, False])
+def test_tables_are_the_same_in_any_order_of_the_wrappers(lanes, of_task, tmp_path):
+    found = []
+    for number, order in enumerate(itertools.permutations(WRAPPERS)):
+        folder = tmp_path / str(number)
+        stack = [("Monitor", {"save_dir": folder, "verbose": False}) if name == "Monitor" else name for name in order]
+        env = ngym.make(PDM, wrappers=stack) if of_task else mixture(stack)
+        played = TrialVectorEnv(env, lanes) if lanes else env
+        played.reset(seed=0)
+        agent, infos = Sometimes(0.1), []
+        for _ in range(400):
+            actions = agent.predict(np.zeros(lanes or 1))[0]
+            infos.append(played.step(actions if lanes else int(actions[0]))[4])
+        played.close()
+        table = load_trial_table(folder)
+        times = {name: [info[name] for info in infos] for name in ("tr_dur", "reaction_time", "time_out", "paused")}
+        found.append((times, {name: table[name] for name in ("reaction_time", "steps", "performance", "choice")}))
+        ended = np.array([info["new_trial"] for info in infos])
+        assert set(table["steps"]) == set(np.array(times["tr_dur"])[ended])
+    assert np.sum(times["paused"]) > 20
+    for columns in zip(*found, strict=True):
+        for one in columns:
+            for name, values in one.items():
+                assert np.array_equal(values, columns[0][name], equal_nan=True)
+
+
+def test_steps_of_a_time_out_belong_to_no_trial():
+    env = ngym.make(PDM, wrappers=[("TimeOut", {"time_out": 500})])
+    table = play_trials(Sometimes(0), env, deal_trials(20, 4))
+    assert table["steps"].tolist() == [22] * 20
+
+
+def test_actions_in_a_pause_are_no_responses():
+    recorder = TrialRecorder(1, 100)
+    for action, gt, paused in ((0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 0, 1), (0, 1, 0), (1, 1, 0)):
+        step = batch([0], [(action, gt) == (1, 1)])
+        step.action, step.gt, step.info = np.array([action]), np.array([gt]), {"paused": np.array([float(paused)])}
+        recorder.add(step)
+    table = recorder.pop()
+    assert (table["steps"].tolist(), table["reaction_time"].tolist()) == ([4], [200])
 
 
 def test_recorder_state_holds_unfinished_trials_and_no_recorded_ones():

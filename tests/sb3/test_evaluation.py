@@ -98,6 +98,12 @@ def test_evaluate_policy_has_reaction_times_of_intervals_that_are_produced_early
     assert table["reaction_time"] == pytest.approx(-80 * after_set)
 
 
+def test_evaluate_policy_counts_no_steps_of_a_time_out():
+    env = make_sb3_env(ID, 2, wrappers=[("TimeOut", {"time_out": 500})], trials_per_episode=10)
+    table = evaluate_policy(Still(), env, 12)
+    assert table["steps"].tolist() == [22] * 12
+
+
 def test_evaluate_policy_has_no_reaction_time_without_a_response():
     env = make_sb3_env(ID, 2)
     table = evaluate_policy(Oracle(action=0), env, 4)

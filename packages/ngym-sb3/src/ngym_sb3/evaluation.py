@@ -199,6 +199,7 @@ def record_step(
     """
     times = np.array([info.get("reaction_time", np.nan) for info in infos])
     reported = np.array(["reaction_time" in info for info in infos])
+    paused = np.array([info.get("paused", 0.0) for info in infos])
     batch = StepBatch(
         lanes=np.arange(len(infos)),
         ob=observations,
@@ -207,7 +208,7 @@ def record_step(
         gt=np.array([info["gt"] for info in infos]),
         ended=np.array([info["new_trial"] for info in infos]),
         performance=np.array([info.get("performance", 0.0) for info in infos]),
-        info={"reaction_time": times, "_reaction_time": reported},
+        info={"reaction_time": times, "_reaction_time": reported, "paused": paused},
         conditions=_conditions_to_columns([info.get("ended_trial", {}) for info in infos]),
     )
     recorder.add(batch)
