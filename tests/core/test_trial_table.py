@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import sys
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import ngym_core as ngym
 from ngym_core.playing import deal_trials, play_trials
+from ngym_core.sampling import tasks_of
 from ngym_core.scheduler import RandomSchedule
 from ngym_core.spaces import Box, Discrete
 from ngym_core.trial_table import (
@@ -76,10 +78,10 @@ class Sometimes:
         return self.rng.integers(1, 3, len(ob)) * (self.rng.random(len(ob)) < self.share), state
 
 
-def play(agent, how, folder):
+def play(agent, how, folder, make=two_tasks):
     if how == "lanes":
-        return play_trials(agent, two_tasks(), deal_trials(40, 4))
-    env = Monitor(two_tasks(), save_dir=folder, verbose=False, interval=1)
+        return play_trials(agent, make(), deal_trials(40, 4))
+    env = Monitor(make(), save_dir=folder, verbose=False, interval=1)
     if how == "monitored lanes":
         played = TrialVectorEnv(env, 3)
         played.reset(seed=0)
@@ -106,6 +108,132 @@ def test_reaction_time_is_nan_without_a_response_and_that_of_the_task_otherwise(
         found = set(times[responded & (table["task"] == name)].tolist())
         assert found <= possible
         assert bool(found) == bool(share)
+
+
+PRODUCTIONS = ["ReadySetGo-v0", "MotorTiming-v0", "OneTwoThreeGo-v0"]
+
+
+def intervals_and_a_decision():
+    """A mixture of tasks of which one takes responses that are too early, and one does not."""
+    return ngym.mix([ngym.make("ReadySetGo-v0"), ngym.make("GoNogo-v0", dt=80)], pad=True)
+
+
+class Hasty:
+    """Responds with action 1 in one step of ten."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(0)
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=True):
+        return (self.rng.random(len(ob)) < 0.1).astype(int), None
+
+
+@pytest.mark.parametrize("how", ["one env", "lanes", "monitored lanes"])
+@pytest.mark.parametrize("task", [*PRODUCTIONS, "aborted", "mixture"])
+def test_reaction_time_of_an_interval_that_is_produced_early_is_below_0(task, how, tmp_path):
+    def make():
+        if task == "mixture":
+            return intervals_and_a_decision()
+        env = ngym.make("ReadySetGo-v0" if task == "aborted" else task)
+        env.unwrapped.abort = task == "aborted"  # an action during fixation ends the trial
+        return env
+
+    table = play(Hasty(), how, tmp_path / "run", make)
+    early = 0
+    for lane in np.unique(table["lane"]).tolist():
+        rows = np.nonzero(table["lane"] == lane)[0]
+        for trial, row in zip(make().sample_trials(len(rows), seed=lane), rows, strict=True):
+            if not trial.gt.any():  # no-go: an action is a false alarm
+                assert np.isnan(table["reaction_time"][row])
+                continue
+            step, asked = table["steps"][row] - 1, np.flatnonzero(trial.gt)[0]
+            window = next(period for period in ("production", "interval3", "decision") if trial.start.get(period, -1) >= 0)
+            responded = table["choice"][row] != 0 and step >= trial.start[window]
+            assert table["reaction_time"][row] == pytest.approx((step - asked) * 80 if responded else np.nan, nan_ok=True)
+            early += responded and step < asked
+    assert early > 3
+
+
+@pytest.mark.parametrize("make", [lambda: ngym.make("ReadySetGo-v0"), intervals_and_a_decision])
+def test_info_has_the_reaction_times_that_a_rule_measures_in_one_env_and_in_lanes(make):
+    lanes = TrialVectorEnv(make(), 3, autoreset_mode="SameStep")
+    lanes.trials_per_episode = 4
+    ob, info = lanes.reset(seed=0)
+    singles = [make() for _ in range(3)]
+    for lane, single in enumerate(singles):
+        for task in tasks_of(single):
+            task.num_tr_exp = 4
+        assert ("reaction_time" in single.reset(seed=lane)[1]) == info["_reaction_time"][lane]
+    agent, found = Hasty(), []
+    for _ in range(400):
+        actions = agent.predict(ob)[0]
+        ob, *_, info = lanes.step(actions)
+        ended = info.get("final_info", info)
+        for lane, single in enumerate(singles):
+            *_, truncated, expected = single.step(actions[lane])
+            seen = ended if truncated else info
+            assert bool(seen["_reaction_time"][lane]) == ("reaction_time" in expected)
+            if "reaction_time" in expected:
+                assert np.array_equal(seen["reaction_time"][lane], expected["reaction_time"], equal_nan=True)
+                found.append(float(expected["reaction_time"]))
+            if truncated:
+                assert ("reaction_time" in single.reset()[1]) == info["_reaction_time"][lane]
+                assert info["reaction_time"][lane] == 0
+    assert min(found) < 0 < max(found)
+
+
+WRAPPERS = ["Monitor", ("ReactionTime", {"urgency": -0.1}), ("TimeOut", {"time_out": 500})]
+
+
+def mixture(wrappers):
+    """A mixture of two tasks with wrappers, innermost first, around it."""
+    env = ngym.mix([PDM, ngym.make(PDM, **TIMES)])
+    for name, options in wrappers:
+        env = getattr(ngym.wrappers, name)(env, **options)
+    return env
+
+
+@pytest.mark.parametrize("lanes", [0, 3])
+@pytest.mark.parametrize("of_task", [True, False])
+def test_tables_are_the_same_in_any_order_of_the_wrappers(lanes, of_task, tmp_path):
+    found = []
+    for number, order in enumerate(itertools.permutations(WRAPPERS)):
+        folder = tmp_path / str(number)
+        stack = [("Monitor", {"save_dir": folder, "verbose": False}) if name == "Monitor" else name for name in order]
+        env = ngym.make(PDM, wrappers=stack) if of_task else mixture(stack)
+        played = TrialVectorEnv(env, lanes) if lanes else env
+        played.reset(seed=0)
+        agent, infos = Sometimes(0.1), []
+        for _ in range(400):
+            actions = agent.predict(np.zeros(lanes or 1))[0]
+            infos.append(played.step(actions if lanes else int(actions[0]))[4])
+        played.close()
+        table = load_trial_table(folder)
+        times = {name: [info[name] for info in infos] for name in ("tr_dur", "reaction_time", "time_out", "paused")}
+        found.append((times, {name: table[name] for name in ("reaction_time", "steps", "performance", "choice")}))
+        ended = np.array([info["new_trial"] for info in infos])
+        assert set(table["steps"]) == set(np.array(times["tr_dur"])[ended])
+    assert np.sum(times["paused"]) > 20
+    for columns in zip(*found, strict=True):
+        for one in columns:
+            for name, values in one.items():
+                assert np.array_equal(values, columns[0][name], equal_nan=True)
+
+
+def test_steps_of_a_time_out_belong_to_no_trial():
+    env = ngym.make(PDM, wrappers=[("TimeOut", {"time_out": 500})])
+    table = play_trials(Sometimes(0), env, deal_trials(20, 4))
+    assert table["steps"].tolist() == [22] * 20
+
+
+def test_actions_in_a_pause_are_no_responses():
+    recorder = TrialRecorder(1, 100)
+    for action, gt, paused in ((0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 0, 1), (0, 1, 0), (1, 1, 0)):
+        step = batch([0], [(action, gt) == (1, 1)])
+        step.action, step.gt, step.info = np.array([action]), np.array([gt]), {"paused": np.array([float(paused)])}
+        recorder.add(step)
+    table = recorder.pop()
+    assert (table["steps"].tolist(), table["reaction_time"].tolist()) == ([4], [200])
 
 
 def test_recorder_state_holds_unfinished_trials_and_no_recorded_ones():

@@ -279,3 +279,13 @@ def test_activity_figures_draw_into_given_axes():
 def test_activity_figures_reject_invalid_recordings_and_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(("first", "period"), [(4, "stimulus"), (6, "fixation"), (9, "fixation")])
+def test_activity_is_aligned_to_periods_that_began_before_the_steps_that_were_recorded(first, period):
+    whole = recording(jitter=False)
+    edges = [{name: values - first for name, values in side.items()} for side in (whole.start, whole.end)]
+    part = recording(activity=whole.activity[:, first:], mask=whole.mask[:, first:], start=edges[0], end=edges[1])
+    known, found = (plot_unit_traces(one, 4, align=period).lines[0].get_xydata() for one in (whole, part))
+    assert np.allclose(found, known[-len(found) :])
+    assert len(found) == whole.mask.shape[1] - first

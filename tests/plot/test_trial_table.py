@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 
 import ngym_core as ngym
 from ngym_core import UnknownNameError
+from ngym_core.trial_table import save_trial_table
 from ngym_plot import (
     fit_history,
     plot_chronometric,
     plot_confusion,
+    plot_delay_dependence,
     plot_psychometric_curves,
+    plot_session,
     plot_training,
     signed_choices,
     stages,
@@ -80,6 +85,39 @@ def test_trials_that_end_before_a_response_is_due_do_not_make_it_a_right_choice(
     aborted = {**columns, "gt": np.where(np.arange(400) % 5, columns["gt"], 0)}
     fits = plot_psychometric_curves(aborted, guess_rate=guess_rate, resamples=0)[1]
     assert fits[""].trials == np.count_nonzero(columns["choice"])
+
+
+def drawn(columns):
+    """What figures and fits show of the outcomes of a table: points, labels and weights."""
+    figures = [plot_delay_dependence(columns), plot_chronometric(columns), plot_session(columns).axes[0]]
+    points = [(line.get_label(), *map(list, line.get_data())) for ax in figures for line in ax.lines]
+    fit = plot_psychometric_curves(columns, guess_rate=0.5, resamples=0)[1][""]
+    kernel = fit_history(columns, 2)
+    return points, (fit.slope, fit.bias, fit.trials), (kernel.correct.tolist(), kernel.error.tolist(), kernel.trials)
+
+
+def test_figures_take_saved_tables_that_were_read_as_text(tmp_path):
+    columns = table(600)
+    save_trial_table(tmp_path / "t", columns)
+    rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
+    texts = {name: [row[name] for row in rows] for name in rows[0]}
+    assert set(texts["correct"]) == {"True", "False"}
+    assert drawn(texts) == drawn({**columns, "correct": texts["correct"]}) == drawn(columns)
+
+
+def test_outcomes_are_read_from_texts_and_from_missing_values_of_pandas():
+    assert outcomes({"correct": ["TRUE", " false", "1.0", "0", "", "nan"]})[:4].tolist() == [1, 0, 1, 0]
+    assert np.isnan(outcomes({"correct": ["True", "", "nan", "None"]})[1:]).all()
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"correct": pandas.array([True, None, False], dtype="boolean")})
+    assert outcomes(frame) == pytest.approx([1, np.nan, 0], nan_ok=True)
+
+
+def test_outcomes_refuse_what_is_neither_true_nor_false():
+    with pytest.raises(ValueError, match=r"'correct' must hold true or false, or 1 and 0, not \['yes', 'no'\]"):
+        outcomes({"correct": ["yes", "no"]})
+    with pytest.raises(ValueError, match=r"'correct' must hold one number for each trial, not shape \(2, 2\)"):
+        outcomes({"correct": [[1, 0], [1, 1]]})
 
 
 def test_group_trials_orders_numbers_and_keeps_the_order_of_words():

@@ -185,8 +185,40 @@ def test_record_activity_of_some_units_and_steps():
     assert np.array_equal(part.mask, whole.mask[:, 3:9])
     for edges, all_edges in ((part.start, whole.start), (part.end, whole.end)):
         for period, values in edges.items():
-            assert np.array_equal(values, np.clip(all_edges[period] - 3, 0, 6))
+            assert np.array_equal(values, all_edges[period] - 3)
     assert np.array_equal(record_activity(model, env, 8, units=slice(0, 2)).activity, whole.activity[..., :2])
+
+
+def test_steps_that_are_cut_off_do_not_move_periods():
+    """The set flash is before the recorded steps in some trials: the unit that sees it peaks at its start, or not at all."""
+    net, env = nn.Sequential(nn.Identity(), nn.Linear(3, 2)), make_sb3_env("ReadySetGo-v0", 8)
+    whole = record_activity(net, env, 60, layer="0")
+    part = record_activity(net, env, 60, layer="0", steps=(16, 40))
+    assert np.array_equal(part.start["set"], whole.start["set"] - 16)
+    assert (part.start["set"] < 0).any()
+    for trial, start in enumerate(part.start["set"].tolist()):
+        assert np.flatnonzero(part.activity[trial, :, 2]).tolist() == [start] * (start >= 0)
+
+
+def test_a_period_that_a_trial_lacks_is_empty_also_where_steps_are_cut_off():
+    env = make_sb3_env(ngym.mix([ID, "DelayMatchSample-v0"], pad=True), 4)
+    part = record_activity(nn.GRU(env.observation_space.shape[0], 3), env, 20, steps=(2, 9))
+    lacks = part.table["task"] == ID
+    assert 0 < lacks.sum() < 20
+    assert np.array_equal(part.start["sample"] == part.end["sample"], lacks)
+
+
+def test_steps_of_a_time_out_are_no_steps_of_a_trial():
+    wrappers = [("TimeOut", {"time_out": 500})]
+    env = make_sb3_env(ID, 4, sigma=0, wrappers=wrappers, trials_per_episode=10)
+    found = record_activity(
+        PPO("MlpPolicy", env, seed=0, device="cpu"), env, 40, layer="features_extractor", deterministic=False
+    )
+    assert np.array_equal(found.mask.sum(axis=1), found.table["steps"])
+    assert found.prediction_errors(0.9).shape == found.mask.shape
+    sees = np.abs(found.activity[:, :, 1:]).sum(axis=2) > 0
+    assert np.array_equal(sees.argmax(axis=1), found.start["stimulus"])
+    assert (found.table["performance"] < 1).sum() > 10
 
 
 @pytest.mark.parametrize("task", [VARIED, "PulseDecisionMaking-v0", "HierarchicalReasoning-v0"])

@@ -85,6 +85,25 @@ def test_evaluate_policy_leaves_out_trials_that_the_end_of_an_episode_abandons(c
     assert table["steps"].tolist() == [steps] * 5
 
 
+class Eager:
+    """Responds at every step, also before a response counts."""
+
+    def predict(self, ob, state=None, episode_start=None, deterministic=True):
+        return np.ones(len(ob), int), state
+
+
+def test_evaluate_policy_has_reaction_times_of_intervals_that_are_produced_early():
+    table = evaluate_policy(Eager(), make_sb3_env("ReadySetGo-v0", 2), 6)
+    after_set = np.rint(table["production"] / 80) - 1  # steps from the end of the set flash, which takes one
+    assert table["reaction_time"] == pytest.approx(-80 * after_set)
+
+
+def test_evaluate_policy_counts_no_steps_of_a_time_out():
+    env = make_sb3_env(ID, 2, wrappers=[("TimeOut", {"time_out": 500})], trials_per_episode=10)
+    table = evaluate_policy(Still(), env, 12)
+    assert table["steps"].tolist() == [22] * 12
+
+
 def test_evaluate_policy_has_no_reaction_time_without_a_response():
     env = make_sb3_env(ID, 2)
     table = evaluate_policy(Oracle(action=0), env, 4)

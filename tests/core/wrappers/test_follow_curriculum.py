@@ -719,3 +719,15 @@ dcision = 100
     path.write_text('[[stages]]\n[stages.staircase]\npath = "parameters.sigma"\nlevels = [1, -2]\n')
     with pytest.raises(ValueError, match=r"curriculum\.toml, line 4: sigma=-2 must be"):
         FollowCurriculum(ngym.make(ID), path)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("threshold", "stage"), [(150, 1), (50, 0)])
+def test_curriculum_measures_the_same_reaction_times_in_any_order_of_the_wrappers(order, threshold, stage):
+    gate = {"metric": "reaction_time", "threshold": threshold, "below": True, "window": 1}
+    wrappers = ["ReactionTime", ("FollowCurriculum", {"curriculum": {"stages": [{"until": gate}, {}]}})]
+    env = ngym.make("PerceptualDecisionMaking-v0", wrappers=wrappers[::order])
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(env.unwrapped.gt_now)  # answers 100 ms after the start of the stimulus
+    assert env.get_wrapper_attr("progress").stage == stage

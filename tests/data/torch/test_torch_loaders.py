@@ -438,6 +438,31 @@ def test_dataset_in_a_data_loader_names_its_own_loader(max_batch, num_workers):
         list(loader)
 
 
+@pytest.mark.parametrize("batch_size", [1, 4, 32])
+def test_torch_data_loader_collates_conditions_that_are_numbers_in_some_trials_only(batch_size):
+    dataset = TrialDataset("yang19", trials=128, seed=0)
+    expected = dataset[:][2]["conditions"]["ground_truth"].tolist()
+    assert {type(value) for value in expected} == {int, str}
+    found = []
+    for batch in DataLoader(dataset, batch_size=batch_size):
+        found += batch[2]["conditions"]["ground_truth"]
+    assert found == [str(value) for value in expected]
+    assert [dataset[k][2]["conditions"]["ground_truth"] for k in range(128)] == expected
+
+
+def test_torch_data_loader_collates_conditions_that_are_missing_in_some_trials():
+    class Labelled(type(ngym.make(ID))):
+        def _new_trials(self, trials):
+            super()._new_trials(trials)
+            labels = np.full(trials.n, None, object)
+            labels[::2] = "easy"
+            trials.set("label", labels)
+
+    dataset = TrialDataset(Labelled(), trials=8, seed=0)
+    for batch in DataLoader(dataset, batch_size=4):
+        assert batch[2]["conditions"]["label"] == ["easy", ""] * 2
+
+
 @pytest.mark.parametrize("id_", IDS)
 def test_torch_data_loader_collates_trials_of_all_tasks(id_):
     dataset = TrialDataset(id_, trials=6, seed=0)

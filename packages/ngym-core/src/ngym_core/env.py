@@ -566,7 +566,12 @@ class TrialEnv(gymnasium.Env[Any, Any]):
         gt = np.zeros(space.shape or (), space.dtype)[()]
         conditions = copy_conditions(self.trial, self._object_conditions)
         info = {"new_trial": np.array(False), "gt": gt, "performance": NO_PERFORMANCE}
-        return {**info, "trial": conditions, "ended_trial": conditions}
+        return {**info, **self._times(ended=False), "trial": conditions, "ended_trial": conditions}
+
+    def _times(self, ended: bool) -> Info:
+        """Return the reaction time that the rule measures, if it does: 0 where no trial ended."""
+        time = vars(self._now).get("reaction_time")
+        return {} if time is None else {"reaction_time": np.float64(time if ended else 0)}
 
     def step(self, action: Any) -> Step:
         """Take one step.
@@ -584,6 +589,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             * `performance`: that of the trial that ended, from 0 to 1; 0.0 where none ended.
             * `trial`: conditions of the trial to which the observation belongs, name -> value.
             * `ended_trial`: conditions of the trial in which the action was taken; at a reset those of `trial`.
+            * `reaction_time`, of tasks whose rule measures it (`ProduceInterval`): that of the trial that ended in ms, NaN
+              without a response; 0.0 where none ended.
 
             Engines can batch them: `new_trial` is a boolean array without axes (from NumPy's booleans Gymnasium's vector
             envs make arrays of objects), `performance` and the `gt` of a Discrete action are NumPy numbers, and the `gt`
@@ -615,6 +622,7 @@ class TrialEnv(gymnasium.Env[Any, Any]):
             ended = True
             reward += self.r_tmax + self._now.timeout
         info["new_trial"] = np.array(ended)
+        info |= self._times(ended)
         if ended:
             info["performance"] = np.float64(self.performance)
             truncated = truncated or self.num_tr >= self.num_tr_exp

@@ -7,6 +7,7 @@ the rule needs to know about each of them; at each step `step_one` (one env, pla
 * `step` and `gt`: step in the trial and the ground truth of this step,
 * `performance`: the score of the trial so far, which they may change,
 * `timeout`: the reward added if the trial runs out of steps,
+* `reaction_time`, of a rule that measures it: NaN until they set it, in ms (the info of a trial's end has it),
 * whatever `prepare` returned, under its names. A rule may change these; they restart with each trial.
 
 They are numbers for `step_one` and (N,) arrays for `step_many`. Where what the agent sees or should do
@@ -80,7 +81,9 @@ class Rule:
 
         Returns:
             Name -> a value shared by all trials, or (n, ...). The names `performance` (the score of a trial
-            in which nothing happens) and `timeout` (the reward when it runs out of steps) default to 0.
+            in which nothing happens) and `timeout` (the reward when it runs out of steps) default to 0. A rule that
+            returns `reaction_time` (that of a trial in which nothing happens: NaN) measures it; by default trial tables
+            have the time from the first step whose ground truth is not 0.
         """
         return {}
 
@@ -169,6 +172,8 @@ def prepare_trials(task: Any, trials: Trials, rule: Rule | None = None) -> dict[
     """Return what a rule, by default the task's, needs to know about n trials: name -> (n, ...), see `Rule.prepare`."""
     facts: dict[str, Any] = {"performance": 0.0, "timeout": 0.0, **checked_facts(rule or task.rule, task, trials)}
     facts |= {name: np.asarray(facts[name], float) for name in ("performance", "timeout")}  # also where rewards are integers
+    if "reaction_time" in facts:
+        facts.setdefault("_reaction_time", True)  # of a mixture, false in trials of tasks whose rules do not measure it
     return {k: np.broadcast_to(v, trials.n) if np.ndim(v) == 0 else np.asarray(v) for k, v in facts.items()}
 
 
@@ -496,6 +501,9 @@ class ProduceInterval(Rule):
     otherwise `fail`. Before that an action other than 0 earns `abort`, and ends the trial if the
     task's `abort` is true.
 
+    The reaction time of a response is the time from the first step whose ground truth is not 0: below 0
+    where it came too early.
+
     Args:
         interval: The condition that holds the interval in ms.
         clock: The period whose end starts the clock.
@@ -514,19 +522,25 @@ class ProduceInterval(Rule):
     fixation: str | tuple[str, ...] | None = "fixation"
 
     def prepare(self, task: Any, trials: Trials) -> dict[str, Any]:
-        """Return the edges of window and fixation, when the interval has passed (ms) and how far one may be off (ms)."""
+        """Return the edges of window and fixation, when the interval has passed (ms) and how far one may be off (ms).
+
+        Also the first step at which the ground truth asks for a response; NaN if it never does.
+        """
         opens, closes = edges(trials, self.window)
         hold = edges(trials, self.fixation)
         facts = {"opens": opens, "closes": closes, "hold_from": hold[0], "hold_to": hold[1]}
         interval = trials.conditions[self.interval].astype(float)
         due = trials.span(self.clock)[1] * task.dt + interval
-        return {**facts, "due": due, "margin": task.prod_margin * interval + 25}
+        asks = trials.gt != 0
+        asked = np.where(asks.any(axis=1), asks.argmax(axis=1), np.nan)
+        return {**facts, "due": due, "margin": task.prod_margin * interval + 25, "asked": asked, "reaction_time": np.nan}
 
     def step_one(self, task: Any, now: Any, action: int) -> tuple[float, bool]:
         """Evaluate one action."""
         if now.opens <= now.step < now.closes:
             if action != 1:
                 return 0.0, False
+            now.reaction_time = (now.step - now.asked) * task.dt
             error = abs(now.step * task.dt - now.due) / now.margin
             if error > 1:
                 return task.rewards["fail"], True
@@ -553,4 +567,5 @@ class ProduceInterval(Rule):
             paid = np.maximum(accuracy * np.sqrt(accuracy), 0.1) * task.rewards["correct"]
             paid[~near] = task.rewards["fail"]
             reward[rows], now.performance[rows] = paid, near
+            now.reaction_time[rows] = (step[rows] - now.asked[rows]) * task.dt
         return reward, broken_many(task, now, early, reward, answers)

@@ -42,10 +42,11 @@ MEASURED_COLUMNS = {
     "correct": "whether performance was full",
     "performance": "score from 0 to 1",
     "reaction_time": "ms from when a response was due (the ground truth is not 0), or from what the task or a "
-    "wrapper counts from, to the first action other than 0; NaN without a response",
+    "wrapper counts from, to the first action other than 0 from then on; below 0 where a task that asks for an interval "
+    "takes a response as too early; NaN without a response, also where an action came before any counts (a false alarm)",
     "reward": "sum over the trial",
     "cumulative_reward": "sum over all trials of the lane so far",
-    "steps": "number of steps",
+    "steps": "number of steps, without those of a time-out before the trial",
 }
 """The columns that every table has in addition to the conditions, and their meaning."""
 _RESTS = ("fixation", "none", "wait", "stay", "rest")
@@ -82,11 +83,13 @@ class TrialRecorder:
     Attributes:
         num_trials: Number of trials that have ended.
         num_pending: Number of them that `pop` has not returned yet.
+        steps_before_due: Reaction times count from this number of steps before a response is due.
     """
 
     @explained
     def __init__(self, n: int, dt: float) -> None:
         self.dt = dt
+        self.steps_before_due = 0
         self.num_trials = 0
         self.num_pending = 0
         self._steps = np.zeros(n, np.int64)
@@ -103,12 +106,13 @@ class TrialRecorder:
             self._start_trials(lanes)
             return
         axes = tuple(range(1, batch.gt.ndim))
+        taken = np.broadcast_to(np.equal(batch.info.get("paused", 0), 0), len(lanes))  # which steps a wrapper did not skip
         response_due = (batch.gt != 0).any(axis=axes)
         self._due[lanes] = np.where((self._due[lanes] < 0) & response_due, self._steps[lanes], self._due[lanes])
         if batch.action.ndim == 1:
-            answers = (batch.action != 0) & (self._due[lanes] >= 0) & (self._answered[lanes] < 0)
+            answers = taken & (batch.action != 0) & (self._due[lanes] >= 0) & (self._answered[lanes] < 0)
             self._answered[lanes[answers]] = self._steps[lanes[answers]]
-        self._steps[lanes] += 1
+        self._steps[lanes] += taken
         self._reward[lanes] += batch.reward
         self._total[lanes] += batch.reward
         if batch.ended.any():
@@ -118,7 +122,7 @@ class TrialRecorder:
     def _rows(self, batch: StepBatch, which: Array) -> TrialTable:
         lanes = batch.lanes[which]
         action, gt = batch.action[which], batch.gt[which]  # type: ignore[index]
-        elapsed = (self._answered[lanes] - self._due[lanes]) * float(self.dt)
+        elapsed = (self._answered[lanes] - self._due[lanes] + self.steps_before_due) * float(self.dt)
         reaction_time = np.where(self._answered[lanes] >= 0, elapsed, np.nan)
         if "reaction_time" in batch.info:  # the task or a wrapper measures it from another event, in these lanes
             measured = batch.info.get("_reaction_time", np.ones(len(batch.lanes), bool))[which]
@@ -184,14 +188,15 @@ class TrialRecorder:
 
 
 def reported_times(info: Mapping[str, Any], lanes: Any = slice(None)) -> dict[str, Array]:
-    """Return the reaction times that tasks or wrappers report, in the form of `ngym_core.StepBatch.info`.
+    """Return what a recorder reads of reports: reaction times and pauses, in the form of `ngym_core.StepBatch.info`.
 
     Args:
         info: The info of a step of lanes. Of a mixture, one task may measure reaction times and another one may not.
         lanes: The lanes to select, (m,).
 
     Returns:
-        `reaction_time`, (m,) in ms, and `_reaction_time`, (m,) bool: which lanes report one. Empty if none does.
+        `reaction_time`, (m,) in ms, and `_reaction_time`, (m,) bool: which lanes report one; `paused` and `_paused`, whether
+        a wrapper skipped the step. Empty if none reports any.
 
     Example:
         >>> from ngym_core.trial_table import reported_times
@@ -199,7 +204,8 @@ def reported_times(info: Mapping[str, Any], lanes: Any = slice(None)) -> dict[st
         >>> reported_times(info, np.array([0]))
         {'reaction_time': array([200.]), '_reaction_time': array([ True])}
     """
-    return {name: info[name][lanes] for name in ("reaction_time", "_reaction_time") if name in info}
+    names = [prefix + name for name in ("reaction_time", "paused") for prefix in ("", "_")]
+    return {name: info[name][lanes] for name in names if name in info}
 
 
 @explained

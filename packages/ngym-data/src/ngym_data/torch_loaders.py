@@ -281,8 +281,9 @@ class TrialLoader(DataLoader[Any]):
     see `TrialDataset.__getitem__`. Conditions that are not numbers are left out.
 
     ``DataLoader(dataset, batch_size=64, num_workers=2)`` works as well (with Lightning's sampler, for example), and so does
-    torchdata's `StatefulDataLoader`. This loader is faster, because it gets batches as such instead of collating single
-    trials, and because it shuffles session by session.
+    torchdata's `StatefulDataLoader`: conditions that are texts are lists of texts there, and so are those of a mixture that
+    are numbers in some trials only, such as the `ground_truth` of ``yang19``. This loader is faster, because it gets batches
+    as such instead of collating single trials, and because it shuffles session by session.
 
     Args:
         dataset: The trials.

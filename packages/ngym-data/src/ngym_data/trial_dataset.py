@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngym_core.arguments import Bytes, Count, Index, Integer, Keywords, Seed, checked
+from ngym_core.trial_table import without_objects
 from ngym_core.trials import Trials, concatenate, select
 from ngym_data._streams import concatenate_conditions
 from ngym_data.splits import SPLITS, Conditions, Split
@@ -168,9 +169,11 @@ class TrialDataset:
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         """Return several trials as a list, padded to the longest; torch's `DataLoader` calls it for a batch.
 
-        Each is what `dataset[i]` returns, but for the padding.
+        Each is what `dataset[i]` returns, but for the padding, and for conditions that are a number in one trial and a text,
+        or nothing, in another, which torch cannot put into one batch: they are texts here (of nothing, an empty one).
         """
         inputs, target, info = self[list(indices)]
+        info["conditions"] = {name: without_objects(column) for name, column in info["conditions"].items()}
         return [_one_of(inputs, target, info, k) for k in range(len(inputs))]
 
     def renew(self) -> None:

@@ -326,7 +326,7 @@ def _align(recording: Recording, align: str | None, time: str, trials: Array) ->
         trials = _trials_with_period(recording, align, trials)
     zero = np.zeros(len(trials), int) if align is None else np.asarray(recording.start[align])[trials].astype(int)
     steps = recording.mask.shape[1]
-    steps_since_zero = np.arange(steps + zero.max()) - zero.max()
+    steps_since_zero = np.arange(-zero.max(), steps - zero.min())  # zero lies before steps that were cut off
     step = steps_since_zero + zero[:, None]  # the step in the recording, (trials, steps since zero)
     inside = (step >= 0) & (step < steps)
     step = np.clip(step, 0, steps - 1)

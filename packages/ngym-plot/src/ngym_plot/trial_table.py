@@ -126,11 +126,27 @@ def numeric_column(table: Table, name: str) -> NDArray[np.float64]:
 def outcomes(table: Table) -> NDArray[np.float64]:
     """Return whether each trial was correct, 1 or 0, with NaN where that is missing, (trials,).
 
+    True and false may be texts, as `csv` reads them; an empty text is missing.
+
     Raises:
         UnknownNameError: The table has no column `correct`.
+        ValueError: Other values.
+
+    Example:
+        >>> outcomes({"correct": ["True", "False", ""]}).tolist()
+        [1.0, 0.0, nan]
     """
-    correct = numeric_column(table, "correct")
+    values = column(table, "correct").tolist()
+    try:
+        numbers = np.array([_TRUTHS.get(str(value).strip().lower(), value) for value in values], float)
+    except (TypeError, ValueError):
+        raise ValueError(f"The column 'correct' must hold true or false, or 1 and 0, not {values[:3]}.") from None
+    correct = numeric_column({"correct": numbers}, "correct")
     return np.where(np.isnan(correct), np.nan, correct != 0)
+
+
+_TRUTHS = {"true": 1.0, "false": 0.0, "": np.nan, "none": np.nan, "<na>": np.nan}
+"""True, false and missing as text -> 1, 0, NaN; <NA> is that of pandas."""
 
 
 @checked

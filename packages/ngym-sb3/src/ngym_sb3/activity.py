@@ -78,9 +78,11 @@ class Activity:
     Attributes:
         activity: (n, T, units) float32: trial, step in the trial, unit; zero after the end of a trial. The activity at
             step t follows from the observation of step t and leads to the action of step t.
-        mask: (n, T) bool, true at steps that were played. A trial that a response ended is shorter than its periods say.
-        start: Period -> its first step in each trial, (n,).
-        end: Period -> the step after its last one in each trial, (n,).
+        mask: (n, T) bool, true at steps that were played. A trial that a response ended is shorter than its periods say;
+            steps of a time-out before a trial are no steps of it.
+        start: Period -> its first step in each trial, (n,). Where only some steps were recorded, it is below 0 if the period
+            began before them.
+        end: Period -> the step after its last one in each trial, (n,); the same as `start` in a trial without the period.
         table: One row per trial, column -> (n, ...): conditions and `ngym_core.trial_table.MEASURED_COLUMNS`; of modules
             that cannot act in the task, conditions alone.
         dt: Time step in ms.
@@ -234,7 +236,8 @@ def record_activity(
             agent's recurrent cell (its last layer, with units that project to no other layer), or the only recurrent
             module, or the last hidden layer of an actor without memory.
         units: Units to record, a slice or indices; by default all.
-        steps: Steps to record in each trial, (first, after the last); edges of periods then count from the first.
+        steps: Steps to record in each trial, (first, after the last); edges of periods then count from the first,
+            below 0 before it.
         seed: Seed of the trials, and of actions that are drawn.
         deterministic: Whether an agent takes its best action instead of drawing one.
         batch_first: Whether a module is called with, and returns, (trials, steps, channels); by default this is found out.
@@ -342,8 +345,9 @@ class _RecordingOptions:
         others = {name: _padded([row[cut] for row in column], n_steps) for name, column in per_step.items()}
         names = dict.fromkeys(itertools.chain.from_iterable(periods))
         start, end = (
-            # A trial without the period gets an empty one at its beginning.
-            {p: np.array([np.clip(trial.get(p, (0, 0))[side] - first, 0, last - first) for trial in periods]) for p in names}
+            # A trial without the period gets an empty one at its beginning. Edges before the steps to record are below 0: at
+            # 0 they would be taken for what happens there.
+            {p: np.array([trial.get(p, (0, 0))[side] - first for trial in periods]) for p in names}
             for side in (0, 1)
         )
         return Activity(activity, mask, start, end, table, float(dt), **others)
@@ -444,6 +448,7 @@ def _record_agent(model: Any, env: Any, options: _RecordingOptions, seed: int, d
             ended = evaluator.step()
             units = _last_layer_state(evaluator.state) if read_output is None else read_output().reshape(n, -1)
             read |= {"activity": options.select_units(units), "rewards": evaluator.vec_env.last_rewards.copy()}
+            read["paused"] = evaluator.paused
             if distribution is not None:
                 read["log_probs"] = readout.log_probs(distribution, evaluator.actions)
             kept_steps.append(read)
@@ -454,6 +459,7 @@ def _record_agent(model: Any, env: Any, options: _RecordingOptions, seed: int, d
                 # but have to keep their place beside the rows of the table.
                 wanted = evaluator.trials_played[lane] <= evaluator.trials_per_lane
                 trial_steps = kept_steps[trial_start[lane] - dropped_steps :] if wanted else []
+                trial_steps = [step for step in trial_steps if not step["paused"][lane]]
                 rows.append({name: np.array([step[name][lane] for step in trial_steps]) for name in read})
                 periods.append(current_periods[lane])
             # Where an episode ended, the trial in which that was, if any, is abandoned.

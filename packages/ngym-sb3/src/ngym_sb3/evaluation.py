@@ -121,6 +121,7 @@ class Evaluator:
         state: The agent's recurrent state.
         episode_starts: Where this state restarts at the next step, (N,) bool.
         actions: What the agent did at the last step, (N, ...).
+        paused: Where a wrapper skipped that step, as in a time-out, (N,) bool.
         trials_played: Trials that each lane has played, (N,).
         trials_per_lane: Trials that each lane has to play.
         recorder: TrialRecorder of the trials.
@@ -147,6 +148,7 @@ class Evaluator:
         self.observations: Any = self.env.reset()
         self.state: Any = None
         self.actions: Array = np.zeros(0)
+        self.paused = np.zeros(n, bool)
         self.episode_starts = np.ones(n, bool)
         self.trials_played = np.zeros(n, int)
         self.recorder = TrialRecorder(n, self.vec_env.vector_env.task.dt)
@@ -167,6 +169,7 @@ class Evaluator:
         rewards = self.vec_env.last_rewards
         batch = record_step(self.recorder, self.observations, rewards, self.actions, self.episode_starts, infos)
         self.trials_played += batch.ended
+        self.paused = batch.info["paused"] != 0
         return batch.ended
 
 
@@ -199,6 +202,7 @@ def record_step(
     """
     times = np.array([info.get("reaction_time", np.nan) for info in infos])
     reported = np.array(["reaction_time" in info for info in infos])
+    paused = np.array([info.get("paused", 0.0) for info in infos])
     batch = StepBatch(
         lanes=np.arange(len(infos)),
         ob=observations,
@@ -207,7 +211,7 @@ def record_step(
         gt=np.array([info["gt"] for info in infos]),
         ended=np.array([info["new_trial"] for info in infos]),
         performance=np.array([info.get("performance", 0.0) for info in infos]),
-        info={"reaction_time": times, "_reaction_time": reported},
+        info={"reaction_time": times, "_reaction_time": reported, "paused": paused},
         conditions=_conditions_to_columns([info.get("ended_trial", {}) for info in infos]),
     )
     recorder.add(batch)

@@ -96,13 +96,17 @@ class LaneInfos(list[dict[str, Any]]):
         """Make all dictionaries that were not made yet."""
         if not self._made:
             self._make_ended()
-            gt = self.ends.info["gt"]
-            values = gt.tolist() if gt.ndim == 1 else gt
-            for lane, (info, value) in enumerate(zip(super().__iter__(), values, strict=True)):
+            for lane, info in enumerate(super().__iter__()):
                 if info is None:
-                    super().__setitem__(lane, {"new_trial": False, "gt": value})
+                    super().__setitem__(lane, self._of_running_trial(lane))
             self._made = True
         return self
+
+    def _of_running_trial(self, lane: int) -> dict[str, Any]:
+        """Return the info of a lane where nothing ended; `paused` is there where a wrapper skipped its step."""
+        gt, paused = self.ends.info["gt"][lane], self.ends.info.get("paused")
+        info = {"new_trial": False, "gt": gt.item() if np.ndim(gt) == 0 else gt}
+        return info if paused is None or not paused[lane] else {**info, "paused": 1.0}
 
     def _make_ended(self) -> None:
         """Make those of the lanes where anything ended."""
@@ -119,8 +123,7 @@ class LaneInfos(list[dict[str, Any]]):
             else:
                 self._make_ended()
                 if super().__getitem__(index) is None:
-                    gt = self.ends.info["gt"][index]
-                    super().__setitem__(index, {"new_trial": False, "gt": gt.item() if np.ndim(gt) == 0 else gt})
+                    super().__setitem__(index, self._of_running_trial(index))
         return super().__getitem__(index)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

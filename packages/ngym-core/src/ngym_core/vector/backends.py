@@ -370,11 +370,11 @@ class RuleBackend(Backend):
         self._at += self._ones
         if paused_lanes is not None and paused_facts is not None:
             self._facts.put(paused_lanes, paused_facts)
-        performance, ended_trial = np.zeros(self.n), self._conditions.copies()
+        performance, ended_trial, times = np.zeros(self.n), self._conditions.copies(), self._times(ends)
         if np.count_nonzero(ends):
             np.copyto(performance, now.performance, where=ends)
             self.begin(ends.nonzero()[0])
-        return reward, ends, None, self._info(ends, gt, performance, ended_trial)
+        return reward, ends, None, {**self._info(ends, gt, performance, ended_trial), **times}
 
     def observe(self) -> Array:
         """Return a copy of the present observations."""
@@ -388,7 +388,15 @@ class RuleBackend(Backend):
         """Return the info of all lanes at a moment without an action."""
         space = self.env.action_space
         gt = np.zeros((self.n, *(space.shape or ())), space.dtype)
-        return self._info(np.zeros(self.n, bool), gt, np.zeros(self.n), self._conditions.copies())
+        ended = np.zeros(self.n, bool)
+        return {**self._info(ended, gt, np.zeros(self.n), self._conditions.copies()), **self._times(ended)}
+
+    def _times(self, ended: Array) -> Info:
+        """Return the reaction times that rules measure of the trials that ended, with a mask; nothing where none does."""
+        if "reaction_time" not in self._facts.names:
+            return {}
+        times, measured = self._facts["reaction_time"], self._facts["_reaction_time"].astype(bool)
+        return {"reaction_time": np.where(ended & measured, times, 0.0), "_reaction_time": measured}
 
     def _info(self, ended: Array, gt: Array, performance: Array, ended_trial: Info) -> Info:
         """Return the info of all lanes, with masks as in Gymnasium's vector envs; all arrays are the caller's to change."""
@@ -413,6 +421,8 @@ class RuleBackend(Backend):
         """Write into the info of a step the `idle_info` of the lanes that began an episode, and return it."""
         info["new_trial"][lanes] = False
         info["gt"][lanes] = info["performance"][lanes] = 0
+        for name, value in self._times(np.zeros(self.n, bool)).items():
+            info[name][lanes] = value[lanes]
         for name, value in reported.items():
             info[name][lanes] = value[lanes]
         at = lanes.nonzero()[0]

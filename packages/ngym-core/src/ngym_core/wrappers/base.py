@@ -30,6 +30,7 @@ from ngym_core.sampling import (
 )
 from ngym_core.spaces import names_of
 from ngym_core.state import InitSignature, get_state, set_state
+from ngym_core.trial_table import TrialRecorder
 from ngym_core.trials import Trials, concatenate
 from ngym_core.trials.conditions import is_same_value
 
@@ -147,7 +148,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     Attributes:
         chance: As for `TrialEnv`: that of the task, unless the wrapper sets another.
         reports: Names of the numbers that `on_step` reports in `batch.info`. The `info` of each step and reset has them,
-            0 at a reset and where `on_step` reports none.
+            0 at a reset and where `on_step` reports none. A wrapper that defines `paused` reports that too, as 1 or 0, so
+            that tables and other wrappers leave these steps out.
 
     Raises:
         TypeError: The task is not a `TrialEnv`.
@@ -194,6 +196,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         cls._one_at_a_time = cls.new_trial is not TrialWrapper.new_trial
         cls._changes_steps = cls.on_step is not TrialWrapper.on_step
         cls._pauses = cls.paused is not TrialWrapper.paused
+        if cls._pauses and "paused" not in cls.reports:
+            cls.reports = (*cls.reports, "paused")
         if "__init__" in vars(cls):
             cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
         check_attributes(cls)
@@ -526,7 +530,10 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             ValueError: It reports another one, or not one number for each lane.
         """
         names = set(batch.info)
+        paused = self.paused(memory)[batch.lanes] if self._pauses and not batch.is_reset else None
         self.on_step(memory, batch)
+        if paused is not None:
+            batch.info["paused"] = np.maximum(paused, batch.info.get("paused", 0.0)).astype(float)
         for reported in (None, *self.reports):
             value = batch.reward if reported is None else batch.info.get(reported)
             if value is not None and np.shape(value)[:1] != (len(batch.lanes),):
@@ -542,6 +549,14 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
                 f"{type(self).__name__}.on_step reports {name!r}, which is none of its `reports` {self.reports}: name it "
                 "there, so that the info of each step and reset has it."
             )
+
+    def _follow_due_times(self, recorder: TrialRecorder) -> TrialRecorder:
+        """Let a recorder count reaction times from where a wrapper around this one does, and return it."""
+        around = [
+            layer for layer in layers(self.task._top) if layer is not self and any(one is self for one in layers(layer))
+        ]
+        recorder.steps_before_due = sum(getattr(type(layer), "steps_before_due", 0) for layer in around)
+        return recorder
 
     def _prepare_memory(self) -> None:
         """Make new memory for a single env if the env was seeded since the last step."""

@@ -312,7 +312,7 @@ class FollowCurriculum(TrialWrapper):
 
     def init_memory(self, n: int) -> TrialRecorder:
         """Return what measures the trials of n lanes."""
-        return TrialRecorder(n, self.task.dt)
+        return self._follow_due_times(TrialRecorder(n, self.task.dt))
 
     def seed_memory(self, memory: TrialRecorder, lane: int, draws: Draws) -> None:
         """Begin anew when the first lane is seeded."""

@@ -155,7 +155,7 @@ class Monitor(TrialWrapper):
             played = 0 if recorder is None else recorder.num_trials
             recorder = self._recording.recorder = TrialRecorder(n, self.task.dt)
             recorder.num_trials, self._recording.lanes = played, n
-        return recorder
+        return self._follow_due_times(recorder)
 
     def on_step(self, memory: TrialRecorder, batch: StepBatch) -> None:
         """Record the step, and save if it is time."""

@@ -24,7 +24,8 @@ class ReactionTime(TrialWrapper):
     fixate: an answer without evidence earns the task's `abort`, and ends the trial if the task was made with
     ``abort=True``, as breaking fixation does in experiments. At a trial's end `info` reports how many steps it lasted
     (`tr_dur`) and the time from the start of the stimulus to the response in ms (`reaction_time`, NaN without a
-    response); both are 0 where no trial ended.
+    response); both are 0 where no trial ended. Steps in which a wrapper pauses the task, as `TimeOut` does, count for
+    neither of them and have no urgency.
 
     Args:
         env: A task with the two periods below.
@@ -50,6 +51,7 @@ class ReactionTime(TrialWrapper):
     chance = None
     reports = ("tr_dur", "reaction_time")
     moves_decision = True
+    steps_before_due = 1  # from the start of the stimulus to its second step
 
     def __init__(
         self,
@@ -106,13 +108,14 @@ class ReactionTime(TrialWrapper):
             memory.steps[batch.lanes], memory.due[batch.lanes], memory.urgency[batch.lanes] = 0, -1, self.urgency
             return
         lanes, axes = batch.lanes, tuple(range(1, batch.gt.ndim))
-        memory.steps[lanes] += 1
+        taken = np.equal(batch.info.get("paused", np.zeros(len(lanes))), 0)  # a wrapper inside may pause: a time-out
+        memory.steps[lanes] += taken
         answer_due = (batch.gt != 0).any(axis=axes)
-        memory.due[lanes] = np.where(answer_due | (memory.due[lanes] >= 0), memory.due[lanes] + 1, -1)
+        memory.due[lanes] = np.where(answer_due | (memory.due[lanes] >= 0), memory.due[lanes] + taken, -1)
         responded = batch.ended & (batch.action != 0).any(axis=axes) & (memory.due[lanes] >= 0)
-        batch.reward = batch.reward + memory.urgency[lanes]
+        batch.reward = batch.reward + np.where(taken, memory.urgency[lanes], 0.0)
         batch.info["tr_dur"] = np.where(batch.ended, memory.steps[lanes], 0.0)
-        since_stimulus = np.where(responded, (memory.due[lanes] + 1) * float(self.task.dt), np.nan)
+        since_stimulus = np.where(responded, (memory.due[lanes] + self.steps_before_due) * float(self.task.dt), np.nan)
         batch.info["reaction_time"] = np.where(batch.ended, since_stimulus, 0.0)
         ended = lanes[batch.ended]
         memory.steps[ended], memory.due[ended], memory.urgency[ended] = 0, -1, self.urgency

@@ -17,7 +17,8 @@ class TimeOut(TrialWrapper):
     """Pause the task after each trial without full performance.
 
     During the time-out the observation is 0 in all channels, actions have no effect, and the next trial waits. There is
-    none at the end of an episode. `info` reports the remaining time in ms (`time_out`). Data sets have no time-outs,
+    none at the end of an episode. `info` reports the remaining time in ms (`time_out`), and whether the step was one of a
+    time-out (`paused`): such steps belong to no trial, and tables do not count them. Data sets have no time-outs,
     since the ground truth makes no errors.
 
     Args:
