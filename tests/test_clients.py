@@ -173,6 +173,7 @@ def test_training_of_twenty_tasks_with_a_rule_input():
         trial = env.new_trial()
         ob, gt = env.ob, env.gt
         assert ob.shape == (len(gt), 37)
+        assert (ob[:, 33:] == np.eye(4)[k]).all()
         assert trial["ground_truth"] is not None
 
 

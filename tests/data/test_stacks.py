@@ -69,7 +69,8 @@ def test_dataset_shows_the_trials_that_reaction_time_edits():
     assert np.array_equal(inputs[1:, 0, 3], target[:-1, 0])
 
 
-def test_dataset_rejects_step_wrappers_inside_multi_envs():
+def test_dataset_shows_what_step_wrappers_inside_multi_envs_append():
     env = build("PerceptualDecisionMaking-v0", ("PassAction", "MultiEnvs"))
-    with pytest.raises(TypeError, match="its wrappers must define in `on_data` what a Dataset shows"):
-        Dataset(env)
+    inputs, target = Dataset(env, batch_size=2, seq_len=44, seed=0)()
+    assert inputs.shape[2] == env.observation_space.shape[0]
+    assert np.array_equal(inputs[1:, :, 3], target[:-1])

@@ -519,8 +519,17 @@ def test_record_activity_refuses_modules_that_keep_a_state_and_layers_that_are_c
 
 
 def test_record_activity_explains_trials_of_another_shape_than_observations():
-    tasks = [ngym.make(ID, wrappers=["PassReward"]) for _ in range(2)]
-    env = make_sb3_env(ngym.wrappers.MultiEnvs(tasks), 2)
+    class Appends(ngym.TrialWrapper):
+        """Appends a channel step by step, and says nothing of data."""
+
+        def __init__(self, env):
+            super().__init__(env)
+            self.observation_space = ngym.spaces.Box(-np.inf, np.inf, shape=(4,))
+
+        def on_step(self, memory, batch):
+            batch.ob = np.concatenate([batch.ob, batch.ob[:, :1]], axis=1)
+
+    env = make_sb3_env(Appends(ngym.make(ID)), 2)
     message = r"shows observations of shape \(4,\), but its trials have shape \(3,\): its wrappers must define in `on_data`"
     with pytest.raises(TypeError, match=message):
         record_activity(nn.GRU(4, 3), env, 5)

@@ -265,8 +265,19 @@ def test_fixed_conditions_and_stages_choose_among_the_tasks_of_a_mixture():
     assert set(played[4:]) == {GO, MATCH}
 
 
-def test_schedule_envs_refuses_to_be_set():
-    with pytest.raises(
-        TypeError, match="A schedule selects the tasks: force one trial by reset.*'i_env': 1.*or use MultiEnvs"
-    ):
-        mixed().set_i(1)
+def test_schedule_envs_plays_the_task_that_is_set_until_it_is_reset():
+    env = mixed()
+    expected = env.sample_trials(20, seed=0).conditions["i_env"].tolist()
+    env.reset(seed=0)
+    for i in (2, 0, 1):
+        env.set_i(i)
+        assert [env.new_trial()["i_env"] for _ in range(4)] == [i] * 4
+        assert env.sample_trials(20, seed=0).conditions["i_env"].tolist() == expected  # others go on by the schedule
+    assert ngym.TrialVectorEnv(env, 2).reset(seed=0)[1]["trial"]["i_env"][0] == expected[0]
+    outside = ngym.wrappers.PassReward(env)
+    outside.reset(seed=0)
+    env.set_i(2)
+    assert [outside.new_trial()["i_env"] for _ in range(4)] == [2] * 4
+    assert env.reset(seed=0)[1]["trial"]["i_env"] == expected[0]
+    with pytest.raises(IndexError, match="There are envs 0 to 2, not"):
+        env.set_i(3)

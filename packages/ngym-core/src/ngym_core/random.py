@@ -176,6 +176,11 @@ class Draws:
         return child
 
     @property
+    def root(self) -> Draws:
+        """The draws that these are a `child` of, or these."""
+        return self._root
+
+    @property
     def prefix(self) -> str:
         """What the names of streams begin with; ``""`` but for draws that `child` returned."""
         return self._prefix

@@ -439,17 +439,29 @@ class ScheduleEnvs(MultiEnvs):
         if len(envs) != schedule.n:
             raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
         self.schedule = schedule
+        self._follows_schedule = True
         super().__init__(envs, env_input, pad=pad, names=names, cues=cues)
 
     def set_i(self, i: int) -> None:
-        """Raise: the schedule selects the task of each trial.
+        """Select the task of the next trials that this env plays, until it is reset; its schedule waits.
+
+        Lanes and data sets go on by the schedule.
+
+        Args:
+            i: Index of the task.
 
         Raises:
-            TypeError: Always.
+            IndexError: There is no such task.
         """
-        forced = {"conditions": {self._index_name: i}}
-        raise TypeError(f"A schedule selects the tasks: force one trial by reset(options={forced}), or use MultiEnvs.")
+        super().set_i(i)
+        self._follows_schedule = False
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, see `TrialEnv.reset`; the schedule selects tasks again."""
+        self._follows_schedule = True
+        return super().reset(seed=seed, options=options)
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""
-        return self.schedule.take(n, draws)
+        played = draws.root is self.task._draws.root
+        return self.schedule.take(n, draws) if self._follows_schedule or not played else super().take(n, draws)
