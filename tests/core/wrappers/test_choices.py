@@ -303,3 +303,14 @@ def test_choice_wrappers_refuse_a_mixture_of_tasks_with_other_choices(wrapper):
         ValueError, match=r"decides among the choices .*0, 1.* of <Perc.*>, and <Go> has others, .*: put it around"
     ):
         getattr(ngym.wrappers, name)(mixture, **arguments)
+
+
+@pytest.mark.parametrize("name", ["SideBias", "TrialHistoryV2", "RandomGroundTruth"])
+@pytest.mark.parametrize(("row", "right"), [([0.8, 0.2], True), ([0.3333333, 0.6666666], True), ([0.3333, 0.6666], False)])
+def test_probabilities_may_differ_from_1_by_rounding_alone(name, row, right):
+    given = {"p": np.array(row, np.float32)} if name == "RandomGroundTruth" else {"probs": np.array([row, row], np.float32)}
+    if right:
+        ngym.make("PerceptualDecisionMaking-v0", wrappers=[(name, given)]).reset(seed=0)
+    else:
+        with pytest.raises(ValueError, match=r"sums? to 1"):
+            ngym.make("PerceptualDecisionMaking-v0", wrappers=[(name, given)])

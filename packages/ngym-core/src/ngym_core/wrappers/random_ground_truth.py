@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from ngym_core.arguments import sums_to_one
 from ngym_core.random import Draws
 from ngym_core.wrappers.choices import ChoiceWrapper
 
@@ -40,7 +41,7 @@ class RandomGroundTruth(ChoiceWrapper):
         """Return the probability of each choice, (choices,), after a check; equal ones for None."""
         k = self.n_ch
         p = np.full(k, 1 / k) if p is None else np.asarray(p, float)
-        if p.shape[-1:] != (k,) or (p < 0).any() or not np.allclose(p.sum(axis=-1), 1):
+        if p.shape[-1:] != (k,) or (p < 0).any() or not sums_to_one(p):
             raise ValueError(f"p={p} must be {k} probabilities that sum to 1, one for each choice.")
         return p
 

@@ -9,6 +9,7 @@ import gymnasium
 import gymnasium.error
 import numpy as np
 
+from ngym_core.arguments import sums_to_one
 from ngym_core.random import Draws
 from ngym_core.sampling import layers
 from ngym_core.scheduler import BaseSchedule, BlockLength, RandomBlockSchedule
@@ -121,6 +122,6 @@ def _probabilities(probs: Any, n_choices: int) -> Any:
     array = np.array(rows, float)
     if not (array >= 0).all():
         raise ValueError(f"probs={probs!r} must not have negative probabilities.")
-    if not np.allclose(array.sum(axis=1), 1, rtol=0, atol=1e-10):
+    if not sums_to_one(array):
         raise ValueError(f"Each block of probs={probs!r} must sum to 1, not {array.sum(axis=1).tolist()}.")
     return array

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ngym_core.arguments import ArrayOf, Integer, Integers, Probability
+from ngym_core.arguments import ArrayOf, Integer, Integers, Probability, sums_to_one
 from ngym_core.random import Draws
 from ngym_core.scheduler import BlockLength, RandomBlockSchedule
 from ngym_core.wrappers.choices import ChoiceWrapper
@@ -51,7 +51,7 @@ class TrialHistoryV2(ChoiceWrapper):
         """Return the probabilities as an array, (..., choices, choices), after a check."""
         array = np.asarray(probs, float)
         shape = (self.n_ch, self.n_ch)
-        if array.shape[-2:] != shape or not (array >= 0).all() or not np.allclose(array.sum(axis=-1), 1, atol=1e-10):
+        if array.shape[-2:] != shape or not (array >= 0).all() or not sums_to_one(array):
             raise ValueError(f"probs={probs!r} must be {shape} probabilities, and each row must sum to 1.")
         return array
 
