@@ -137,6 +137,7 @@ class MultiEnvs(TrialWrapper):
         super().__init__(envs[0])  # after all checks: it makes the envs part of this mixture
         self._env_input, self._pad = env_input, pad
         self.i_env = self.chosen = 0
+        self._follows_schedule = True  # if it has one, which waits from a call of `set_i` to the next reset
         self._index_name: str = "i_env"
         self.action_space, self.observation_space = actions, space
         self._num_channels: int | None = space.shape[0] if pad else None
@@ -293,6 +294,7 @@ class MultiEnvs(TrialWrapper):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, see `TrialEnv.reset`; a seed restarts the randomness of all tasks."""
+        self._follows_schedule = True
         if seed is not None:
             self.env = self.envs[0]
             self._share(Draws(seed))
@@ -439,7 +441,6 @@ class ScheduleEnvs(MultiEnvs):
         if len(envs) != schedule.n:
             raise ValueError(f"There are {len(envs)} envs, the schedule chooses from {schedule.n}.")
         self.schedule = schedule
-        self._follows_schedule = True
         super().__init__(envs, env_input, pad=pad, names=names, cues=cues)
 
     def set_i(self, i: int) -> None:
@@ -455,11 +456,6 @@ class ScheduleEnvs(MultiEnvs):
         """
         super().set_i(i)
         self._follows_schedule = False
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode, see `TrialEnv.reset`; the schedule selects tasks again."""
-        self._follows_schedule = True
-        return super().reset(seed=seed, options=options)
 
     def take(self, n: int, draws: Draws) -> NDArray[np.int64]:
         """Return the index of the task that each of n consecutive trials comes from, (n,)."""
