@@ -67,15 +67,14 @@ def tasks_of(env: gymnasium.Env[Any, Any]) -> list[Any]:
     return [layer for layer in layers(env) if layer.unwrapped is layer]
 
 
-def rows_of_tasks(env: gymnasium.Env[Any, Any], trials: Trials) -> Iterator[tuple[Any, NDArray[np.int64]]]:
-    """Yield each task inside an env that trials come from, and which ones do (indices), whichever it plays now."""
-    yield from _rows_of_tasks(env, trials, np.arange(trials.n))
-
-
-def _rows_of_tasks(
-    env: gymnasium.Env[Any, Any], trials: Trials, rows: NDArray[np.int64]
+def rows_of_tasks(
+    env: gymnasium.Env[Any, Any], trials: Trials, rows: NDArray[np.int64] | None = None
 ) -> Iterator[tuple[Any, NDArray[np.int64]]]:
-    """Yield the tasks of the trials with some indices; see `rows_of_tasks`."""
+    """Yield each task inside an env that trials come from, and which of `rows` do (indices; by default of all trials).
+
+    Which task the env plays now makes no difference.
+    """
+    rows = np.arange(trials.n) if rows is None else rows
     mixture: Any = next((layer for layer in layers(env) if "envs" in vars(layer)), None)
     if mixture is None:
         yield env.unwrapped, rows
@@ -83,7 +82,7 @@ def _rows_of_tasks(
     index = trials.conditions[mixture._index_name][rows]
     for i, inner in enumerate(mixture.envs):
         if (index == i).any():
-            yield from _rows_of_tasks(inner, trials, rows[index == i])
+            yield from rows_of_tasks(inner, trials, rows[index == i])
 
 
 def parts_of(env: gymnasium.Env[Any, Any]) -> list[gymnasium.Env[Any, Any]]:

@@ -12,6 +12,7 @@ from ngym_core.arguments import Finite, Flag, Text
 from ngym_core.random import Draws
 from ngym_core.sampling import layers, rows_of_tasks
 from ngym_core.trials import Trials, end_trials, set_period
+from ngym_core.trials.durations import to_steps
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 from ngym_core.wrappers.modifiers.base import WHEN_DUE
 
@@ -83,7 +84,7 @@ class ReactionTime(TrialWrapper):
                 f"{self.task}: in a trial that ends with the first step of {self.stimulus!r} there is no step in which to "
                 f"answer: {type(self).__name__} takes answers from the second step on. Make a period longer."
             )
-        end = latest if (latest > end).any() else end
+        end = to_steps(latest, 1) if (latest > end).any() else end
         set_period(trials, self.decision, (stimulus[0] + 1, end))
         for task, rows in rows_of_tasks(self, trials):
             fixation = getattr(task.rule, "fixation", None)  # the period, or periods one after another, of the task's rule
@@ -92,7 +93,7 @@ class ReactionTime(TrialWrapper):
                 begin, until = trials.span(last)
                 moves = np.isin(np.arange(trials.n), rows) & (until == stimulus[0])
                 held = np.where(moves, stimulus[0] + 1, until)
-                set_period(trials, last, (begin, int(held[0]) if (held == held[0]).all() else held))
+                set_period(trials, last, (begin, to_steps(held, 1)))
         trials.set_groundtruth(answer, self.decision)
         if self.end_on_stimulus:
             end_trials(trials, end)
