@@ -150,6 +150,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         reports: Names of the numbers that `on_step` reports in `batch.info`. The `info` of each step and reset has them,
             0 at a reset and where `on_step` reports none. A wrapper that defines `paused` reports that too, as 1 or 0, so
             that tables and other wrappers leave these steps out.
+        names_choices: Whether it decides or records which choice is right, or what a choice means: modifiers that turn the
+            answers refuse it inside of them.
 
     Raises:
         TypeError: The task is not a `TrialEnv`.
@@ -174,6 +176,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     _serves_lanes: ClassVar[bool] = False  # whether a `_generate` of its own makes the trials of several lanes at once
     chance: float | None
     reports: ClassVar[tuple[str, ...]] = ()
+    names_choices: ClassVar[bool] = False
     __signature__ = InitSignature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
