@@ -73,7 +73,8 @@ ENGINES = {  # what each engine is installed from, and the files of tests/engine
 }
 RELEASED_FOR = ["3.11", "3.12", "3.13", "3.14"]
 TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal", "-m", "not statistics")
-ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+# PIP_NO_COMPILE is pip's `--no-compile`, which its variable switches on by 0: compiling torch takes longer than installing it.
+ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_COMPILE": "0"}
 
 
 def install(session: nox.Session, *packages: str, extra: tuple[str, ...] = ()) -> None:
@@ -120,17 +121,18 @@ def tests(session: nox.Session, package: str) -> None:
         run_tests(session, *TOGETHER)
         return
     session.env.update(ENV)
-    session.install("build")
+    session.install("build", *groups("test"))  # of which hatchling builds
     folder = Path(session.create_tmp()).resolve()
     for old in ("dist", "outside"):
         shutil.rmtree(folder / old, ignore_errors=True)
+    build = ("python", "-m", "build", "--no-isolation", "--wheel", "-o", str(folder / "dist"))
     for name in PACKAGES[package]:
-        session.run("python", "-m", "build", "--wheel", "-o", str(folder / "dist"), f"packages/ngym-{name}", silent=True)
+        session.run(*build, f"packages/ngym-{name}", silent=True)
     if package == "sb3":
         session.install("-c", "constraints.txt", "torch")
     built = sorted(map(str, (folder / "dist").glob("*.whl")))
     session.install("-c", "constraints.txt", "--force-reinstall", "--no-deps", *built)
-    session.install("-c", "constraints.txt", *built, *groups("test"))
+    session.install("-c", "constraints.txt", *built)
     outside = folder / "outside"
     shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy("pyproject.toml", outside)
