@@ -44,6 +44,8 @@ TIMED_BYTES = 64 * 2**20
 """Size of the observations of the trials that are generated to measure the speed, at most."""
 RANDOM_BYTES = 512 * 2**20
 """Size of the observations of the trials that are played with random actions, at most."""
+RANDOM_LANES = 50
+"""Lanes in which trials are played with random actions."""
 LATE_STEPS = 200
 """Steps in which the observations of a task's own `_step` are compared with those of the trial."""
 PROBED_TRIALS = 1200
@@ -120,7 +122,8 @@ def check_task(
         task: An id, or a function that makes the env.
         seeds: Seeds to play.
         trials: Trials for each seed; fewer if their observations are large, such as images.
-        random_trials: Trials of random actions to compare with the chance level; fewer if they are large.
+        random_trials: Trials of random actions to compare with the chance level, at least, played in lanes; fewer if they
+            are large.
 
     Returns:
         The measurements.
@@ -145,9 +148,13 @@ def check_task(
     trials, random_trials = _limit_trials(build, trials, PLAYED_BYTES), _limit_trials(build, random_trials, RANDOM_BYTES)
     measured: dict[str, Any] = {}
 
+    def check_oracle() -> Iterator[str]:
+        measured["oracle"] = played = [_play(build(), seed, trials, _play_oracle) for seed in seeds]
+        yield from _check_oracle(build, seeds, trials, played)
+
     def check_chance() -> Iterator[str]:
         measured["chance"] = getattr(build(), "chance", None)
-        measured["random"] = _performance(build, seeds, max(1, random_trials // len(seeds)), _play_randomly)
+        measured["random"] = _random_performance(build(), seeds[0], random_trials)
         breaches = list(_check_scale("random actions score", measured["random"]))
         yield from breaches or _check_chance(measured["chance"], measured["random"])
 
@@ -156,8 +163,8 @@ def check_task(
         "trials": (lambda: _check_trials(build, seeds[0], trials), ()),
         "ground truth": (lambda: _check_ground_truth(build, seeds[0]), ("trials",)),
         "returns": (lambda: _check_returns(build, seeds[0], trials), ("trials",)),
-        "oracle": (lambda: _check_oracle(build, seeds, trials), ("ground truth",)),
-        "rewards": (lambda: _check_rewards(build, seeds[0], trials), ("oracle", "returns")),
+        "oracle": (check_oracle, ("ground truth",)),
+        "rewards": (lambda: _check_rewards(build, seeds[0], measured["oracle"][0].reward), ("oracle", "returns")),
         "replay": (lambda: _check_replay(build, seeds, trials), ("trials",)),
         "batches": (lambda: _check_batches(build, seeds[0]), ("replay",)),
         "forced": (lambda: _check_forced(build, seeds[0]), ("batches",)),
@@ -183,7 +190,7 @@ def check_task(
     if breaches:
         title = f"{name} breaks {len(breaches)} promise{'s' if len(breaches) > 1 else ''}:"
         raise TaskError("\n".join([title, *(f"  - {breach}" for breach in breaches), NEXT]))
-    oracle = _performance(build, seeds, trials, _play_oracle)
+    oracle = np.concatenate([played.performance for played in measured["oracle"]])
     return Check(name, measured["chance"], float(oracle.mean()), float(measured["random"].mean()), _speed(build()))
 
 
@@ -246,8 +253,20 @@ def _play(
     return _Played(np.array(performance), np.array(rewards), returns)
 
 
-def _performance(build: Callable[[], Any], seeds: Sequence[int], trials: int, agent: Callable[[Any], Any]) -> Array:
-    return np.concatenate([_play(build(), seed, trials, agent).performance for seed in seeds])
+def _random_performance(env: Any, seed: int, trials: int) -> Array:
+    """Return the performance of random actions in so many trials at least, as many in each of `RANDOM_LANES` lanes."""
+    lanes = TrialVectorEnv(env, min(RANDOM_LANES, trials))
+    lanes.action_space.seed(seed)
+    lanes.reset(seed=seed)
+    each = math.ceil(trials / lanes.num_envs)
+    played: list[list[float]] = [[] for _ in range(lanes.num_envs)]
+    for _ in range(each * MAX_TRIAL_STEPS):
+        info = lanes.step(lanes.action_space.sample())[4]
+        for lane in np.flatnonzero(info["new_trial"]):
+            played[lane].append(float(info["performance"][lane]))
+        if min(map(len, played)) >= each:
+            break
+    return np.array([performance for of_lane in played for performance in of_lane[:each]])
 
 
 def _place(error: Exception, env: Any) -> str:
@@ -385,11 +404,10 @@ def _time_to_answer(task: TrialEnv, trials: Trials) -> tuple[str, tuple[Any, Any
     return "the trial", (0, trials.gt.shape[1])
 
 
-def _check_oracle(build: Callable[[], Any], seeds: Sequence[int], trials: int) -> Iterator[str]:
-    """Check that the ground truth earns full performance, and at least the reward of random actions."""
+def _check_oracle(build: Callable[[], Any], seeds: Sequence[int], trials: int, played: Sequence[_Played]) -> Iterator[str]:
+    """Check that the ground truth, as played, earns full performance, and at least the reward of random actions."""
     sure = getattr(build().unwrapped, "sure_rewards", True)
-    for seed in seeds:
-        oracle = _play(build(), seed, trials, _play_oracle)
+    for seed, oracle in zip(seeds, played, strict=True):
         if len(oracle.performance) < trials:
             yield (
                 f"seed {seed}: trial {len(oracle.performance)} of the oracle does not end within {MAX_TRIAL_STEPS} steps: "
@@ -429,15 +447,15 @@ def _check_scale(scores: str, performance: Array) -> Iterator[str]:
         )
 
 
-def _check_rewards(build: Callable[[], Any], seed: int, trials: int) -> Iterator[str]:
+def _check_rewards(build: Callable[[], Any], seed: int, oracle: Array) -> Iterator[str]:
     """Check that something can be earned: a reward above 0, or less loss than by doing nothing."""
     task = build().unwrapped
-    if not task.has_answer:
+    if not task.has_answer or oracle.max() > 0:
         return
-    oracle, idle = (_play(build(), seed, trials, agent).reward for agent in (_play_oracle, _play_nothing))
-    if oracle.max() <= 0 and oracle.mean() <= idle.mean() + 1e-9:
+    idle = _play(build(), seed, len(oracle), _play_nothing).reward
+    if oracle.mean() <= idle.mean() + 1e-9:
         yield (
-            f"no reward can be earned: the ground truth earns {oracle.max():g} at best in {trials} trials, and doing "
+            f"no reward can be earned: the ground truth earns {oracle.max():g} at best in {len(oracle)} trials, and doing "
             f"nothing {idle.mean():g} on average, with the rewards {dict(task.rewards)}; pay the right action more, or say "
             "`has_answer = False` in the class"
         )
