@@ -73,7 +73,7 @@ ENGINES = {  # what each engine is installed from, and the files of tests/engine
 }
 RELEASED_FOR = ["3.11", "3.12", "3.13", "3.14"]
 TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal", "-m", "not statistics")
-# PIP_NO_COMPILE is pip's `--no-compile`, which its variable switches on by 0: compiling torch takes longer than installing it.
+# PIP_NO_COMPILE is pip's `--no-compile`, which 0 switches on: compiling torch takes longer than installing it.
 ENV = {"MPLBACKEND": "Agg", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_COMPILE": "0"}
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.rollout import trial_rewards
 
 from .toy import Toy
 
@@ -148,3 +149,14 @@ def test_run_env_records_what_the_agent_saw_and_where_trials_began(make):
     assert len(data["periods"]) == 1 + following > 3
     first = np.nonzero(data["trial_start"])[0]
     assert np.allclose(data["ob_cum"][first[1:]], data["ob"][first[1:]])
+
+
+def test_trial_rewards_leave_out_what_was_earned_in_trials_that_an_episode_cut_short():
+    env = gym.wrappers.TimeLimit(ngym.make("PerceptualDecisionMaking-v0"), 30)
+    run = ngym.run_env(env, num_trials=4, def_act=1, seed=0)  # each step of fixation costs 0.1
+    starts, ends = np.flatnonzero(run["trial_start"]), np.flatnonzero(run["trial_end"])
+    assert len(starts) > len(ends) == 4
+    sums = [run["rewards"][starts[starts <= end].max() : end + 1].sum() for end in ends]
+    assert trial_rewards(run).tolist() == pytest.approx(sums)
+    assert trial_rewards(run).sum() > run["rewards"].sum() + 0.05
+    assert trial_rewards(ngym.run_env(env, num_steps=3, def_act=1, seed=0)).tolist() == []

@@ -34,7 +34,7 @@ from ngym_core.env import TrialEnv as CoreTrialEnv
 from ngym_core.errors import InvalidOperationError as InvalidOperationError
 from ngym_core.plugins.registry import TaskSpec, task_spec
 from ngym_core.random import Draws
-from ngym_core.rollout import run_env
+from ngym_core.rollout import run_env, trial_rewards
 from ngym_core.sampling import layers
 from ngym_core.trials import Trials
 from ngym_core.wrappers import WRAPPERS
@@ -249,7 +249,7 @@ class Monitor(CoreMonitor):
         run = run_env(self.env, num_trials=num_trials, model=model)
         ends = np.nonzero(run["trial_end"])[0]
         rewards, performances = run["rewards"][ends], run["perf"][ends]
-        sums = np.add.reduceat(run["rewards"], np.concatenate([[0], ends[:-1] + 1]))
+        sums = trial_rewards(run)
         means = {
             "mean_reward": float((rewards > 0).mean()),
             "mean_cum_reward": float(sums.mean()),

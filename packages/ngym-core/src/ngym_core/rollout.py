@@ -9,14 +9,15 @@ from typing import Any, cast
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Keywords, Seed, checked, shown
+from ngym_core.arguments import Count, Keywords, Seed, checked, explained, shown
 from ngym_core.networks import NetworkAgent, NetworkState, is_network
 from ngym_core.playing import check_agent
 from ngym_core.plugins.registry import make
 from ngym_core.wrappers.fix_conditions import conditions_fixed
 
-__all__ = ["run_env"]
+__all__ = ["run_env", "trial_rewards"]
 
 
 @checked
@@ -81,6 +82,26 @@ def run_env(
         env = make(env)
     with _fixed(env, conditions) as played:
         return _record(_Player(played, def_act, model, seed), num_steps, num_trials)
+
+
+@explained
+def trial_rewards(run: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return the sum of the rewards of each trial of a run that ended, (trials,).
+
+    Steps of trials that the end of an episode cut short belong to none.
+
+    Args:
+        run: What `run_env` returns.
+
+    Example:
+        >>> from ngym_core.rollout import run_env, trial_rewards
+        >>> trial_rewards(run_env("PerceptualDecisionMaking-v0", num_trials=2, def_act=0, seed=0)).tolist()
+        [0.0, 0.0]
+    """
+    starts, ends = np.flatnonzero(run["trial_start"]), np.flatnonzero(run["trial_end"])
+    first = starts[np.searchsorted(starts, ends, side="right") - 1]
+    edges = np.column_stack([first, ends + 1]).ravel()
+    return np.add.reduceat(np.append(run["rewards"], 0.0), edges)[::2]
 
 
 def _fixed(env: Any, conditions: Mapping[str, Any] | None) -> AbstractContextManager[Any]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.arguments import Count, Expected, Finite, Text, checked, explained
 from ngym_core.errors import unknown_name
+from ngym_core.rollout import trial_rewards
 
 __all__ = [
     "Table",
@@ -59,8 +60,6 @@ def table_from_run(run: Mapping[str, Any]) -> dict[str, Array]:
     ends = np.nonzero(run["trial_end"])[0]
     if not len(ends):
         raise ValueError(f"No trial ended in the {len(run['trial_end'])} steps of the run.")
-    # The steps after the last end belong to a trial that did not end.
-    rewards = np.add.reduceat(run["rewards"][: ends[-1] + 1], np.concatenate([[0], ends[:-1] + 1]))
     trials = run["trials"]
     shared = [name for name in trials[0] if all(np.ndim(trial.get(name, [])) == 0 for trial in trials)]
     table = {name: np.array([trial[name] for trial in trials]) for name in shared}
@@ -69,7 +68,7 @@ def table_from_run(run: Mapping[str, Any]) -> dict[str, Array]:
         "choice": run["actions"][ends],
         "gt": run["gt"][ends],
         "performance": run["perf"][ends],
-        "reward": rewards,
+        "reward": trial_rewards(run),
     }
 
 
