@@ -160,3 +160,10 @@ def test_trial_rewards_leave_out_what_was_earned_in_trials_that_an_episode_cut_s
     assert trial_rewards(run).tolist() == pytest.approx(sums)
     assert trial_rewards(run).sum() > run["rewards"].sum() + 0.05
     assert trial_rewards(ngym.run_env(env, num_steps=3, def_act=1, seed=0)).tolist() == []
+
+
+def test_run_env_says_that_episodes_are_too_short_for_a_trial():
+    env = gym.wrappers.TimeLimit(ngym.make("PerceptualDecisionMaking-v0"), 3)
+    with pytest.raises(ValueError, match="1,000 episodes ended one after another before any trial did; let episodes last"):
+        ngym.run_env(env, num_trials=1, def_act=0)
+    assert len(ngym.run_env(env, num_steps=3010, def_act=0)["trial_start"]) == 3010

@@ -92,6 +92,13 @@ class Eager:
         return np.ones(len(ob), int), state
 
 
+def test_evaluation_says_that_episodes_are_too_short_for_a_trial():
+    env = make_sb3_env(TimeLimit(ngym.make(ID), 3), 2)
+    for play in (evaluate_policy, record_activity):
+        with pytest.raises(ValueError, match="1,000 episodes ended one after another before any trial did"):
+            play(PPO("MlpPolicy", env, n_steps=8, batch_size=16), env, 4)
+
+
 def test_evaluate_policy_has_reaction_times_of_intervals_that_are_produced_early():
     table = evaluate_policy(Eager(), make_sb3_env("ReadySetGo-v0", 2), 6)
     after_set = np.rint(table["production"] / 80) - 1  # steps from the end of the set flash, which takes one

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ngym_core.arguments import AnyEnv, ArrayOf, Count, Flag, Having, Integer, Seed, Several, checked, explained, shown
 from ngym_core.random import Draws
@@ -18,7 +18,7 @@ from ngym_core.vector._lane_info import condition_columns
 from ngym_core.vector.env import TrialVectorEnv
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
 
-__all__ = ["Carry", "GivenTrials", "check_agent", "deal_trials", "play_trials"]
+__all__ = ["Carry", "GivenTrials", "check_agent", "count_cut_episodes", "deal_trials", "play_trials"]
 
 Array: TypeAlias = NDArray[Any]
 Carry: TypeAlias = Literal["trial", "stream"]
@@ -41,6 +41,8 @@ Agent: TypeAlias = Annotated[Any, Having("an agent with `predict`", "predict")]
 
 ENDLESS = 2**62
 """Number of trials of an episode, where none is to end."""
+MAX_CUT_EPISODES = 1000
+"""Episodes that may end one after another before any trial of them does."""
 
 
 @checked
@@ -87,6 +89,36 @@ def check_agent(agent: Any, env: AnyEnv, task: str, spaces: Sequence[str] = ("ob
                 f"The agent was made for the {name} {made_for}, and {task} has {getattr(env, name)}; give it the task (and "
                 "the wrappers) it was trained on."
             )
+
+
+@explained
+def count_cut_episodes(counts: Array, over: ArrayLike, ended: ArrayLike, env: Any) -> Array:
+    """Count the episodes of each lane that ended one after another before any trial did, after a step.
+
+    An env whose episodes are shorter than its trials would be played for ever.
+
+    Args:
+        counts: What this returned after the step before, (N,) integers; at first zeros.
+        over: Whether an episode ended with the step, (N,) bool.
+        ended: Whether a trial did, (N,) bool.
+        env: The env, for the message.
+
+    Raises:
+        ValueError: A thousand such episodes in a lane.
+
+    Example:
+        >>> import numpy as np
+        >>> from ngym_core.playing import count_cut_episodes
+        >>> count_cut_episodes(np.array([0, 1, 2]), over=[True, False, False], ended=[False, False, True], env=None).tolist()
+        [1, 1, 0]
+    """
+    counts = np.where(ended, 0, counts + np.asarray(over))
+    if counts.max() >= MAX_CUT_EPISODES:
+        raise ValueError(
+            f"{env}: {MAX_CUT_EPISODES:,} episodes ended one after another before any trial did; let episodes last longer "
+            "(`max_episode_steps`, TimeLimit)."
+        )
+    return counts
 
 
 class _Shared:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ngym_core.arguments import Count, Keywords, Seed, checked, explained, shown
 from ngym_core.networks import NetworkAgent, NetworkState, is_network
-from ngym_core.playing import check_agent
+from ngym_core.playing import check_agent, count_cut_episodes
 from ngym_core.plugins.registry import make
 from ngym_core.wrappers.fix_conditions import conditions_fixed
 
@@ -64,8 +64,8 @@ def run_env(
         next), period -> its first step in the trial and the step after its last (empty for a vector env).
 
     Raises:
-        ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials, or a torch module
-            or an agent whose outputs do not fit the actions.
+        ValueError: `num_steps` or `num_trials` below 1, more than one env, an env that reports no trials or whose episodes
+            are too short for one, or a torch module or an agent whose outputs do not fit the actions.
         UnknownNameError: A condition that the task does not have.
         TypeError: A vector env of Gymnasium, observations that are no arrays, conditions for a vector env that
             `make_sb3_env` did not make, or a model without `predict` that is neither a torch module nor a function, or a
@@ -125,10 +125,13 @@ def _record(player: _Player, num_steps: int, num_trials: int | None) -> dict[str
     trials: list[dict[str, Any]] = []
     periods = [player.periods()]
     total = np.array(initial_ob, float)
+    cut = np.zeros(1, int)
     while len(rows) < num_steps if num_trials is None else len(trials) < num_trials:
         row, ended = player.step()
         total = total + row["ob"]
         rows.append({**row, "ob_cum": total})
+        if num_trials is not None:
+            cut = count_cut_episodes(cut, player.start, row["trial_end"], player.env)
         if row["trial_end"]:
             trials.append(ended)
         if player.trial_starts:

@@ -15,7 +15,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage, is_vecenv_wrapped
 
 from ngym_core.arguments import Count, Flag, Keywords, Seed, checked, explained
-from ngym_core.playing import check_agent
+from ngym_core.playing import check_agent, count_cut_episodes
 from ngym_core.trial_table import TrialRecorder, TrialTable
 from ngym_core.wrappers.base import StepBatch
 from ngym_sb3.trained_on import warn_of_another_env
@@ -61,7 +61,7 @@ def evaluate_policy(
         Column -> (num_trials,) array: the conditions of the trials, and `ngym_core.trial_table.MEASURED_COLUMNS`.
 
     Raises:
-        ValueError: Fewer than one trial, or an agent made for other observations or actions.
+        ValueError: Fewer than one trial, an agent made for other observations or actions, or episodes too short for a trial.
         TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``.
         UnknownNameError: A condition that the task does not have.
 
@@ -127,7 +127,7 @@ class Evaluator:
         recorder: TrialRecorder of the trials.
 
     Raises:
-        ValueError: Fewer than one trial, or an agent made for other observations or actions.
+        ValueError: Fewer than one trial, an agent made for other observations or actions, or episodes too short for a trial.
         TypeError: An env that `make_sb3_env` did not make, or a model without ``predict``, such as a class.
     """
 
@@ -151,6 +151,7 @@ class Evaluator:
         self.paused = np.zeros(n, bool)
         self.episode_starts = np.ones(n, bool)
         self.trials_played = np.zeros(n, int)
+        self._cut = np.zeros(n, int)
         self.recorder = TrialRecorder(n, self.vec_env.vector_env.task.dt)
 
     @property
@@ -169,6 +170,7 @@ class Evaluator:
         rewards = self.vec_env.last_rewards
         batch = record_step(self.recorder, self.observations, rewards, self.actions, self.episode_starts, infos)
         self.trials_played += batch.ended
+        self._cut = count_cut_episodes(self._cut, self.episode_starts, batch.ended, self.vec_env.task_name)
         self.paused = batch.info["paused"] != 0
         return batch.ended
 
