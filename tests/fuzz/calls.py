@@ -627,6 +627,9 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "playing.*.rows": give([np.array([0]), np.array([1])]),
     "play_trials.rows": give([np.array([0]), np.array([1])]),
     "deal_trials.lanes": give(2),
+    "count_cut_episodes.counts": give(np.zeros(2, int)),
+    "count_cut_episodes.over": give(np.zeros(2, bool)),
+    "count_cut_episodes.ended": give(np.zeros(2, bool)),
     # data
     "score.net": lambda: readout(),
     "played_trials.n": give(2),
