@@ -45,7 +45,7 @@ def play(env, steps, seed=7):
         returned.append(back)
         if back[2] or back[3]:
             returned.append(env.reset())
-    return copy.deepcopy(returned)
+    return returned
 
 
 def plain(state):
