@@ -139,6 +139,7 @@ def pairs(id_, kinds):
     """All pairs of wrappers of some kinds that go with a task and with each other, in both orders."""
     found = [p for p in itertools.permutations(kinds, 2) if all(goes_with(name, id_) for name in p)]
     found = [p for p in found if not ("ScheduleAttr" in p and CHOICE & set(p))]  # these decide the same condition
+    found = [p for p in found if not (p[0] == "TimeOut" and p[1] in ("MultiEnvs", "ScheduleEnvs"))]
     found = [p for p in found if not (p[1] in MODIFIERS and p[0] in ("MultiEnvs", "ScheduleEnvs"))]
     found = [p for p in found if not (p[1] in ("Context", "GoCue") and p[0] in STEP)]
     found = [p for p in found if not both_time_answers(*p)]

@@ -291,14 +291,66 @@ def test_channels_that_wrappers_inside_a_mixture_append_come_before_its_cue_in_d
     parts = [ngym.make(PDM, wrappers=["PassReward"], rewards={"correct": pay}) for pay in (1.0, 5.0)]
     env = ngym.mix(parts)
     assert env.observation_space.name["reward"] == 3
-    trials = sample_as_data(env, 40, ngym.Draws(0), {})
+    trials = sample_as_data(env, 40, ngym.Draws(0), {"i_env": 1})
     assert trials.ob.shape[2] == env.observation_space.shape[0]
-    assert set(np.unique(trials.ob[..., 3])) == {0, 1, 5}
+    assert set(np.unique(trials.ob[..., 3])) == {0, 5}
     assert (trials.ob[..., 4:].sum(axis=2)[trials.mask] == 1).all()
     with pytest.raises(
         ValueError, match=r"wrapper of <PassReward<.*>> adds others behind them step by step: put that wrapper"
     ):
         ngym.mix([ngym.make(PDM, wrappers=["PassReward"]), ngym.make("GoNogo-v0", wrappers=["PassReward"])], pad=True)
+
+
+@pytest.mark.parametrize("name", ["PassReward", "PassAction", "FullInput"])
+def test_data_of_a_mixture_refuse_wrappers_inside_that_show_the_step_before_another_task(name):
+    env = ngym.mix([ngym.make(PDM, wrappers=[name]), ngym.make(PDM, wrappers=[name])])
+    message = f"{name} of env 0 shows the step before, which data do not know where it is another task's; put it around"
+    with pytest.raises(TypeError, match=message):
+        sample_as_data(env, 40, ngym.Draws(0), {})
+    draws = ngym.Draws(0)
+    sample_as_data(env, 4, draws, {"i_env": 0})
+    with pytest.raises(TypeError, match=message):
+        sample_as_data(env, 4, draws, {"i_env": 1})
+
+
+def test_mixture_refuses_pauses_of_one_task():
+    env = ngym.make(PDM, wrappers=[("TimeOut", {"time_out": 300})])
+    with pytest.raises(
+        ValueError, match="TimeOut of env 1 pauses after a trial, and the next may be another task's; put it"
+    ):
+        ngym.mix([PDM, env])
+    assert ngym.mix([env]).reset(seed=0)
+
+
+def first_observations(env, trials):
+    """What the oracle sees at the first step of each trial, with the reward and the action before, and the tasks."""
+    found, reward, action = [], 0.0, 0
+    ob, info = env.reset(seed=0)
+    new = True
+    while len(found) < trials:
+        if new:
+            found.append((ob, reward, action, info["trial"]["i_env"]))
+        action = env.unwrapped.gt_now
+        ob, reward, _, truncated, info = env.step(action)
+        new = info["new_trial"]
+        if truncated:
+            ob, info = env.reset()
+            reward, action = 0.0, 0
+    return found
+
+
+def test_first_observations_of_trials_pass_through_the_wrappers_of_their_own_task():
+    noisy = ngym.make("yang19.go-v0", wrappers=[("Noise", {"std_noise": 0.5})], num_trials_before_reset=7)
+    env = ngym.mix([noisy, "yang19.anti-v0"])
+    found = first_observations(env, 60)
+    assert {i for *_, i in found} == {0, 1}
+    assert [np.abs(ob[1:33]).max() > 0 for ob, *_, i in found] == [i == 0 for *_, i in found]
+    assert all(ob[33:].tolist() == np.eye(2)[i].tolist() for ob, *_, i in found)
+    both = ngym.mix(
+        [ngym.make("yang19.go-v0", wrappers=["PassReward", "PassAction"], num_trials_before_reset=7) for _ in range(2)]
+    )
+    for ob, reward, action, _ in first_observations(both, 40):
+        assert ob[33:35] == pytest.approx([reward, action])
 
 
 def test_mixture_that_is_refused_leaves_the_tasks_as_they_are():

@@ -47,7 +47,7 @@ def _steps_by_rule(task: type[TrialEnv]) -> bool:
 def _is_mixture(env: Any) -> bool:
     """Return whether a layer combines tasks whose wrappers change trials only, and by itself changes no step."""
     kind: Any = type(env)
-    if not isinstance(env, MultiEnvs) or kind.reset is not MultiEnvs.reset or kind.step is not TrialWrapper.step:
+    if not isinstance(env, MultiEnvs) or kind.reset is not MultiEnvs.reset or kind.step is not MultiEnvs.step:
         return False
     stacks = [split_wrappers(stack) for stack in env.envs]
     return all(

@@ -173,6 +173,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     _one_at_a_time: ClassVar[bool] = False
     _changes_steps: ClassVar[bool] = False
     _pauses: ClassVar[bool] = False
+    _shows_step_before: ClassVar[bool] = False  # whether `on_step` appends rewards or actions to observations
     _serves_lanes: ClassVar[bool] = False  # whether a `_generate` of its own makes the trials of several lanes at once
     chance: float | None
     reports: ClassVar[tuple[str, ...]] = ()
@@ -507,13 +508,32 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         ob, info = self.env.reset(seed=seed, options=options)
         if not self._changes_steps:
             return ob, info
+        if self._plays:
+            ob = self._observe_at_reset(ob)
+        return ob, {**info, **dict.fromkeys(self.reports, np.float64(0))}
+
+    @property
+    def _plays(self) -> bool:
+        """Whether the trial that begins is one of the task inside, and not of another one of a mixture around."""
+        return self.unwrapped is self.task._top.unwrapped
+
+    def _observe_at_reset(self, ob: Any, reward: float = 0.0, action: Any = None) -> Any:
+        """Return what this wrapper shows of the first observation of an episode, or of a trial after another task's.
+
+        Args:
+            ob: The observation.
+            reward: Reward of the step before, if there was one.
+            action: Its action.
+        """
         self._prepare_memory()
         self._last_ob = np.array(ob)
         batch = StepBatch.at_reset(np.zeros(1, int), np.array(ob)[None])
+        if self._shows_step_before and action is not None:
+            batch.reward, batch.action = np.array([reward], float), np.asarray(action)[None]
         self._run_on_step(batch)
         if self.task._recorder is not None:
             self.task._recorder.change(batch.ob)
-        return batch.ob[0], {**info, **dict.fromkeys(self.reports, np.float64(0))}
+        return batch.ob[0]
 
     def _run_on_step(self, batch: StepBatch) -> None:
         """Call `on_step` for a single env, without the channels that an outer wrapper added to the trials."""
@@ -594,6 +614,8 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
             conditions={k: np.asarray(v)[None] for k, v in info["ended_trial"].items()} if info["new_trial"] else {},
         )
         self._run_on_step(batch)
+        if batch.ended[0] and not self._plays:  # the observation is for the wrappers of the task that begins a trial
+            batch.ob = np.array(ob)[None]
         if self.task._recorder is not None:
             self.task._recorder.change(batch.ob, batch.reward)
         return batch.ob[0], float(batch.reward[0]), terminated, truncated, {**info, **self._reported(batch)}

@@ -31,6 +31,7 @@ class PassAction(TrialWrapper):
         (3, array([1., 0., 0., 0.], dtype=float32))
     """
 
+    _shows_step_before = True
     metadata = {"description": "Appends the last action to the observation.", "paper_link": None}
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:

@@ -38,6 +38,7 @@ class PassReward(TrialWrapper):
         (np.float32(-0.1), -0.1)
     """
 
+    _shows_step_before = True
     metadata = {
         "description": "Appends the last reward to the observation.",
         "paper_name": "Prefrontal cortex as a meta-reinforcement learning system",

@@ -24,6 +24,7 @@ from ngym_core.sampling import (
     is_by_trial,
     layers,
     outermost_trial_layer,
+    played_layers,
     sample_trials,
     shown_as_data,
     tasks_of,
@@ -62,8 +63,12 @@ class MultiEnvs(TrialWrapper):
     own task lacks begin and end with the trial's first step. Of such wrappers one in another, the inner one records
     its index as `inner_i_env`. The number of trials of an episode is that of the first task.
 
+    A wrapper inside acts on the trials of its task only, and sees the first observation of one that follows on a trial of
+    another task as that of an episode. The `info` of a step has what the wrappers of the played task report.
+
     Args:
-        envs: The tasks, with wrappers; their observations and actions must have the same shape.
+        envs: The tasks, with wrappers; their observations and actions must have the same shape. Wrappers that pause
+            after a trial (`TimeOut`) go around several tasks, and for data those that show the step before (`PassAction`).
         env_input: Show the agent which task it is, by further channels named `env`.
         pad: Let tasks differ in the number of channels and of actions: all get as many as the one that has the most. Further
             channels show 0, further actions are never right. Names of channels and actions stay as the tasks have them.
@@ -76,9 +81,9 @@ class MultiEnvs(TrialWrapper):
         chance: Performance of random actions, if it is known and the same in all tasks; else None.
 
     Raises:
-        ValueError: No task, tasks with different spaces or time steps, an env that is part of a mixture already, `env_input`
-            or `pad` with observations that are no vector, or `pad` with tasks that differ in their actions and whose rules
-            do not compare these with the ground truth.
+        ValueError: No task, tasks with different spaces or time steps, an env that is part of a mixture already or pauses
+            after trials, `env_input` or `pad` with observations that are no vector, or `pad` with tasks that differ in their
+            actions and whose rules do not compare these with the ground truth.
 
     Example:
         >>> import ngym_core as ngym
@@ -133,6 +138,9 @@ class MultiEnvs(TrialWrapper):
                 "All envs must have the same shape of observations and the same actions, unless pad=True: "
                 f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
             )
+        if len(envs) > 1:
+            for i, env in enumerate(envs):
+                _refuse_inside(env, i, "_pauses", "pauses after a trial, and the next may be another task's", ValueError)
         self.envs, self._own_channels = list(envs), own_channels
         super().__init__(envs[0])  # after all checks: it makes the envs part of this mixture
         self._env_input, self._pad = env_input, pad
@@ -239,10 +247,16 @@ class MultiEnvs(TrialWrapper):
         """Return trials with what wrappers inside change step by step, see `ngym_core.sampling.shown_as_data`."""
         if not any(getattr(layer, "_changes_steps", False) for part in self.envs for layer in layers(part)):
             return trials
+        index = trials.conditions[self._index_name]
+        before = self.own_draws(draws).previous("shown", index, -1)
+        if ((before >= 0) & (before != index)).any():
+            for i, part in enumerate(self.envs):
+                reason = "shows the step before, which data do not know where it is another task's"
+                _refuse_inside(part, i, "_shows_step_before", reason, TypeError)
         shown: list[Trials] = []
         rows: list[NDArray[np.int64]] = []
         for i, (part, own) in enumerate(zip(self.envs, self._own_channels, strict=True)):
-            of_part = np.nonzero(trials.conditions[self._index_name] == i)[0]
+            of_part = np.nonzero(index == i)[0]
             if not len(of_part):
                 continue
             one, own_draws = select(trials, of_part), draws.of_trials(of_part, trials.n)
@@ -298,7 +312,23 @@ class MultiEnvs(TrialWrapper):
         if seed is not None:
             self.env = self.envs[0]
             self._share(Draws(seed))
-        return super().reset(options=options)
+        played = self.env
+        ob, info = super().reset(options=options)
+        return self._observe(ob, played), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Take one step, see `TrialEnv.step`."""
+        played = self.env
+        ob, reward, terminated, truncated, info = super().step(action)
+        return self._observe(ob, played, reward, action), reward, terminated, truncated, info
+
+    def _observe(self, ob: Any, played: gymnasium.Env[Any, Any], *step: Any) -> Any:
+        """Return an observation as its task's wrappers show it, where another env was played before: as at a reset."""
+        if self.env is not played:
+            for layer in reversed(played_layers(self.env)):
+                if isinstance(layer, TrialWrapper) and layer._changes_steps:
+                    ob = layer._observe_at_reset(ob, *step)
+        return ob
 
     def seed(self, seed: int | None = None) -> list[int | None]:
         """Restart all randomness, see `TrialEnv.seed`."""
@@ -315,6 +345,13 @@ class MultiEnvs(TrialWrapper):
         """Let all tasks draw from these draws."""
         for task in tasks_of(self):
             task._draw_from(draws)
+
+
+def _refuse_inside(env: gymnasium.Env[Any, Any], i: int, kind: str, reason: str, error: type[Exception]) -> None:
+    """Raise an error if env i, one of several, has a wrapper of a kind (an attribute of its class)."""
+    for layer in layers(env):
+        if getattr(layer, kind, False):
+            raise error(f"{type(layer).__name__} of env {i} {reason}; put it around the mixture.")
 
 
 def _refuse_shared(envs: Sequence[gymnasium.Env[Any, Any]]) -> None:
