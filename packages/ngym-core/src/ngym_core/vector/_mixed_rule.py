@@ -53,6 +53,7 @@ class MixedRule(Rule):
         for i in np.unique(index).tolist():
             rows = np.nonzero(index == i)[0]
             for name, values in prepare_trials(self._tasks[i], select(trials, rows)).items():
+                facts[name] = facts[name].astype(np.result_type(facts[name], values), copy=False)
                 facts[name][rows] = values
             facts["timeout"][rows] += self._tasks[i].r_tmax - task.r_tmax  # that of `task` is added for all
         return {**facts, "_task": index.astype(np.int64)}
