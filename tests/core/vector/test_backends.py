@@ -116,7 +116,7 @@ def copied(env):
 
 
 def pickled(env):
-    return pickle.loads(pickle.dumps(env))  # noqa: S301
+    return pickle.loads(pickle.dumps(env))
 
 
 def from_a_state(env):

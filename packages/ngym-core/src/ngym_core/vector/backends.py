@@ -222,8 +222,8 @@ class RuleState:
             column[...] = value
             if column.dtype.kind in "biu" and np.asarray(value).dtype != column.dtype and (column != value).any():
                 raise TypeError(
-                    f"The rule sets now.{name} to {shown(value)}, but `prepare` returned {column.dtype} values of it, and lanes "
-                    f"keep that type: return the type that it may get, such as {{{name!r}: 0.0}}."
+                    f"The rule sets now.{name} to {shown(value)}, but `prepare` returned {column.dtype} values of it, and "
+                    f"lanes keep that type: return the type that it may get, such as {{{name!r}: 0.0}}."
                 )
 
 
