@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -152,7 +152,7 @@ def parameter_names(kind: type, attributes: Mapping[str, Any]) -> tuple[str, ...
     return tuple(name for name in attributes if (name in private if name[:1] == "_" else name not in PLAYED))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _of_properties(kind: type) -> frozenset[str]:
     """Return the names of private attributes that may hold the values of properties that can be set."""
     found = {name: getattr(kind, name, None) for name in dir(kind) if name[:1] != "_" and name not in PLAYED}

@@ -381,7 +381,7 @@ class RuleBackend(Backend):
             reward[paused], ends[paused], gt[paused] = 0.0, False, 0
         if np.count_nonzero(late):
             late = late > ends  # those that the rule did not end
-            np.add(reward, now.timeout + self.task.r_tmax, out=reward, where=late)
+            np.add(reward, now.timeout + self.rule._r_tmax(self.task, now), out=reward, where=late)
             ends = ends | late
         self._at += self._ones
         if paused_lanes is not None and paused_facts is not None:
