@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -298,7 +300,7 @@ def test_trials_of_a_plain_task_beside_a_mixture_have_its_index_as_nan(depth):
     trials = env.sample_trials(60, seed=0)
     played = np.array([trials.conditions[name] for name in names])
     assert set(played[0].tolist()) == {0, 1}
-    for outer, inner in zip(played, played[1:], strict=False):
+    for outer, inner in itertools.pairwise(played):
         np.testing.assert_array_equal(np.isnan(inner), outer != 0)
     assert len(np.unique(np.nan_to_num(played, nan=-1), axis=1).T) == depth + 2
     single.reset(seed=0)

@@ -169,7 +169,9 @@ class MultiEnvs(TrialWrapper):
             for name in [self._names[i]] if mixture is None else mixture._places:
                 self._places.setdefault(name, []).append(i)
         conditions = [probe.conditions for probe in probes]  # made when mixtures inside were none of this one
-        self._empty = _empty_columns([_as_inner(own) if i in self._mixed else own for i, own in enumerate(conditions)])
+        self._empty: dict[str, NDArray[Any]] = _empty_columns(
+            [_as_inner(own) if i in self._mixed else own for i, own in enumerate(conditions)]
+        )
         for task in tasks_of(self):
             task._object_conditions = frozenset(name for name, empty in self._empty.items() if empty.dtype == object)
         self._periods = dict.fromkeys(name for probe in probes for name in probe.start)  # in this order in all trials
