@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import copy
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.scheduler import SequentialBlockSchedule
 from ngym_data import Dataset, TrialDataset
 
 ID = "DelayComparison-v0"
@@ -62,3 +65,49 @@ class Negative(gym.ObservationWrapper):
 def test_trial_source_rejects_invalid_envs_and_weights(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+ASSIGNED = {
+    "Delay.ms": ("yang19.dm1-v0+delay=500", (), lambda env: setattr(env, "ms", 200)),
+    "SideBias.schedule": (
+        "PerceptualDecisionMaking-v0",
+        [("SideBias", {"probs": [[1, 0], [0, 1]], "block_dur": 3})],
+        lambda env: setattr(env, "schedule", SequentialBlockSchedule(2, [1, 1])),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASSIGNED)
+def test_what_is_assigned_to_a_property_of_a_wrapper_counts_in_data(name):
+    id_, wrappers, assign = ASSIGNED[name]
+
+    def made():
+        return ngym.make(id_, wrappers=list(wrappers))
+
+    data = Dataset(made(), batch_size=1, seq_len=1, seed=0)
+    data()
+    assign(data.env)
+    draws, env = ngym.Draws(data.seeds[0]), made()
+    first = env.sample_trials(1, draws=draws)
+    assign(env)
+    later = env.sample_trials(8, draws=draws)
+    expected = [trial.ob[t] for trials in (first, later) for trial in trials for t in range(len(trial.ob))]
+    state = data.state_dict()
+    other = made()
+    if name == "SideBias.schedule":  # of a state, a schedule takes where it stands
+        assign(other)
+    restored = Dataset(other, batch_size=1, seq_len=1, seed=0)
+    restored.load_state_dict(state)
+    for one in (data, copy.deepcopy(data), restored):
+        seen = [one()[0][0, 0] for _ in range(len(expected) - 1)]
+        np.testing.assert_array_equal(seen, expected[1:])
+
+    trials = TrialDataset(made(), trials=6, seed=0)
+    before = trials[0][0].shape
+    assign(trials.env)
+    given = made()
+    assign(given)
+    same = TrialDataset(given, trials=6, seed=0)
+    for i in range(6):
+        np.testing.assert_array_equal(trials[i][0], same[i][0])
+    assert trials[0][0].shape == before or name == "Delay.ms"

@@ -115,3 +115,25 @@ def test_other_mixtures_are_stepped_one_lane_after_another(tasks):
 def test_a_mixture_of_mixtures_is_stepped_one_lane_after_another():
     env = ngym.mix([ngym.mix(["yang19.go-v0", "yang19.anti-v0"]), ngym.mix(["yang19.dms-v0", "yang19.dnms-v0"])])
     assert isinstance(ngym.TrialVectorEnv(env, 2)._backend, LoopBackend)
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+@pytest.mark.parametrize("running", [0, 1])
+def test_a_changed_r_tmax_of_one_task_is_paid_in_its_trials_alone(running, changed):
+    def made():
+        return ngym.mix(["PerceptualDecisionMaking-v0", "PulseDecisionMaking-v0"], dt=100)
+
+    single, lanes = made(), ngym.TrialVectorEnv(made(), 1)
+    assert isinstance(lanes._backend, RuleBackend)
+    options = {"conditions": {"i_env": running}}
+    single.reset(seed=0, options=options)
+    lanes.reset(seed=0, options=options)
+    seen = set()
+    for step in range(250):
+        if step == 1:
+            single.envs[changed].unwrapped.r_tmax = lanes.env.envs[changed].unwrapped.r_tmax = -5.0
+        reward, *_, info = single.step(0)[1:]
+        assert lanes.step([0])[1].tolist() == [reward]
+        if info["new_trial"]:
+            seen.add((info["ended_trial"]["i_env"], reward))
+    assert seen == {(changed, -5.0), (1 - changed, 0.0)}

@@ -35,3 +35,13 @@ def test_struct_array_gives_copies_of_its_columns(example):
         assert values.tolist() == records[name].tolist()
     copies["coh"][:] = 9
     assert records["coh"].tolist() == [1.5, 2.5, 1.5, 2.5]
+
+
+def test_struct_array_sets_rows_of_a_shape_of_their_own_in_a_column_of_objects():
+    table = StructArray({"place": np.empty(0, object), "x": np.zeros(0)}, 3)
+    rows = {"place": np.array([[1, 2], [3, 4]])}
+    assert table.holds(rows)
+    assert not table.holds({"other": np.zeros(2)})
+    assert not table.holds({"x": np.zeros((2, 2))})
+    table.set(np.array([2, 0]), rows)
+    assert [None if row is None else row.tolist() for row in table["place"]] == [[3, 4], None, [1, 2]]

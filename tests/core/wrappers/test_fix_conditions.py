@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,38 @@ def test_conditions_are_fixed_for_a_while():
     assert len({env.unwrapped._next_trial().trial["coh"] for _ in range(20)}) > 2
     with conditions_fixed(env, None) as same:
         assert same is env
+
+
+@pytest.mark.parametrize("assign", [True, False])
+def test_what_is_fixed_later_is_refused_like_at_first_where_a_wrapper_outside_decides_it(assign):
+    biased = ("SideBias", {"probs": [[1, 0], [0, 1]], "block_dur": 5})
+
+    def made():
+        return ngym.make(ID, wrappers=[("FixConditions", {"conditions": {"coh": 51.2}}), biased, "PassReward"])
+
+    def fix(env):
+        if assign:
+            env.env.env.conditions = {"ground_truth": 1}
+        else:
+            env.env.env.conditions["ground_truth"] = 1
+
+    refused = pytest.raises(ValueError, match="SideBias and FixConditions both decide 'ground_truth'")
+    env = made()
+    env.reset(seed=0)
+    copied = copy.deepcopy(env)
+    fix(env)
+    with refused:
+        env.sample_trials(3, seed=0)
+    with refused:
+        env.reset()
+    copied.reset(seed=0)
+    fix(copied)
+    with refused:
+        copied.reset()
+    lanes = ngym.TrialVectorEnv(made(), 2)
+    lanes.reset(seed=0)
+    fix(lanes.env)
+    with refused:
+        lanes.reset()
+    env.env.env.conditions = {"coh": 6.4}  # goes with the wrapper outside
+    assert set(env.sample_trials(20, seed=0).conditions["coh"]) == {6.4}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -281,3 +283,53 @@ def test_schedule_envs_plays_the_task_that_is_set_until_it_is_reset():
     assert env.reset(seed=0)[1]["trial"]["i_env"] == expected[0]
     with pytest.raises(IndexError, match="There are envs 0 to 2, not"):
         env.set_i(3)
+
+
+def mixture_of_mixtures(depth):
+    """A mixture of plain tasks, in mixtures of it and another plain task."""
+    env = ngym.mix(["PerceptualDecisionMaking-v0", "PulseDecisionMaking-v0"], dt=100)
+    for _ in range(depth):
+        env = ngym.mix([env, ngym.make("PerceptualDecisionMaking-v0")], pad=True)
+    return env
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_trials_of_a_plain_task_beside_a_mixture_have_its_index_as_nan(depth):
+    names = [f"{'inner_' * level}i_env" for level in range(depth + 1)]
+    env, single = mixture_of_mixtures(depth), mixture_of_mixtures(depth)
+    trials = env.sample_trials(60, seed=0)
+    played = np.array([trials.conditions[name] for name in names])
+    assert set(played[0].tolist()) == {0, 1}
+    for outer, inner in itertools.pairwise(played):
+        np.testing.assert_array_equal(np.isnan(inner), outer != 0)
+    assert len(np.unique(np.nan_to_num(played, nan=-1), axis=1).T) == depth + 2
+    single.reset(seed=0)
+    seen, ended = [], 0
+    while ended < 20:
+        info = single.step(0)[4]
+        assert set(names) <= set(info["trial"])
+        if info["new_trial"]:
+            seen.append([info["ended_trial"][name] for name in names])
+            ended += 1
+    np.testing.assert_array_equal(np.array(seen).T, played[:, :20])
+    lanes = ngym.TrialVectorEnv(mixture_of_mixtures(depth), 2)
+    assert lanes.reset(seed=0)[1]["_trial"].all()
+    for _ in range(60):
+        info = lanes.step([0, 0])[4]
+        assert all(info["trial"][f"_{name}"].all() for name in names)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_indices_of_mixtures_in_a_mixture_can_be_forced_to_what_was_recorded(depth):
+    names = [f"{'inner_' * level}i_env" for level in range(depth + 1)]
+    env = mixture_of_mixtures(depth)
+    recorded = {name: env.sample_trials(40, seed=0).conditions[name] for name in names}
+    again = env.sample_trials(40, seed=1, **recorded).conditions
+    for name in names:
+        np.testing.assert_array_equal(again[name], recorded[name])
+    for trial in env.sample_trials(10, seed=2):
+        env.reset(options={"conditions": {name: trial.conditions[name] for name in names}})
+    with pytest.raises(IndexError, match=r"envs 0 to 1, not \[0\.5"):
+        env.sample_trials(2, seed=0, i_env=0, inner_i_env=0.5)
+    with pytest.raises(IndexError, match=r"envs 0 to 1, not \[nan"):
+        env.sample_trials(2, seed=0, i_env=0, inner_i_env=np.nan)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 
 import numpy as np
 import pytest
 
 import ngym_core as ngym
+from ngym_core.changes import PLAYED, ParameterWatch
+from ngym_core.sampling import layers
 from ngym_core.scheduler import RandomBlockSchedule, SequentialBlockSchedule
 from ngym_core.testing import _equal
 from ngym_core.wrappers import MultiEnvs, ScheduleAttr, ScheduleEnvs
@@ -107,6 +110,76 @@ def test_parameter_of_a_wrapper_changed_in_a_trial_counts_from_the_next_one(name
         ended = one[4]["new_trial"]
         assert ended or _equal(one, two)  # the trial goes on as it began
     play(env)
+
+
+PROPERTIES = {"SideBias": {"schedule": SequentialBlockSchedule(2, [1, 1])}}
+"""Another value of each property that can be set and is no parameter."""
+CHANGED = [case for case in CASES if case[2] is not None] + [
+    (name, attribute, value) for name, values in PROPERTIES.items() for attribute, value in values.items()
+]
+
+
+def settable(kind):
+    """The properties of a class that can be set; what is played changes with each trial, and the rest says what it is."""
+    found = {name for name in dir(kind) if name[0] != "_" and isinstance(getattr(kind, name), property)}
+    return {name for name in found if getattr(kind, name).fset} - PLAYED - {"observation_space", "action_space"}
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_values_of_all_properties_of_layers_of_a_task_are_tried(id_):
+    for layer in layers(ngym.make(id_)):
+        name = type(layer).__name__
+        assert settable(type(layer)) <= {*VALUES.get(name, {}), *PROPERTIES.get(name, {})}
+
+
+@pytest.mark.parametrize("name", sorted(VALUES.keys() | OTHERS))
+def test_values_of_all_properties_of_wrappers_are_tried(name):
+    tried = {*VALUES.get(name, {}), *PROPERTIES.get(name, {})}
+    assert settable(getattr(ngym.wrappers, name)) <= tried, "Give another value of each property in PROPERTIES."
+
+
+@pytest.mark.parametrize(("name", "attribute", "value"), CHANGED)
+def test_watch_notices_what_is_assigned_to_a_wrapper(name, attribute, value):
+    env = wrapped(name, {})
+    watch, before = ParameterWatch(env), copy.deepcopy(getattr(env, attribute))
+    assert not watch.changed
+    setattr(env, attribute, value)
+    assert watch.changed
+    after = str(getattr(env, attribute))
+    assert after != str(before)
+    with watch.before():
+        shown = getattr(env, attribute)
+        assert type(shown) is type(before)
+        assert str(shown) == str(before) or type(shown).__str__ is object.__str__
+    assert str(getattr(env, attribute)) == after
+
+
+def play_beside(single, lanes, steps):
+    for i in range(steps):
+        action = 0 if i % 3 else int(single.unwrapped.gt_now)
+        one, many = single.step(action), lanes.step([action])
+        assert np.array_equal(one[0], many[0][0])
+        assert (one[1], one[4]["new_trial"]) == (many[1][0], many[4]["new_trial"][0])
+        for condition, given in one[4]["trial"].items():
+            assert _equal(np.asarray(given), np.asarray(many[4]["trial"][condition][0])), condition
+
+
+@pytest.mark.parametrize(("name", "attribute", "value"), CHANGED)
+def test_what_is_assigned_to_a_wrapper_counts_in_lanes_copies_and_states(name, attribute, value):
+    single, lanes, other = (wrapped(name, {}) for _ in range(3))
+    lanes, other = ngym.TrialVectorEnv(lanes, 1), ngym.TrialVectorEnv(other, 1)
+    single.reset(seed=3)
+    lanes.reset(seed=3)
+    other.reset(seed=4)
+    play_beside(single, lanes, 2)
+    for env in (single, lanes.env):
+        setattr(env, attribute, value)
+    copied = copy.deepcopy(lanes)
+    if attribute in ("schedule", "curriculum"):  # of a state, lanes take what has happened in one that they have
+        setattr(other.env, attribute, copy.deepcopy(value))
+    other.set_state(lanes.get_state())
+    for env in (copied, other, lanes):
+        play_beside(copy.deepcopy(single), env, 200)
 
 
 FEWER = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -13,14 +14,19 @@ from ngym_core.arguments import explained
 from ngym_core.parameters import Parameters
 from ngym_core.sampling import layers
 
-__all__ = ["ParameterWatch"]
+__all__ = ["ParameterWatch", "parameter_names"]
 
-PLAYED = frozenset({"num_tr", "performance", "trial", "t_ind", "i_env", "env", "envs", "spec", "render_mode", "metadata"})
+PLAYED = frozenset(
+    {
+        *("num_tr", "performance", "trial", "t_ind", "i_env", "env", "envs", "spec", "render_mode", "metadata"),
+        *("np_random", "ob", "gt", "tmax"),
+    }
+)
 """Public attributes that change while trials are played, or describe the env."""
 
 
 class ParameterWatch:
-    """Compares the public attributes of an env and all that it wraps with those at an earlier time.
+    """Compares the parameters of an env and all that it wraps with those at an earlier time, see `parameter_names`.
 
     Whoever makes trials in advance (lanes, data sets) asks `changed` before the next trial begins, puts its random streams
     back to where that trial is drawn, under the parameters of `before`, and makes the trials again. What is changed within
@@ -57,13 +63,14 @@ class ParameterWatch:
 
     def remember(self) -> None:
         """Take the present parameters for those that `changed` compares with."""
-        self._layers = [vars(layer) for layer in layers(self.env)]
+        found = layers(self.env)
+        self._kinds, self._layers = [type(layer) for layer in found], [vars(layer) for layer in found]
         self._sizes = [len(attributes) for attributes in self._layers]
-        self._names = [_public(attributes) for attributes in self._layers]
+        self._names = self._present_names()
         self._read = [itemgetter(*names, *names[:1]) if names else _nothing for names in self._names]  # always a tuple
         self._values = [read(attributes) for read, attributes in zip(self._read, self._layers, strict=True)]
-        found = [value for values in self._values for value in values if isinstance(value, (Parameters, dict, list))]
-        self._containers = {id(value): value for value in found}
+        held = [value for values in self._values for value in values if isinstance(value, (Parameters, dict, list))]
+        self._containers = {id(value): value for value in held}
         self._contents = {key: _contents(value) for key, value in self._containers.items()}
         self._checks = list(zip(self._layers, self._read, self._values, self._sizes, strict=True))
         self._pairs = [(value, self._contents[key]) for key, value in self._containers.items()]
@@ -85,9 +92,13 @@ class ParameterWatch:
             return True
         return False
 
+    def _present_names(self) -> list[tuple[str, ...]]:
+        """Return the names of the parameters of each layer."""
+        return [parameter_names(kind, own) for kind, own in zip(self._kinds, self._layers, strict=True)]
+
     def _has_other_names(self) -> bool:
         """Return whether there are other parameters than before; the number of private attributes may change."""
-        if [_public(attributes) for attributes in self._layers] != self._names:
+        if self._present_names() != self._names:
             return True
         self._sizes = [len(attributes) for attributes in self._layers]
         self._checks = list(zip(self._layers, self._read, self._values, self._sizes, strict=True))
@@ -96,9 +107,10 @@ class ParameterWatch:
     def changes(self) -> list[dict[str, Any]]:
         """Return the parameters that differ from the remembered ones: for each layer, name -> value."""
         changes = []
-        for attributes, names, values in zip(self._layers, self._names, self._values, strict=True):
+        present = self._present_names()
+        for attributes, shown, names, values in zip(self._layers, present, self._names, self._values, strict=True):
             old = dict(zip(names, values, strict=False))
-            new = {name: attributes[name] for name in _public(attributes)}
+            new = {name: attributes[name] for name in shown}
             different = {name: value for name, value in new.items() if old.get(name, self) is not value}
             held = {name: value for name, value in new.items() if id(value) in self._contents}
             changes.append({**different, **{k: v for k, v in held.items() if _contents(v) != self._contents[id(v)]}})
@@ -107,10 +119,11 @@ class ParameterWatch:
     @contextmanager
     def before(self) -> Iterator[None]:
         """Within ``with``, the env has the remembered parameters."""
-        now = [dict(attributes) for attributes in self._layers]
+        shown = self._present_names()
+        now = [{name: own[name] for name in names} for own, names in zip(self._layers, shown, strict=True)]
         contents = {key: _contents(value) for key, value in self._containers.items()}
-        for attributes, names, values in zip(self._layers, self._names, self._values, strict=True):
-            for name in set(_public(attributes)) - set(names):
+        for attributes, changed, names, values in zip(self._layers, now, self._names, self._values, strict=True):
+            for name in set(changed) - set(names):
                 del attributes[name]
             attributes.update(zip(names, values, strict=False))
         for key, value in self._containers.items():
@@ -121,14 +134,29 @@ class ParameterWatch:
             for attributes, names, changed in zip(self._layers, self._names, now, strict=True):
                 for name in set(names) - set(changed):
                     del attributes[name]
-                attributes.update({name: value for name, value in changed.items() if name in _public(changed)})
+                attributes.update(changed)
             for key, value in self._containers.items():
                 _set_contents(value, contents[key])
 
 
-def _public(attributes: dict[str, Any]) -> tuple[str, ...]:
-    """Return the names of attributes that may be parameters."""
-    return tuple(name for name in attributes if not name.startswith("_") and name not in PLAYED)
+def parameter_names(kind: type, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of attributes of a layer that may be parameters.
+
+    These are the public ones, and those that hold the value of a property that can be set: that of `ms` is in `_ms`.
+
+    Args:
+        kind: Class of the layer.
+        attributes: What `vars` of the layer returns.
+    """
+    private = _of_properties(kind)
+    return tuple(name for name in attributes if (name in private if name[:1] == "_" else name not in PLAYED))
+
+
+@cache
+def _of_properties(kind: type) -> frozenset[str]:
+    """Return the names of private attributes that may hold the values of properties that can be set."""
+    found = {name: getattr(kind, name, None) for name in dir(kind) if name[:1] != "_" and name not in PLAYED}
+    return frozenset(f"_{name}" for name, value in found.items() if isinstance(value, property) and value.fset is not None)
 
 
 def _nothing(attributes: dict[str, Any]) -> tuple[()]:

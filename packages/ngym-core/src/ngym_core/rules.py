@@ -87,6 +87,10 @@ class Rule:
         """
         return {}
 
+    def _r_tmax(self, task: Any, now: Any) -> Any:
+        """Return what is added when trials run out of steps, beside `timeout`: one number, or one for each lane, (N,)."""
+        return task.r_tmax
+
     def render(self, task: Any, now: Any, ob: NDArray[Any]) -> None:
         """Write what depends on the agent into observations, in place; by default nothing.
 

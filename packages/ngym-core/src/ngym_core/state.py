@@ -49,7 +49,7 @@ NOT_STATE = frozenset(
     {
         *("env", "envs", "spec", "_cached_spec", "metadata", "_metadata", "_saved_kwargs", "_parameters", "_is_made"),
         *("observation_space", "action_space", "_observation_space", "_action_space"),
-        *("_np_random", "_rng", "_top", "_ob_source", "_ob_now", "_memory_draws", "_decided_inside"),
+        *("_np_random", "_rng", "_top", "_ob_source", "_ob_now", "_memory_draws", "_decided"),
         *("render_mode", "_recorder"),
     }
 )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import ngym_core as ngym
 from ngym_core.arguments import InstanceOf, Keywords, Number, Seed, checked, explained
-from ngym_core.changes import PLAYED, ParameterWatch
+from ngym_core.changes import ParameterWatch, parameter_names
 from ngym_core.errors import unknown_name
 from ngym_core.parameters import Parameters
 from ngym_core.plain_data import Decoder, checksum, encode
@@ -426,9 +426,9 @@ def make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
 
 
 def _parameters(layer: gymnasium.Env[Any, Any]) -> dict[str, Any]:
-    """Return the public attributes of a layer, those that are changed item by item as copies."""
-    public = {name: value for name, value in vars(layer).items() if not name.startswith("_") and name not in PLAYED}
-    return {name: copy.copy(value) if isinstance(value, (dict, list)) else value for name, value in public.items()}
+    """Return the parameters of a layer, those that are changed item by item as copies."""
+    own = {name: vars(layer)[name] for name in parameter_names(type(layer), vars(layer))}
+    return {name: copy.copy(value) if isinstance(value, (dict, list)) else value for name, value in own.items()}
 
 
 def _change(attributes: dict[str, Any], old: Mapping[str, Any], new: Mapping[str, Any], shared: Sequence[Any]) -> None:

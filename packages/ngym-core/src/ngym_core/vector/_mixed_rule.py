@@ -53,9 +53,13 @@ class MixedRule(Rule):
         for i in np.unique(index).tolist():
             rows = np.nonzero(index == i)[0]
             for name, values in prepare_trials(self._tasks[i], select(trials, rows)).items():
+                facts[name] = facts[name].astype(np.result_type(facts[name], values), copy=False)
                 facts[name][rows] = values
-            facts["timeout"][rows] += self._tasks[i].r_tmax - task.r_tmax  # that of `task` is added for all
         return {**facts, "_task": index.astype(np.int64)}
+
+    def _r_tmax(self, task: Any, now: Any) -> Any:
+        """Return what running out of steps adds in each lane, (N,): the present one of the task that is played."""
+        return np.array([own.r_tmax for own in self._tasks], float)[now._task]
 
     def step_one(self, task: Any, now: Any, action: Any) -> tuple[float, bool]:
         """Evaluate one action, by the rule of the task that is played."""

@@ -60,11 +60,18 @@ class StructArray:
         return column
 
     def holds(self, columns: Mapping[str, Array]) -> bool:
-        """Return whether values of these types, name -> (m, ...), can be kept without a change."""
-        kept = {name: self.dtype[name].base for name in columns}
-        return all(
-            kept[name].hasobject or np.result_type(kept[name], column) == kept[name] for name, column in columns.items()
-        )
+        """Return whether values of these types and shapes, name -> (m, ...), can be kept without a change."""
+        return all(name in self.names and _holds(self.dtype[name], values) for name, values in columns.items())
+
+    def set(self, index: Array, columns: Mapping[str, Array]) -> None:
+        """Set the values of some rows (indices, (m,)) in some columns, name -> (m, ...), which `holds` them."""
+        for name, values in columns.items():
+            column = self[name]
+            if column.ndim == values.ndim:
+                column[index] = values
+            else:  # rows as objects are set one by one
+                for i, row in zip(index.tolist(), values, strict=True):
+                    column[i] = row.copy()
 
     def take(self, index: Array) -> Array:
         """Return copies of whole rows, to `put` into a table with the same columns."""
@@ -80,3 +87,11 @@ class StructArray:
         # Not by `view`, for which NumPy would look for objects in all fields, each time.
         columns = np.ndarray(len(self._rows), self.dtype, self._rows.copy()) if self._plain else self._rows.copy()
         return {name: columns[name] for name in self.names}
+
+
+def _holds(kept: np.dtype[Any], values: Array) -> bool:
+    """Return whether a column of a structured type can keep values, (m, ...), without a change."""
+    same_shape = kept.shape == values.shape[1:]
+    if kept.base.hasobject:
+        return same_shape or not kept.shape
+    return same_shape and np.result_type(kept.base, values) == kept.base

@@ -210,12 +210,21 @@ class RuleState:
         self.__dict__.update(values, _values=values)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Write into a column, or set another attribute."""
+        """Write into a column, or set another attribute.
+
+        Raises:
+            TypeError: A column of integers or booleans cannot have the value.
+        """
         column = self._values.get(name)
         if column is None:
             self.__dict__[name] = value
         elif value is not column:  # `now.x += 1` has changed the column already
             column[...] = value
+            if column.dtype.kind in "biu" and np.asarray(value).dtype != column.dtype and (column != value).any():
+                raise TypeError(
+                    f"The rule sets now.{name} to {shown(value)}, but `prepare` returned {column.dtype} values of it, and "
+                    f"lanes keep that type: return the type that it may get, such as {{{name!r}: 0.0}}."
+                )
 
 
 class RuleBackend(Backend):
@@ -238,7 +247,7 @@ class RuleBackend(Backend):
         """Begin to prefetch, with the present parameters; all lanes must begin a trial or be set to one then.
 
         Args:
-            conditions: Of the trials that lanes will be set to; what is kept has their types too.
+            conditions: Of the trials that lanes will be set to; what is kept can hold their types too.
             facts: The same of what the rule knows of them.
         """
         env, n, inner = self.env, self.n, split_wrappers(self.env)[1]
@@ -260,7 +269,9 @@ class RuleBackend(Backend):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make this a copy."""
-        self.__init__(state["env"], state["n"], state["memory"])  # type: ignore[misc]
+        super().__init__(state["env"], state["n"])
+        self._memory = state["memory"]
+        self.restart(state["lanes"])
         self.num_tr = state["num_tr"]
         self.set_lanes(np.arange(self.n), state["lanes"])
 
@@ -282,10 +293,10 @@ class RuleBackend(Backend):
 
     def set_lanes(self, lanes: Array, state: dict[str, Any]) -> None:
         """Let the given lanes go on from what `get_lanes` returned."""
-        for name, column in decode(state["conditions"]).items():
-            self._conditions[name][lanes] = column
-        for name, column in state["facts"].items():
-            self._facts[name][lanes] = column
+        conditions = decode(state["conditions"])
+        self._make_room(conditions, state["facts"])
+        self._conditions.set(lanes, conditions)
+        self._facts.set(lanes, state["facts"])
         lengths = self._last[lanes] + 1
         ends = np.cumsum(lengths).tolist()
         periods = {name: edges.tolist() for name, edges in state["periods"].items()}
@@ -312,6 +323,15 @@ class RuleBackend(Backend):
         """Prefetch with the present parameters."""
         self._prefetch_trials(decode(lanes["conditions"]), lanes["facts"])
 
+    def _make_room(self, conditions: Mapping[str, Array], facts: Mapping[str, Array]) -> None:
+        """Let what is kept of trials hold values of these types too, such as floats beside integers; all lanes go on."""
+        if self._conditions.holds(conditions) and self._facts.holds(facts):
+            return
+        present = self.get_lanes(self._lanes)
+        known = [{name: table[name] for name in table.names} for table in (self._conditions, self._facts)]
+        self._prefetch_trials(promoted(known[0], conditions), promoted(known[1], facts))
+        self.set_lanes(self._lanes, present)
+
     def _shift_steps(self, shift: Array) -> None:
         """Follow the prefetched steps when they move in memory."""
         self._at += shift[self._lanes, self._prefetch.buffers()]
@@ -334,12 +354,8 @@ class RuleBackend(Backend):
     def _force(self, lanes: Array, forced: Mapping[str, Any]) -> Array:
         """Move the given lanes to their next trial, with conditions that are forced, and return its slot, (m,)."""
         begun = [self._prefetch.draw_next(lane, forced) for lane in lanes.tolist()]
-        for trials, _ in begun:
-            if not self._prefetch.conditions.holds(trials.conditions):  # a condition of another type than those drawn
-                present = self.get_lanes(self._lanes)
-                known = {name: self._conditions[name] for name in self._conditions.names}
-                self._prefetch_trials(promoted(known, trials.conditions), present["facts"])
-                self.set_lanes(self._lanes, present)
+        for trials, _ in begun:  # whose conditions may be of other types than those drawn
+            self._make_room(trials.conditions, self._prefetch.facts_of(trials))
         return np.array([self._prefetch.install(lane, *one) for lane, one in zip(lanes.tolist(), begun, strict=True)])
 
     def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, None, Info]:
@@ -365,7 +381,7 @@ class RuleBackend(Backend):
             reward[paused], ends[paused], gt[paused] = 0.0, False, 0
         if np.count_nonzero(late):
             late = late > ends  # those that the rule did not end
-            np.add(reward, now.timeout + self.task.r_tmax, out=reward, where=late)
+            np.add(reward, now.timeout + self.rule._r_tmax(self.task, now), out=reward, where=late)
             ends = ends | late
         self._at += self._ones
         if paused_lanes is not None and paused_facts is not None:

@@ -77,7 +77,7 @@ class Prefetcher:
         self._ob = np.empty((2 * n * self._buffer_steps, *probe.ob.shape[2:]), probe.ob.dtype)
         self._gt = np.empty((2 * n * self._buffer_steps, *probe.gt.shape[2:]), probe.gt.dtype)
         self.conditions = StructArray(promoted(probe.conditions, conditions or {}), 2 * self.buffer_trials * n)
-        self.facts = StructArray(promoted(self._facts(probe, probe.lengths), facts or {}), 2 * self.buffer_trials * n)
+        self.facts = StructArray(promoted(self.facts_of(probe), facts or {}), 2 * self.buffer_trials * n)
         self.draws = [Draws() for _ in range(n)]
         slots = np.arange(2 * self.buffer_trials * n).reshape(n, -1)
         self.slot = slots[:, -1].copy()  # the next one is the first of the ring
@@ -91,9 +91,12 @@ class Prefetcher:
         # For each lane and buffer: the spans of the call that filled it, and the index of its first trial in that call.
         self._spans: list[list[tuple[dict[str, Span], int]]] = [[({}, 0)] * 2 for _ in range(n)]
 
-    def _facts(self, trials: Trials, at: Array) -> dict[str, Array]:
-        """Return the columns of `facts` for n trials whose first steps lie at `at`, (n,), in the store."""
-        facts = prepare_trials(self.env.unwrapped, trials, self._rule)
+    def facts_of(self, trials: Trials, at: Array | None = None) -> dict[str, Array]:
+        """Return the columns of `facts` for n trials whose first steps lie at `at`, (n,), in the store, by default at 0."""
+        facts, at = (
+            prepare_trials(self.env.unwrapped, trials, self._rule),
+            np.zeros(trials.n, np.int64) if at is None else at,
+        )
         return {**facts, "step": np.zeros_like(at), "_last": trials.lengths - 1, "_at": at}
 
     def seed(self, lane: int, seed: int | None) -> None:
@@ -150,9 +153,8 @@ class Prefetcher:
             self._grow(int(totals.max()))
         at = (regions * self._buffer_steps)[:, None] + np.cumsum(lengths, axis=1) - lengths
         slots = (regions[:, None] * self.buffer_trials + np.arange(self.buffer_trials)).ravel()
-        for table, columns in ((self.conditions, trials.conditions), (self.facts, self._facts(trials, at.ravel()))):
-            for name, values in columns.items():
-                table[name][slots] = values
+        self.conditions.set(slots, trials.conditions)
+        self.facts.set(slots, self.facts_of(trials, at.ravel()))
         ends = np.cumsum(totals).tolist()
         for store, name in ((self._ob, "ob"), (self._gt, "gt")):
             values, index = trials.flat_steps(name)
@@ -257,9 +259,8 @@ class Prefetcher:
         periods: dict[str, Span] = {name: (int(one.start[name]), int(one.end[name])) for name in one.start}
         at = self.place(lane, (state, 0), one.ob, one.gt, periods)
         slot = int(self.slot[lane])
-        for table, columns in ((self.conditions, trials.conditions), (self.facts, self._facts(trials, np.array([at])))):
-            for name, values in columns.items():
-                table[name][slot : slot + 1] = values  # as a slice: texts in a column of objects stay Python's own
+        self.conditions.set(np.array([slot]), trials.conditions)
+        self.facts.set(np.array([slot]), self.facts_of(trials, np.array([at])))
         return slot
 
     def _grow(self, steps: int) -> None:

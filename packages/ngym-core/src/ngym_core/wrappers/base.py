@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from typing import Any, ClassVar, Self, TypeAlias
 
 import gymnasium
@@ -15,6 +14,7 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from ngym_core.arguments import check_arguments, check_attributes, explained, given_arguments, shown
+from ngym_core.changes import ParameterWatch
 from ngym_core.env import TrialEnv, copy_conditions
 from ngym_core.random import Draws
 from ngym_core.sampling import (
@@ -101,6 +101,23 @@ class StepBatch:
         self.ob[which], self.reward[which] = part.ob.astype(self.ob.dtype), part.reward
         for name, values in part.info.items():
             self.info.setdefault(name, np.zeros(len(which)))[which] = values
+
+
+class _Decided:
+    """Which conditions wrappers inside decide, under the parameters that a watch remembers; a copy has found out nothing.
+
+    Attributes:
+        by: Condition -> name of the class that decides it.
+        watch: Notices changed parameters; None if it was not found out yet.
+    """
+
+    def __init__(self) -> None:
+        self.by: dict[str, str] = {}
+        self.watch: ParameterWatch | None = None
+
+    def __reduce__(self) -> tuple[type[_Decided], tuple[()]]:
+        """Copy none of it: the env may be copied in part only by now."""
+        return _Decided, ()
 
 
 def _reported_by(env: gymnasium.Env[Any, Any]) -> list[str]:
@@ -230,6 +247,7 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         # The class and its place among equals, from 2 on, as in recorded trials: other layers make no difference.
         name = type(self).__name__
         self._stream_name = f"{2 + sum(type(layer).__name__ == name for layer in layers(env))}:{name}"
+        self._decided = _Decided()
         self._set_top(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -397,14 +415,20 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
                 )
         return to_force, recorded, factors
 
-    @cached_property
     def _decided_inside(self) -> dict[str, str]:
-        """Which conditions wrappers inside decide: name -> class. They are asked for one trial that nobody plays."""
+        """Return which conditions wrappers inside decide: name -> class. They are asked for one trial that nobody plays.
+
+        They are asked again when a parameter was changed.
+        """
+        if self._decided.watch is not None and not self._decided.watch.changed:
+            return self._decided.by
+        watch = ParameterWatch(self.env)
         decided: dict[str, str] = {}
         for layer in layers(self.env):
             if isinstance(layer, TrialWrapper) and type(layer).draw_conditions is not TrialWrapper.draw_conditions:
                 names = layer.draw_conditions(1, layer.own_draws(Draws(0)), {})[0]
                 decided.update(dict.fromkeys(names, type(layer).__name__))
+        self._decided.by, self._decided.watch = decided, watch
         return decided
 
     def _refuse_decided_inside(self, names: Iterable[str]) -> None:
@@ -413,10 +437,12 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         Raises:
             ValueError: There is such a wrapper.
         """
+        names = list(names)
+        inside = self._decided_inside() if names else {}
         for name in names:
-            if name in self._decided_inside:
+            if name in inside:
                 raise ValueError(
-                    f"{type(self).__name__} and {self._decided_inside[name]} both decide {name!r}: one would "
+                    f"{type(self).__name__} and {inside[name]} both decide {name!r}: one would "
                     "overrule the other. Use one of them."
                 )
 

@@ -37,6 +37,8 @@ from ngym_core.wrappers.modifiers import task_name
 
 Cues: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=2)]
 """What the agent sees of which task it is, (tasks, channels)."""
+OF_INDEX = re.compile("(inner_)*i_env")
+"""Names of the conditions that hold the index of a task."""
 
 
 def _fixed(name: str, what: str, of: str) -> Any:
@@ -162,7 +164,7 @@ class MultiEnvs(TrialWrapper):
                 if isinstance(layer, TrialWrapper):
                     layer._stream_prefix = f"env {i}/{layer._stream_prefix}"
                 if isinstance(layer, MultiEnvs):
-                    layer._index_name = f"inner_{layer._index_name}"
+                    layer._index_name, layer._empty = f"inner_{layer._index_name}", _as_inner(layer._empty)
         for task in tasks_of(self):
             task.num_tr_exp = self.task.num_tr_exp
         if any(env.render_mode is not None for env in envs):
@@ -174,7 +176,10 @@ class MultiEnvs(TrialWrapper):
         for i, mixture in enumerate(mixtures):
             for name in [self._names[i]] if mixture is None else mixture._places:
                 self._places.setdefault(name, []).append(i)
-        self._empty = _empty_columns([probe.conditions for probe in probes])
+        conditions = [probe.conditions for probe in probes]  # made when mixtures inside were none of this one
+        self._empty: dict[str, NDArray[Any]] = _empty_columns(
+            [_as_inner(own) if i in self._mixed else own for i, own in enumerate(conditions)]
+        )
         for task in tasks_of(self):
             task._object_conditions = frozenset(name for name, empty in self._empty.items() if empty.dtype == object)
         self._periods = dict.fromkeys(name for probe in probes for name in probe.start)  # in this order in all trials
@@ -232,7 +237,10 @@ class MultiEnvs(TrialWrapper):
             own = draws.child(f"env {i}").of_trials(rows[i], n)
             env, taken = outermost_trial_layer(self.envs[i]), (self._index_name, None if i in self._mixed else "task")
             inside = {name: value for name, value in forced.items() if name not in taken}
-            parts.append(env._generate(len(rows[i]), own, conditions_of_trials(inside, rows[i], n, axes_of(self._empty))))
+            given = conditions_of_trials(inside, rows[i], n, axes_of(self._empty))
+            if i not in self._mixed:  # in its trials, the indices of other mixtures inside are missing
+                given = {name: v for name, v in given.items() if not (OF_INDEX.fullmatch(name) and _is_missing(v))}
+            parts.append(env._generate(len(rows[i]), own, given))
             if "task" not in parts[-1].conditions:  # of such wrappers one in another the inner one knows it
                 parts[-1].set("task", self.names[i])
         cues = self._cues[played] if self.env_input else None
@@ -281,7 +289,10 @@ class MultiEnvs(TrialWrapper):
             is_by_trial(name, forced[name], n, {name: 0})
         index = None
         if self._index_name in forced:
-            index = self._checked(np.broadcast_to(forced[self._index_name], n))
+            index = np.asarray(forced[self._index_name])
+            if index.dtype.kind == "f" and (index % 1 == 0).all():  # recorded beside trials that lack it, which have NaN
+                index = index.astype(np.int64)
+            index = self._checked(np.broadcast_to(index, n))
         if "task" not in forced:
             return index
         named = np.broadcast_to(np.asarray(forced["task"]), n)
@@ -352,6 +363,17 @@ def _refuse_inside(env: gymnasium.Env[Any, Any], i: int, kind: str, reason: str,
     for layer in layers(env):
         if getattr(layer, kind, False):
             raise error(f"{type(layer).__name__} of env {i} {reason}; put it around the mixture.")
+
+
+def _as_inner(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return conditions of a mixture with the names that they have where it is inside of another."""
+    return {f"inner_{name}" if OF_INDEX.fullmatch(name) else name: column for name, column in columns.items()}
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether what is forced is NaN in all trials."""
+    numbers = np.asarray(value)
+    return numbers.dtype.kind == "f" and bool(np.isnan(numbers).all())
 
 
 def _refuse_shared(envs: Sequence[gymnasium.Env[Any, Any]]) -> None:
