@@ -89,12 +89,13 @@ def test_tests_of_a_built_pack_pass_and_can_fail(built):
     source, site = built
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(source / "pyproject.toml"), str(source / "tests")]
     out, _ = run(site, *command, PYTHONDONTWRITEBYTECODE="1")
-    assert "4 passed" in out
+    assert "7 passed" in out
     task = site / "two_lights" / "tasks.py"
     right = task.read_text()
+    wrong = right.replace("np.eye(2)[side]", "np.eye(2)[1 - side]").replace("fixation=None", 'fixation="fixation"')
     try:
-        task.write_text(right.replace("np.eye(2)[side]", "np.eye(2)[1 - side]"))
-        assert "1 failed, 3 passed" in run(site, *command, code=1, PYTHONDONTWRITEBYTECODE="1")[0]
+        task.write_text(wrong)
+        assert "3 failed, 4 passed" in run(site, *command, code=1, PYTHONDONTWRITEBYTECODE="1")[0]
     finally:
         task.write_text(right)
 
