@@ -82,6 +82,7 @@ def task_page(card: TaskCard) -> str:
             ["period", "duration (ms)", "what happens"],
             [[f"`{found['name']}`", str(found["duration"]), as_markdown(found["meaning"])] for found in facts["periods"]],
         ),
+        _other_timings(facts["timings"]),
         "## Channels",
         _space(env.observation_space, facts["observation"]["names"], "channels"),
         "## Actions",
@@ -146,6 +147,13 @@ def _space(space: Any, names: list[dict[str, Any]], kind: str) -> str:
     else:
         size = f"{space.n} {kind}, from {getattr(space, 'start', 0)}."
     return f"{size}\n\n{table(['name', kind, 'what it is'], rows)}" if rows else size
+
+
+def _other_timings(timings: list[dict[str, Any]]) -> str:
+    if not timings:
+        return ""
+    rows = [[f"`{found['name']}`", str(found["duration"]), as_markdown(found["meaning"])] for found in timings]
+    return f"## Other timings\n\n{table(['timing', 'value (ms)', 'what it is'], rows)}"
 
 
 def _bound(values: Any) -> str:

@@ -177,7 +177,42 @@ def test_facts_of_a_modified_task_have_the_periods_that_it_adds():
     periods = named(facts["periods"])
     assert (periods["delay"]["duration"], periods["delay"]["meaning"]) == (500, "What was seen is to be remembered.")
     assert periods["Interval_delay"]["duration"].startswith("choice within [0, 100, ")
-    assert list(periods) == ["fixation", "stimulus", "decision", "delay", "Interval_delay"]
+    assert list(periods) == ["fixation", "stimulus", "delay", "Interval_delay", "decision"]  # as they come
+
+
+@pytest.mark.parametrize("id_", ngym.all_envs(collections=True))
+def test_facts_have_the_periods_of_trials_in_order_and_the_other_timings(id_):
+    facts, env = facts_of(id_), ngym.make(id_)
+    trial = env.sample_trials(1, seed=0)[0]
+    periods, timings = named(facts["periods"]), named(facts["timings"])
+    assert sorted(periods) == sorted(trial.start)
+    assert [trial.start[name] for name in periods] == sorted(trial.start.values())
+    assert list(timings) == [name for name in env.unwrapped.timing if name not in trial.start]
+    for name in set(periods) - set(env.unwrapped.timing):
+        assert periods[name]["duration"] == "decided by the task"
+        assert periods[name]["meaning"]
+
+
+def test_facts_tell_periods_from_other_timings():
+    assert named(facts_of("ReadySetGo")["periods"])["production"] == {
+        "name": "production",
+        "duration": "decided by the task",
+        "meaning": "twice the interval to produce.",
+    }
+    tone = facts_of("ToneDetection")
+    assert list(named(tone["periods"])) == ["stimulus"]
+    assert tone["timings"][1] == {"name": "toneDur", "duration": 50, "meaning": "How long it lasts."}
+    text = ngym.describe("ToneDetection")
+    assert "Periods (ms):\n  stimulus: 2000\nOther timings (ms):\n  toneTiming: " in text
+    assert "Periods (ms):\n  storage: decided by the task" in ngym.describe("MemoryRecall")
+
+
+def test_facts_of_a_mixture_have_the_periods_of_all_its_tasks():
+    env = ngym.mix(["PerceptualDecisionMaking", "DelayMatchSample"], pad=True)
+    periods = named(facts_of(env)["periods"])
+    assert next(iter(periods)) == "fixation"
+    assert periods["sample"]["duration"] == 500
+    assert {"stimulus", "test", "decision"} <= set(periods)
 
 
 @pytest.mark.parametrize("name", [*ngym.all_envs(collections=True), *ngym.all_wrappers(), "yang19", "modcog"])
@@ -185,7 +220,7 @@ def test_facts_of_everything_are_json_and_are_in_the_text(name):
     facts = facts_of(name)
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     text = " ".join(ngym.describe(name).split())
-    for section in ("periods", "conditions", "rewards", "parameters"):
+    for section in ("periods", "timings", "conditions", "rewards", "parameters"):
         for row in facts.get(section, ()):
             assert row["name"] in text
             assert " ".join(row["meaning"].split()) in text

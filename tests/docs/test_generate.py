@@ -109,6 +109,13 @@ def test_page_of_a_task_says_what_it_does(page):
     assert f"![A trial of {PDM}" in page
 
 
+def test_page_of_a_task_lists_periods_and_other_timings(page):
+    assert "## Other timings" not in page
+    tone = task_page(task_card("ToneDetection-v0"))
+    assert "| `stimulus` | 2000 |" in tone.partition("## Other timings")[0]
+    assert "| `toneDur` | 50 | How long it lasts. |" in tone.partition("## Other timings")[2]
+
+
 def test_page_of_a_task_names_its_recorded_divergences():
     assert "a ring of 16 directions by default" in task_page(task_card("DelayMatchCategory-v0"))
     assert "Equal with `dim_ring` given" in task_page(task_card("DelayMatchCategory-v0"))

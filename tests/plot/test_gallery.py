@@ -66,6 +66,14 @@ def test_gallery_card_lists_the_facts_of_a_task(gallery_page):
     assert all(f"<span>{tag}</span>" in card for tag in task.metadata["tags"])
 
 
+def test_gallery_card_lists_the_periods_of_trials(gallery_page):
+    found = cards(gallery_page)
+    assert "production: decided by the task" in found["ReadySetGo-v0"]
+    assert "recall: decided by the task" in found["MemoryRecall-v0"]
+    assert "Other timings (ms)" in found["ToneDetection-v0"]
+    assert "Other timings (ms)" not in found["ReadySetGo-v0"]
+
+
 def test_gallery_loads_nothing_from_elsewhere(gallery_page):
     page = gallery_page.read_text()
     assert [p.name for p in gallery_page.parent.iterdir()] == ["index.html"]

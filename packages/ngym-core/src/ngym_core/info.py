@@ -6,7 +6,7 @@ import inspect
 import math
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -16,9 +16,12 @@ from ngym_core.docstrings import Docstring, read_docstring
 from ngym_core.errors import UnknownTaskError
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable, isolated, reason
-from ngym_core.sampling import layers, played_layers, sample_trials
+from ngym_core.sampling import layers, played_layers, sample_trials, tasks_of
 from ngym_core.spaces import names_of
 from ngym_core.trials.durations import duration_name
+
+if TYPE_CHECKING:
+    from ngym_core.trials import Trials
 
 __all__ = [
     "condition_facts",
@@ -31,6 +34,7 @@ __all__ = [
     "show_all_tasks",
     "show_all_wrappers",
     "show_info",
+    "timing_facts",
 ]
 
 
@@ -42,6 +46,8 @@ MAX_LEVELS = 8
 """Of a condition with more different values only the least and the greatest are told."""
 SAMPLED_TRIALS = 200
 """Number of trials that are sampled to find the values of conditions."""
+BY_TASK = "decided by the task"
+"""Duration of a period that `timing` does not have."""
 WIDTH = 100
 """Characters of a line of text, at most; a name and its value may be longer."""
 MAX_HEAD = 40
@@ -126,11 +132,11 @@ def facts_of(obj_: Any) -> dict[str, Any]:
     Returns:
         Of a task: `kind` ("task"), `id`, `purpose`, `text`, `modifiers` (those around it, of whose task the purpose and the
         text speak), `paper`, `tags`, `dt` (ms), `observation` and `action` (with
-        `names`: channels or actions with their indices), `periods` (ms), `conditions` (see `condition_facts`; None if no
-        trial can be drawn, and `problem` says why), `rewards`, `parameters` (see `parameter_facts`), `chance`,
-        `certificates`. Of a wrapper: `kind` ("wrapper"), `name`, `purpose`, `text`, `paper`, `parameters`, `reports` (names
-        in `info`). Of a collection: `kind` ("collection"), `name`, `tasks`. What is named has a `meaning`, a text that may
-        be empty.
+        `names`: channels or actions with their indices), `periods` and `timings` (ms, see `timing_facts`), `conditions`
+        (see `condition_facts`; None if no trial can be drawn, and `problem` says why; all timings count as periods then),
+        `rewards`, `parameters` (see `parameter_facts`), `chance`, `certificates`. Of a wrapper: `kind` ("wrapper"), `name`,
+        `purpose`, `text`, `paper`, `parameters`, `reports` (names in `info`). Of a collection: `kind` ("collection"),
+        `name`, `tasks`. What is named has a `meaning`, a text that may be empty.
 
     Raises:
         ValueError: A name that is neither a task's nor a wrapper's.
@@ -253,8 +259,69 @@ def condition_facts(env: AnyEnv) -> list[dict[str, Any]]:
         >>> condition_facts(ngym.make("GoNogo-v0"))
         [{'name': 'ground_truth', 'kind': 'levels', 'dtype': 'int64', 'levels': [0, 1]}]
     """
-    conditions = sample_trials(env, SAMPLED_TRIALS, 0, None, {}).conditions
-    return [{"name": name, **_values(np.asarray(values))} for name, values in conditions.items()]
+    return _condition_facts(_sampled(env))
+
+
+@explained
+def timing_facts(env: AnyEnv) -> dict[str, list[dict[str, Any]]]:
+    """Return the periods of an env's trials, found by drawing trials, and its other timings. The env goes on as before.
+
+    Args:
+        env: A task, with its wrappers.
+
+    Returns:
+        `periods`: those of a trial in the order in which they come, each with `name` and `duration` (ms; a random one in
+        words, and ``decided by the task`` where `timing` has none of this name). `timings`: the values of `timing` that
+        are those of no period, likewise.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.info import timing_facts
+        >>> facts = timing_facts(ngym.make("MotorTiming-v0"))
+        >>> facts["periods"][2:], facts["timings"]
+        ([{'name': 'set', 'duration': 50}, {'name': 'production', 'duration': 'decided by the task'}], [])
+    """
+    return _timing_facts(env, _sampled(env))
+
+
+def _sampled(env: gymnasium.Env[Any, Any]) -> Trials:
+    return sample_trials(env, SAMPLED_TRIALS, 0, None, {})
+
+
+def _condition_facts(trials: Trials) -> list[dict[str, Any]]:
+    return [{"name": name, **_values(np.asarray(values))} for name, values in trials.conditions.items()]
+
+
+def _timing_facts(env: gymnasium.Env[Any, Any], trials: Trials | None) -> dict[str, list[dict[str, Any]]]:
+    """Return the periods of trials and the other timings; without trials, all timings as periods."""
+    timing = {name: value for layer in [*tasks_of(env), env.unwrapped] for name, value in _timing_of(layer).items()}
+    for layer in played_layers(env):
+        timing |= getattr(layer, "added_periods", {})
+    periods = list(timing) if trials is None else _in_order(trials)
+    others = [name for name in timing if name not in periods]
+    return {
+        "periods": [{"name": name, "duration": _duration(timing[name]) if name in timing else BY_TASK} for name in periods],
+        "timings": [{"name": name, "duration": _duration(timing[name])} for name in others],
+    }
+
+
+def _timing_of(task: Any) -> Mapping[str, Any]:
+    return dict(getattr(task, "timing", None) or {})
+
+
+def _duration(value: Any) -> Any:
+    return _plain(value) if isinstance(value, (int, float)) else duration_name(value)
+
+
+def _in_order(trials: Trials) -> list[str]:
+    """Return the periods of trials in the order in which they begin; those that have steps in no trial, too."""
+    starts, ends = trials.start, trials.end
+
+    def place(name: str) -> float:
+        there = ends[name] > starts[name]
+        return float(starts[name][there].mean() if there.any() else starts[name].mean())
+
+    return sorted(starts, key=place)
 
 
 def _values(values: Any) -> dict[str, Any]:
@@ -281,7 +348,6 @@ def _task_facts(env: gymnasium.Env[Any, Any], spec: registry.TaskSpec | None = N
     target = type(task) if spec is None else spec.load()
     docs = _docstrings(env, target)
     modifiers = [layer for layer in reversed(played_layers(env)) if isinstance(layer, Modifier)]
-    added = {period: ms for layer in modifiers for period, ms in layer.added_periods.items()}
     facts: dict[str, Any] = {
         "kind": "task",
         "id": type(task).__name__ if spec is None else spec.id,
@@ -296,14 +362,8 @@ def _task_facts(env: gymnasium.Env[Any, Any], spec: registry.TaskSpec | None = N
         "dt": _plain(task.dt),
         "observation": _space_facts(env.observation_space, docs, "Channels"),
         "action": _space_facts(env.action_space, docs, "Actions"),
-        "periods": [
-            {
-                "name": period,
-                "duration": _plain(value) if isinstance(value, (int, float)) else duration_name(value),
-                "meaning": _said(docs, "Periods (ms)", period),
-            }
-            for period, value in [*task.timing.items(), *added.items()]
-        ],
+        "periods": [],
+        "timings": [],
         "rewards": [
             {"name": event, "reward": _plain(value), "meaning": _said(docs, "Rewards", str(event))}
             for event, value in _items(task.rewards)
@@ -321,10 +381,16 @@ def _task_facts(env: gymnasium.Env[Any, Any], spec: registry.TaskSpec | None = N
     def fail(error: BaseException) -> None:
         facts["problem"] = reason(error)
 
+    trials = None
     with isolated(f"ngym was drawing trials of {facts['id']!r}", fail):
+        trials = _sampled(env)
         facts["conditions"] = [
             {**condition, "meaning": _said(docs, "Conditions", condition["name"], whole=True)}
-            for condition in condition_facts(env)
+            for condition in _condition_facts(trials)
+        ]
+    for kind, found in _timing_facts(env, trials).items():
+        facts[kind] = [
+            {**row, "meaning": _said(docs, "Periods (ms)", row["name"], whole=row["duration"] == BY_TASK)} for row in found
         ]
     return facts
 
@@ -471,6 +537,9 @@ def _task_lines(facts: Mapping[str, Any]) -> list[str]:
         lines += [f"{title.capitalize()}: {facts[title]['space']}", *_table(names)]
     lines += ["Periods (ms):" if facts["periods"] else "Periods (ms): none"]
     lines += _table([(f"{p['name']}: {p['duration']}", p["meaning"]) for p in facts["periods"]])
+    if facts["timings"]:
+        lines += ["Other timings (ms):"]
+        lines += _table([(f"{t['name']}: {t['duration']}", t["meaning"]) for t in facts["timings"]])
     if facts["conditions"] is None:
         lines += [f"Conditions: not known, because no trial can be drawn: {facts['problem']}"]
     else:

@@ -22,11 +22,10 @@ import ngym_core as ngym
 from ngym_core.arguments import Callback, FilePath, InstanceOf, Several, Text, checked
 from ngym_core.docstrings import read_docstring
 from ngym_core.files import atomic_write, claim_folder
-from ngym_core.info import condition_facts, levels_text
+from ngym_core.info import condition_facts, levels_text, timing_facts
 from ngym_core.plugins import registry
 from ngym_core.plugins.isolation import encodable, reason
 from ngym_core.spaces import names_of
-from ngym_core.trials.durations import duration_name
 from ngym_plot.config import PlotConfig
 from ngym_plot.players import Oracle
 from ngym_plot.trial import plot_trial
@@ -141,9 +140,10 @@ def task_card(name: Text, make: Callback = registry.make) -> TaskCard:
 
 def _facts(env: Any) -> dict[str, list[str]]:
     """Describe periods, spaces, conditions and rewards: heading -> lines."""
-    task = env.unwrapped
+    task, timing = env.unwrapped, timing_facts(env)
     return {
-        "Periods (ms)": [f"{period}: {duration_name(value)}" for period, value in task.timing.items()],
+        "Periods (ms)": [f"{found['name']}: {found['duration']}" for found in timing["periods"]],
+        "Other timings (ms)": [f"{found['name']}: {found['duration']}" for found in timing["timings"]],
         "Observation": [_describe_space(env.observation_space), *_channel_names(env.observation_space)],
         "Action": [_describe_space(env.action_space), *_channel_names(env.action_space)],
         "Conditions": [f"{found['name']}: {levels_text(found)}" for found in condition_facts(env)],

@@ -23,6 +23,9 @@ class Null(TrialEnv):
 
     Its one channel is always 0, its only action is 0, and performance is always full.
 
+    Periods (ms):
+        nothing: 10000.
+
     Args:
         dt: Time step in ms.
         **kwargs: Arguments of `TrialEnv`.

@@ -96,7 +96,12 @@ class Go(Reach):
 
 
 class ReactionGo(Reach):
-    """Respond toward a cue as soon as it appears."""
+    """Respond toward a cue as soon as it appears.
+
+    Periods (ms):
+        stimulus: 500. Not used: the cue is shown in the decision.
+        delay: 0. Not used.
+    """
 
     reaction = True
 
@@ -118,7 +123,12 @@ class Anti(Reach):
 
 
 class ReactionAnti(Reach):
-    """Respond opposite to a cue as soon as it appears."""
+    """Respond opposite to a cue as soon as it appears.
+
+    Periods (ms):
+        stimulus: 500. Not used: the cue is shown in the decision.
+        delay: 0. Not used.
+    """
 
     anti = True
     reaction = True
