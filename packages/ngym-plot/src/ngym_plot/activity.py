@@ -81,6 +81,9 @@ def plot_activity(
 ) -> Axes:
     """Draw the activity of all units as an image, sorted by the time of their peaks.
 
+    Where trials differ, the time axis has the steps that at least half of them have, and periods are shaded between the
+    medians of their edges.
+
     Args:
         recording: See `Recording`, with an example.
         trial: Draw this trial; by default the mean of all.
@@ -136,6 +139,8 @@ def plot_unit_traces(
     title: Text | None = None,
 ) -> Axes:
     """Draw the activity of one unit over time: the mean of the trials of each condition, with 1.96 standard errors.
+
+    Time axis and periods are those of `plot_activity`: medians, where trials differ.
 
     Args:
         recording: See `Recording`, with an example.
