@@ -122,6 +122,11 @@ def test_plot_delay_dependence_leaves_out_trials_whose_outcome_is_missing():
     [
         (lambda: fit_history(table(0)), ValueError, "The table has no trial"),
         (lambda: fit_history(table(10), 0), ValueError, "lags=0 must be an integer from 1"),
+        (
+            lambda: fit_history({**table(10), "lane": np.arange(10)}, 5),
+            ValueError,
+            "each lane of the table has one trial, so that none has a trial before it: .*`carry=.stream.`, or remove `lane`",
+        ),
         (lambda: fit_history(table(10), 5), ValueError, "trials with 5 trials before them are too few for"),
         (lambda: fit_history({**table(90), "choice": np.arange(90)}), ValueError, "There must be two choices"),
         (lambda: fit_history({"choice": [1, 2]}), UnknownNameError, "Unknown column 'correct'"),

@@ -252,6 +252,11 @@ def fit_history(
     data = np.concatenate(parts)
     data = data[~np.isnan(data).any(axis=1)]
     used = (data[:, :-1] != 0).any(axis=0)  # a column of zeros says nothing about its weight
+    if len(lane) > 1 and len(np.unique(lane)) == len(lane):
+        raise ValueError(
+            "each lane of the table has one trial, so that none has a trial before it: score the network with "
+            "`carry='stream'`, or remove `lane` from the table if its trials did follow one another."
+        )
     if len(data) < 2 * (used.sum() + 1):
         raise ValueError(f"{len(data)} trials with {lags} trials before them are too few for {used.sum()} weights.")
     weights, errors = np.zeros(len(used)), np.full(len(used), np.nan)
