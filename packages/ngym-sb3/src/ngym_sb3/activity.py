@@ -43,6 +43,7 @@ from ngym_core.sampling import is_one_at_a_time, layers, sample_as_data, silent_
 from ngym_core.trial_table import MEASURED_COLUMNS, TrialTable, without_objects
 from ngym_core.trials import Trials, concatenate, select
 from ngym_core.wrappers.base import StepBatch, TrialWrapper
+from ngym_core.wrappers.schedule_envs import MultiEnvs
 from ngym_sb3.cells import CELLS
 from ngym_sb3.evaluation import DEFAULT_LANES, Evaluator, interleave_lanes, seeded_actions
 from ngym_sb3.vec_env import NgymVecEnv, evaluation_env, make_sb3_env
@@ -546,7 +547,8 @@ def _shows_actions(wrapper: Any) -> bool:
     Its `on_step` is called with the same observations and other actions, rewards and performance.
     """
     kind = type(wrapper)
-    if kind.step is not TrialWrapper.step or kind.paused is not TrialWrapper.paused:
+    # A mixture only lets the wrappers inside it, which are asked themselves, show the first observation of a trial.
+    if kind.step not in (TrialWrapper.step, MultiEnvs.step) or kind.paused is not TrialWrapper.paused:
         return True
     if kind.on_step is TrialWrapper.on_step:
         return False
