@@ -358,3 +358,7 @@ def test_mixture_that_is_refused_leaves_the_tasks_as_they_are():
     with pytest.raises(ValueError, match="pad=True cannot give <Bandit> more actions"):
         ngym.mix(tasks, pad=True)
     assert tasks[0].action_space.n == 3
+    pausing = ngym.make("GoNogo-v0", wrappers=[("TimeOut", {"time_out": 300})])
+    with pytest.raises(ValueError, match="TimeOut of env 1 pauses after a trial"):
+        ngym.mix([tasks[0], pausing], pad=True)
+    assert pausing.action_space.n == 2

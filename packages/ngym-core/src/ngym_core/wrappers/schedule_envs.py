@@ -112,6 +112,9 @@ class MultiEnvs(TrialWrapper):
         if not len(envs):
             raise ValueError(f"envs={shown(envs)}: There must be at least one env.")
         _refuse_shared(envs)
+        if len(envs) > 1:
+            for i, env in enumerate(envs):
+                _refuse_inside(env, i, "_pauses", "pauses after a trial, and the next may be another task's", ValueError)
         steps = {task.dt: task for env in envs for task in tasks_of(env)}
         if len(steps) > 1:
             times = ", ".join(f"{dt} ms ({task})" for dt, task in steps.items())
@@ -140,9 +143,6 @@ class MultiEnvs(TrialWrapper):
                 "All envs must have the same shape of observations and the same actions, unless pad=True: "
                 f"{[(str(e.observation_space), str(e.action_space)) for e in envs]}."
             )
-        if len(envs) > 1:
-            for i, env in enumerate(envs):
-                _refuse_inside(env, i, "_pauses", "pauses after a trial, and the next may be another task's", ValueError)
         self.envs, self._own_channels = list(envs), own_channels
         super().__init__(envs[0])  # after all checks: it makes the envs part of this mixture
         self._env_input, self._pad = env_input, pad
