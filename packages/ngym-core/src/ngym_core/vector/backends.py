@@ -354,8 +354,8 @@ class RuleBackend(Backend):
     def _force(self, lanes: Array, forced: Mapping[str, Any]) -> Array:
         """Move the given lanes to their next trial, with conditions that are forced, and return its slot, (m,)."""
         begun = [self._prefetch.draw_next(lane, forced) for lane in lanes.tolist()]
-        for trials, _ in begun:  # whose conditions may be of other types than those drawn
-            self._make_room(trials.conditions, self._prefetch.facts_of(trials))
+        for trials, facts, _ in begun:  # whose conditions may be of other types than those drawn
+            self._make_room(trials.conditions, facts)
         return np.array([self._prefetch.install(lane, *one) for lane, one in zip(lanes.tolist(), begun, strict=True)])
 
     def step(self, actions: Array, paused: Array | None) -> tuple[Array, Array, None, Info]:

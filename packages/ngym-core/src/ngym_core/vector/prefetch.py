@@ -77,7 +77,7 @@ class Prefetcher:
         self._ob = np.empty((2 * n * self._buffer_steps, *probe.ob.shape[2:]), probe.ob.dtype)
         self._gt = np.empty((2 * n * self._buffer_steps, *probe.gt.shape[2:]), probe.gt.dtype)
         self.conditions = StructArray(promoted(probe.conditions, conditions or {}), 2 * self.buffer_trials * n)
-        self.facts = StructArray(promoted(self.facts_of(probe), facts or {}), 2 * self.buffer_trials * n)
+        self.facts = StructArray(promoted(self._facts(probe, probe.lengths), facts or {}), 2 * self.buffer_trials * n)
         self.draws = [Draws() for _ in range(n)]
         slots = np.arange(2 * self.buffer_trials * n).reshape(n, -1)
         self.slot = slots[:, -1].copy()  # the next one is the first of the ring
@@ -91,12 +91,9 @@ class Prefetcher:
         # For each lane and buffer: the spans of the call that filled it, and the index of its first trial in that call.
         self._spans: list[list[tuple[dict[str, Span], int]]] = [[({}, 0)] * 2 for _ in range(n)]
 
-    def facts_of(self, trials: Trials, at: Array | None = None) -> dict[str, Array]:
-        """Return the columns of `facts` for n trials whose first steps lie at `at`, (n,), in the store, by default at 0."""
-        facts, at = (
-            prepare_trials(self.env.unwrapped, trials, self._rule),
-            np.zeros(trials.n, np.int64) if at is None else at,
-        )
+    def _facts(self, trials: Trials, at: Array) -> dict[str, Array]:
+        """Return the columns of `facts` for n trials whose first steps lie at `at`, (n,), in the store."""
+        facts = prepare_trials(self.env.unwrapped, trials, self._rule)
         return {**facts, "step": np.zeros_like(at), "_last": trials.lengths - 1, "_at": at}
 
     def seed(self, lane: int, seed: int | None) -> None:
@@ -154,7 +151,7 @@ class Prefetcher:
         at = (regions * self._buffer_steps)[:, None] + np.cumsum(lengths, axis=1) - lengths
         slots = (regions[:, None] * self.buffer_trials + np.arange(self.buffer_trials)).ravel()
         self.conditions.set(slots, trials.conditions)
-        self.facts.set(slots, self.facts_of(trials, at.ravel()))
+        self.facts.set(slots, self._facts(trials, at.ravel()))
         ends = np.cumsum(totals).tolist()
         for store, name in ((self._ob, "ob"), (self._gt, "gt")):
             values, index = trials.flat_steps(name)
@@ -241,8 +238,8 @@ class Prefetcher:
         self._ob[at : at + len(ob)], self._gt[at : at + len(gt)] = ob, gt
         return at
 
-    def draw_next(self, lane: int, forced: Mapping[str, Any]) -> tuple[Trials, dict[str, Any]]:
-        """Return a lane's next trial with conditions that are forced, and the state of its draws after it.
+    def draw_next(self, lane: int, forced: Mapping[str, Any]) -> tuple[Trials, dict[str, Array], dict[str, Any]]:
+        """Return a lane's next trial with conditions that are forced, its facts, and the state of the draws after it.
 
         Nothing of the lane changes: `install` lets it play the trial.
         """
@@ -251,16 +248,17 @@ class Prefetcher:
         draws.state = state
         if to_skip:
             sample_trials(self.env, to_skip, None, draws, {})
-        return sample_trials(self.env, 1, None, draws, forced), draws.state
+        trials = sample_trials(self.env, 1, None, draws, forced)
+        return trials, self._facts(trials, np.zeros(1, np.int64)), draws.state
 
-    def install(self, lane: int, trials: Trials, state: dict[str, Any]) -> int:
+    def install(self, lane: int, trials: Trials, facts: Mapping[str, Array], state: dict[str, Any]) -> int:
         """Let a lane play a trial that `draw_next` returned, and return its slot."""
         one = trials[0]
         periods: dict[str, Span] = {name: (int(one.start[name]), int(one.end[name])) for name in one.start}
         at = self.place(lane, (state, 0), one.ob, one.gt, periods)
         slot = int(self.slot[lane])
         self.conditions.set(np.array([slot]), trials.conditions)
-        self.facts.set(np.array([slot]), self.facts_of(trials, np.array([at])))
+        self.facts.set(np.array([slot]), {**facts, "_at": np.array([at])})
         return slot
 
     def _grow(self, steps: int) -> None:
