@@ -148,3 +148,44 @@ def test_task_that_does_not_call_the_constructor_of_all_tasks_is_told_so():
 
     with pytest.raises(AttributeError, match=r"A task has no `timing` before its `__init__` has called `super\(\)"):
         Forgetful().reset(seed=0)
+
+
+class PaysSome(Toy):
+    default_rewards = {"correct": 1.0}
+
+
+def test_reward_that_the_rule_needs_is_named_when_it_is_missing():
+    message = (
+        "There is no reward 'abort', which FixateThenChoose, the rule of <PaysSome>, needs: add it to `default_rewards`"
+    )
+    env = PaysSome()
+    env.reset(seed=0)
+    for pays in (copy.deepcopy(env), env):
+        with pytest.raises(ngym.UnknownNameError, match=message):
+            pays.step(1)
+    lanes = ngym.TrialVectorEnv(PaysSome(), 2)
+    lanes.reset(seed=0)
+    with pytest.raises(KeyError, match=message):
+        lanes.step(np.ones(2, int))
+    assert pickle.loads(pickle.dumps(env.rewards)) == {"correct": 1.0}
+    with pytest.raises(KeyError, match="There is no timing 'go'. There are 'fixation', 'delay'"):
+        Parameters("timing", {"fixation": 1, "delay": 2})["go"]
+
+
+class NoSpaces(ngym.TrialEnv):
+    def _new_trials(self, trials):
+        trials.add_period("fixation", 100)
+        trials.add_ob(1)
+
+
+def test_task_without_spaces_is_told_to_set_them():
+    message = "<NoSpaces> has no observation_space: set `self.observation_space` in its constructor"
+    for use in (lambda env: env.sample_trials(2), lambda env: env.reset(), lambda env: ngym.run_env(env, num_steps=3)):
+        with pytest.raises((AttributeError, TypeError), match=message):
+            use(NoSpaces())
+    with pytest.raises(ngym.TaskError, match=f"cannot be made: AttributeError: {message}"):
+        ngym.check_task(NoSpaces)
+    env = NoSpaces()
+    assert not hasattr(env, "action_space")
+    env.observation_space, env.action_space = ngym.spaces.Box(0, 1, shape=(2,)), ngym.spaces.Discrete(2)
+    assert env.sample_trials(2).ob.shape == (2, 1, 2)

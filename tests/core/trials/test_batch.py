@@ -37,6 +37,12 @@ def test_add_period_rejects_arguments_that_do_not_fit_several_periods(add, messa
         add(equal_trials())
 
 
+def test_add_period_says_that_several_periods_are_a_list():
+    message = r"duration='decision' must be a number of ms, not a text. Several periods are a list: \['delay', 'decision'\]"
+    with pytest.raises(TypeError, match=message):
+        equal_trials().add_period("delay", "decision")
+
+
 def test_add_period_rejects_painted_trials():
     for paint in (lambda t: t.add_ob(1), lambda t: t.set_groundtruth(1)):
         trials = equal_trials()

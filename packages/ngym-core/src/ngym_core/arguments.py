@@ -290,6 +290,15 @@ class Having(Expected):
         """Return the error that a value deserves, or None."""
         return None if all(hasattr(value, name) for name in self.attributes) else TypeError
 
+    def hint(self, value: Any) -> str:
+        """Return what a Gymnasium env lacks, in its own words."""
+        try:
+            for name in self.attributes if hasattr(value, "unwrapped") else ():
+                getattr(value, name)
+        except AttributeError as error:
+            return f" {error}"
+        return ""
+
 
 class OneOf(Expected):
     """One of several values; an annotation ``Literal["a", "b"]`` is the same.

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType, SimpleNamespace
-from typing import Annotated, Any, ClassVar, ParamSpec, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, ParamSpec, Self, TypeAlias, cast
 
 import gymnasium
 import gymnasium.error
@@ -36,7 +36,7 @@ from ngym_core.arguments import (
 )
 from ngym_core.errors import UnknownNameError, unknown_name
 from ngym_core.neurogym_style import SingleTrial, Value
-from ngym_core.parameters import Parameters, ParametersAttribute
+from ngym_core.parameters import Parameters, ParametersAttribute, UnsetSpace
 from ngym_core.plugins.registry import pack_manager
 from ngym_core.random import Draws, TruncExp
 from ngym_core.rendering import PlayedTrial, PlayedTrialRecorder, frames_per_second, record_trials
@@ -173,6 +173,8 @@ class TrialEnv(gymnasium.Env[Any, Any]):
     unused_channels: ClassVar[tuple[str, ...]] = ()
     choice_conditions: ClassVar[tuple[str, ...]] = ("ground_truth",)
     blank: ClassVar[float] = 0
+    observation_space: gymnasium.Space[Any] = cast(Any, UnsetSpace("observation_space"))
+    action_space: gymnasium.Space[Any] = cast(Any, UnsetSpace("action_space"))
     timing: Any = ParametersAttribute("timing", "timing")
     rewards: Any = ParametersAttribute("reward", "rewards")
     _one_at_a_time: ClassVar[bool] = False

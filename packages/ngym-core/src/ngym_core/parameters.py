@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 from ngym_core.arguments import Number, explained, shown
-from ngym_core.errors import unknown_name
+from ngym_core.errors import UnknownNameError, unknown_name
 from ngym_core.trials.durations import check_duration
 
 __all__ = ["Parameters"]
@@ -50,13 +50,20 @@ class Parameters(dict[str, Any]):
     ) -> None:
         super().__init__(default)
         self.kind, self.required = kind, tuple(default)
+        self.needed_by = ""  # who reads the values, for errors
         self.optional = None if optional is None else tuple(optional)
         self.update({} if given is None else given)
 
     def __reduce__(self) -> Any:
         """Copy and pickle like a plain dictionary of its kind."""
         given = {key: value for key, value in self.items() if key not in self.required}
-        return type(self), (self.kind, {key: self[key] for key in self.required}, given, self.optional)
+        made_of = (self.kind, {key: self[key] for key in self.required}, given, self.optional)
+        return type(self), made_of, {"needed_by": self.needed_by}
+
+    def __missing__(self, key: str) -> NoReturn:
+        """Raise for a key that is read but not there, such as a reward that the rule pays and the task does not have."""
+        by = f", which {self.needed_by} needs: add it to `default_{self.kind}s` of the task" if self.needed_by else ""
+        raise UnknownNameError(f"There is no {self.kind} {key!r}{by}. There are {', '.join(map(repr, self)) or 'none'}.")
 
     @property
     def state(self) -> dict[str, Any]:
@@ -150,4 +157,21 @@ class ParametersAttribute:
         if isinstance(value, Mapping) and not isinstance(value, Parameters):
             optional = instance.rule.optional_rewards if self.kind == "reward" else ()
             value = Parameters(self.kind, default, value, optional if default else None)
+        if self.kind == "reward" and isinstance(value, Parameters):
+            value.needed_by = f"{type(instance.rule).__name__}, the rule of {instance},"
         vars(instance)[self.name] = value
+
+
+class UnsetSpace:
+    """Descriptor in the place of a space that a task's constructor has not set.
+
+    Args:
+        name: Name of the attribute.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> NoReturn:
+        """Raise: what is set is kept in the instance, where Python finds it without asking this descriptor."""
+        raise AttributeError(f"<{owner.__name__}> has no {self.name}: set `self.{self.name}` in its constructor.")

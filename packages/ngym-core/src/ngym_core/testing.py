@@ -140,6 +140,7 @@ def check_task(
     build: Callable[[], Any] = (lambda: make(task)) if isinstance(task, str) else task
     try:
         env = build()
+        env.observation_space, env.action_space  # noqa: B018  # the constructor must set them
     except UnknownTaskError:
         raise
     except Exception as error:  # the constructor is the task's own code

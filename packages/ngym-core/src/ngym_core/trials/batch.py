@@ -261,6 +261,9 @@ class Trials:
         """
         if self._observations.exists("ob") or self._observations.exists("gt"):
             raise InvalidOperationError(f"Period {period!r} is added to a trial that is painted already; add it first.")
+        if isinstance(duration, str):
+            several = f" Several periods are a list: [{period!r}, {duration!r}]." if isinstance(period, str) else ""
+            raise TypeError(f"duration={duration!r} must be a number of ms, not a text.{several}")
         if isinstance(period, str):
             self._periods.add(period, duration, before, after, at_least, only)
             return
