@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from ngym_core.arguments import explained
-from ngym_core.errors import nearest
+from ngym_core.errors import UnknownNameError, nearest
 from ngym_core.plugins import hookspecs, registry
 from ngym_core.plugins.isolation import isolated, reason, warn
 from ngym_core.plugins.unfinished import missing_from, unfinished, when_imported
@@ -119,7 +119,7 @@ class PackManager:
         return cls(allowed, os.environ.get("NGYM_STRICT", "") not in ("", "0"))
 
     def discover(self) -> None:
-        """Load every installed pack, in a fixed order."""
+        """Load every installed pack, in a fixed order; a warning names what is allowed and not installed."""
         found: dict[str, list[tuple[PackStatus, importlib.metadata.EntryPoint]]] = {}
         for dist in importlib.metadata.distributions():
             try:
@@ -132,6 +132,15 @@ class PackManager:
         pairs = [pair for packs in found.values() for pair in packs]
         for pack, point in sorted(pairs, key=lambda pair: (pair[0].distribution, pair[0].name)):
             self.load(point, pack)
+        self._warn_of_unknown([name for pack, _ in pairs for name in (pack.name, pack.distribution)])
+
+    def _warn_of_unknown(self, names: list[str]) -> None:
+        """Warn, or raise if strict, of each allowed name that no installed pack has: it allows nothing."""
+        for name in sorted((self._allowed or set()) - set(names)):
+            message = f"NGYM_PLUGINS allows {name!r}, but no installed pack or distribution is called so. "
+            if self.strict:
+                raise UnknownNameError(message + nearest(name, names))
+            warn(message + nearest(name, names))
 
     def load(self, point: importlib.metadata.EntryPoint, pack: PackStatus) -> None:
         """Load one pack. If it fails, only this pack is left out.
