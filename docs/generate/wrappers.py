@@ -10,7 +10,7 @@ from docs.generate.papers import bibtex
 from docs.generate.tasks import parameters_table
 
 from ngym_core.docstrings import read_docstring
-from ngym_core.info import parameter_facts
+from ngym_core.info import added_by, parameter_facts
 from ngym_core.plugins import registry
 
 __all__ = ["wrapper_page", "wrapper_paths", "write_wrapper_pages"]
@@ -47,10 +47,17 @@ def wrapper_page(name: str) -> str:
     paper, link = (" ".join(str(metadata.get(key) or "").split()) for key in ("paper_name", "paper_link"))
     example = doc.sections.get("Example", "")
     reports = list(getattr(target, "reports", ()))
+    adds = [
+        f"## {kind.capitalize()}\n\n"
+        + table(["name", "meaning"], [[added["name"], as_markdown(added["meaning"])] for added in found])
+        for kind, found in added_by(doc).items()
+        if found
+    ]
     parts = [
         f"# {name}",
         as_markdown(doc.purpose),
         as_markdown(doc.text),
+        *adds,
         "## Parameters",
         parameters_table(parameter_facts(target, [doc])),
         f"## Example\n\n```pycon\n{example}\n```" if example else "",

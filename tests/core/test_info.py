@@ -75,6 +75,16 @@ def test_describe_and_show_info_of_a_wrapper(capsys):
     assert "Parameters:\n  p" in text
 
 
+def test_facts_of_a_wrapper_name_what_it_adds_to_trials():
+    facts = facts_of("SideBias")
+    assert [condition["name"] for condition in facts["conditions"]] == ["block", "probs"]
+    assert "Conditions:\n  block  The row of `probs` that holds in the block." in ngym.describe("SideBias")
+    assert "Periods (ms):\n  delay " in ngym.describe("Delay")
+    assert "Channels:\n  go_cue  the last one." in ngym.describe("GoCue")
+    assert "Rewards:\n  correct  " in ngym.describe("Sequence")
+    assert "Conditions" not in ngym.describe("Noise")
+
+
 def test_info_rejects_unknown_names_and_tags():
     with pytest.raises(ngym.UnknownNameError, match="Unknown modifier 'antt'. Did you mean 'anti'"):
         ngym.describe("yang19.go-v0+antt")

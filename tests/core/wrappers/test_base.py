@@ -9,6 +9,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import ngym_core as ngym
+from ngym_core.docstrings import read_docstring
+from ngym_core.info import added_by
 from ngym_core.sampling import sample_as_data
 from ngym_core.spaces import names_of
 from ngym_core.testing import check_task
@@ -19,14 +21,25 @@ from ..stacks import STEP, TRIAL, WRAPPERS, build, goes_with
 from ..toy import Toy
 
 PDM = "PerceptualDecisionMaking-v0"
+NOT_AROUND_DMS = ("VariableMapping", "ReactionTime", "SideBias", "ScheduleAttr")
+AROUND = [
+    (name, id_) for name in [*TRIAL, *STEP] for id_ in (PDM, "yang19.dms-v0") if id_ == PDM or name not in NOT_AROUND_DMS
+]
 
 
-@pytest.mark.parametrize("name", [*TRIAL, *STEP])
-def test_wrapper_keeps_the_promises_of_a_task(name):
-    for id_ in ("PerceptualDecisionMaking-v0", "yang19.dms-v0"):
-        if id_ == "yang19.dms-v0" and name in ("VariableMapping", "ReactionTime", "SideBias", "ScheduleAttr"):
-            continue
-        assert check_task(lambda i=id_: build(i, (name,)), trials=10, random_trials=200).oracle == 1
+@pytest.mark.parametrize(("name", "id_"), AROUND)
+def test_wrapper_keeps_the_promises_of_a_task(name, id_):
+    assert check_task(lambda: build(id_, (name,)), trials=10, random_trials=200).oracle == 1
+
+
+@pytest.mark.parametrize(("name", "id_"), AROUND)
+def test_wrapper_says_what_it_adds_to_a_trial(name, id_):
+    task, env = ngym.make(id_), build(id_, (name,))
+    adds = {kind: {added["name"] for added in found} for kind, found in added_by(read_docstring(type(env))).items()}
+    before, trials = task.sample_trials(4, seed=0), env.sample_trials(4, seed=0)
+    assert set(trials.conditions) - set(before.conditions) <= adds["conditions"]
+    assert set(trials.start) - set(before.start) <= adds["periods"]
+    assert set(names_of(env.observation_space)) - set(names_of(task.observation_space)) <= adds["channels"]
 
 
 def test_wrapper_passes_seeds_and_options_on():

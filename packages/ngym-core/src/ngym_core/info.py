@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ngym_core.trials import Trials
 
 __all__ = [
+    "added_by",
     "condition_facts",
     "describe",
     "facts_of",
@@ -135,7 +136,8 @@ def facts_of(obj_: Any) -> dict[str, Any]:
         `names`: channels or actions with their indices), `periods` and `timings` (ms, see `timing_facts`), `conditions`
         (see `condition_facts`; None if no trial can be drawn, and `problem` says why; all timings count as periods then),
         `rewards`, `parameters` (see `parameter_facts`), `chance`, `certificates`. Of a wrapper: `kind` ("wrapper"), `name`,
-        `purpose`, `text`, `paper`, `parameters`, `reports` (names in `info`). Of a collection: `kind` ("collection"),
+        `purpose`, `text`, `paper`, `channels`, `periods`, `conditions` and `rewards` that its docstring says it adds to the
+        task's, `parameters`, `reports` (names in `info`). Of a collection: `kind` ("collection"),
         `name`, `tasks`. What is named has a `meaning`, a text that may be empty.
 
     Raises:
@@ -186,6 +188,8 @@ def describe(obj_: Any) -> str:
         PassReward-v0
         Appends the last reward to the observation.
         Paper: Prefrontal cortex as a meta-reinforcement learning system <https://www.nature.com/articles/s41593-018-0147-8>
+        Channels:
+          reward  behind those of the task. The reward of the step before.
         Parameters: none
         Reports in info: nothing
     """
@@ -452,8 +456,32 @@ def _wrapper_facts(spec: registry.WrapperSpec) -> dict[str, Any]:
         "name": spec.name,
         **_texts(doc, metadata.get("description") or ""),
         "paper": _paper(metadata),
+        **added_by(doc),
         "parameters": parameter_facts(target, [doc]),
         "reports": list(getattr(target, "reports", ())),
+    }
+
+
+def added_by(doc: Docstring) -> dict[str, list[dict[str, str]]]:
+    """Return what a wrapper's docstring says that it adds to a task, or changes in it.
+
+    Args:
+        doc: The docstring.
+
+    Returns:
+        `channels`, `periods`, `conditions` and `rewards`, each a list of `name` and `meaning`.
+
+    Example:
+        >>> from ngym_core.docstrings import read_docstring
+        >>> from ngym_core.info import added_by
+        >>> from ngym_core.wrappers import CatchTrials
+        >>> added_by(read_docstring(CatchTrials))["conditions"]
+        [{'name': 'catch', 'meaning': 'Whether it is a catch trial.'}]
+    """
+    titles = {"channels": "Channels", "periods": "Periods (ms)", "conditions": "Conditions", "rewards": "Rewards"}
+    return {
+        kind: [{"name": name, "meaning": encodable(said)} for name, said in doc.items(title).items()]
+        for kind, title in titles.items()
     }
 
 
@@ -561,7 +589,11 @@ def _task_lines(facts: Mapping[str, Any]) -> list[str]:
 
 def _wrapper_lines(facts: Mapping[str, Any]) -> list[str]:
     paper = _paper_line(facts["paper"])
-    lines = [facts["name"], facts["purpose"], *([paper] if paper else []), *_parameter_lines(facts["parameters"])]
+    lines = [facts["name"], facts["purpose"], *([paper] if paper else [])]
+    for kind, title in {**dict.fromkeys(("channels", "conditions", "rewards"), ""), "periods": " (ms)"}.items():
+        if facts[kind]:
+            lines += [f"{kind.capitalize()}{title}:", *_table([(added["name"], added["meaning"]) for added in facts[kind]])]
+    lines += _parameter_lines(facts["parameters"])
     return [*lines, f"Reports in info: {', '.join(facts['reports']) or 'nothing'}"]
 
 

@@ -68,6 +68,10 @@ class FollowCurriculum(TrialWrapper):
 
     What has happened so far is part of `get_state`. Data sets stay in a stage until `score` says how the network did.
 
+    Conditions:
+        stage: The index of the stage; -1 where a caller or a wrapper outside forces other conditions than the stage.
+        level: That of the stage's staircase, if the curriculum has any; NaN in stages without one.
+
     Args:
         env: The task, with wrappers.
         curriculum: A `Curriculum`, a dictionary of its parts, or a TOML file, see `ngym_core.curriculum.load_curriculum`.
@@ -350,6 +354,10 @@ class FollowCurriculumInEachLane(FollowCurriculum):
     """The same where each lane follows the curriculum by itself: `FollowCurriculum` makes it where ``pooled`` is false.
 
     Lanes step it as a single env, one lane after another, so that each has a progress and parameters of its own.
+
+    Conditions:
+        stage: The index of the stage of the lane, see `FollowCurriculum`.
+        level: That of the stage's staircase, see there.
 
     Args:
         env: The task, with wrappers.

@@ -18,6 +18,9 @@ class PassAction(TrialWrapper):
 
     In data sets it is the ground truth of the step before.
 
+    Channels:
+        action: behind those of the task. The action of the step before, as a number or numbers.
+
     Args:
         env: A task with a vector of channels, or with numbered observations (which become one-hot).
 

@@ -23,6 +23,9 @@ class PassReward(TrialWrapper):
     In data sets it is the reward of the ground truth in the step before, which needs a task with a reward rule. What other
     wrappers inside add to rewards step by step is not in it.
 
+    Channels:
+        reward: behind those of the task. The reward of the step before.
+
     Args:
         env: A task with a vector of channels, or with numbered observations (which become one-hot).
 

@@ -23,6 +23,9 @@ class ScheduleAttr(TrialWrapper):
 
     The index of a schedule of blocks is recorded as the condition `block` of the trial.
 
+    Conditions:
+        block: The index of the set that holds in the block.
+
     Args:
         env: The task, with wrappers.
         schedule: Which set comes next.

@@ -68,6 +68,13 @@ class MultiEnvs(TrialWrapper):
     A wrapper inside acts on the trials of its task only, and sees the first observation of one that follows on a trial of
     another task as that of an episode. The `info` of a step has what the wrappers of the played task report.
 
+    Channels:
+        env: With `env_input`: which task it is, or its row of `cues`.
+
+    Conditions:
+        i_env: The index of the task that the trial comes from.
+        task: Its name.
+
     Args:
         envs: The tasks, with wrappers; their observations and actions must have the same shape. Wrappers that pause
             after a trial (`TimeOut`) go around several tasks, and for data those that show the step before (`PassAction`).
@@ -463,6 +470,13 @@ def _empty_columns(tasks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDA
 
 class ScheduleEnvs(MultiEnvs):
     """Combine several tasks into one env; a schedule selects the task that each trial comes from.
+
+    Channels:
+        env: With `env_input`: which task it is, or its row of `cues`.
+
+    Conditions:
+        i_env: The index of the task that the trial comes from.
+        task: Its name.
 
     Args:
         envs: The tasks, see `MultiEnvs`.

@@ -22,6 +22,9 @@ class VariableMapping(TrialWrapper):
     The first block has the mapping of the task. The mapping is recorded as the condition `mapping` of the trial:
     the action for each of the task's choices. Of two such wrappers, the outer one changes the mapping of the inner one.
 
+    Conditions:
+        mapping: The action for each of the task's choices.
+
     Args:
         env: A task in which an answer is right if it equals the ground truth (`Rule.pays_ground_truth`).
         block_dur: Trials in a block, see `SideBias`.
