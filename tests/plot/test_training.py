@@ -78,6 +78,14 @@ def test_plot_training_marks_a_level_of_one_trial_and_counts_the_trials_there_ar
     assert [line.get_marker() for line in ax.figure.axes[1].lines] == ["."]
 
 
+def test_plot_training_names_stages_by_whole_numbers():
+    for stage in (np.zeros(9), np.ones(9), np.repeat([0, 1, 2], 3)):
+        _, stages = plot_training({"performance": np.ones(9), "stage": stage}, window=1).figure.axes
+        low, high = stages.get_ylim()
+        ticks = [tick for tick in stages.get_yticks().tolist() if low <= tick <= high]
+        assert ticks == sorted(set(stage.tolist()))
+
+
 def test_plot_training_draws_stages_and_levels_on_the_right(tmp_path):
     stage, level = np.repeat([0, 1], 50), np.repeat([np.nan, 4.0], 50)
     table = {"performance": np.ones(100), "stage": stage, "level": level}

@@ -155,7 +155,7 @@ def _draw_curriculum(ax: Axes, x: Array, columns: Mapping[str, Array], color: An
         right.set_ylabel(label)
         right.spines["right"].set(visible=True, position=("axes", position))
         if name == "stage":
-            right.yaxis.set_major_locator(MaxNLocator(integer=True))
+            right.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # also of one stage only
 
 
 def _right_axes(ax: Axes, name: str) -> Axes:
