@@ -399,6 +399,24 @@ def test_kinds_of_objects_look_at_what_these_have(kind, right, wrong, message):
         expected.check("x", wrong)
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: ngym.make(ngym.TrialEnv),
+        lambda: ngym.make_vec(ngym.TrialEnv, 2),
+        lambda: ngym.mix([ngym.TrialEnv]),
+        lambda: ngym.run_env(ngym.TrialEnv),
+        lambda: ngym.TrialVectorEnv(ngym.TrialEnv, 2),
+        lambda: ngym.wrappers.PassReward(ngym.TrialEnv),
+        lambda: ngym.wrappers.MultiEnvs([ngym.TrialEnv]),
+        lambda: ngym.get_state(ngym.TrialEnv),
+    ],
+)
+def test_class_in_the_place_of_an_env_is_told_from_one(use):
+    with pytest.raises(TypeError, match=r"=.*TrialEnv.* must be .*It is a class: make an env of it, such as TrialEnv\(\)\."):
+        use()
+
+
 def test_bounds_of_a_number_must_be_numbers():
     with pytest.raises(TypeError, match=r"^low='abc' must be a number, or None\.$"):
         Number("abc")

@@ -361,6 +361,11 @@ def test_check_task_reports_all_broken_promises_together():
         check_task(Twice)
 
 
+def test_check_task_asks_for_what_makes_an_env():
+    with pytest.raises(TypeError, match=r"task=<GoNogo> must be an id, or a function \(or class\) that makes the env"):
+        ngym.check_task(ngym.make("GoNogo-v0"))
+
+
 @pytest.mark.parametrize("task", [Toy, Dots, TwoChoices])
 def test_check_task_passes_good_tasks(task):
     result = check_task(task)

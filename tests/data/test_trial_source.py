@@ -51,6 +51,11 @@ class Negative(gym.ObservationWrapper):
         ),
         (lambda: Dataset(ngym.make("ReadySetGo"), {"dt": 20}), TypeError, r"env_kwargs=\{'dt': 20\} goes with an id"),
         (lambda: Dataset([1]), TypeError, r"type\(env\)=<class 'list'> must be `gym.Env`"),
+        (
+            lambda: Dataset(ngym.TrialEnv),
+            TypeError,
+            r"must be `gym.Env`.* It is a class: make an env of it, such as TrialEnv\(\)",
+        ),
         (lambda: Dataset(gym.make("CartPole-v1")), TypeError, "must be `gym.Env`"),
         (lambda: Dataset(Negative(ngym.make("ReadySetGo"))), TypeError, r"shape \(4,\), but its trials have shape \(3,\)"),
         (lambda: TrialDataset(ID, loss_weights={"decison": 1}), KeyError, "Unknown period of <.*> 'decison'. Did you mean"),

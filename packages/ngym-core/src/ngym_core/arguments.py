@@ -78,6 +78,7 @@ __all__ = [
     "declared_arguments",
     "explained",
     "given_arguments",
+    "hint_of_class",
     "require_finite",
     "sums_to_one",
 ]
@@ -274,9 +275,30 @@ class InstanceOf(Expected):
         """Return the error that a value deserves, or None."""
         return None if isinstance(value, self.kind) else TypeError
 
+    def hint(self, value: Any) -> str:
+        """Say that the class of an env is none yet."""
+        return hint_of_class(value)
+
+
+def hint_of_class(value: Any) -> str:
+    """Return what to write in the place of a class of envs, as a further sentence; empty if a value is none.
+
+    Args:
+        value: What was given where an env is expected.
+
+    Example:
+        >>> import ngym_core as ngym
+        >>> from ngym_core.arguments import hint_of_class
+        >>> hint_of_class(ngym.TrialEnv)
+        ' It is a class: make an env of it, such as TrialEnv().'
+    """
+    if not isinstance(value, type) or not hasattr(value, "reset"):
+        return ""
+    return f" It is a class: make an env of it, such as {value.__name__}()."
+
 
 class Having(Expected):
-    """An object of any class that has some attributes, such as an env or a generator of random numbers.
+    """An object of any class that has some attributes, such as an env or a generator of random numbers; not a class itself.
 
     Args:
         description: What it is, for messages.
@@ -288,10 +310,13 @@ class Having(Expected):
 
     def problem(self, value: Any) -> type[Exception] | None:
         """Return the error that a value deserves, or None."""
-        return None if all(hasattr(value, name) for name in self.attributes) else TypeError
+        right = not isinstance(value, type) and all(hasattr(value, name) for name in self.attributes)
+        return None if right else TypeError
 
     def hint(self, value: Any) -> str:
-        """Return what a Gymnasium env lacks, in its own words."""
+        """Return what to write in the place of a class, or what a Gymnasium env lacks, in its own words."""
+        if isinstance(value, type):
+            return hint_of_class(value)
         try:
             for name in self.attributes if hasattr(value, "unwrapped") else ():
                 getattr(value, name)
@@ -428,6 +453,10 @@ class Several(Expected):
     def problem(self, value: Any) -> type[Exception] | None:
         """Return the error that a value deserves, or None."""
         return None if _is_sequence(value) and all(self.each.problem(one) is None for one in value) else TypeError
+
+    def hint(self, value: Any) -> str:
+        """Return the hint to the first one that is wrong."""
+        return next((self.each.hint(one) for one in value if self.each.problem(one)), "") if _is_sequence(value) else ""
 
 
 class Flags(Expected):

@@ -66,6 +66,7 @@ def mix(
         >>> env.sample_trials(4, seed=0).conditions["task"].tolist()
         ['yang19.ctxdm1-v0', 'yang19.go-v0', 'yang19.dlygo-v0', 'yang19.ctxdm2-v0']
     """
+    from ngym_core.sampling import ENV
     from ngym_core.wrappers.modifiers import task_name  # here: at import nothing that makes trials is loaded
     from ngym_core.wrappers.schedule_envs import ScheduleEnvs
 
@@ -73,6 +74,8 @@ def mix(
     if not isinstance(ids, (list, tuple)) or not ids:
         raise ValueError(f"tasks={shown(tasks)} must be the name of a collection, or a list of at least one id or env.")
     ready = [task for task in ids if not isinstance(task, str)]
+    for task in ready:
+        ENV.check("tasks", task)
     if ready and kwargs:
         raise TypeError(f"{', '.join(kwargs)}: arguments go with ids, and {ready[0]} is an env already.")
     envs = [make(task, **kwargs) if isinstance(task, str) else task for task in ids]

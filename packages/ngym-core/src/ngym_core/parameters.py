@@ -172,6 +172,8 @@ class UnsetSpace:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: Any, owner: type) -> NoReturn:
+    def __get__(self, instance: Any, owner: type) -> Self:
         """Raise: what is set is kept in the instance, where Python finds it without asking this descriptor."""
+        if instance is None:
+            return self
         raise AttributeError(f"<{owner.__name__}> has no {self.name}: set `self.{self.name}` in its constructor.")

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from ngym_core.arguments import Count, Keywords, Seed, checked, explained, shown
+from ngym_core.arguments import Count, Keywords, Seed, checked, explained, hint_of_class, shown
 from ngym_core.networks import NetworkAgent, NetworkState, is_network
 from ngym_core.playing import check_agent, count_cut_episodes
 from ngym_core.plugins.registry import make
@@ -76,8 +76,8 @@ def run_env(
         >>> data["ob"].shape, data["trial_end"].sum(), sorted(data["trials"][0])
         ((66, 3), np.int64(3), ['coh', 'ground_truth'])
     """
-    if not (isinstance(env, str) or hasattr(env, "reset")):
-        raise TypeError(f"env={shown(env)} must be an env, or the id of a task.")
+    if not (isinstance(env, str) or hasattr(env, "reset")) or isinstance(env, type):
+        raise TypeError(f"env={shown(env)} must be an env, or the id of a task.{hint_of_class(env)}")
     if isinstance(env, str):
         env = make(env)
     with _fixed(env, conditions) as played:

@@ -129,6 +129,7 @@ def check_task(
         The measurements.
 
     Raises:
+        TypeError: An env in the place of what makes it.
         TaskError: The task breaks promises, which the message lists, or cannot be made.
         UnknownTaskError: An id that no installed package offers.
 
@@ -137,6 +138,8 @@ def check_task(
         >>> check.task, check.oracle
         ('Null-v0', 1.0)
     """
+    if not callable(task) and not isinstance(task, str):
+        raise TypeError(f"task={task} must be an id, or a function (or class) that makes the env, not an env.")
     build: Callable[[], Any] = (lambda: make(task)) if isinstance(task, str) else task
     try:
         env = build()

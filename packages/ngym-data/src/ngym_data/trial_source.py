@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ngym_core as ngym
-from ngym_core.arguments import InstanceOf, Keywords, Number, Seed, checked, explained
+from ngym_core.arguments import InstanceOf, Keywords, Number, Seed, checked, explained, hint_of_class
 from ngym_core.changes import ParameterWatch, parameter_names
 from ngym_core.errors import unknown_name
 from ngym_core.parameters import Parameters
@@ -419,7 +419,7 @@ def make_env(env: Any, env_kwargs: Any) -> gymnasium.Env[Any, Any]:
     if isinstance(env, str):
         return ngym.make(env, **(env_kwargs or {}))  # type: ignore[no-any-return]
     if not isinstance(env, gymnasium.Env) or not isinstance(env.unwrapped, ngym.TrialEnv):
-        raise TypeError(f"type(env)={type(env)} must be `gym.Env` (a task of ngym) or `str`.")
+        raise TypeError(f"type(env)={type(env)} must be `gym.Env` (a task of ngym) or `str`.{hint_of_class(env)}")
     if env_kwargs:
         raise TypeError(f"env_kwargs={dict(env_kwargs)!r} goes with an id; {env} is an env already.")
     return env

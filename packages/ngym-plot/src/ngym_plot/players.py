@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ngym_core.arguments import FilePath, checked
+from ngym_core.arguments import AnyEnv, FilePath, checked, explained
 from ngym_core.task_options import TaskChanges
 
 __all__ = ["Oracle", "SavedTraining", "load_player", "read_training"]
@@ -33,10 +33,11 @@ class Oracle:
         env: The task, with wrappers.
 
     Raises:
-        TypeError: A wrapper has changed the actions, which the ground truth is none of then.
+        TypeError: No env, or a wrapper has changed the actions, which the ground truth is none of then.
     """
 
-    def __init__(self, env: Any) -> None:
+    @explained
+    def __init__(self, env: AnyEnv) -> None:
         given, task = env.action_space, env.unwrapped.action_space
         # A mixture may have more actions than its tasks.
         if given.shape != task.shape or hasattr(given, "n") != hasattr(task, "n"):
