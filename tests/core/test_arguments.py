@@ -413,7 +413,7 @@ def test_kinds_of_objects_look_at_what_these_have(kind, right, wrong, message):
     ],
 )
 def test_class_in_the_place_of_an_env_is_told_from_one(use):
-    with pytest.raises(TypeError, match=r"=.*TrialEnv.* must be .*It is a class: make an env of it, such as TrialEnv\(\)\."):
+    with pytest.raises(TypeError, match=r"=.*TrialEnv.* must be .*It is a class: make an object of it, such as TrialEnv"):
         use()
 
 

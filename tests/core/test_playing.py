@@ -161,7 +161,7 @@ def test_given_trials_refuses_tasks_in_neurogyms_style():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"agent": Still}, "The agent <class .*Still'> is a class, which cannot act: make an object of it"),
+        ({"agent": Still}, r"agent=<class .*Still'> must be an agent with `predict`\. It is a class: make an object of it"),
         ({"agent": print}, "agent=<built-in function print> must be an agent with `predict`"),
         ({"rows": [[0], []]}, "rows=.* must be a list of numbers of trials for each of at"),
         ({"rows": []}, r"rows=\[\] must be a list of numbers of trials for each of at least one lane"),

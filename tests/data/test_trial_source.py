@@ -54,7 +54,7 @@ class Negative(gym.ObservationWrapper):
         (
             lambda: Dataset(ngym.TrialEnv),
             TypeError,
-            r"must be `gym.Env`.* It is a class: make an env of it, such as TrialEnv\(\)",
+            r"must be `gym.Env`.* It is a class: make an object of it, such as TrialEnv\(\)",
         ),
         (lambda: Dataset(gym.make("CartPole-v1")), TypeError, "must be `gym.Env`"),
         (lambda: Dataset(Negative(ngym.make("ReadySetGo"))), TypeError, r"shape \(4,\), but its trials have shape \(3,\)"),

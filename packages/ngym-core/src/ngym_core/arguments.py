@@ -276,25 +276,25 @@ class InstanceOf(Expected):
         return None if isinstance(value, self.kind) else TypeError
 
     def hint(self, value: Any) -> str:
-        """Say that the class of an env is none yet."""
+        """Say that a class is no object yet."""
         return hint_of_class(value)
 
 
 def hint_of_class(value: Any) -> str:
-    """Return what to write in the place of a class of envs, as a further sentence; empty if a value is none.
+    """Return what to write in the place of a class of envs or agents, as a further sentence; empty if a value is none.
 
     Args:
-        value: What was given where an env is expected.
+        value: What was given where an env or an agent is expected.
 
     Example:
         >>> import ngym_core as ngym
         >>> from ngym_core.arguments import hint_of_class
         >>> hint_of_class(ngym.TrialEnv)
-        ' It is a class: make an env of it, such as TrialEnv().'
+        ' It is a class: make an object of it, such as TrialEnv().'
     """
-    if not isinstance(value, type) or not hasattr(value, "reset"):
+    if not isinstance(value, type) or not (hasattr(value, "reset") or hasattr(value, "predict")):
         return ""
-    return f" It is a class: make an env of it, such as {value.__name__}()."
+    return f" It is a class: make an object of it, such as {value.__name__}()."
 
 
 class Having(Expected):
