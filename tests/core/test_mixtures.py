@@ -7,10 +7,10 @@ from gymnasium.vector import SyncVectorEnv
 import ngym_core as ngym
 from ngym_core.plugins.registry import get_collection
 from ngym_core.sampling import sample_as_data
-from ngym_core.scheduler import SequentialSchedule
+from ngym_core.scheduler import RandomSchedule, SequentialSchedule
 from ngym_core.spaces import names_of
-from ngym_core.testing import check_task
-from ngym_core.wrappers import MultiEnvs
+from ngym_core.testing import _equal, check_task
+from ngym_core.wrappers import FixConditions, FollowCurriculum, MultiEnvs
 
 from .comparison import compare_with_single_envs
 
@@ -362,3 +362,35 @@ def test_mixture_that_is_refused_leaves_the_tasks_as_they_are():
     with pytest.raises(ValueError, match="TimeOut of env 1 pauses after a trial"):
         ngym.mix([tasks[0], pausing], pad=True)
     assert pausing.action_space.n == 2
+
+
+GATE = {"metric": "performance", "threshold": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("decided", "name"),
+    [
+        (lambda env: FixConditions(env, {"i_env": [0, 1]}), "i_env"),
+        (lambda env: ngym.wrappers.ScheduleAttr(env, RandomSchedule(2), [{"i_env": 0}, {"i_env": 1}]), "i_env"),
+        (lambda env: FollowCurriculum(env, {"stages": [{"until": GATE}, {"conditions": {"i_env": 1}}]}), "i_env"),
+        (
+            lambda env: FixConditions(ngym.mix([env, "yang19.dm2-v0"], cue=None), {"inner_i_env": [0, 1], "i_env": 0}),
+            "(inner_)?i_env",
+        ),
+    ],
+    ids=["FixConditions", "ScheduleAttr", "FollowCurriculum", "inner_i_env"],
+)
+def test_mixture_refuses_one_whose_task_a_wrapper_decides_by_its_index(decided, name):
+    env = decided(ngym.mix(["yang19.go-v0", "yang19.dm1-v0"], cue=None))
+    before = env.sample_trials(8, seed=0)
+    with pytest.raises(
+        ValueError, match=f"env 1: .* decides '{name}', which is called 'inner_.* let it decide 'task' instead"
+    ):
+        ngym.mix(["yang19.anti-v0", env], cue=None)
+    assert _equal(env.sample_trials(8, seed=0).conditions, before.conditions)
+
+
+def test_mixture_of_one_whose_task_a_wrapper_decides_by_its_name_plays_it():
+    inner = FixConditions(ngym.mix(["yang19.go-v0", "yang19.dm1-v0"], cue=None), {"task": ["yang19.dm1-v0"]})
+    env = ngym.mix(["yang19.anti-v0", inner], cue=None)
+    assert set(env.sample_trials(50, seed=0).conditions["task"]) == {"yang19.anti-v0", "yang19.dm1-v0"}

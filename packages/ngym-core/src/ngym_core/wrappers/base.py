@@ -130,6 +130,15 @@ def idle_info(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     return {**env.unwrapped._idle_info(), **dict.fromkeys(_reported_by(env), np.float64(0))}  # type: ignore[attr-defined]
 
 
+def decided_by(env: gymnasium.Env[Any, Any]) -> dict[str, str]:
+    """Return which conditions the wrappers of an env decide: name -> class."""
+    decided: dict[str, str] = {}
+    for layer in layers(env):
+        if isinstance(layer, TrialWrapper):
+            decided.update(dict.fromkeys(layer._decides(), type(layer).__name__))
+    return decided
+
+
 def _select(value: Any, which: Array) -> Any:
     """Return the selected lanes of an attribute of a batch."""
     if isinstance(value, dict):
@@ -423,13 +432,14 @@ class TrialWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         if self._decided.watch is not None and not self._decided.watch.changed:
             return self._decided.by
         watch = ParameterWatch(self.env)
-        decided: dict[str, str] = {}
-        for layer in layers(self.env):
-            if isinstance(layer, TrialWrapper) and type(layer).draw_conditions is not TrialWrapper.draw_conditions:
-                names = layer.draw_conditions(1, layer.own_draws(Draws(0)), {})[0]
-                decided.update(dict.fromkeys(names, type(layer).__name__))
-        self._decided.by, self._decided.watch = decided, watch
-        return decided
+        self._decided.by, self._decided.watch = decided_by(self.env), watch
+        return self._decided.by
+
+    def _decides(self) -> Iterable[str]:
+        """Return the names of the conditions that this wrapper decides, as it does in a trial that nobody plays."""
+        if type(self).draw_conditions is TrialWrapper.draw_conditions:
+            return ()
+        return self.draw_conditions(1, self.own_draws(Draws(0)), {})[0]
 
     def _refuse_decided_inside(self, names: Iterable[str]) -> None:
         """Raise if a wrapper inside decides one of the conditions that this one decides.

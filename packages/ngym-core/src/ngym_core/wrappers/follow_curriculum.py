@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -255,6 +255,10 @@ class FollowCurriculum(TrialWrapper):
             name: draws.choice(name, n, value) if isinstance(value, (list, tuple)) else value
             for name, value in conditions.items()
         }
+
+    def _decides(self) -> Iterable[str]:
+        """Return the names of the conditions that any stage sets."""
+        return set(self.curriculum.conditions)
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the conditions of the stage, and record it, with its level if there are any."""

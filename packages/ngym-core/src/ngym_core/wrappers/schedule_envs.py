@@ -32,7 +32,7 @@ from ngym_core.sampling import (
 from ngym_core.scheduler import Schedule
 from ngym_core.spaces import Box, Discrete, names_of
 from ngym_core.trials import Trials, add_channels, complete_periods, interleave, join_columns, map_channels, select
-from ngym_core.wrappers.base import TrialWrapper
+from ngym_core.wrappers.base import TrialWrapper, decided_by
 from ngym_core.wrappers.modifiers import task_name
 
 Cues: TypeAlias = Annotated[ArrayLike, ArrayOf(ndim=2)]
@@ -133,6 +133,8 @@ class MultiEnvs(TrialWrapper):
         if env_input and (not isinstance(space, spaces.Box) or len(space.shape) != 1):
             raise ValueError(f"env_input needs a vector of channels, not {space}.")
         probes = [sample_trials(env, 1, None, Draws(0), {}) for env in envs]
+        for i, env in enumerate(envs):
+            _refuse_renamed(env, i)
         own_channels = [_channels_of_trials(env, probe) for env, probe in zip(envs, probes, strict=True)]
         own_actions, chances = [env.action_space for env in envs], {getattr(env, "chance", None) for env in envs}
         if pad:
@@ -397,6 +399,20 @@ def _refuse_shared(envs: Sequence[gymnasium.Env[Any, Any]]) -> None:
             if id(task) in seen or any(other not in inside for other in others):
                 raise ValueError(f"The task {task} of env {i} is part of a mixture already: make another env for this one.")
             seen.add(id(task))
+
+
+def _refuse_renamed(env: gymnasium.Env[Any, Any], i: int) -> None:
+    """Raise if a wrapper decides by the index which task of a mixture is played: inside of another it has another name.
+
+    Raises:
+        ValueError: There is such a wrapper.
+    """
+    for name, wrapper in decided_by(env).items():
+        if OF_INDEX.fullmatch(name):
+            raise ValueError(
+                f"env {i}: {wrapper} decides {name!r}, which is called 'inner_{name}' inside of another mixture; let it "
+                "decide 'task' instead, the name of the task."
+            )
 
 
 def _names(envs: Sequence[gymnasium.Env[Any, Any]], given: Sequence[str] | None) -> list[str]:
