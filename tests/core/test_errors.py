@@ -12,6 +12,8 @@ from ngym_core.errors import UnknownNameError, UnknownTaskError, nearest, unknow
         ("stimuls", ["delay", "stimulus"], "Did you mean 'stimulus'? Valid: 'delay', 'stimulus'."),
         ("STIMULUS", ["delay", "stimulus"], "Did you mean 'stimulus'? Valid: 'delay', 'stimulus'."),
         ("xyz", ["delay", "stimulus"], "Valid: 'delay', 'stimulus'."),
+        ("Perf", ["level", "performance"], "Did you mean 'performance'? Valid: 'level', 'performance'."),
+        ("ce", ["level", "performance"], "Valid: 'level', 'performance'."),
         ("xyz", [], "There are no valid names."),
         (3, [1, 2], "Valid: '1', '2'."),
     ],

@@ -11,6 +11,8 @@ MAX_HINTS = 3
 """Number of near names that an error message suggests, at most."""
 MAX_NAMES = 12
 """Number of valid names that an error message lists, at most; of more, those that are near are enough if there are any."""
+MIN_CHARACTERS = 3
+"""Length from which on a text that is part of valid names suggests them."""
 MIN_SIMILARITY = 0.6
 """Similarity (difflib's ratio, 0 to 1) from which a valid name is suggested."""
 
@@ -60,6 +62,8 @@ def nearest(name: object, valid: Iterable[object]) -> str:
     lowered = {n.lower(): n for n in names}
     if not close:  # names that differ only in case are far apart for difflib
         close = [lowered[m] for m in difflib.get_close_matches(str(name).lower(), lowered, MAX_HINTS, MIN_SIMILARITY)]
+    if not close and len(str(name)) >= MIN_CHARACTERS:  # a part of a long name is far from it, too
+        close = [lowered[m] for m in lowered if str(name).lower() in m][:MAX_HINTS]
     hint = "Did you mean " + " or ".join(map(repr, close)) + "? " if close else ""
     if hint and len(names) > MAX_NAMES:
         return hint.rstrip()
