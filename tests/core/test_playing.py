@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ngym_core as ngym
-from ngym_core.playing import GivenTrials, check_agent, deal_trials, play_trials
+from ngym_core.playing import GivenTrials, check_agent, count_cut_episodes, deal_trials, play_trials
 from ngym_core.trial_table import MEASURED_COLUMNS
 from ngym_core.trials import concatenate
 from tests.core.toy import Toy
@@ -191,3 +191,9 @@ def test_agents_made_for_other_spaces_are_refused():
     ngym.run_env(env, 5, model=agent)
     with pytest.raises(ValueError, match="The agent was made for the observation_space"):
         check_agent(agent, env, ID)
+
+
+@pytest.mark.parametrize("counts", [[np.nan], [0.5], ["a"]])
+def test_count_cut_episodes_refuses_counts_that_are_no_integers(counts):
+    with pytest.raises(TypeError, match=r"counts=.* must be integers"):
+        count_cut_episodes(counts, over=[True], ended=[False], env=None)

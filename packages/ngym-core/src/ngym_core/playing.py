@@ -104,6 +104,7 @@ def count_cut_episodes(counts: Array, over: ArrayLike, ended: ArrayLike, env: An
         env: The env, for the message.
 
     Raises:
+        TypeError: `counts` are no integers.
         ValueError: A thousand such episodes in a lane.
 
     Example:
@@ -112,7 +113,9 @@ def count_cut_episodes(counts: Array, over: ArrayLike, ended: ArrayLike, env: An
         >>> count_cut_episodes(np.array([0, 1, 2]), over=[True, False, False], ended=[False, False, True], env=None).tolist()
         [1, 1, 0]
     """
-    counts = np.where(ended, 0, counts + np.asarray(over))
+    if np.asarray(counts).dtype.kind not in "iu":
+        raise TypeError(f"counts={shown(counts)} must be integers.")
+    counts = np.where(ended, 0, counts + np.asarray(over, bool))
     if counts.max() >= MAX_CUT_EPISODES:
         raise ValueError(
             f"{env}: {MAX_CUT_EPISODES:,} episodes ended one after another before any trial did; let episodes last longer "

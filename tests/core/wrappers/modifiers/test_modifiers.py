@@ -13,6 +13,7 @@ import ngym_core as ngym
 from ngym_core.errors import UnknownNameError, UnknownTaskError
 from ngym_core.plugins import registry
 from ngym_core.testing import _equal, check_task
+from ngym_core.wrappers import FixConditions, FollowCurriculum
 from ngym_core.wrappers.modifiers import MODIFIERS, wrapper_of
 
 PDM = "PerceptualDecisionMaking-v0"
@@ -207,3 +208,66 @@ def test_go_cue_refuses_reaction_times():
     for wrappers in (["GoCue", "ReactionTime"], ["ReactionTime", "GoCue"]):
         with pytest.raises(ValueError, match="says when the answer is due, and so does .*: use one of them"):
             ngym.make(PDM, wrappers=wrappers)
+
+
+OWN_CONDITIONS = [
+    ("yang19.go-v0+delay=500", {"delay": [200, 0, 700]}),
+    ("yang19.dlygo-v0+interval", {"delay": [300, 1100, 0]}),
+    ("yang19.go-v0+delay=500+interval", {"Interval_delay": [300, 1100, 0], "delay": 400, "ground_truth": 5}),
+    ("PerceptualDecisionMaking-v0+context", {"context": [0, 1, 1], "distractor": [1, 0, 1]}),
+    ("yang19.dms-v0+context", {"distractor": [3, 0, 15]}),
+    ("yang19.dm1-v0+context+delay=500", {"context": 1, "delay": [100, 200, 300]}),
+]
+
+
+@pytest.mark.parametrize(("id_", "forced"), OWN_CONDITIONS)
+def test_condition_that_a_modifier_draws_is_forced_like_those_of_tasks(id_, forced):
+    env = ngym.make(id_)
+    drawn, made = env.sample_trials(3, seed=0), env.sample_trials(3, seed=0, **forced)
+    assert made.forceable >= set(forced)
+    assert list(made.conditions) == list(drawn.conditions)
+    for name, value in forced.items():
+        assert made.conditions[name].tolist() == np.broadcast_to(value, 3).tolist()
+    same = {name: drawn.conditions[name] for name in forced}
+    assert _equal(all_of(env, 3, 0, **same), all_of(env, 3, 0))
+    for k in range(3):  # as single env, in lanes and fixed by a wrapper
+        options = {"conditions": {name: np.broadcast_to(value, 3)[k] for name, value in forced.items()}}
+        env.reset(seed=0, options=options)
+        assert env.unwrapped.trial.items() >= options["conditions"].items()
+        info = ngym.TrialVectorEnv(ngym.make(id_), 2).reset(seed=0, options=options)[1]
+        assert all((info["trial"][name] == value).all() for name, value in options["conditions"].items())
+        fixed = FixConditions(ngym.make(id_), options["conditions"]).sample_trials(4, seed=1)
+        assert all((fixed.conditions[name] == value).all() for name, value in options["conditions"].items())
+
+
+@pytest.mark.parametrize(
+    ("id_", "forced", "message"),
+    [
+        (
+            "yang19.go-v0+delay=500",
+            {"delay": 250},
+            r"'delay' is forced to array\(\[250, 250\]\); expected whole steps of 100 ms",
+        ),
+        ("yang19.go-v0+delay=500", {"delay": -100}, "'delay' is forced to -100; expected a finite number from 0"),
+        ("yang19.go-v0+delay=500", {"delay": "long"}, "'delay' is forced to 'long', which is not a number"),
+        ("yang19.go-v0+delay=500", {"delay": [1, 2, 3]}, "'delay' is forced to 3 values for 2 trials"),
+        ("PerceptualDecisionMaking-v0+context", {"context": 2}, "'context' is forced to 2. Valid: '0', '1'"),
+        ("PerceptualDecisionMaking-v0+context", {"distractor": 2}, "'distractor' is forced to 2. Valid: '0', '1'"),
+        ("yang19.go-v0+context", {"context": 1}, "Unknown condition of <Go> 'context'. Valid: .*'modality'"),
+    ],
+)
+def test_condition_of_a_modifier_is_checked_where_it_is_forced(id_, forced, message):
+    with pytest.raises((ValueError, KeyError), match=message):
+        ngym.make(id_).sample_trials(2, seed=0, **forced)
+
+
+def test_staircase_goes_over_a_condition_that_a_modifier_draws():
+    stage = {"staircase": {"path": "conditions.delay", "levels": [200, 500, 1000], "down": 1, "up": 1}}
+    env = FollowCurriculum(ngym.make("yang19.go-v0+delay=500"), {"stages": [stage]})
+    env.reset(seed=0)
+    played = []
+    while len(played) < 8:
+        info = env.step(int(env.unwrapped.gt_now))[4]
+        if info["new_trial"]:
+            played.append(info["ended_trial"]["delay"])
+    assert (played[0], played[-1]) == (200, 1000)

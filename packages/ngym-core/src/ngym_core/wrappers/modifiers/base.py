@@ -9,11 +9,13 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngym_core.arguments import Number
 from ngym_core.random import Draws
 from ngym_core.rules import FixateThenChoose
 from ngym_core.sampling import layers, sample_trials, tasks_of
 from ngym_core.spaces import names_of
 from ngym_core.trials import Trials, map_answers
+from ngym_core.trials.conditions import Conditions
 from ngym_core.wrappers.base import TrialWrapper
 
 __all__ = ["Modifier"]
@@ -166,6 +168,26 @@ class Modifier(TrialWrapper):
         while name in known:
             name = f"{type(self).__name__}_{name}"
         return name
+
+    def forced_or_drawn(
+        self, name: str, drawn: Array, forced: dict[str, Any], options: ArrayLike | Number | None = None
+    ) -> Array:
+        """Return the values of a condition of this wrapper: what the caller forces, after a check, or what is drawn.
+
+        Args:
+            name: Its name, see `condition_name`.
+            drawn: (n,) drawn values.
+            forced: What the caller forces; the condition is taken out of it, since the env inside does not know it.
+            options: What may be forced, see `Trials.condition`.
+
+        Returns:
+            (n,) values, to be recorded.
+
+        Raises:
+            ValueError: A value that may not be forced.
+        """
+        own = {name: forced.pop(name)} if name in forced else {}
+        return Conditions(len(drawn), own).record(name, drawn, options)
 
     # ---- answers on a ring -------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class Context(Modifier):
         context: the last two. A one-hot cue throughout the trial: which modality counts.
 
     Conditions:
-        context: The modality that counts, 0 or 1: that of the task, where it has the condition `modality`.
+        context: The modality that counts, 0 or 1: that of the task, where it has the condition `modality` (force that one).
         distractor: The number of places by which the other one is turned.
 
     Args:
@@ -86,15 +86,22 @@ class Context(Modifier):
         self.observation_space = extend_space(extended, "context", 2)
         self._names = [self.condition_name(name) for name in ("context", "distractor")]
 
+    def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Draw which modality counts, where the task does not say it, and by how many places the other one is turned."""
+        (context, distractor), k = self._names, len(self._choices)
+        drawn = draws.index("context", n, 2), draws.index("distractor", n, k)
+        counting = drawn[0] if self._follows_task else self.forced_or_drawn(context, drawn[0], forced, [0, 1])
+        turn = self.forced_or_drawn(distractor, drawn[1], forced, np.arange(k))
+        return forced, {context: counting, distractor: turn}
+
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Show a turned stimulus in the other modality, and the cue."""
-        k = len(self._choices)
-        context = draws.index("context", trials.n, 2)
-        if self._follows_task:
-            context = trials.conditions["modality"].astype(np.int64)
-        turn = draws.index("distractor", trials.n, k)
-        for name, values in zip(self._names, (context, turn), strict=True):
-            trials.set(name, values)
+        k, conditions, (name, distractor) = len(self._choices), trials.conditions, self._names
+        turn = trials.condition(distractor, conditions[distractor])
+        if self._follows_task:  # what is forced is the condition of the task
+            context = trials.set(name, conditions["modality"].astype(np.int64))
+        else:
+            context = trials.condition(name, conditions[name])
         total = int(self.observation_space.shape[0])  # type: ignore[index]
 
         def both(values: Array, trial: Array) -> Array:

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ngym_core.arguments import shown
+from ngym_core.arguments import Number, shown
 from ngym_core.random import Draws
 from ngym_core.sampling import layers
 from ngym_core.trials import Trials, insert_period, resize_period
@@ -113,11 +113,15 @@ class Delay(Modifier):
         """Draw the duration of the delay, in ms, cut to whole steps."""
         dt, value = self.task.dt, self.ms
         _require_distribution(value)  # it may have been assigned to the task's `timing`
-        ms = to_steps(draw_duration("delay", value, n, draws, 0), dt) * np.asarray(dt)
-        return forced, {self._condition: np.broadcast_to(ms, n)}
+        drawn = to_steps(draw_duration("delay", value, n, draws, 0), dt) * np.asarray(dt)
+        ms = self.forced_or_drawn(self._condition, np.broadcast_to(drawn, n), forced, Number(0))
+        if (to_steps(ms, dt) * np.asarray(dt) != ms).any():
+            raise ValueError(f"The condition {self._condition!r} is forced to {shown(ms)}; expected whole steps of {dt} ms.")
+        return forced, {self._condition: ms}
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Give the delay its duration."""
+        trials.condition(self._condition, trials.conditions[self._condition])
         steps = np.rint(trials.conditions[self._condition] / self.task.dt).astype(np.int64)
         if self._before is not None:
             insert_period(trials, self._period, self._before)

@@ -78,7 +78,7 @@ class Interval(Delay):
 
     def draw_conditions(self, n: int, draws: Draws, forced: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Draw the delay; return what is forced on the env inside: the answer before it is turned."""
-        _, recorded = super().draw_conditions(n, draws, {})
+        forced, recorded = super().draw_conditions(n, draws, forced)
         return self.turn_back(forced, self._turn(recorded[self._condition])), recorded
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
