@@ -245,8 +245,8 @@ def test_condition_that_a_modifier_draws_is_forced_like_those_of_tasks(id_, forc
     [
         (
             "yang19.go-v0+delay=500",
-            {"delay": 250},
-            r"'delay' is forced to array\(\[250, 250\]\); expected whole steps of 100 ms",
+            {"delay": [100, 250]},
+            "'delay' is forced to 250; expected whole steps of 100 ms",
         ),
         ("yang19.go-v0+delay=500", {"delay": -100}, "'delay' is forced to -100; expected a finite number from 0"),
         ("yang19.go-v0+delay=500", {"delay": "long"}, "'delay' is forced to 'long', which is not a number"),
@@ -259,6 +259,13 @@ def test_condition_that_a_modifier_draws_is_forced_like_those_of_tasks(id_, forc
 def test_condition_of_a_modifier_is_checked_where_it_is_forced(id_, forced, message):
     with pytest.raises((ValueError, KeyError), match=message):
         ngym.make(id_).sample_trials(2, seed=0, **forced)
+
+
+def test_delay_that_is_forced_may_be_any_number_of_steps_of_a_short_dt():
+    for dt, ms in [(0.1, [0.3, 0.7]), (7, [21, 700]), (100, [300.0, 1e5])]:
+        trials = ngym.make("yang19.go-v0+delay=500", dt=dt).sample_trials(2, seed=0, delay=ms)
+        assert trials.conditions["delay"].tolist() == ms
+        assert (trials.end["delay"] - trials.start["delay"]).tolist() == np.rint(np.divide(ms, dt)).tolist()
 
 
 def test_staircase_goes_over_a_condition_that_a_modifier_draws():

@@ -12,7 +12,7 @@ from ngym_core.arguments import Number, shown
 from ngym_core.random import Draws
 from ngym_core.sampling import layers
 from ngym_core.trials import Trials, insert_period, resize_period
-from ngym_core.trials.durations import check_duration, draw_duration, has_own_state, to_steps
+from ngym_core.trials.durations import ROUNDING_STEPS, check_duration, draw_duration, has_own_state, to_steps
 from ngym_core.wrappers.modifiers.base import Modifier
 
 Array: TypeAlias = NDArray[Any]
@@ -115,8 +115,10 @@ class Delay(Modifier):
         _require_distribution(value)  # it may have been assigned to the task's `timing`
         drawn = to_steps(draw_duration("delay", value, n, draws, 0), dt) * np.asarray(dt)
         ms = self.forced_or_drawn(self._condition, np.broadcast_to(drawn, n), forced, Number(0))
-        if (to_steps(ms, dt) * np.asarray(dt) != ms).any():
-            raise ValueError(f"The condition {self._condition!r} is forced to {shown(ms)}; expected whole steps of {dt} ms.")
+        cut = ~np.isclose(to_steps(ms, dt) * np.asarray(dt), ms, rtol=ROUNDING_STEPS)
+        if cut.any():
+            given = ms[cut][0].item()
+            raise ValueError(f"The condition {self._condition!r} is forced to {given!r}; expected whole steps of {dt} ms.")
         return forced, {self._condition: ms}
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
