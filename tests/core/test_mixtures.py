@@ -394,3 +394,33 @@ def test_mixture_of_one_whose_task_a_wrapper_decides_by_its_name_plays_it():
     inner = FixConditions(ngym.mix(["yang19.go-v0", "yang19.dm1-v0"], cue=None), {"task": ["yang19.dm1-v0"]})
     env = ngym.mix(["yang19.anti-v0", inner], cue=None)
     assert set(env.sample_trials(50, seed=0).conditions["task"]) == {"yang19.anti-v0", "yang19.dm1-v0"}
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ngym.mix(["yang19.go-v0", "yang19.dm1-v0", "yang19.dms-v0"], cue=None),
+        lambda: ngym.mix(["yang19.go-v0+delay=500", "yang19.go-v0"]),
+        lambda: ngym.mix([ngym.mix(["yang19.go-v0", "yang19.dm1-v0"], cue=None), "yang19.dms-v0"], cue=None),
+        lambda: ngym.mix(
+            [ngym.mix([ngym.mix(["yang19.go-v0", "yang19.dm1-v0"], cue=None), "yang19.anti-v0"], cue=None), "yang19.dm2-v0"],
+            cue=None,
+        ),
+    ],
+)
+def test_what_a_mixture_records_may_be_forced_again(build):
+    env = build()
+    drawn = env.sample_trials(60, seed=0)
+    tasks = set(drawn.conditions["task"].tolist())
+    names = {name for task in tasks for name in ngym.make(task).sample_trials(1, seed=0).forceable}
+    names |= {"task"} | {name for name in drawn.conditions if name.endswith("i_env")}
+    made = build().sample_trials(60, seed=0, **{name: drawn.conditions[name] for name in names})
+    assert _equal((made.ob, made.gt, made.conditions), (drawn.ob, drawn.gt, drawn.conditions))
+
+
+def test_what_no_task_of_a_mixture_has_is_refused_though_it_is_missing():
+    env = ngym.mix(["yang19.go-v0", "yang19.dm1-v0"], cue=None)
+    with pytest.raises(ngym.UnknownNameError, match="Unknown condition of .* 'cohh'"):
+        env.sample_trials(8, seed=0, cohh=np.nan)
+    with pytest.raises((ngym.UnknownNameError, ValueError), match="coh1_mod1"):
+        env.sample_trials(8, seed=0, coh1_mod1=0.5)  # of tasks that lack it

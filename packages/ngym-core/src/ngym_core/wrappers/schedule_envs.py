@@ -174,6 +174,7 @@ class MultiEnvs(TrialWrapper):
                     layer._stream_prefix = f"env {i}/{layer._stream_prefix}"
                 if isinstance(layer, MultiEnvs):
                     layer._index_name, layer._empty = f"inner_{layer._index_name}", _as_inner(layer._empty)
+                    layer._known = [_as_inner(known) for known in layer._known]
         for task in tasks_of(self):
             task.num_tr_exp = self.task.num_tr_exp
         if any(env.render_mode is not None for env in envs):
@@ -186,9 +187,9 @@ class MultiEnvs(TrialWrapper):
             for name in [self._names[i]] if mixture is None else mixture._places:
                 self._places.setdefault(name, []).append(i)
         conditions = [probe.conditions for probe in probes]  # made when mixtures inside were none of this one
-        self._empty: dict[str, NDArray[Any]] = _empty_columns(
-            [_as_inner(own) if i in self._mixed else own for i, own in enumerate(conditions)]
-        )
+        recorded = [_as_inner(own) if i in self._mixed else own for i, own in enumerate(conditions)]
+        self._known: list[dict[str, Any]] = [dict.fromkeys(own) for own in recorded]  # names of the conditions of each env
+        self._empty: dict[str, NDArray[Any]] = _empty_columns(recorded)
         for task in tasks_of(self):
             task._object_conditions = frozenset(name for name, empty in self._empty.items() if empty.dtype == object)
         self._periods = dict.fromkeys(name for probe in probes for name in probe.start)  # in this order in all trials
@@ -247,8 +248,9 @@ class MultiEnvs(TrialWrapper):
             env, taken = outermost_trial_layer(self.envs[i]), (self._index_name, None if i in self._mixed else "task")
             inside = {name: value for name, value in forced.items() if name not in taken}
             given = conditions_of_trials(inside, rows[i], n, axes_of(self._empty))
-            if i not in self._mixed:  # in its trials, the indices of other mixtures inside are missing
-                given = {name: v for name, v in given.items() if not (OF_INDEX.fullmatch(name) and _is_missing(v))}
+            # What is recorded may be forced again: conditions that only other tasks have are missing in its trials.
+            lacking = self._empty.keys() - self._known[i].keys()
+            given = {name: _typed(value) for name, value in given.items() if name not in lacking or not _is_missing(value)}
             parts.append(env._generate(len(rows[i]), own, given))
             if "task" not in parts[-1].conditions:  # of such wrappers one in another the inner one knows it
                 parts[-1].set("task", self.names[i])
@@ -379,10 +381,21 @@ def _as_inner(columns: Mapping[str, Any]) -> dict[str, Any]:
     return {f"inner_{name}" if OF_INDEX.fullmatch(name) else name: column for name, column in columns.items()}
 
 
+def _typed(value: Any) -> Any:
+    """Return what is forced in trials of one task in its own type, of a column that holds numbers and texts or None."""
+    if not isinstance(value, np.ndarray) or value.dtype != object or value.ndim != 1:
+        return value
+    values = value.tolist()
+    same = any(all(isinstance(one, kind) for one in values) for kind in ((int, float), str))
+    return np.array(values) if same else value
+
+
 def _is_missing(value: Any) -> bool:
-    """Return whether what is forced is NaN in all trials."""
-    numbers = np.asarray(value)
-    return numbers.dtype.kind == "f" and bool(np.isnan(numbers).all())
+    """Return whether what is forced is missing in all trials: NaN, or None."""
+    values = np.asarray(value)
+    if values.dtype == object:
+        return all(one is None for one in values.ravel())
+    return values.dtype.kind == "f" and bool(np.isnan(values).all())
 
 
 def _refuse_shared(envs: Sequence[gymnasium.Env[Any, Any]]) -> None:
