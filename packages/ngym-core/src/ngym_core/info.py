@@ -45,6 +45,8 @@ MAX_PURPOSE_CHARACTERS = 2000
 """Length of the first paragraph of a docstring that is shown, at most."""
 MAX_LEVELS = 8
 """Of a condition with more different values only the least and the greatest are told."""
+ADDED = {"channels": "Channels", "periods": "Periods (ms)", "conditions": "Conditions", "rewards": "Rewards"}
+"""What a wrapper may add to a task -> the section of its docstring that says so."""
 SAMPLED_TRIALS = 200
 """Number of trials that are sampled to find the values of conditions."""
 BY_TASK = "decided by the task"
@@ -478,10 +480,9 @@ def added_by(doc: Docstring) -> dict[str, list[dict[str, str]]]:
         >>> added_by(read_docstring(CatchTrials))["conditions"]
         [{'name': 'catch', 'meaning': 'Whether it is a catch trial.'}]
     """
-    titles = {"channels": "Channels", "periods": "Periods (ms)", "conditions": "Conditions", "rewards": "Rewards"}
     return {
         kind: [{"name": name, "meaning": encodable(said)} for name, said in doc.items(title).items()]
-        for kind, title in titles.items()
+        for kind, title in ADDED.items()
     }
 
 
@@ -590,9 +591,9 @@ def _task_lines(facts: Mapping[str, Any]) -> list[str]:
 def _wrapper_lines(facts: Mapping[str, Any]) -> list[str]:
     paper = _paper_line(facts["paper"])
     lines = [facts["name"], facts["purpose"], *([paper] if paper else [])]
-    for kind, title in {**dict.fromkeys(("channels", "conditions", "rewards"), ""), "periods": " (ms)"}.items():
+    for kind, title in ADDED.items():
         if facts[kind]:
-            lines += [f"{kind.capitalize()}{title}:", *_table([(added["name"], added["meaning"]) for added in facts[kind]])]
+            lines += [f"{title}:", *_table([(added["name"], added["meaning"]) for added in facts[kind]])]
     lines += _parameter_lines(facts["parameters"])
     return [*lines, f"Reports in info: {', '.join(facts['reports']) or 'nothing'}"]
 

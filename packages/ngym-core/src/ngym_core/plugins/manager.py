@@ -137,10 +137,11 @@ class PackManager:
     def _warn_of_unknown(self, names: list[str]) -> None:
         """Warn, or raise if strict, of each allowed name that no installed pack has: it allows nothing."""
         for name in sorted((self._allowed or set()) - set(names)):
-            message = f"NGYM_PLUGINS allows {name!r}, but no installed pack or distribution is called so. "
+            message = f"NGYM_PLUGINS allows {name!r}, but no installed pack or distribution is called so."
+            message = f"{message} {nearest(name, names)}"
             if self.strict:
-                raise UnknownNameError(message + nearest(name, names))
-            warn(message + nearest(name, names))
+                raise UnknownNameError(message)
+            warn(message)
 
     def load(self, point: importlib.metadata.EntryPoint, pack: PackStatus) -> None:
         """Load one pack. If it fails, only this pack is left out.

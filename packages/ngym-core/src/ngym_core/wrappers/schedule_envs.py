@@ -249,8 +249,11 @@ class MultiEnvs(TrialWrapper):
             inside = {name: value for name, value in forced.items() if name not in taken}
             given = conditions_of_trials(inside, rows[i], n, axes_of(self._empty))
             # What is recorded may be forced again: conditions that only other tasks have are missing in its trials.
-            lacking = self._empty.keys() - self._known[i].keys()
-            given = {name: _typed(value) for name, value in given.items() if name not in lacking or not _is_missing(value)}
+            given = {
+                name: _typed(value)
+                for name, value in given.items()
+                if name in self._known[i] or name not in self._empty or not _is_missing(value)
+            }
             parts.append(env._generate(len(rows[i]), own, given))
             if "task" not in parts[-1].conditions:  # of such wrappers one in another the inner one knows it
                 parts[-1].set("task", self.names[i])

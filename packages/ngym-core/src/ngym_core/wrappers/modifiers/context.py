@@ -97,7 +97,7 @@ class Context(Modifier):
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Show a turned stimulus in the other modality, and the cue."""
         k, conditions, (name, distractor) = len(self._choices), trials.conditions, self._names
-        turn = trials.condition(distractor, conditions[distractor])
+        turn = trials.condition(distractor, conditions[distractor])  # as one that callers may force
         if self._follows_task:  # what is forced is the condition of the task
             context = trials.set(name, conditions["modality"].astype(np.int64))
         else:

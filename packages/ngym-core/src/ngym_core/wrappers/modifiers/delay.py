@@ -114,16 +114,23 @@ class Delay(Modifier):
         dt, value = self.task.dt, self.ms
         _require_distribution(value)  # it may have been assigned to the task's `timing`
         drawn = to_steps(draw_duration("delay", value, n, draws, 0), dt) * np.asarray(dt)
+        is_forced = self._condition in forced
         ms = self.forced_or_drawn(self._condition, np.broadcast_to(drawn, n), forced, Number(0))
+        if is_forced:
+            self._refuse_parts_of_steps(ms)
+        return forced, {self._condition: ms}
+
+    def _refuse_parts_of_steps(self, ms: Array) -> None:
+        """Raise if a forced duration, (n,), is not a whole number of steps: the delay would have another one."""
+        dt = self.task.dt
         cut = ~np.isclose(to_steps(ms, dt) * np.asarray(dt), ms, rtol=ROUNDING_STEPS)
         if cut.any():
             given = ms[cut][0].item()
             raise ValueError(f"The condition {self._condition!r} is forced to {given!r}; expected whole steps of {dt} ms.")
-        return forced, {self._condition: ms}
 
     def edit_trials(self, trials: Trials, draws: Draws) -> Trials:
         """Give the delay its duration."""
-        trials.condition(self._condition, trials.conditions[self._condition])
+        trials.condition(self._condition, trials.conditions[self._condition])  # as one that callers may force
         steps = np.rint(trials.conditions[self._condition] / self.task.dt).astype(np.int64)
         if self._before is not None:
             insert_period(trials, self._period, self._before)
